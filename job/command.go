@@ -1,0 +1,146 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Names that a Temporal client needs. They are part of the interface.
+const (
+	WorkflowType     = "ReplicationJob"
+	WorkflowIDPrefix = "ccr-job-"
+
+	// TaskQueue has the workflow tasks and the short activities, StreamTaskQueue
+	// one slot a job for as long as it streams.
+	TaskQueue       = "ccr"
+	StreamTaskQueue = "ccr-stream"
+
+	SignalPause             = "pause"
+	SignalResume            = "resume"
+	SignalDelete            = "delete"
+	SignalSkipBinlog        = "skip_binlog"
+	SignalUpdateHostMapping = "update_host_mapping"
+	SignalForceFullSync     = "force_fullsync"
+	SignalDesync            = "desync"
+	SignalSync              = "sync"
+	SignalContinueAsNew     = "continue_as_new"
+	SignalObserveLag        = "observe_lag"
+
+	QueryStatus   = "job_status"
+	QueryDetail   = "job_detail"
+	QueryProgress = "job_progress"
+	QueryLag      = "get_lag"
+	QueryEvents   = "events"
+
+	ActivityCheck           = "CheckJob"
+	ActivityTakeSnapshot    = "TakeSnapshot"
+	ActivityRestoreSnapshot = "RestoreSnapshot"
+	ActivityFinishSnapshot  = "FinishSnapshot"
+	ActivityStream          = "StreamUpserts"
+	ActivityApply           = "ApplyBinlog"
+	ActivityObserveLag      = "ObserveLag"
+	ActivityCleanUp         = "CleanUpJob"
+
+	SearchAttributeSyncType            = "CcrSyncType"
+	SearchAttributeSyncState           = "CcrSyncState"
+	SearchAttributeJobState            = "CcrJobState"
+	SearchAttributeSourceDatabase      = "CcrSourceDatabase"
+	SearchAttributeDestinationDatabase = "CcrDestinationDatabase"
+)
+
+// Signals lists every signal a job listens to.
+var Signals = []string{
+	SignalPause, SignalResume, SignalDelete, SignalSkipBinlog, SignalUpdateHostMapping,
+	SignalForceFullSync, SignalDesync, SignalSync, SignalContinueAsNew, SignalObserveLag,
+}
+
+// WorkflowID returns the workflow id of the job called name.
+func WorkflowID(name string) string { return WorkflowIDPrefix + name }
+
+// Command is the payload of every signal: the fields that the signal does not
+// use are left out. A person may send an empty payload for most signals.
+type Command struct {
+	// RequestID lets the sender find the outcome in job_status. Optional.
+	RequestID string `json:"request_id,omitempty"`
+	// By says who asks, for the event. Optional.
+	By string `json:"by,omitempty"`
+
+	SkipBinlog
+	HostMappings
+}
+
+// SkipBinlog is the payload of skip_binlog (http-api.md 3.15).
+type SkipBinlog struct {
+	SkipBy        string `json:"skip_by,omitempty"`
+	SkipCommitSeq int64  `json:"skip_commit_seq,omitempty"`
+	SkipTable     string `json:"skip_table,omitempty"`
+	SkipTableID   int64  `json:"skip_table_id,omitempty"`
+}
+
+// The values of SkipBy, compared without regard to case.
+const (
+	SkipSilence     = "silence"
+	SkipFullSync    = "fullsync"
+	SkipPartialSync = "partialsync"
+)
+
+// Normalize lower-cases SkipBy and refuses what cannot be carried out.
+func (s *SkipBinlog) Normalize() error {
+	s.SkipBy = strings.ToLower(s.SkipBy)
+	switch s.SkipBy {
+	case SkipFullSync:
+	case SkipSilence:
+		if s.SkipCommitSeq <= 0 {
+			return fmt.Errorf("[normal] invalid skip commit seq: %d", s.SkipCommitSeq)
+		}
+	case SkipPartialSync:
+		if s.SkipTable == "" || s.SkipTableID == 0 {
+			return fmt.Errorf("[normal] invalid skip table: %s, table id: %d", s.SkipTable, s.SkipTableID)
+		}
+	default:
+		return fmt.Errorf("[normal] invalid skip method: %s", s.SkipBy)
+	}
+	return nil
+}
+
+// HostMappings is the payload of update_host_mapping.
+type HostMappings struct {
+	Source      map[string]string `json:"src_host_mapping,omitempty"`
+	Destination map[string]string `json:"dest_host_mapping,omitempty"`
+}
+
+// ErrHostMappingEmpty is the refusal of an update without any mapping.
+var ErrHostMappingEmpty = errors.New("host_mapping is empty")
+
+// Outcome is the result of one command.
+type Outcome struct {
+	RequestID string    `json:"request_id"`
+	Command   string    `json:"command"`
+	At        time.Time `json:"at"`
+	// Refused is empty for a command that was carried out, else the reason.
+	Refused string `json:"refused,omitempty"`
+}
+
+// AddOutcome records the result of a command and forgets the oldest beyond
+// MaxOutcomes. Commands without a request id leave no outcome.
+func (p *Progress) AddOutcome(o Outcome) {
+	if o.RequestID == "" {
+		return
+	}
+	p.Outcomes = append(p.Outcomes, o)
+	if extra := len(p.Outcomes) - MaxOutcomes; extra > 0 {
+		p.Outcomes = append([]Outcome(nil), p.Outcomes[extra:]...)
+	}
+}
+
+// Outcome returns the recorded result of the request, if there is one.
+func (s Status) Outcome(requestID string) (Outcome, bool) {
+	for _, o := range s.Outcomes {
+		if o.RequestID == requestID {
+			return o, true
+		}
+	}
+	return Outcome{}, false
+}

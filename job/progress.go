@@ -1,0 +1,234 @@
+package job
+
+import (
+	"math"
+	"time"
+)
+
+// SyncState is what a job is doing in the vocabulary of the existing interface;
+// the numbers are those of job_progress' sync_state (http-api.md 3.7).
+type SyncState int
+
+const (
+	DBFullSync              SyncState = 0
+	DBTablesIncrementalSync SyncState = 1
+	DBIncrementalSync       SyncState = 3
+	DBPartialSync           SyncState = 4
+	TableFullSync           SyncState = 500
+	TableIncrementalSync    SyncState = 501
+	TablePartialSync        SyncState = 502
+)
+
+var syncStateNames = map[SyncState]string{
+	DBFullSync:              "DBFullSync",
+	DBTablesIncrementalSync: "DBTablesIncrementalSync",
+	DBIncrementalSync:       "DBIncrementalSync",
+	DBPartialSync:           "DBPartialSync",
+	TableFullSync:           "TableFullSync",
+	TableIncrementalSync:    "TableIncrementalSync",
+	TablePartialSync:        "TablePartialSync",
+}
+
+// String returns the progress_state of job_status.
+func (s SyncState) String() string { return syncStateNames[s] }
+
+// Incremental tells whether binlogs are being applied in this state.
+func (s SyncState) Incremental() bool {
+	return s == DBTablesIncrementalSync || s == DBIncrementalSync || s == TableIncrementalSync
+}
+
+// Phase names the step the workflow runs next. Phases are ours; SyncState is
+// the coarser word of the interface, derived from the phase and the snapshot.
+type Phase string
+
+const (
+	PhaseCheck          Phase = "check"           // CheckJob has not succeeded yet
+	PhaseTakeSnapshot   Phase = "take_snapshot"   // BACKUP on the source
+	PhaseRestore        Phase = "restore"         // restore on the destination
+	PhaseFinishSnapshot Phase = "finish_snapshot" // swap aliases, rebuild mappings
+	PhaseStream         Phase = "stream"          // follow binlogs
+	PhaseApply          Phase = "apply"           // one non-UPSERT binlog
+	PhaseDeleting       Phase = "deleting"        // CleanUpJob
+)
+
+// Contained is the commit seq of a table whose every binlog counts as already
+// contained (doris-binlogs.md 4.5.5).
+const Contained = int64(math.MaxInt64)
+
+// Progress is the only durable state of a job and the truth about it. It holds
+// ids, names and positions, never snapshot metadata and never a clear secret.
+type Progress struct {
+	Phase Phase     `json:"phase"`
+	State SyncState `json:"sync_state"`
+
+	// Epoch is job_sync_id: the unix time of creation, plus one for each
+	// snapshot since. It is part of snapshot names and transaction labels.
+	Epoch int64 `json:"epoch"`
+
+	// Position: everything up to CommitSeq has been applied.
+	Position Position `json:"position"`
+
+	// Tables maps source table (and view) ids to what is known of them.
+	Tables map[int64]Table `json:"tables,omitempty"`
+	// Partitions maps source partition ids to the commit seq up to which a
+	// partition-level partial snapshot already contains their rows.
+	Partitions map[int64]int64 `json:"partitions,omitempty"`
+	// ShadowIndexes maps shadow or rollup index ids under construction to their
+	// origin's id (doris-binlogs.md 2.7).
+	ShadowIndexes map[int64]int64 `json:"shadow_indexes,omitempty"`
+
+	// Snapshot is the full or partial snapshot in progress, nil otherwise.
+	Snapshot *Snapshot `json:"snapshot,omitempty"`
+	// Pending is the non-UPSERT binlog to apply next, in PhaseApply.
+	Pending *Binlog `json:"pending,omitempty"`
+
+	// Paused is what an operator asked for.
+	Paused bool `json:"paused,omitempty"`
+	// Skip is a pending job_skip_binlog request, nil if none.
+	Skip *SkipBinlog `json:"skip,omitempty"`
+	// Problem is set while the job cannot go on; the first success clears it.
+	Problem *Problem `json:"problem,omitempty"`
+	// Lag as last observed.
+	Lag Lag `json:"lag"`
+
+	// Full and partial syncs so far, and why the last full sync started.
+	FullSyncs    int          `json:"full_syncs"`
+	PartialSyncs int          `json:"partial_syncs"`
+	FullSyncInfo FullSyncInfo `json:"full_sync_info"`
+
+	CreatedAt              time.Time `json:"created_at"`
+	FullSyncStartedAt      time.Time `json:"full_sync_started_at,omitzero"`
+	PartialSyncStartedAt   time.Time `json:"partial_sync_started_at,omitzero"`
+	IncrementalSyncStartAt time.Time `json:"incremental_sync_start_at,omitzero"`
+
+	// Events are the last noteworthy things, oldest first (MaxEvents).
+	Events []Event `json:"events,omitempty"`
+	// Outcomes are the results of recent commands, oldest first (MaxOutcomes).
+	Outcomes []Outcome `json:"outcomes,omitempty"`
+}
+
+// Table is what a job knows of one source table or view.
+type Table struct {
+	// DestID is the destination table id, 0 for views and unknown ids.
+	DestID int64 `json:"d,omitempty"`
+	// Name is the source name as of Position.
+	Name string `json:"n"`
+	// CommitSeq: binlogs of this table up to here are contained in a snapshot.
+	// Only meaningful in DBTablesIncrementalSync; 0 = no filter.
+	CommitSeq int64 `json:"s,omitempty"`
+	View      bool  `json:"v,omitempty"`
+}
+
+// Position is how far the job is in the source's binlogs.
+type Position struct {
+	// CommitSeq: every binlog up to and including it is applied.
+	CommitSeq int64 `json:"commit_seq"`
+	// Timestamp of the last applied UPSERT, ms since the epoch, 0 unknown.
+	Timestamp int64 `json:"timestamp,omitempty"`
+	// TxnID is the last destination transaction committed; it may not yet be
+	// visible. 0 = none to wait for.
+	TxnID int64 `json:"txn_id,omitempty"`
+	// Applied counts UPSERTs applied since the job was created.
+	Applied int64 `json:"applied,omitempty"`
+}
+
+// Snapshot is a full or partial snapshot in progress.
+type Snapshot struct {
+	// Partial names what to snapshot; nil means everything the job covers.
+	Partial *PartialSync `json:"partial,omitempty"`
+	Reason  string       `json:"reason"`
+	// Trigger is the commit seq at which the snapshot was ordered; a partial
+	// sync of a database job resumes after it.
+	Trigger int64 `json:"trigger"`
+	// Name is the BACKUP label, set once the backup has finished.
+	Name string `json:"name,omitempty"`
+	// Aliases maps destination table names to temporary names under which they
+	// are restored before they are swapped in (doris-binlogs.md 4.6).
+	Aliases map[string]string `json:"aliases,omitempty"`
+	// Restored is what RestoreSnapshot found, set once it has finished.
+	Restored *Restored `json:"restored,omitempty"`
+	// Attempt numbers backups within one epoch: a cancelled or expired backup
+	// is made again under a new name.
+	Attempt int `json:"attempt,omitempty"`
+}
+
+// PartialSync says which table, and which of its partitions, to snapshot.
+type PartialSync struct {
+	TableID int64  `json:"table_id"`
+	Table   string `json:"table"` // source name
+	View    bool   `json:"is_view,omitempty"`
+	// Partitions by source name; empty = the whole table.
+	Partitions []string `json:"partitions,omitempty"`
+	// Replace restores under an alias and swaps it in. Whole tables only.
+	Replace bool `json:"replace,omitempty"`
+}
+
+// Restored is the outcome of a restore: the positions read from the snapshot.
+type Restored struct {
+	// Tables by source id: name and the commit seq contained in the snapshot.
+	Tables map[int64]Table `json:"tables"`
+	// Partitions by source id, for partition-level partial snapshots.
+	Partitions map[int64]int64 `json:"partitions,omitempty"`
+	// CommitSeq of the whole backup (getSnapshot field 7), 0 if the server is
+	// too old to tell.
+	CommitSeq int64 `json:"commit_seq,omitempty"`
+}
+
+// FullSyncInfo says why and where the last full sync started (http-api.md 3.12).
+type FullSyncInfo struct {
+	CommitSeq int64  `json:"commit_seq"`
+	Info      string `json:"info"`
+}
+
+// Lag is the distance between a job and its source.
+type Lag struct {
+	Binlogs        int64 `json:"lag"` // not yet consumed
+	FirstCommitSeq int64 `json:"first_commit_seq"`
+	LastCommitSeq  int64 `json:"last_commit_seq"`
+	NextCommitSeq  int64 `json:"next_commit_seq"`
+	// Timestamps in ms since the epoch; -1 or 0 = unknown.
+	FirstTimestamp int64 `json:"first_timestamp"`
+	LastTimestamp  int64 `json:"last_timestamp"`
+	NextTimestamp  int64 `json:"next_timestamp"`
+	// ObservedAt is when the source was asked.
+	ObservedAt time.Time `json:"observed_at,omitzero"`
+}
+
+// Seconds is last binlog time minus next binlog time, as time_interval_secs
+// (http-api.md 3.3); 0 when either is unknown or nothing is left.
+func (l Lag) Seconds() int64 {
+	if l.Binlogs == 0 || l.LastTimestamp <= 0 || l.NextTimestamp <= 0 || l.LastTimestamp < l.NextTimestamp {
+		return 0
+	}
+	return (l.LastTimestamp - l.NextTimestamp) / 1000
+}
+
+// SettleIncremental moves a database job from the filtered to the plain
+// incremental state when no table or partition is ahead of the position any
+// more (doris-binlogs.md 4.4). It reports whether it did.
+func (p *Progress) SettleIncremental() bool {
+	if p.State != DBTablesIncrementalSync && len(p.Partitions) == 0 {
+		return false
+	}
+	for _, t := range p.Tables {
+		if t.CommitSeq > p.Position.CommitSeq {
+			return false
+		}
+	}
+	for _, seq := range p.Partitions {
+		if seq > p.Position.CommitSeq {
+			return false
+		}
+	}
+	for id, t := range p.Tables {
+		if t.CommitSeq != 0 {
+			t.CommitSeq = 0
+			p.Tables[id] = t
+		}
+	}
+	p.Partitions = nil
+	if p.State == DBTablesIncrementalSync {
+		p.State = DBIncrementalSync
+	}
+	return true
+}

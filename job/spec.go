@@ -1,0 +1,205 @@
+// Package job holds the words that every part of ccr shares: what a replication
+// job is asked to do (Spec), how far it is (Progress), what it tells (Status,
+// Lag, Event), the commands it takes and the steps it is made of.
+//
+// The package does no I/O and knows neither Temporal nor Doris' protocols. All
+// its types are plain data that survive a round trip through JSON, because they
+// are the payloads of the workflow.
+package job
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+)
+
+// Sealed is a secret encrypted by package secret. It is the only form in which
+// a password enters a workflow. Its textual form is masked, so that it cannot
+// reach a log or a reply by accident; JSON carries the sealed bytes.
+type Sealed string
+
+// Mask stands where a secret would be shown.
+const Mask = "******"
+
+// String implements fmt.Stringer: it never shows the sealed bytes.
+func (s Sealed) String() string {
+	if s == "" {
+		return ""
+	}
+	return Mask
+}
+
+// GoString implements fmt.GoStringer for %#v.
+func (s Sealed) GoString() string { return fmt.Sprintf("job.Sealed(%q)", s.String()) }
+
+// SyncType says whether a job follows a database or one table.
+type SyncType int
+
+// The numbers are those of job_detail's sync_type (http-api.md 3.11).
+const (
+	DatabaseSync SyncType = 0
+	TableSync    SyncType = 1
+)
+
+// String returns the word used in labels and search attributes: "db_sync" or
+// "table_sync" (doris-binlogs.md 5.1).
+func (t SyncType) String() string {
+	if t == TableSync {
+		return "table_sync"
+	}
+	return "db_sync"
+}
+
+// CommitOrder says in which order transactions may become visible on the
+// destination (design.md 4).
+type CommitOrder string
+
+const (
+	// CommitOrderGlobal commits in the source's commit-seq order. The default.
+	CommitOrderGlobal CommitOrder = "global"
+	// CommitOrderPerTable orders transactions of one table only; independent
+	// tables do not wait for each other.
+	CommitOrderPerTable CommitOrder = "per_table"
+)
+
+// Spec is what a job was asked to do. It is part of the workflow's input; only
+// host mappings, resolved ids and known frontends change during a job's life.
+type Spec struct {
+	// Name is unique among running jobs; part of snapshot names.
+	Name string `json:"name"`
+	// UID is made at creation, 16 hex digits. It ties transaction labels to
+	// this incarnation of the name.
+	UID string `json:"uid"`
+	// Source and Destination are the two clusters.
+	Source      Cluster `json:"src"`
+	Destination Cluster `json:"dest"`
+
+	SkipError        bool `json:"skip_error,omitempty"`
+	AllowTableExists bool `json:"allow_table_exists,omitempty"`
+	ReuseBinlogLabel bool `json:"reuse_binlog_label,omitempty"`
+	// ReplicationNum overrides the replica count on the destination; 0 or -1
+	// keeps the source's.
+	ReplicationNum int         `json:"replication_num,omitempty"`
+	CommitOrder    CommitOrder `json:"commit_order,omitempty"`
+	CreatedAt      time.Time   `json:"created_at"`
+}
+
+// Type tells a table job from a database job: a table job names its table.
+func (s *Spec) Type() SyncType {
+	if s.Source.Table != "" {
+		return TableSync
+	}
+	return DatabaseSync
+}
+
+// Frontend is one FE of a cluster as clients reach it.
+type Frontend struct {
+	Host       string `json:"host"`
+	Port       int    `json:"port"`        // MySQL
+	ThriftPort int    `json:"thrift_port"` // RPC
+	IsMaster   bool   `json:"is_master"`
+}
+
+// Cluster is one side of a job.
+type Cluster struct {
+	// Host is an FE as the worker reaches it (a public address if the cluster
+	// needs a host mapping).
+	Host       string `json:"host"`
+	Port       int    `json:"port"`
+	ThriftPort int    `json:"thrift_port"`
+	User       string `json:"user"`
+	Password   Sealed `json:"password,omitempty"`
+	// Cluster is a leftover of the interface; kept for job_detail.
+	Cluster  string `json:"cluster,omitempty"`
+	Database string `json:"database"`
+	Table    string `json:"table,omitempty"`
+	// HostMapping maps private to public addresses (user-operations.md).
+	HostMapping map[string]string `json:"host_mapping,omitempty"`
+
+	// Resolved by CheckJob.
+	DatabaseID int64      `json:"db_id,omitempty"`
+	TableID    int64      `json:"table_id,omitempty"`
+	Frontends  []Frontend `json:"frontends,omitempty"`
+}
+
+// MergeHostMapping applies update to the mapping as update_host_mapping does:
+// keys not named stay, an empty public address removes the private one.
+func (c *Cluster) MergeHostMapping(update map[string]string) {
+	if len(update) == 0 {
+		return
+	}
+	merged := maps.Clone(c.HostMapping)
+	if merged == nil {
+		merged = map[string]string{}
+	}
+	for private, public := range update {
+		if public == "" {
+			delete(merged, private)
+		} else {
+			merged[private] = public
+		}
+	}
+	if len(merged) == 0 {
+		merged = nil
+	}
+	c.HostMapping = merged
+}
+
+// Validation errors carry the texts of http-api.md 3.2; scripts look for them.
+var (
+	ErrNameEmpty    = errors.New("[normal] name is empty")
+	ErrSyncMismatch = errors.New("[normal] src/dest are not both db or table sync")
+)
+
+// Validate checks the fields in the order of http-api.md 3.2. The error's text
+// is what create_ccr answers.
+func (s *Spec) Validate() error {
+	if s.Name == "" {
+		return fmt.Errorf("job is invalid: %w", ErrNameEmpty)
+	}
+	if len(s.Name) > MaxNameLength {
+		return fmt.Errorf("job is invalid: [normal] name is longer than %d bytes", MaxNameLength)
+	}
+	if strings.ContainsFunc(s.Name, isControl) {
+		return errors.New("job is invalid: [normal] name contains control characters")
+	}
+	if err := s.Source.validate(); err != nil {
+		return fmt.Errorf("job is invalid: src spec is invalid: %w", err)
+	}
+	if err := s.Destination.validate(); err != nil {
+		return fmt.Errorf("job is invalid: dest spec is invalid: %w", err)
+	}
+	if (s.Source.Table == "") != (s.Destination.Table == "") {
+		return fmt.Errorf("job is invalid: %w", ErrSyncMismatch)
+	}
+	switch s.CommitOrder {
+	case "", CommitOrderGlobal, CommitOrderPerTable:
+	default:
+		return fmt.Errorf("job is invalid: [normal] commit_order %q is neither %q nor %q", s.CommitOrder, CommitOrderGlobal, CommitOrderPerTable)
+	}
+	return nil
+}
+
+// MaxNameLength bounds a job's name, in bytes. Snapshot names are made from it
+// by SnapshotName, which shortens what Doris' label limit would refuse.
+const MaxNameLength = 200
+
+func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
+
+func (c *Cluster) validate() error {
+	switch {
+	case c.Host == "":
+		return errors.New("[normal] host is empty")
+	case c.Port < 1 || c.Port > 65535:
+		return errors.New("[normal] port is invalid: ")
+	case c.ThriftPort < 1 || c.ThriftPort > 65535:
+		return errors.New("[normal] thrift_port is invalid: ")
+	case c.User == "":
+		return errors.New("[normal] user is empty")
+	case c.Database == "":
+		return errors.New("[normal] database is empty")
+	}
+	return nil
+}

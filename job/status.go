@@ -1,0 +1,90 @@
+package job
+
+import (
+	"fmt"
+	"time"
+)
+
+// Kind classifies an error by where it came from (http-api.md 1.1).
+type Kind string
+
+const (
+	KindNormal Kind = "normal" // our own decision, bad input
+	KindRPC    Kind = "rpc"    // transport
+	KindDB     Kind = "db"     // SQL statement refused
+	KindFE     Kind = "fe"     // FE answered with an error status
+	KindBE     Kind = "be"     // BE answered with an error status
+	KindMeta   Kind = "meta"   // metadata of the two sides do not fit
+)
+
+// Problem says why a job cannot go on at the moment.
+type Problem struct {
+	Text string `json:"text"`
+	Kind Kind   `json:"kind"`
+	// Binlog at which the job stands, if it is one.
+	CommitSeq  int64      `json:"commit_seq,omitempty"`
+	BinlogType BinlogType `json:"binlog_type,omitempty"`
+	Since      time.Time  `json:"since"`
+	Tries      int        `json:"tries"`
+	// Remedy is what a person can do about it.
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// Event is one noteworthy thing in a job's life.
+type Event struct {
+	At   time.Time `json:"at"`
+	Text string    `json:"text"`
+	// Level is "info", "warn" or "error".
+	Level string `json:"level"`
+}
+
+// MaxEvents and MaxOutcomes bound what a job remembers.
+const (
+	MaxEvents   = 100
+	MaxOutcomes = 32
+)
+
+// AddEvent appends an event and forgets the oldest beyond MaxEvents.
+func (p *Progress) AddEvent(at time.Time, level, format string, args ...any) {
+	p.Events = append(p.Events, Event{At: at, Level: level, Text: fmt.Sprintf(format, args...)})
+	if extra := len(p.Events) - MaxEvents; extra > 0 {
+		p.Events = append([]Event(nil), p.Events[extra:]...)
+	}
+}
+
+// Status is the answer of the query job_status.
+type Status struct {
+	Name          string    `json:"name"`
+	Running       bool      `json:"running"` // false = paused
+	ProgressState SyncState `json:"progress_state"`
+	Phase         Phase     `json:"phase"`
+	Position      Position  `json:"position"`
+	Stalled       bool      `json:"stalled"`
+	Problem       *Problem  `json:"problem,omitempty"`
+	Lag           Lag       `json:"lag"`
+	NextStep      string    `json:"next_step,omitempty"`
+	FullSyncs     int       `json:"full_syncs"`
+	PartialSyncs  int       `json:"partial_syncs"`
+	Outcomes      []Outcome `json:"outcomes,omitempty"`
+	// Checked is set once the first-run checks have passed.
+	Checked bool `json:"checked"`
+}
+
+// StateWord returns the interface's word: "running" or "paused".
+func (s Status) StateWord() string {
+	if s.Running {
+		return "running"
+	}
+	return "paused"
+}
+
+// Heartbeat is what a running shift reports: the details of the activity's
+// heartbeat. A retry starts from it, and the API server merges it into replies.
+type Heartbeat struct {
+	Position Position  `json:"position"`
+	Lag      Lag       `json:"lag"`
+	Problem  *Problem  `json:"problem,omitempty"`
+	At       time.Time `json:"at"`
+	// Note describes slow work in progress, e.g. the state of a BACKUP job.
+	Note string `json:"note,omitempty"`
+}

@@ -1,0 +1,188 @@
+package job
+
+import "time"
+
+// The inputs and results of the activities (design.md 3). Each step gets the
+// spec with sealed passwords and the part of the progress that it needs.
+
+// StepInput is what every step is given.
+type StepInput struct {
+	Spec     Spec     `json:"spec"`
+	Progress Progress `json:"progress"`
+}
+
+// Checked is the result of CheckJob: the spec with ids and frontends resolved.
+type Checked struct {
+	Spec Spec `json:"spec"`
+}
+
+// SnapshotTaken is the result of TakeSnapshot.
+type SnapshotTaken struct {
+	// Name of the finished backup.
+	Name string `json:"name,omitempty"`
+	// Wanted is set when the snapshot cannot be taken as ordered and another one
+	// must be: the table is gone, has another name, or another id.
+	Wanted *SnapshotWanted `json:"wanted,omitempty"`
+	// Nothing is set when the database has no tables and views at all: there is
+	// nothing to restore and incremental sync starts at CommitSeq.
+	Nothing   bool  `json:"nothing,omitempty"`
+	CommitSeq int64 `json:"commit_seq,omitempty"`
+	// TableGone is set when the table of a partial sync does not exist any more.
+	TableGone bool `json:"table_gone,omitempty"`
+	// SourceTableID is set when a table job's table was dropped and created
+	// again: the new id to follow.
+	SourceTableID int64 `json:"source_table_id,omitempty"`
+}
+
+// SnapshotRestored is the result of RestoreSnapshot.
+type SnapshotRestored struct {
+	Restored *Restored `json:"restored,omitempty"`
+	// Aliases in use; FinishSnapshot swaps them in.
+	Aliases map[string]string `json:"aliases,omitempty"`
+	// Wanted is set when another snapshot is needed (expired, mismatch, ...).
+	Wanted *SnapshotWanted `json:"wanted,omitempty"`
+	// TableGone: see SnapshotTaken.
+	TableGone bool `json:"table_gone,omitempty"`
+	// SourceTableID: see SnapshotTaken.
+	SourceTableID int64 `json:"source_table_id,omitempty"`
+}
+
+// SnapshotFinished is the result of FinishSnapshot.
+type SnapshotFinished struct {
+	State    SyncState       `json:"sync_state"`
+	Position Position        `json:"position"`
+	Tables   map[int64]Table `json:"tables"` // the whole new mapping
+	// Partitions replaces Progress.Partitions.
+	Partitions map[int64]int64 `json:"partitions,omitempty"`
+	// DestinationTableID of a table job.
+	DestinationTableID int64 `json:"destination_table_id,omitempty"`
+}
+
+// SnapshotWanted orders a snapshot: full if Partial is nil.
+type SnapshotWanted struct {
+	Partial *PartialSync `json:"partial,omitempty"`
+	Reason  string       `json:"reason"`
+	// Retry asks for a new backup within the same full or partial sync, because
+	// the last one expired, was cancelled or was lost: not a new full sync.
+	Retry bool `json:"retry,omitempty"`
+}
+
+// StreamInput is the input of StreamUpserts.
+type StreamInput struct {
+	StepInput
+	// Shift is how long the shift may last.
+	Shift time.Duration `json:"shift"`
+	// Probe ends the shift after its first success: the workflow then knows
+	// that a problem is over.
+	Probe bool `json:"probe,omitempty"`
+}
+
+// StreamEnd says why a shift ended.
+type StreamEnd string
+
+const (
+	EndShiftOver StreamEnd = "shift_over" // time is over, or a probe succeeded
+	EndStopped   StreamEnd = "stopped"    // asked to stop, or the worker stops
+	EndBinlog    StreamEnd = "binlog"     // the next binlog is for ApplyBinlog
+	EndSnapshot  StreamEnd = "snapshot"   // a full or partial snapshot is wanted
+	EndBlocked   StreamEnd = "blocked"    // Problem says why
+	EndSkipped   StreamEnd = "skipped"    // the binlog to skip has been passed
+)
+
+// StreamResult is the result of StreamUpserts.
+type StreamResult struct {
+	End      StreamEnd       `json:"end"`
+	Position Position        `json:"position"`
+	Binlog   *Binlog         `json:"binlog,omitempty"`
+	Wanted   *SnapshotWanted `json:"wanted,omitempty"`
+	Problem  *Problem        `json:"problem,omitempty"`
+	Lag      Lag             `json:"lag"`
+	// Tables are changed entries of the table mapping, by source id.
+	Tables TableChanges `json:"tables,omitzero"`
+}
+
+// TableChanges is a change of the table mapping.
+type TableChanges struct {
+	Set  map[int64]Table `json:"set,omitempty"`
+	Drop []int64         `json:"drop,omitempty"`
+}
+
+// ApplyInput is the input of ApplyBinlog; the binlog is Progress.Pending.
+type ApplyInput struct {
+	StepInput
+	// Unknown is set when an earlier attempt at this binlog ended without a
+	// known outcome: check whether it has been applied (doris-binlogs.md 4.7).
+	Unknown bool `json:"unknown,omitempty"`
+}
+
+// ApplyResult is the result of ApplyBinlog. Exactly one of Done, Wanted and
+// Problem is set.
+type ApplyResult struct {
+	Done    bool            `json:"done,omitempty"`
+	Wanted  *SnapshotWanted `json:"wanted,omitempty"`
+	Problem *Problem        `json:"problem,omitempty"`
+	// Summary is one line about what was done, e.g. the statement.
+	Summary string `json:"summary,omitempty"`
+	// Changes to the progress.
+	Tables        TableChanges    `json:"tables,omitzero"`
+	ShadowIndexes map[int64]int64 `json:"shadow_indexes,omitempty"`
+	// SetShadowIndexes tells that ShadowIndexes replaces the old map.
+	SetShadowIndexes bool `json:"set_shadow_indexes,omitempty"`
+}
+
+// CleanUpInput is the input of CleanUpJob.
+type CleanUpInput struct {
+	StepInput
+	// Desync sets is_being_synced to DesyncTo on the destination tables.
+	Desync   bool `json:"desync,omitempty"`
+	DesyncTo bool `json:"desync_to,omitempty"`
+	// KeepJob runs only the desync part: the job goes on.
+	KeepJob bool `json:"keep_job,omitempty"`
+}
+
+// CleanedUp is the result of CleanUpJob: what could not be cleaned.
+type CleanedUp struct {
+	Failed []string `json:"failed,omitempty"`
+}
+
+// Apply merges changes into the mapping.
+func (p *Progress) Apply(c TableChanges) {
+	if p.Tables == nil && len(c.Set) > 0 {
+		p.Tables = map[int64]Table{}
+	}
+	for id, t := range c.Set {
+		p.Tables[id] = t
+	}
+	for _, id := range c.Drop {
+		delete(p.Tables, id)
+	}
+}
+
+// StartFullSync puts the job into a new full sync at the given commit seq.
+func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, reason string) {
+	p.Epoch++
+	p.State = DBFullSync
+	if t == TableSync {
+		p.State = TableFullSync
+	}
+	p.Phase = PhaseTakeSnapshot
+	p.Snapshot = &Snapshot{Reason: reason, Trigger: commitSeq}
+	p.Pending = nil
+	p.FullSyncs++
+	p.FullSyncStartedAt = now
+	p.FullSyncInfo = FullSyncInfo{CommitSeq: commitSeq, Info: reason}
+}
+
+// StartPartialSync puts the job into a partial sync triggered at commitSeq.
+func (p *Progress) StartPartialSync(t SyncType, now time.Time, commitSeq int64, part PartialSync, reason string) {
+	p.Epoch++
+	p.State = DBPartialSync
+	if t == TableSync {
+		p.State = TablePartialSync
+	}
+	p.Phase = PhaseTakeSnapshot
+	p.Snapshot = &Snapshot{Partial: &part, Reason: reason, Trigger: commitSeq}
+	p.Pending = nil
+	p.PartialSyncs++
+	p.PartialSyncStartedAt = now
+}
