@@ -11,7 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
+	"regexp"
 	"time"
 )
 
@@ -162,8 +162,8 @@ func (s *Spec) Validate() error {
 	if len(s.Name) > MaxNameLength {
 		return fmt.Errorf("job is invalid: [normal] name is longer than %d bytes", MaxNameLength)
 	}
-	if strings.ContainsFunc(s.Name, isControl) {
-		return errors.New("job is invalid: [normal] name contains control characters")
+	if !nameRule.MatchString(s.Name) {
+		return fmt.Errorf("job is invalid: [normal] name %q may only contain letters A-Z a-z, digits, '-', '_', '.' and ':' (it becomes part of Doris labels)", s.Name)
 	}
 	if err := s.Source.validate(); err != nil {
 		return fmt.Errorf("job is invalid: src spec is invalid: %w", err)
@@ -186,7 +186,9 @@ func (s *Spec) Validate() error {
 // by SnapshotName, which shortens what Doris' label limit would refuse.
 const MaxNameLength = 200
 
-func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
+// nameRule is what Doris allows in labels (doris-sql.md 1.5), plus the dot,
+// which SnapshotName replaces.
+var nameRule = regexp.MustCompile(`^[-_A-Za-z0-9.:]+$`)
 
 func (c *Cluster) validate() error {
 	switch {
