@@ -1,0 +1,77 @@
+package replication
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are the counters that replicating keeps, named and labelled as
+// operators' dashboards expect (http-api.md 5.1).
+type Metrics struct {
+	errors         *prometheus.CounterVec
+	feCalls        *prometheus.CounterVec
+	feSeconds      *prometheus.HistogramVec
+	beCalls        *prometheus.CounterVec
+	beSeconds      *prometheus.HistogramVec
+	sqlCalls       *prometheus.CounterVec
+	sqlSeconds     *prometheus.HistogramVec
+	commitSeq      *prometheus.GaugeVec
+	binlogs        *prometheus.CounterVec
+	binlogSeconds  *prometheus.HistogramVec
+	persists       *prometheus.CounterVec
+	persistSeconds *prometheus.HistogramVec
+}
+
+// secondsBuckets run from 5 ms to 50 s, as the existing dashboard assumes.
+var secondsBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25, 50}
+
+// NewMetrics makes the metrics and registers them with r. A nil r registers
+// them nowhere.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: secondsBuckets}, labels)
+	}
+	m := &Metrics{
+		errors:         counter("ccr_error_total", "Errors met while replicating.", "error", "type"),
+		feCalls:        counter("ccr_fe_rpc_total", "Calls to frontends.", "method", "addr"),
+		feSeconds:      histogram("ccr_fe_rpc_duration_seconds", "Duration of calls to frontends.", "method", "addr"),
+		beCalls:        counter("ccr_be_rpc_total", "Calls to backends.", "method", "addr"),
+		beSeconds:      histogram("ccr_be_rpc_duration_seconds", "Duration of calls to backends.", "method", "addr"),
+		sqlCalls:       counter("ccr_sql_exec_total", "SQL statements.", "host", "db"),
+		sqlSeconds:     histogram("ccr_sql_exec_duration_seconds", "Duration of SQL statements.", "host", "db"),
+		commitSeq:      prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ccr_binlog_commit_seq", Help: "Commit seq up to which a job has applied its source's binlogs."}, []string{"name"}),
+		binlogs:        counter("ccr_handle_binlog_total", "Binlogs handled.", "name"),
+		binlogSeconds:  histogram("ccr_handle_binlog_duration_seconds", "Time from fetching a binlog to having applied it.", "name"),
+		persists:       counter("ccr_job_progress_persist_total", "Synchronous checkpoints of running shifts.", "name"),
+		persistSeconds: histogram("ccr_job_progress_persist_duration_seconds", "Duration of synchronous checkpoints.", "name"),
+	}
+	if r != nil {
+		r.MustRegister(m.errors, m.feCalls, m.feSeconds, m.beCalls, m.beSeconds, m.sqlCalls, m.sqlSeconds,
+			m.commitSeq, m.binlogs, m.binlogSeconds, m.persists, m.persistSeconds)
+	}
+	return m
+}
+
+func (m *Metrics) observeFE(method, addr string, d time.Duration, _ error) {
+	m.feCalls.WithLabelValues(method, addr).Inc()
+	m.feSeconds.WithLabelValues(method, addr).Observe(d.Seconds())
+}
+
+func (m *Metrics) observeBE(method, addr string, d time.Duration, _ error) {
+	m.beCalls.WithLabelValues(method, addr).Inc()
+	m.beSeconds.WithLabelValues(method, addr).Observe(d.Seconds())
+}
+
+func (m *Metrics) observeSQL(host, db string, d time.Duration, _ error) {
+	m.sqlCalls.WithLabelValues(host, db).Inc()
+	m.sqlSeconds.WithLabelValues(host, db).Observe(d.Seconds())
+}
+
+// forget removes the series of a job that ended here.
+func (m *Metrics) forget(name string) {
+	m.commitSeq.DeleteLabelValues(name)
+}
