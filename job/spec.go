@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"strconv"
 	"time"
 )
 
@@ -195,13 +196,22 @@ func (c *Cluster) validate() error {
 	case c.Host == "":
 		return errors.New("[normal] host is empty")
 	case c.Port < 1 || c.Port > 65535:
-		return errors.New("[normal] port is invalid: ")
+		return fmt.Errorf("[normal] port is invalid: %s", portText(c.Port))
 	case c.ThriftPort < 1 || c.ThriftPort > 65535:
-		return errors.New("[normal] thrift_port is invalid: ")
+		return fmt.Errorf("[normal] thrift_port is invalid: %s", portText(c.ThriftPort))
 	case c.User == "":
 		return errors.New("[normal] user is empty")
 	case c.Database == "":
 		return errors.New("[normal] database is empty")
 	}
 	return nil
+}
+
+// portText shows a port that is out of range; one that was not given shows as
+// nothing, which is the text of http-api.md 3.2.
+func portText(port int) string {
+	if port == 0 {
+		return ""
+	}
+	return strconv.Itoa(port)
 }
