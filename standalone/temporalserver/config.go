@@ -1,0 +1,118 @@
+package temporalserver
+
+import (
+	"net"
+	"strconv"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/server/common/cluster"
+	"go.temporal.io/server/common/config"
+	"go.temporal.io/server/common/dynamicconfig"
+	"go.temporal.io/server/common/membership/static"
+	sqliteplugin "go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
+	"go.temporal.io/server/common/primitives"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+const (
+	storeName   = sqliteplugin.PluginName
+	clusterName = "active"
+)
+
+// searchAttributes are registered with the namespace when it is created, so
+// that the first job can start at once.
+func searchAttributes() map[string]enumspb.IndexedValueType {
+	return map[string]enumspb.IndexedValueType{
+		job.SearchAttributeSyncType:            enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		job.SearchAttributeSyncState:           enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		job.SearchAttributeJobState:            enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		job.SearchAttributeSourceDatabase:      enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		job.SearchAttributeDestinationDatabase: enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+	}
+}
+
+// dynamicConfig holds the settings of design.md 3. Everything stays correct
+// without them, only slower.
+func dynamicConfig() dynamicconfig.StaticClient {
+	return dynamicconfig.StaticClient{
+		// Each activity waits for a poll of the transfer queue: 20 polls a
+		// second, the default, hide 50 ms in every step (temporal.md 0.1).
+		dynamicconfig.MakeKey("history.transferProcessorMaxPollRPS"):   10000,
+		dynamicconfig.MakeKey("history.visibilityProcessorMaxPollRPS"): 1000,
+		dynamicconfig.MakeKey("history.timerProcessorMaxPollRPS"):      1000,
+		// A cancel is pushed to the worker instead of waiting for a heartbeat
+		// (temporal.md 0.2): pause takes milliseconds.
+		dynamicconfig.MakeKey("frontend.WorkerCommandsEnabled"):           true,
+		dynamicconfig.MakeKey("system.enableCancelActivityWorkerCommand"): true,
+		dynamicconfig.MakeKey("frontend.namespaceRPS.visibility"):         100,
+		// A dead worker's open polls swallow retries until its connection is
+		// found dead (temporal.md 4.4).
+		dynamicconfig.MakeKey("frontend.keepAliveTime"):    10 * time.Second,
+		dynamicconfig.MakeKey("frontend.keepAliveTimeout"): 5 * time.Second,
+	}
+}
+
+func serverConfig(opts Options, p ports) *config.Config {
+	sqlCfg := &config.SQL{PluginName: sqliteplugin.PluginName, DatabaseName: opts.Path}
+	if opts.Path == "" {
+		// The name keeps the memory databases of several servers in one process apart.
+		sqlCfg.DatabaseName = "ccr-" + strconv.Itoa(p.frontend)
+		sqlCfg.ConnectAttributes = map[string]string{"mode": "memory", "cache": "shared"}
+	} else {
+		// WAL for speed, synchronous FULL because the progress of every job is
+		// in this file: a power cut must not take back what was acknowledged.
+		sqlCfg.ConnectAttributes = map[string]string{"mode": "rwc", "journal_mode": "WAL", "synchronous": "2"}
+	}
+	return &config.Config{
+		Global: config.Global{
+			Membership: config.Membership{MaxJoinDuration: 30 * time.Second, BroadcastAddress: p.host},
+		},
+		Persistence: config.Persistence{
+			DefaultStore: storeName, VisibilityStore: storeName, NumHistoryShards: 1,
+			DataStores: map[string]config.DataStore{storeName: {SQL: sqlCfg}},
+		},
+		ClusterMetadata: &cluster.Config{
+			FailoverVersionIncrement: 10,
+			MasterClusterName:        clusterName,
+			CurrentClusterName:       clusterName,
+			ClusterInformation: map[string]cluster.ClusterInformation{
+				clusterName: {Enabled: true, InitialFailoverVersion: 1, RPCAddress: p.frontendAddress()},
+			},
+		},
+		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
+		Services: map[string]config.Service{
+			string(primitives.FrontendService): p.service(p.frontend, p.frontendHTTP),
+			string(primitives.HistoryService):  p.service(p.history, 0),
+			string(primitives.MatchingService): p.service(p.matching, 0),
+			string(primitives.WorkerService):   p.service(p.worker, 0),
+		},
+		Archival: config.Archival{
+			History:    config.HistoryArchival{State: config.ArchivalDisabled},
+			Visibility: config.VisibilityArchival{State: config.ArchivalDisabled},
+		},
+		NamespaceDefaults: config.NamespaceDefaults{Archival: config.ArchivalNamespaceDefaults{
+			History:    config.HistoryArchivalNamespaceDefaults{State: config.ArchivalDisabled},
+			Visibility: config.VisibilityArchivalNamespaceDefaults{State: config.ArchivalDisabled},
+		}},
+		PublicClient: config.PublicClient{HostPort: p.frontendAddress()},
+	}
+}
+
+func (p ports) service(grpc, http int) config.Service {
+	return config.Service{RPC: config.RPC{GRPCPort: grpc, HTTPPort: http, BindOnIP: p.host}}
+}
+
+// staticHosts replaces the membership protocol: there is one host.
+func (p ports) staticHosts() map[primitives.ServiceName]static.Hosts {
+	one := func(port int) static.Hosts {
+		return static.SingleLocalHost(net.JoinHostPort(p.host, strconv.Itoa(port)))
+	}
+	return map[primitives.ServiceName]static.Hosts{
+		primitives.FrontendService: one(p.frontend),
+		primitives.HistoryService:  one(p.history),
+		primitives.MatchingService: one(p.matching),
+		primitives.WorkerService:   one(p.worker),
+	}
+}

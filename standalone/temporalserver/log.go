@@ -1,0 +1,56 @@
+package temporalserver
+
+import (
+	"context"
+	"log/slog"
+
+	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/log/tag"
+)
+
+// logger passes the server's log lines on to slog. The server is chatty and
+// speaks of its own insides: only warnings and worse are of interest to an
+// operator of ccr, so its Info becomes Debug.
+type logger struct{ out *slog.Logger }
+
+func newLogger(out *slog.Logger) log.Logger { return logger{out.With("component", "temporal")} }
+
+var _ log.WithLogger = logger{}
+
+func (l logger) write(level slog.Level, msg string, tags []tag.Tag) {
+	ctx := context.Background()
+	if !l.out.Enabled(ctx, level) {
+		return
+	}
+	l.out.LogAttrs(ctx, level, msg, attrs(tags)...)
+}
+
+func attrs(tags []tag.Tag) []slog.Attr {
+	out := make([]slog.Attr, len(tags))
+	for i, t := range tags {
+		out[i] = slog.Any(t.Key(), t.Value())
+	}
+	return out
+}
+
+// With implements log.WithLogger.
+func (l logger) With(tags ...tag.Tag) log.Logger {
+	return logger{slog.New(l.out.Handler().WithAttrs(attrs(tags)))}
+}
+
+func (l logger) Debug(msg string, tags ...tag.Tag)  { l.write(slog.LevelDebug-4, msg, tags) }
+func (l logger) Info(msg string, tags ...tag.Tag)   { l.write(slog.LevelDebug, msg, tags) }
+func (l logger) Warn(msg string, tags ...tag.Tag)   { l.write(slog.LevelWarn, msg, tags) }
+func (l logger) Error(msg string, tags ...tag.Tag)  { l.write(slog.LevelError, msg, tags) }
+func (l logger) DPanic(msg string, tags ...tag.Tag) { l.write(slog.LevelError, msg, tags) }
+
+// Panic and Fatal keep the meaning that the server relies on: they do not return.
+func (l logger) Panic(msg string, tags ...tag.Tag) {
+	l.write(slog.LevelError, msg, tags)
+	panic(msg)
+}
+
+func (l logger) Fatal(msg string, tags ...tag.Tag) {
+	l.write(slog.LevelError, msg, tags)
+	panic("temporal: " + msg)
+}

@@ -1,0 +1,75 @@
+package temporalserver
+
+import (
+	"io"
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+func answer(ctx workflow.Context) (int, error) { return 42, nil }
+
+// A workflow started before a restart is still known after it, under the same
+// data file and with the search attributes registered.
+func TestServerKeepsItsDataOverARestart(t *testing.T) {
+	ctx := t.Context()
+	opts := Options{Path: filepath.Join(t.TempDir(), "data", "temporal.db"), Frontend: "127.0.0.1:0", UI: "127.0.0.1:0"}
+
+	first, err := Start(ctx, opts)
+	require.NoError(t, err)
+
+	resp, err := http.Get("http://" + first.UIAddress() + "/")
+	require.NoError(t, err)
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.Contains(t, string(body), "<html")
+
+	c, err := client.Dial(client.Options{HostPort: first.Address()})
+	require.NoError(t, err)
+	w := worker.New(c, "q", worker.Options{})
+	w.RegisterWorkflow(answer)
+	require.NoError(t, w.Start())
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: "w", TaskQueue: "q", SearchAttributes: map[string]any{job.SearchAttributeSyncType: "db_sync"}}, answer)
+	require.NoError(t, err)
+	var got int
+	require.NoError(t, run.Get(ctx, &got))
+	require.Equal(t, 42, got)
+	w.Stop()
+	c.Close()
+	require.NoError(t, first.Stop())
+
+	second, err := Start(ctx, opts)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, second.Stop()) }()
+	c, err = client.Dial(client.Options{HostPort: second.Address()})
+	require.NoError(t, err)
+	defer c.Close()
+	got = 0
+	require.NoError(t, c.GetWorkflow(ctx, "w", "").Get(ctx, &got))
+	require.Equal(t, 42, got)
+}
+
+func TestTwoServersInMemory(t *testing.T) {
+	for range 2 {
+		s, err := Start(t.Context(), Options{Frontend: "127.0.0.1:0"})
+		require.NoError(t, err)
+		defer s.Stop()
+	}
+}
+
+func TestStartRefusesATakenAddress(t *testing.T) {
+	s, err := Start(t.Context(), Options{Frontend: "127.0.0.1:0"})
+	require.NoError(t, err)
+	defer s.Stop()
+	_, err = Start(t.Context(), Options{Frontend: s.Address()})
+	require.ErrorContains(t, err, "address already in use")
+}
