@@ -1,0 +1,134 @@
+package job
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func validSpec() Spec {
+	c := Cluster{Host: "fe1", Port: 9030, ThriftPort: 9020, User: "root", Database: "db_a"}
+	return Spec{Name: "ccr_test", Source: c, Destination: c}
+}
+
+func TestValidateAnswersTheTextsThatScriptsLookFor(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*Spec)
+		want   string
+	}{
+		{"fine", func(*Spec) {}, ""},
+		{"no name", func(s *Spec) { s.Name = "" }, "job is invalid: [normal] name is empty"},
+		{"backtick", func(s *Spec) { s.Name = "a`b" }, "may only contain"},
+		{"quote", func(s *Spec) { s.Name = `a"b` }, "may only contain"},
+		{"unicode", func(s *Spec) { s.Name = "任务" }, "may only contain"},
+		{"src host", func(s *Spec) { s.Source.Host = "" }, "job is invalid: src spec is invalid: [normal] host is empty"},
+		{"src port", func(s *Spec) { s.Source.Port = 0 }, "job is invalid: src spec is invalid: [normal] port is invalid: "},
+		{"dest thrift port", func(s *Spec) { s.Destination.ThriftPort = 70000 }, "job is invalid: dest spec is invalid: [normal] thrift_port is invalid: "},
+		{"user", func(s *Spec) { s.Destination.User = "" }, "job is invalid: dest spec is invalid: [normal] user is empty"},
+		{"database", func(s *Spec) { s.Source.Database = "" }, "job is invalid: src spec is invalid: [normal] database is empty"},
+		{"half a table job", func(s *Spec) { s.Source.Table = "t" }, "job is invalid: [normal] src/dest are not both db or table sync"},
+		{"commit order", func(s *Spec) { s.CommitOrder = "none" }, "commit_order"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := validSpec()
+			tt.change(&s)
+			err := s.Validate()
+			if tt.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+func TestSealedIsMaskedInEveryTextForm(t *testing.T) {
+	c := Cluster{Password: "ccr1:abc:def"}
+	for _, text := range []string{fmt.Sprint(c.Password), fmt.Sprintf("%v %+v %#v %s %q", c, c, c, c.Password, c.Password)} {
+		require.NotContains(t, text, "ccr1:")
+	}
+}
+
+func TestHostMappingMergesAndAnEmptyValueDeletes(t *testing.T) {
+	c := Cluster{HostMapping: map[string]string{"a": "1", "b": "2"}}
+	before := c.HostMapping
+	c.MergeHostMapping(map[string]string{"a": "", "c": "3", "x": ""})
+	require.Equal(t, map[string]string{"b": "2", "c": "3"}, c.HostMapping)
+	require.Equal(t, map[string]string{"a": "1", "b": "2"}, before, "the old map may be in use elsewhere")
+	c.MergeHostMapping(map[string]string{"b": "", "c": ""})
+	require.Nil(t, c.HostMapping)
+}
+
+func TestNamesFitDorisLabels(t *testing.T) {
+	long := strings.Repeat("n", MaxNameLength)
+	a := Spec{Name: long + "a"[:0], UID: "0123456789abcdef"}
+	for _, name := range []string{"ccr_test", "with.dot", long} {
+		s := Spec{Name: name, UID: a.UID}
+		snapshot := SnapshotName(&s, 1731405790, true, 12)
+		label := RestoreLabel(snapshot, 99)
+		require.LessOrEqual(t, len(label), 128)
+		require.Regexp(t, `^[-_A-Za-z0-9:]{1,128}$`, label)
+	}
+	require.NotEqual(t, SnapshotPrefix("a.b", 1, false), SnapshotPrefix("a_b", 1, false), "two jobs must not share snapshots")
+	require.Equal(t, "ccrs_ccr_test_1731405790", SnapshotPrefix("ccr_test", 1731405790, false))
+	require.Equal(t, "ccrj-0123456789abcdef:7:10100:9001", TxnLabel(a.UID, 7, 10100, 9001))
+}
+
+func TestSettleIncremental(t *testing.T) {
+	p := Progress{State: DBTablesIncrementalSync, Position: Position{CommitSeq: 10},
+		Tables: map[int64]Table{1: {Name: "a", CommitSeq: 9}, 2: {Name: "b", CommitSeq: 11}}}
+	require.False(t, p.SettleIncremental(), "table b is still ahead")
+	p.Position.CommitSeq = 11
+	require.True(t, p.SettleIncremental())
+	require.Equal(t, DBIncrementalSync, p.State)
+	require.Zero(t, p.Tables[2].CommitSeq)
+	require.False(t, p.SettleIncremental())
+}
+
+func TestSkipBinlogNeverGuesses(t *testing.T) {
+	silent := SkipBinlog{SkipBy: "Silence"}
+	require.EqualError(t, silent.Normalize(), "[normal] invalid skip commit seq: 0")
+	full := SkipBinlog{SkipBy: "FULLSYNC"}
+	require.NoError(t, full.Normalize())
+	require.Equal(t, SkipFullSync, full.SkipBy)
+	other := SkipBinlog{SkipBy: "x"}
+	require.EqualError(t, other.Normalize(), "[normal] invalid skip method: x")
+	part := SkipBinlog{SkipBy: "partialsync"}
+	require.ErrorContains(t, part.Normalize(), "invalid skip table")
+}
+
+func TestEventsAndOutcomesAreBounded(t *testing.T) {
+	var p Progress
+	for i := range MaxEvents + 10 {
+		p.AddEvent(time.Unix(int64(i), 0), "info", "event %d", i)
+		p.AddOutcome(Outcome{RequestID: fmt.Sprint(i)})
+	}
+	require.Len(t, p.Events, MaxEvents)
+	require.Equal(t, fmt.Sprintf("event %d", MaxEvents+9), p.Events[MaxEvents-1].Text)
+	require.Len(t, p.Outcomes, MaxOutcomes)
+}
+
+// The payload of a job with 10,000 tables must stay below Temporal's warning at
+// 512 KiB once compressed; JSON of this shape shrinks about fourfold.
+func TestProgressOfManyTablesIsCompact(t *testing.T) {
+	p := Progress{Tables: map[int64]Table{}}
+	for i := range int64(10_000) {
+		p.Tables[1_000_000+i] = Table{DestID: 2_000_000 + i, Name: fmt.Sprintf("warehouse_table_%05d", i), CommitSeq: 3_000_000 + i}
+	}
+	b, err := json.Marshal(p)
+	require.NoError(t, err)
+	require.Less(t, len(b), 900<<10)
+}
+
+func TestCommandPayloadIsFlat(t *testing.T) {
+	var c Command
+	require.NoError(t, json.Unmarshal([]byte(`{"request_id":"r","skip_by":"silence","skip_commit_seq":1001,"src_host_mapping":{"a":"b"}}`), &c))
+	require.Equal(t, int64(1001), c.SkipCommitSeq)
+	require.Equal(t, map[string]string{"a": "b"}, c.Source)
+}

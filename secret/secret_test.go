@@ -1,0 +1,89 @@
+package secret
+
+import (
+	"bytes"
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func testKey(b byte) []byte { return bytes.Repeat([]byte{b}, KeySize) }
+
+func TestSealAndOpen(t *testing.T) {
+	k, err := NewKeyring(testKey(1))
+	require.NoError(t, err)
+	a, err := k.Seal("s3cret")
+	require.NoError(t, err)
+	b, err := k.Seal("s3cret")
+	require.NoError(t, err)
+	require.NotEqual(t, a, b, "equal passwords must not look equal")
+	require.NotContains(t, string(a), "s3cret")
+	plain, err := k.Open(a)
+	require.NoError(t, err)
+	require.Equal(t, "s3cret", plain)
+}
+
+func TestEmptyPasswordNeedsNoKey(t *testing.T) {
+	var k Keyring
+	sealed, err := k.Seal("")
+	require.NoError(t, err)
+	plain, err := k.Open(sealed)
+	require.NoError(t, err)
+	require.Empty(t, plain)
+	_, err = k.Seal("x")
+	require.ErrorIs(t, err, ErrNoKey)
+}
+
+func TestRotation(t *testing.T) {
+	old, err := NewKeyring(testKey(1))
+	require.NoError(t, err)
+	sealed, err := old.Seal("p")
+	require.NoError(t, err)
+	both, err := NewKeyring(testKey(2), testKey(1))
+	require.NoError(t, err)
+	plain, err := both.Open(sealed)
+	require.NoError(t, err)
+	require.Equal(t, "p", plain)
+	resealed, err := both.Seal("p")
+	require.NoError(t, err)
+	_, err = old.Open(resealed)
+	require.ErrorIs(t, err, ErrUnknownKey, "the first key seals")
+}
+
+func TestDamageIsNoticed(t *testing.T) {
+	k, err := NewKeyring(testKey(1))
+	require.NoError(t, err)
+	sealed, err := k.Seal("p")
+	require.NoError(t, err)
+	_, err = k.Open(sealed[:len(sealed)-2] + "AA")
+	require.ErrorIs(t, err, ErrCorrupt)
+	_, err = k.Open("clear text")
+	require.ErrorIs(t, err, ErrCorrupt)
+}
+
+func TestLoadOrCreateKeepsTheKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "data", "secret.key")
+	first, err := LoadOrCreate("", file)
+	require.NoError(t, err)
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	sealed, err := first.Seal("p")
+	require.NoError(t, err)
+	second, err := LoadOrCreate("", file)
+	require.NoError(t, err)
+	plain, err := second.Open(sealed)
+	require.NoError(t, err)
+	require.Equal(t, "p", plain)
+}
+
+func TestParseDoesNotShowABadKey(t *testing.T) {
+	_, err := Parse("# comment\nhunter2hunter2")
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "hunter2")
+	_, err = Parse(base64.StdEncoding.EncodeToString(testKey(3)) + "," + base64.StdEncoding.EncodeToString(testKey(4)))
+	require.NoError(t, err)
+}
