@@ -1,0 +1,65 @@
+# ccr: replication between Apache Doris clusters. `make help` lists the targets.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The product is pure Go. One setting for all builds, so that the long ones
+# (Temporal server, SQL engine) are compiled once and found in Go's build cache.
+# Only the race detector needs a C compiler (scripts/test).
+export CGO_ENABLED := 0
+export GOFLAGS := -buildvcs=false
+
+TAGS    := gms_pure_go
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+BINARIES := ./cmd/ccr ./standalone/cmd/ccr-standalone ./dorisim/cmd/dorisim
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: build
+build: ## build bin/ccr, bin/ccr-standalone and bin/dorisim
+	@scripts/say-first-build
+	go build -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ $(BINARIES)
+
+.PHONY: demo
+demo: build ## two simulated clusters, two jobs, live view, proof that both sides are equal (KEEP=1 leaves it running)
+	@go build -tags $(TAGS) -o bin/demo ./e2e/cmd/demo
+	@bin/demo $(if $(KEEP),--keep) $(DEMO_ARGS)
+
+.PHONY: test
+test: tools build ## everything CI runs: format, vet, staticcheck, workflowcheck, unit, race, end-to-end tests
+	@TAGS=$(TAGS) scripts/test
+
+.PHONY: test-unit
+test-unit: ## unit tests only
+	go test -tags $(TAGS) ./... ./dorisim/... ./standalone/...
+
+.PHONY: test-e2e
+test-e2e: build ## end-to-end tests only (RUN=regexp picks some)
+	go test -tags $(TAGS) -count=1 -timeout 20m $(if $(RUN),-run '$(RUN)') -v ./e2e/...
+
+.PHONY: lint
+lint: tools ## gofmt, go vet, staticcheck, workflowcheck
+	@TAGS=$(TAGS) scripts/lint
+
+.PHONY: bench
+bench: build ## throughput and latency on the simulator, as ratios to a baseline of the same run
+	go run -tags $(TAGS) ./e2e/cmd/bench $(BENCH_ARGS)
+
+.PHONY: generate
+generate: ## generated Thrift code (needs Debian's thrift-compiler)
+	doris/idl/generate.sh
+
+.PHONY: tools
+tools: bin/staticcheck bin/workflowcheck
+
+bin/staticcheck bin/workflowcheck &: tools/go.mod tools/go.sum
+	@echo "building the linters (tools/go.mod)"
+	GOWORK=off go build -modfile=tools/go.mod -o bin/ honnef.co/go/tools/cmd/staticcheck go.temporal.io/sdk/contrib/tools/workflowcheck
+	@touch bin/staticcheck bin/workflowcheck
+
+.PHONY: clean
+clean: ## remove what was built and the demo's data
+	rm -rf bin build
