@@ -1,0 +1,85 @@
+package harness
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/doris-ccr/ccr/dorisim"
+	"github.com/doris-ccr/ccr/dorisim/core"
+)
+
+// Pair is a source and a destination cluster, simulated in this process.
+type Pair struct{ Source, Destination *Cluster }
+
+// Cluster is a simulated cluster with what a client needs to know of it.
+type Cluster struct {
+	*dorisim.Cluster
+	Password string
+}
+
+// PairOptions shapes both clusters.
+type PairOptions struct {
+	FEs, BEs int // default 1
+	// Realistic gives the clusters the delays of a real one (core.Realistic).
+	Realistic bool
+	Password  string // of root, on both sides
+}
+
+// StartPair starts two clusters on loopback addresses.
+func StartPair(ctx context.Context, o PairOptions) (*Pair, error) {
+	source, err := startCluster(ctx, "source", o)
+	if err != nil {
+		return nil, err
+	}
+	destination, err := startCluster(ctx, "destination", o)
+	if err != nil {
+		return nil, errors.Join(err, source.Close())
+	}
+	return &Pair{Source: source, Destination: destination}, nil
+}
+
+func startCluster(ctx context.Context, name string, o PairOptions) (*Cluster, error) {
+	cfg := dorisim.Config{Name: name, FEs: max(1, o.FEs), BEs: max(1, o.BEs), Profile: core.Instant, RootPassword: o.Password}
+	if o.Realistic {
+		cfg.Profile = core.Realistic
+	}
+	c, err := dorisim.Start(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("start simulated cluster %s: %w", name, err)
+	}
+	return &Cluster{Cluster: c, Password: o.Password}, nil
+}
+
+// Close stops both clusters.
+func (p *Pair) Close() error { return errors.Join(p.Source.Close(), p.Destination.Close()) }
+
+// Open connects to the first FE's MySQL port.
+func (c *Cluster) Open(database string) (*sql.DB, error) {
+	return OpenSQL(c.FE(0).MySQLAddr(), "root", c.Password, database)
+}
+
+// Port is the first FE's MySQL port.
+func (c *Cluster) Port() string {
+	_, port, _ := net.SplitHostPort(c.FE(0).MySQLAddr())
+	return port
+}
+
+// Spec is the cluster as create_ccr wants it, ports as strings as the user
+// documentation has them.
+func (c *Cluster) Spec(database, table string) map[string]any {
+	host, port, _ := net.SplitHostPort(c.FE(0).MySQLAddr())
+	_, thrift, _ := net.SplitHostPort(c.FE(0).ThriftAddr())
+	return map[string]any{"host": host, "port": port, "thrift_port": thrift,
+		"user": "root", "password": c.Password, "database": database, "table": table}
+}
+
+// ThriftPort is the first FE's RPC port.
+func (c *Cluster) ThriftPort() int {
+	_, port, _ := net.SplitHostPort(c.FE(0).ThriftAddr())
+	n, _ := strconv.Atoi(port)
+	return n
+}

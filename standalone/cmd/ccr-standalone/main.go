@@ -1,0 +1,69 @@
+// Command ccr-standalone is ccr in one process: HTTP API, worker, an embedded
+// Temporal server with its Web UI. It needs no flag.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doris-ccr/ccr/config"
+	"github.com/doris-ccr/ccr/standalone"
+)
+
+// version is stamped by the Makefile.
+var version = ""
+
+const long = `ccr-standalone replicates databases and tables between Apache Doris clusters.
+
+Everything runs in this one process: the HTTP API that operators know from the
+existing CCR syncer, the worker that moves the data, and a Temporal server that
+remembers how far every job is (in a SQLite file below --data-dir). Stop it and
+start it again: every job goes on where it was.
+
+  ccr-standalone
+  curl -X POST -H 'Content-Type: application/json' -d '{"name": "my_job",
+    "src":  {"host": "fe1", "port": "9030", "thrift_port": "9020",
+             "user": "root", "password": "", "database": "sales", "table": ""},
+    "dest": {"host": "fe2", "port": "9030", "thrift_port": "9020",
+             "user": "root", "password": "", "database": "sales", "table": ""}
+  }' http://127.0.0.1:9190/create_ccr
+
+For several machines run "ccr server" against a Temporal cluster instead.`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "ccr-standalone:", err)
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:           "ccr-standalone",
+		Short:         "Replicate between Apache Doris clusters, everything in one process",
+		Long:          long,
+		Version:       version,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(cmd.Flags(), os.Environ())
+			if err != nil {
+				return err
+			}
+			return standalone.Run(cmd.Context(), standalone.Options{
+				Config: cfg, Version: version, Logger: cfg.NewLogger(os.Stderr), Out: cmd.OutOrStdout(),
+			})
+		},
+	}
+	config.Bind(cmd.Flags(), config.GroupAPI, config.GroupStandalone, config.GroupSecrets, config.GroupWorker,
+		config.GroupDoris, config.GroupLog, config.GroupProcess)
+	return cmd
+}

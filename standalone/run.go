@@ -1,0 +1,92 @@
+// Package standalone runs everything in one process: the embedded Temporal
+// server with its Web UI, the HTTP API and the worker.
+package standalone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/doris-ccr/ccr/config"
+	"github.com/doris-ccr/ccr/secret"
+	"github.com/doris-ccr/ccr/server"
+	"github.com/doris-ccr/ccr/standalone/temporalserver"
+)
+
+// Options of Run.
+type Options struct {
+	Config  config.Config
+	Version string
+	Logger  *slog.Logger
+	// Out receives the few lines that tell a person where things are.
+	Out io.Writer
+}
+
+// ErrDataDirInUse: another process works in the data directory.
+var ErrDataDirInUse = errors.New("another ccr-standalone is using this data directory")
+
+// Run runs until ctx is done, then stops in order: API and worker first, so
+// that running steps hand their position to Temporal while it still answers.
+func Run(ctx context.Context, opts Options) (err error) {
+	cfg := opts.Config
+	unlock, err := lockDataDir(cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+
+	temporal, err := temporalserver.Start(ctx, temporalserver.Options{
+		Path:      filepath.Join(cfg.DataDir, "temporal.db"),
+		Frontend:  cfg.TemporalListen,
+		UI:        cfg.UIListen,
+		Namespace: cfg.TemporalNamespace,
+		Logger:    opts.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, temporal.Stop()) }()
+
+	cfg.TemporalAddress = temporal.Address()
+	if cfg.SecretKey == "" && cfg.SecretKeyFile == "" {
+		cfg.SecretKeyFile = filepath.Join(cfg.DataDir, "secret.key")
+		if _, err := secret.LoadOrCreate("", cfg.SecretKeyFile); err != nil {
+			return err
+		}
+	}
+	return server.Run(ctx, server.Options{
+		Config: cfg, API: true, Worker: true,
+		Logger: opts.Logger, Version: opts.Version,
+		Ready: func(api string) { greet(opts.Out, api, temporal, cfg.DataDir) },
+	})
+}
+
+func greet(out io.Writer, api string, temporal *temporalserver.Server, dataDir string) {
+	fmt.Fprintf(out, "ccr is ready\n  HTTP API      http://%s\n", api)
+	if ui := temporal.UIAddress(); ui != "" {
+		fmt.Fprintf(out, "  Web UI        http://%s\n", ui)
+	}
+	fmt.Fprintf(out, "  Temporal      %s (for temporal and tctl)\n  data          %s\n", temporal.Address(), dataDir)
+}
+
+// lockDataDir makes the directory and holds a lock on it: two servers on one
+// SQLite file would each believe to own every job.
+func lockDataDir(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock data directory: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%w: %s", ErrDataDirInUse, dir)
+	}
+	return func() { f.Close() }, nil
+}
