@@ -1,0 +1,234 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/faults"
+)
+
+// Commit commits a transaction and waits for it to become visible, as far as
+// the request says (doris-rpc.md 3.8). It is idempotent. visible is false when
+// the transaction is COMMITTED only. Errors: *TxnNotFoundError, *Error. It takes
+// the lock itself: do not hold it.
+func (c *Core) Commit(ctx context.Context, r CommitRequest) (visible bool, err error) {
+	if err := faults.Sleep(ctx, c.Profile().Commit); err != nil {
+		return false, err
+	}
+	t, err := c.commit(r)
+	if err != nil {
+		return false, err
+	}
+	if r.OnlyCommit || r.Wait < 0 {
+		return c.txnState(t) == TxnVisible, nil
+	}
+	wait := r.Wait
+	if wait == 0 {
+		wait = time.Duration(c.feConfigInt("try_commit_lock_timeout_seconds", 5)) * time.Second
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-t.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return c.txnState(t) == TxnVisible, nil
+}
+
+// WaitTxn waits until the transaction is finished or forgotten, for wait at
+// most, and returns its state.
+func (c *Core) WaitTxn(ctx context.Context, db, id int64, wait time.Duration) (TxnState, bool) {
+	c.txns.mu.Lock()
+	t, ok := c.txns.of(db).byID[id]
+	c.txns.mu.Unlock()
+	if !ok {
+		return TxnUnknown, false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-t.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return c.txnState(t), true
+}
+
+func (c *Core) txnState(t *txn) TxnState {
+	c.txns.mu.Lock()
+	defer c.txns.mu.Unlock()
+	return t.State
+}
+
+// commit checks and makes the transaction COMMITTED, and starts its publication.
+func (c *Core) commit(r CommitRequest) (*txn, error) {
+	c.Lock()
+	defer c.Unlock()
+	c.txns.mu.Lock()
+	defer c.txns.mu.Unlock()
+	t, ok := c.txns.of(r.DB).byID[r.TxnID]
+	if !ok {
+		return nil, &TxnNotFoundError{TxnID: r.TxnID}
+	}
+	for _, id := range t.Tables {
+		if _, _, ok := c.TableByID(id); !ok {
+			return nil, MetaErrorf("table not found, tableId=%d", id)
+		}
+	}
+	switch t.State {
+	case TxnAborted:
+		return nil, Errorf("transaction [%d] is already aborted. abort reason: %s", t.ID, t.Reason)
+	case TxnCommitted, TxnVisible:
+		return t, nil
+	}
+	parts, err := c.partitionCommits(t, r)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range parts {
+		if err := c.checkQuorum(t, p); err != nil {
+			return nil, err
+		}
+	}
+	c.assignVersions(t, parts)
+	c.wg.Go(func() { c.publish(t) })
+	return t, nil
+}
+
+// assignVersions makes the transaction COMMITTED: partitions get their next
+// versions, and the publication its place behind the earlier ones.
+func (c *Core) assignVersions(t *txn, parts []*partitionCommit) {
+	waits := map[int64]chan struct{}{}
+	for _, p := range parts {
+		p.version = p.partition.NextVersion
+		p.partition.NextVersion++
+		c.markMissing(p)
+		if prev, ok := c.txns.chain[p.partition.ID]; ok && prev != t.done {
+			waits[p.partition.ID] = prev
+		}
+		c.txns.chain[p.partition.ID] = t.done
+	}
+	for _, prev := range waits {
+		t.after = append(t.after, prev)
+	}
+	t.parts, t.State, t.CommitTime = parts, TxnCommitted, c.Now()
+	c.NextJournal()
+}
+
+// partitionCommits groups what was written by partition and sub-transaction, in
+// the order in which versions are given. What belongs to dropped tables,
+// partitions or indexes is ignored.
+func (c *Core) partitionCommits(t *txn, r CommitRequest) ([]*partitionCommit, error) {
+	if len(r.SubTxns) == 0 {
+		return c.groupTablets(t.ID, -1, r.Tablets)
+	}
+	bySub := map[int64][]TabletCommit{}
+	for _, sub := range r.SubTxns {
+		if !slices.Contains(t.SubIDs, sub.ID) {
+			return nil, Errorf("sub transaction [%d] of transaction [%d] not found", sub.ID, t.ID)
+		}
+		bySub[sub.ID] = append(bySub[sub.ID], sub.Tablets...)
+	}
+	var parts []*partitionCommit
+	for _, id := range t.SubIDs {
+		some, err := c.groupTablets(id, id, bySub[id])
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, some...)
+	}
+	return parts, nil
+}
+
+func (c *Core) groupTablets(writeID, stid int64, infos []TabletCommit) ([]*partitionCommit, error) {
+	byPartition := map[int64]*partitionCommit{}
+	for _, info := range infos {
+		home, ok := c.tablets[info.TabletID]
+		if !ok {
+			continue
+		}
+		_, table, ok := c.TableByID(home.TableID)
+		if !ok || !ownsPartition(table, home.Partition) {
+			continue
+		}
+		p, ok := byPartition[home.Partition.ID]
+		if !ok {
+			if err := CheckLoad(table, home.Partition); err != nil {
+				return nil, err
+			}
+			p = &partitionCommit{tableID: table.ID, partition: home.Partition, stid: stid, writeID: writeID, holders: map[int64][]int64{}}
+			for _, idx := range SortedIndexes(table) {
+				p.indexes = append(p.indexes, idx.ID)
+			}
+			byPartition[home.Partition.ID] = p
+		}
+		if !slices.Contains(p.holders[info.TabletID], info.BackendID) {
+			p.holders[info.TabletID] = append(p.holders[info.TabletID], info.BackendID)
+		}
+	}
+	return slices.SortedFunc(maps.Values(byPartition), func(a, b *partitionCommit) int {
+		return cmp.Or(cmp.Compare(a.tableID, b.tableID), cmp.Compare(a.partition.ID, b.partition.ID))
+	}), nil
+}
+
+// checkQuorum demands enough healthy replicas of every tablet of every index of
+// the partition (doris-rpc.md 3.8, 8).
+func (c *Core) checkQuorum(t *txn, p *partitionCommit) error {
+	_, table, _ := c.TableByID(p.tableID)
+	required := LoadRequired(table, p.partition)
+	for _, indexID := range p.indexes {
+		for _, tablet := range p.partition.Tablets[indexID] {
+			good := 0
+			for _, r := range tablet.Replicas {
+				if r.LastFailed == 0 && slices.Contains(p.holders[tablet.ID], r.BackendID) {
+					good++
+				}
+			}
+			if good < required {
+				return Errorf("Failed to commit txn %d, cause tablet %d succ replica num %d < load required replica num %d. table %d, partition: [ id=%d, commit version %d, visible version %d ], this tablet detail: %s",
+					t.ID, tablet.ID, good, required, p.tableID, p.partition.ID, p.partition.NextVersion-1, p.partition.VisibleVersion, tabletDetail(tablet, p.holders[tablet.ID]))
+			}
+		}
+	}
+	return nil
+}
+
+func tabletDetail(t *catalog.Tablet, holders []int64) string {
+	var good, bad []string
+	for _, r := range t.Replicas {
+		text := fmt.Sprintf("[replicaId=%d, backendId=%d, version=%d, lastFailedVersion=%d]", r.ID, r.BackendID, r.Version, r.LastFailed)
+		if r.LastFailed == 0 && slices.Contains(holders, r.BackendID) {
+			good = append(good, text)
+		} else {
+			bad = append(bad, text)
+		}
+	}
+	return fmt.Sprintf("%d replicas final succ: { %s }; %d replicas write data failed: { %s }",
+		len(good), strings.Join(good, ", "), len(bad), strings.Join(bad, ", "))
+}
+
+// LoadRequired is how many replicas of each tablet a load needs: the majority,
+// or the table property min_load_replica_num.
+func LoadRequired(t *catalog.Table, p *catalog.Partition) int {
+	majority := max(p.ReplicaNum, 1)/2 + 1
+	if t == nil {
+		return majority
+	}
+	if n, err := strconv.Atoi(t.Properties["min_load_replica_num"]); err == nil && n > 0 {
+		return min(n, majority)
+	}
+	return majority
+}
+
+// ownsPartition tells whether p is still a partition of t.
+func ownsPartition(t *catalog.Table, p *catalog.Partition) bool {
+	return t.Partitions[p.Name] == p || t.Temporary[p.Name] == p
+}

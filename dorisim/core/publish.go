@@ -1,0 +1,252 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/doris-ccr/ccr/dorisim/be"
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/dorisim/payload"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// FaultPublish is the fault point before a transaction is published.
+const FaultPublish = "publish"
+
+// publishRetry is the pause between two tries to reach a quorum.
+const publishRetry = 20 * time.Millisecond
+
+// publish makes a COMMITTED transaction VISIBLE: after the profile's delay, and
+// after the earlier versions of its partitions. The delays of different
+// transactions overlap. Only Close ends it early.
+func (c *Core) publish(t *txn) {
+	if faults.Sleep(c.ctx, c.Profile().Publish) != nil {
+		return
+	}
+	for errors.As(c.faults.Before(c.ctx, FaultPublish), new(*faults.Failure)) {
+		if faults.Sleep(c.ctx, publishRetry) != nil {
+			return
+		}
+	}
+	for _, prev := range t.after {
+		select {
+		case <-prev:
+		case <-c.ctx.Done():
+			return
+		}
+	}
+	published := map[*partitionCommit]*replicaResults{}
+	for _, p := range t.parts {
+		results := &replicaResults{ok: map[*catalog.Replica]bool{}}
+		for !c.publishPartition(p, results) {
+			if faults.Sleep(c.ctx, publishRetry) != nil {
+				return
+			}
+		}
+		published[p] = results
+	}
+	c.makeVisible(t, published)
+}
+
+// replicaResults are the replicas that have the new version.
+type replicaResults struct{ ok map[*catalog.Replica]bool }
+
+// replicaTask is one replica to publish to.
+type replicaTask struct {
+	tablet  *catalog.Tablet
+	replica *catalog.Replica
+	tasks   be.Tasks
+}
+
+// publishPartition publishes one version on all backends that can, and tells
+// whether every tablet has reached its quorum. A dropped partition is done.
+func (c *Core) publishPartition(p *partitionCommit, results *replicaResults) bool {
+	work, required := c.publishWork(p)
+	enough := true
+	for tablet, replicas := range work {
+		good := 0
+		for _, task := range replicas {
+			if !results.ok[task.replica] {
+				results.ok[task.replica] = c.publishReplica(p, task, replicas)
+			}
+			if results.ok[task.replica] {
+				good++
+			}
+		}
+		if good < min(required, len(tablet.Replicas)) {
+			enough = false
+		}
+	}
+	return enough
+}
+
+// publishWork lists the replicas that hold the transaction's rowset, and all
+// replicas of indexes that were made after the commit: those get an empty
+// version.
+func (c *Core) publishWork(p *partitionCommit) (map[*catalog.Tablet][]replicaTask, int) {
+	c.RLock()
+	defer c.RUnlock()
+	_, table, ok := c.TableByID(p.tableID)
+	if !ok || !ownsPartition(table, p.partition) {
+		return nil, 0
+	}
+	work := map[*catalog.Tablet][]replicaTask{}
+	for indexID, tablets := range p.partition.Tablets {
+		late := !slices.Contains(p.indexes, indexID)
+		for _, tablet := range tablets {
+			work[tablet] = nil
+			for _, r := range tablet.Replicas {
+				tasks, ok := c.Backend(r.BackendID)
+				if ok && (late || slices.Contains(p.holders[tablet.ID], r.BackendID)) {
+					work[tablet] = append(work[tablet], replicaTask{tablet, r, tasks})
+				}
+			}
+		}
+	}
+	return work, LoadRequired(table, p.partition)
+}
+
+// publishReplica publishes on one backend. A replica that lacks earlier
+// versions is first copied from a sibling.
+func (c *Core) publishReplica(p *partitionCommit, task replicaTask, siblings []replicaTask) bool {
+	id := task.tablet.ID
+	err := task.tasks.Publish(p.writeID, p.partition.ID, id, p.version)
+	if err == nil {
+		return true
+	}
+	if errors.Is(err, be.ErrDown) {
+		return false
+	}
+	if v, verr := task.tasks.Version(id); verr == nil && v >= p.version {
+		return true
+	}
+	for _, s := range siblings {
+		from, ok := s.tasks.(*be.Backend)
+		if !ok || s.replica == task.replica {
+			continue
+		}
+		if v, verr := s.tasks.Version(id); verr != nil || v < p.version-1 {
+			continue
+		}
+		if task.tasks.Clone(c.ctx, id, from) != nil {
+			continue
+		}
+		if v, verr := task.tasks.Version(id); verr == nil && v >= p.version {
+			return true
+		}
+		if err = task.tasks.Publish(p.writeID, p.partition.ID, id, p.version); err == nil {
+			return true
+		}
+	}
+	c.log.Warn("publish failed", "tablet", id, "backend", task.replica.BackendID, "version", p.version, "error", err)
+	return false
+}
+
+// makeVisible advances the partitions, records the UPSERT and ends the
+// transaction.
+func (c *Core) makeVisible(t *txn, published map[*partitionCommit]*replicaResults) {
+	c.Lock()
+	defer c.Unlock()
+	c.txns.mu.Lock()
+	defer c.txns.mu.Unlock()
+	now := c.Now()
+	var alive []*partitionCommit
+	for _, p := range t.parts {
+		if c.txns.chain[p.partition.ID] == t.done {
+			delete(c.txns.chain, p.partition.ID)
+		}
+		_, table, ok := c.TableByID(p.tableID)
+		if !ok || !ownsPartition(table, p.partition) {
+			continue
+		}
+		alive = append(alive, p)
+		p.partition.VisibleVersion, p.partition.VisibleTime = p.version, now
+		t.ErrorReplicas += c.settleReplicas(p, published[p])
+	}
+	t.State, t.PublishTime, t.FinishTime = TxnVisible, now, now
+	c.recordUpsert(t, alive)
+	c.txns.of(t.DB).finish(t, c.keepFinished())
+}
+
+// settleReplicas notes which replicas have the version and which became bad.
+func (c *Core) settleReplicas(p *partitionCommit, results *replicaResults) (failed int) {
+	for _, tablets := range p.partition.Tablets {
+		for _, tablet := range tablets {
+			for _, r := range tablet.Replicas {
+				if results.ok[r] {
+					r.Version = max(r.Version, p.version)
+					r.LastFailed = 0
+					continue
+				}
+				r.LastFailed = p.version
+				failed++
+				c.repairer.add(tablet.ID)
+			}
+		}
+	}
+	return failed
+}
+
+// markMissing makes the replicas bad that the commit does not name.
+func (c *Core) markMissing(p *partitionCommit) {
+	for _, indexID := range p.indexes {
+		for _, tablet := range p.partition.Tablets[indexID] {
+			for _, r := range tablet.Replicas {
+				if !slices.Contains(p.holders[tablet.ID], r.BackendID) {
+					r.LastFailed = p.version
+				}
+			}
+		}
+	}
+}
+
+// recordUpsert writes the UPSERT binlog (doris-binlogs.md 3.1).
+func (c *Core) recordUpsert(t *txn, parts []*partitionCommit) {
+	if len(parts) == 0 {
+		return
+	}
+	record := payload.Upsert{
+		TxnID: t.ID, Timestamp: t.FinishTime.UnixMilli(), Label: t.Label, DBID: t.DB,
+		Tables: map[string]*payload.UpsertTable{}, SubTxnIDs: t.SubIDs,
+	}
+	tables := map[int64]bool{}
+	var versions []publishedVersion
+	for _, p := range parts {
+		_, table, _ := c.TableByID(p.tableID)
+		tables[p.tableID] = true
+		record.Add(p.tableID, p.indexes, payload.UpsertPartition{
+			PartitionID: p.partition.ID, Range: c.rangeText(table, p.partition), Version: p.version,
+			Temporary: table.Temporary[p.partition.Name] == p.partition, SubTxnID: p.stid,
+		})
+		versions = append(versions, publishedVersion{partition: p.partition, version: p.version})
+	}
+	c.Record(Event{
+		DB: t.DB, Tables: slices.Sorted(maps.Keys(tables)), Type: job.Upsert, Timestamp: record.Timestamp, upsert: versions,
+		Payload: func(seq int64) any { record.CommitSeq = seq; return record },
+	})
+}
+
+// WaitPublished waits until no transaction of the partitions is between
+// COMMITTED and VISIBLE. It takes locks itself: do not hold any.
+func (c *Core) WaitPublished(partitions []int64) error {
+	for _, id := range partitions {
+		for {
+			c.txns.mu.Lock()
+			pending, ok := c.txns.chain[id]
+			c.txns.mu.Unlock()
+			if !ok {
+				break
+			}
+			select {
+			case <-pending:
+			case <-c.ctx.Done():
+				return fmt.Errorf("wait for publication: %w", c.ctx.Err())
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,6 @@
+package core
+
+import "github.com/doris-ccr/ccr/dorisim/catalog"
+
+// rangeText is the partition's identity in UPSERT binlogs (doris-binlogs.md 3.3).
+func (c *Core) rangeText(t *catalog.Table, p *catalog.Partition) string { return "" }

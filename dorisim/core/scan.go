@@ -1,0 +1,78 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/types"
+)
+
+// scanTries bounds how often a scan starts again because the version it wanted
+// was compacted away under it.
+const scanTries = 5
+
+// Scan reads one index of one partition at the partition's visible version,
+// from any healthy replica of each tablet. It takes the lock itself: do not
+// hold it.
+func (c *Core) Scan(ctx context.Context, t *catalog.Table, p *catalog.Partition, indexID int64) ([]types.Row, error) {
+	var err error
+	for range scanTries {
+		var rows []types.Row
+		if rows, err = c.scanOnce(ctx, p, indexID); err == nil {
+			return rows, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	return nil, fmt.Errorf("scan partition %s of %s: %w", p.Name, t.Name, err)
+}
+
+// tabletRead is where one tablet can be read.
+type tabletRead struct {
+	id       int64
+	backends []int64
+}
+
+func (c *Core) scanOnce(ctx context.Context, p *catalog.Partition, indexID int64) ([]types.Row, error) {
+	c.RLock()
+	version := p.VisibleVersion
+	reads := make([]tabletRead, 0, len(p.Tablets[indexID]))
+	for _, tablet := range p.Tablets[indexID] {
+		read := tabletRead{id: tablet.ID}
+		for _, r := range tablet.Replicas {
+			if r.LastFailed == 0 && r.Version >= version {
+				read.backends = append(read.backends, r.BackendID)
+			}
+		}
+		reads = append(reads, read)
+	}
+	c.RUnlock()
+	var all []types.Row
+	for _, read := range reads {
+		rows, err := c.scanTablet(ctx, read, version)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	return all, nil
+}
+
+func (c *Core) scanTablet(ctx context.Context, read tabletRead, version int64) ([]types.Row, error) {
+	var failures error = Errorf("tablet %d has no queryable replicas. err: no replica at version %d", read.id, version)
+	for _, id := range read.backends {
+		tasks, ok := c.Backend(id)
+		if !ok {
+			continue
+		}
+		rows, err := tasks.Scan(ctx, read.id, version)
+		if err == nil {
+			return rows, nil
+		}
+		failures = errors.Join(failures, fmt.Errorf("backend %d: %w", id, err))
+	}
+	return nil, failures
+}

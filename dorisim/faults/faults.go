@@ -1,0 +1,210 @@
+// Package faults holds named fault points of the simulator that can be switched
+// on and off while it runs: lose a request, lose a reply, fail or delay a call.
+//
+// A point is named after what it interrupts: "fe.<method>" for a Thrift method
+// of the FE (e.g. "fe.commitTxn"), "be.<name>" for the hooks of a backend, and
+// "publish" for making a transaction visible.
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Action says what a rule does to a call.
+type Action string
+
+const (
+	// DropBefore closes the connection before the call has any effect.
+	DropBefore Action = "drop_before"
+	// DropAfter lets the call take effect and closes the connection instead of
+	// answering: the lost reply.
+	DropAfter Action = "drop_after"
+	// Fail answers with an error instead of doing the call.
+	Fail Action = "fail"
+	// Delay waits before the call is done.
+	Delay Action = "delay"
+	// DelayAfter does the call and waits before it is answered.
+	DelayAfter Action = "delay_after"
+)
+
+// ErrDropped tells the server to close the connection without an answer.
+var ErrDropped = errors.New("connection dropped by a fault rule")
+
+// Failure is the error of a Fail rule.
+type Failure struct{ Point, Message string }
+
+// Error implements error.
+func (f *Failure) Error() string {
+	if f.Message != "" {
+		return f.Message
+	}
+	return "fault injected at " + f.Point
+}
+
+// Rule is one fault. Point may be a pattern as of path.Match, e.g. "fe.*".
+type Rule struct {
+	ID     int    `json:"id"`
+	Point  string `json:"point"`
+	Action Action `json:"action"`
+	// Delay in milliseconds, for the delaying actions.
+	DelayMillis int `json:"delay_ms,omitempty"`
+	// Skip lets that many calls pass first; Count limits how often the rule
+	// strikes, 0 is without limit.
+	Skip    int    `json:"skip,omitempty"`
+	Count   int    `json:"count,omitempty"`
+	Message string `json:"message,omitempty"`
+	// Hits counts how often the rule struck.
+	Hits int `json:"hits"`
+}
+
+// Validate refuses rules that could never strike.
+func (r Rule) Validate() error {
+	if r.Point == "" {
+		return errors.New("fault rule without a point")
+	}
+	if _, err := path.Match(r.Point, ""); err != nil {
+		return fmt.Errorf("fault point %q: %w", r.Point, err)
+	}
+	switch r.Action {
+	case DropBefore, DropAfter, Fail:
+	case Delay, DelayAfter:
+		if r.DelayMillis <= 0 {
+			return fmt.Errorf("fault action %s needs a positive delay_ms", r.Action)
+		}
+	default:
+		return fmt.Errorf("unknown fault action %q", r.Action)
+	}
+	return nil
+}
+
+// Set is the rules of one cluster. The zero value and nil are empty sets. It is
+// safe for concurrent use.
+type Set struct {
+	mu    sync.Mutex
+	last  int
+	rules []*Rule
+}
+
+// Add switches a rule on and returns its id.
+func (s *Set) Add(r Rule) (int, error) {
+	if err := r.Validate(); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last++
+	r.ID, r.Hits = s.last, 0
+	s.rules = append(s.rules, &r)
+	return r.ID, nil
+}
+
+// Remove switches a rule off and tells whether there was one.
+func (s *Set) Remove(id int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.rules)
+	s.rules = slices.DeleteFunc(s.rules, func(r *Rule) bool { return r.ID == id })
+	return len(s.rules) < n
+}
+
+// Clear switches all rules off.
+func (s *Set) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rules = nil
+}
+
+// List returns the rules, used up ones included.
+func (s *Set) List() []Rule {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]Rule, len(s.rules))
+	for i, r := range s.rules {
+		list[i] = *r
+	}
+	return list
+}
+
+// Before is called by a server before it does what point names. It waits out
+// the delays and returns ErrDropped or a *Failure if the call must not be done.
+func (s *Set) Before(ctx context.Context, point string) error {
+	return s.strike(ctx, point, DropBefore, Fail, Delay)
+}
+
+// After is called when the effect has taken place and the answer has not been
+// sent. ErrDropped means: do not answer.
+func (s *Set) After(ctx context.Context, point string) error {
+	return s.strike(ctx, point, DropAfter, DelayAfter)
+}
+
+func (s *Set) strike(ctx context.Context, point string, actions ...Action) error {
+	if s == nil {
+		return nil
+	}
+	var wait time.Duration
+	var outcome error
+	s.mu.Lock()
+	for _, r := range s.rules {
+		if !slices.Contains(actions, r.Action) || !r.matches(point) {
+			continue
+		}
+		switch r.Action {
+		case Delay, DelayAfter:
+			wait += time.Duration(r.DelayMillis) * time.Millisecond
+		case Fail:
+			outcome = &Failure{Point: point, Message: r.Message}
+		default:
+			outcome = ErrDropped
+		}
+		if outcome != nil {
+			break
+		}
+	}
+	s.mu.Unlock()
+	if wait > 0 {
+		if err := Sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+	return outcome
+}
+
+// matches tells whether the rule strikes at point now, and counts it.
+func (r *Rule) matches(point string) bool {
+	if ok, err := path.Match(r.Point, point); err != nil || !ok {
+		return false
+	}
+	if r.Skip > 0 {
+		r.Skip--
+		return false
+	}
+	if r.Count > 0 && r.Hits >= r.Count {
+		return false
+	}
+	r.Hits++
+	return true
+}
+
+// Sleep waits for d, or until ctx ends and then returns its error.
+func Sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
