@@ -43,6 +43,10 @@ const (
 	ActivityObserveLag      = "ObserveLag"
 	ActivityCleanUp         = "CleanUpJob"
 
+	// ErrorTypeWorkerStopping is the type of the application error with which a
+	// step hands itself over to another worker.
+	ErrorTypeWorkerStopping = "WorkerStopping"
+
 	SearchAttributeSyncType            = "CcrSyncType"
 	SearchAttributeSyncState           = "CcrSyncState"
 	SearchAttributeJobState            = "CcrJobState"

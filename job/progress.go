@@ -81,6 +81,9 @@ type Progress struct {
 	Snapshot *Snapshot `json:"snapshot,omitempty"`
 	// Pending is the non-UPSERT binlog to apply next, in PhaseApply.
 	Pending *Binlog `json:"pending,omitempty"`
+	// PendingUnknown is set when an attempt at Pending ended without a known
+	// outcome (ApplyInput.Unknown).
+	PendingUnknown bool `json:"pending_unknown,omitempty"`
 
 	// Paused is what an operator asked for.
 	Paused bool `json:"paused,omitempty"`

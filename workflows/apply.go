@@ -1,0 +1,70 @@
+package workflows
+
+import (
+	"fmt"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// apply applies one binlog that is not an UPSERT. It is a step of its own, so
+// that the intent stands in the history before anything happens, and a line in
+// the Web UI tells of every DDL that reached the destination (design.md 4.3).
+func (r *run) apply() {
+	b := r.p.Pending
+	if s := r.p.Skip; s != nil && s.SkipBy == job.SkipSilence && s.SkipCommitSeq == b.CommitSeq {
+		r.pass(b)
+		r.skipped(b.CommitSeq)
+		return
+	}
+	summary := fmt.Sprintf("apply %s, seq %d", describe(b), b.CommitSeq)
+	in := job.ApplyInput{StepInput: r.input(), Unknown: r.p.PendingUnknown}
+	out, err := execute[job.ApplyResult](r, r.settings.activityOptions(summary, applyTimeout), applyGrace, job.ActivityApply, in)
+	if err != nil {
+		// It may have happened all the same: the next attempt has to look.
+		r.p.PendingUnknown = true
+		r.stepFailed(err, "apply "+describe(b))
+		return
+	}
+	r.applied(b, out)
+}
+
+func (r *run) applied(b *job.Binlog, out job.ApplyResult) {
+	switch {
+	case out.Problem != nil:
+		// A refusal is an answer; a broken connection is none.
+		r.p.PendingUnknown = r.p.PendingUnknown || out.Problem.Kind == job.KindRPC
+		r.fail(*out.Problem)
+		return
+	case out.Done || out.Wanted != nil:
+		r.p.Apply(out.Tables)
+		if out.SetShadowIndexes {
+			r.p.ShadowIndexes = out.ShadowIndexes
+		}
+	}
+	switch {
+	case out.Wanted != nil:
+		r.order(*out.Wanted, b.CommitSeq)
+	case out.Done:
+		what := describe(b)
+		if out.Summary != "" {
+			what = oneLine(out.Summary, eventLimit)
+		}
+		r.event(levelInfo, "applied %s, commit seq %d", what, b.CommitSeq)
+		r.succeed()
+		r.pass(b)
+	default:
+		r.fail(job.Problem{Kind: job.KindNormal, CommitSeq: b.CommitSeq, BinlogType: b.Type,
+			Text: "apply: the step reported neither success nor a reason"})
+	}
+}
+
+// pass goes on behind the binlog. Before anything else than an UPSERT all
+// earlier transactions were awaited, so there is none to wait for.
+func (r *run) pass(b *job.Binlog) {
+	r.p.Position.CommitSeq = max(r.p.Position.CommitSeq, b.CommitSeq)
+	r.p.Position.TxnID = 0
+	r.p.Pending = nil
+	r.p.PendingUnknown = false
+	r.p.Phase = job.PhaseStream
+	r.settle()
+}

@@ -1,0 +1,42 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Interceptor returns the interceptor that workers of ReplicationJob need. It
+// keeps the order in which signals of different names arrived: each name has a
+// channel of its own, and after a while without workers nobody could tell
+// "resume, then pause" from "pause, then resume". Without the interceptor
+// everything works, but signals that are waiting together are obeyed in the
+// order of job.Signals.
+func Interceptor() interceptor.WorkerInterceptor { return &arrivalInterceptor{} }
+
+type arrivalInterceptor struct {
+	interceptor.WorkerInterceptorBase
+}
+
+// InterceptWorkflow implements interceptor.WorkerInterceptor.
+func (*arrivalInterceptor) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	return &arrivals{WorkflowInboundInterceptorBase: interceptor.WorkflowInboundInterceptorBase{Next: next}}
+}
+
+// arrivals notes the names of signals as they arrive at one run.
+type arrivals struct {
+	interceptor.WorkflowInboundInterceptorBase
+	names []string
+}
+
+type arrivalsKey struct{}
+
+// ExecuteWorkflow hands the list to the workflow.
+func (a *arrivals) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWorkflowInput) (any, error) {
+	return a.Next.ExecuteWorkflow(workflow.WithValue(ctx, arrivalsKey{}, a), in)
+}
+
+// HandleSignal notes the name; the payload waits in the signal's channel.
+func (a *arrivals) HandleSignal(ctx workflow.Context, in *interceptor.HandleSignalInput) error {
+	a.names = append(a.names, in.SignalName)
+	return a.Next.HandleSignal(ctx, in)
+}

@@ -1,0 +1,46 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// delete removes what the job has under way on both clusters. It tries for a
+// bounded time: a cluster that is gone must not keep the job alive, and what is
+// left (a backup, a prepared transaction) runs out by itself.
+func (r *run) delete() {
+	if !r.cleanUp {
+		return
+	}
+	o := r.settings.activityOptions("clean up after "+r.spec.Name, cleanUpTimeout)
+	o.ScheduleToCloseTimeout = cleanUpTimeout
+	out, err := execute[job.CleanedUp](r, o, never, job.ActivityCleanUp, job.CleanUpInput{StepInput: r.input()})
+	if err != nil {
+		out.Failed = append(out.Failed, problemOf(err, "clean up").Text)
+	}
+	for _, what := range out.Failed {
+		r.log.Warn("Something was left behind by a deleted job.", "what", what)
+		r.event(levelWarn, "left behind: %s", oneLine(what, eventLimit))
+	}
+	r.obey() // whoever waits for an answer gets it
+	r.event(levelInfo, "job deleted")
+	r.show()
+}
+
+// setBeingSynced carries out desync and sync (http-api.md 3.8): it sets the
+// property is_being_synced of the destination tables. The job goes on.
+func (r *run) setBeingSynced(to bool) error {
+	o := r.settings.activityOptions(fmt.Sprintf("set is_being_synced=%t on the destination tables", to), desyncTimeout)
+	in := job.CleanUpInput{StepInput: r.input(), Desync: true, DesyncTo: to, KeepJob: true}
+	out, err := execute[job.CleanedUp](r, o, never, job.ActivityCleanUp, in)
+	switch {
+	case err != nil:
+		return errors.New(problemOf(err, "set is_being_synced").Text)
+	case len(out.Failed) > 0:
+		return errors.New(limit(strings.Join(out.Failed, "; "), problemLimit))
+	}
+	return nil
+}

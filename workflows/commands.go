@@ -1,0 +1,171 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// errDeleting refuses everything that arrives after the order to delete.
+var errDeleting = errors.New("the job is being deleted")
+
+// obey carries out every command that has arrived. No step is under way.
+func (r *run) obey() {
+	r.inbox.read()
+	for c, ok := r.inbox.next(); ok; c, ok = r.inbox.next() {
+		r.carryOut(c)
+		r.inbox.read()
+	}
+}
+
+// obeyEasy carries out the commands at the head of the queue for which the
+// running step does not have to stop. It keeps the order of arrival: an easy
+// command behind another one waits.
+func (r *run) obeyEasy() {
+	for len(r.inbox.queue) > 0 && r.easy(r.inbox.queue[0]) {
+		c, _ := r.inbox.next()
+		r.carryOut(c)
+	}
+}
+
+func (r *run) easy(c command) bool {
+	return c.refusal != nil || c.name == job.SignalObserveLag || (c.name == job.SignalResume && !r.p.Paused)
+}
+
+func (r *run) carryOut(c command) {
+	if c.name == job.SignalObserveLag && c.refusal == nil {
+		r.lag.ask(c.args.RequestID)
+		return
+	}
+	err := c.refusal
+	if err == nil {
+		err = r.do(c)
+	}
+	r.conclude(c, err)
+}
+
+// conclude records what became of a command: as an event for people, as an
+// outcome for whoever sent it with a request id.
+func (r *run) conclude(c command, err error) {
+	outcome := job.Outcome{RequestID: c.args.RequestID, Command: c.name, At: r.now()}
+	by := ""
+	if c.args.By != "" {
+		by = " by " + oneLine(c.args.By, eventLimit)
+	}
+	if err != nil {
+		outcome.Refused = err.Error()
+		r.event(levelWarn, "command %s%s refused: %s", oneLine(c.name, eventLimit), by, oneLine(err.Error(), eventLimit))
+	} else {
+		r.event(levelInfo, "command %s%s carried out", c.name, by)
+	}
+	r.p.AddOutcome(outcome)
+}
+
+// do carries out one command. An error is a refusal: nothing has changed.
+func (r *run) do(c command) error {
+	if r.p.Phase == job.PhaseDeleting && c.name != job.SignalDelete {
+		return errDeleting
+	}
+	var err error
+	switch c.name {
+	case job.SignalPause:
+		r.p.Paused = true
+	case job.SignalResume:
+		r.p.Paused = false
+	case job.SignalDelete:
+		r.cleanUp = r.cleanUp || r.checked()
+		r.p.Phase = job.PhaseDeleting
+	case job.SignalUpdateHostMapping:
+		r.spec.Source.MergeHostMapping(c.args.Source)
+		r.spec.Destination.MergeHostMapping(c.args.Destination)
+	case job.SignalForceFullSync:
+		r.forceFullSync()
+	case job.SignalSkipBinlog:
+		err = r.skip(c.args.SkipBinlog)
+	case job.SignalDesync:
+		err = r.setBeingSynced(false)
+	case job.SignalSync:
+		err = r.setBeingSynced(true)
+	case job.SignalContinueAsNew:
+		r.leave = true
+	}
+	if err == nil {
+		// Whatever an operator does may be what the job was waiting for.
+		r.notBefore = time.Time{}
+	}
+	return err
+}
+
+// checked tells whether the first checks have passed.
+func (r *run) checked() bool { return r.p.FullSyncs > 0 }
+
+// standing is the commit seq of the binlog that the job stands at.
+func (r *run) standing() int64 {
+	switch {
+	case r.p.Pending != nil:
+		return r.p.Pending.CommitSeq
+	case r.p.Problem != nil && r.p.Problem.CommitSeq > r.p.Position.CommitSeq:
+		return r.p.Problem.CommitSeq
+	}
+	return r.p.Position.CommitSeq
+}
+
+func (r *run) forceFullSync() {
+	if !r.checked() {
+		return // the job begins with a full sync anyway
+	}
+	at := r.standing()
+	r.startFullSync(at, fmt.Sprintf("the user required skipping the binlog, commit seq %d", at))
+	r.p.Skip = nil
+	r.p.Problem = nil
+}
+
+// skip carries out skip_binlog (http-api.md 3.15).
+func (r *run) skip(s job.SkipBinlog) error {
+	switch s.SkipBy {
+	case job.SkipFullSync:
+		r.forceFullSync()
+		return nil
+	case job.SkipSilence:
+		if s.SkipCommitSeq <= r.p.Position.CommitSeq {
+			return fmt.Errorf("[normal] invalid skip commit seq: %d, the job has already passed it and is at %d", s.SkipCommitSeq, r.p.Position.CommitSeq)
+		}
+		r.p.Skip = &s
+		return nil
+	case job.SkipPartialSync:
+		return r.orderPartialSync(s)
+	}
+	return fmt.Errorf("[normal] invalid skip method: %s", s.SkipBy)
+}
+
+// orderPartialSync starts the snapshot of one table at an operator's request.
+func (r *run) orderPartialSync(s job.SkipBinlog) error {
+	if r.p.Phase != job.PhaseStream && r.p.Phase != job.PhaseApply {
+		return fmt.Errorf("[normal] a partial sync can only start from incremental sync, the job is in %s (%s)", r.p.State, r.p.Phase)
+	}
+	if source := r.spec.Source.Table; source != "" && source != s.SkipTable {
+		return fmt.Errorf("[normal] partial sync table name is not equals to the source name %s vs %s", s.SkipTable, source)
+	}
+	known := r.p.Tables[s.SkipTableID]
+	if known.Name != "" && !strings.EqualFold(known.Name, s.SkipTable) {
+		return fmt.Errorf("[normal] invalid skip table: %s, table id: %d is %s", s.SkipTable, s.SkipTableID, known.Name)
+	}
+	// The binlog that the job stands at counts as done only if it is about
+	// this table; otherwise it is read and applied again afterwards.
+	trigger := r.p.Position.CommitSeq
+	if p := r.p.Pending; p != nil && len(p.TableIDs) == 1 && p.TableIDs[0] == s.SkipTableID {
+		trigger = p.CommitSeq
+	}
+	r.startPartialSync(trigger, job.PartialSync{
+		TableID: s.SkipTableID,
+		Table:   s.SkipTable,
+		View:    known.View,
+		Replace: !known.View,
+	}, fmt.Sprintf("the user required a partial sync of %s", s.SkipTable))
+	r.p.Skip = nil
+	r.p.Problem = nil
+	return nil
+}

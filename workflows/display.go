@@ -1,0 +1,132 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// The search attributes by which jobs are found in the Web UI.
+var (
+	keySyncType            = temporal.NewSearchAttributeKeyKeyword(job.SearchAttributeSyncType)
+	keySyncState           = temporal.NewSearchAttributeKeyKeyword(job.SearchAttributeSyncState)
+	keyJobState            = temporal.NewSearchAttributeKeyKeyword(job.SearchAttributeJobState)
+	keySourceDatabase      = temporal.NewSearchAttributeKeyKeyword(job.SearchAttributeSourceDatabase)
+	keyDestinationDatabase = temporal.NewSearchAttributeKeyKeyword(job.SearchAttributeDestinationDatabase)
+)
+
+// shown is what the Web UI was last told.
+type shown struct {
+	details string
+}
+
+// show tells the Web UI what the job is doing. Details cost no event, search
+// attributes cost one for each change.
+func (r *run) show() {
+	if details := r.details(); details != r.shown.details {
+		workflow.SetCurrentDetails(r.ctx, details)
+		r.shown.details = details
+	}
+	r.showSearchAttributes()
+}
+
+func (r *run) showSearchAttributes() {
+	known := workflow.GetTypedSearchAttributes(r.ctx)
+	var changes []temporal.SearchAttributeUpdate
+	set := func(key temporal.SearchAttributeKeyKeyword, value string) {
+		if old, ok := known.GetKeyword(key); !ok || old != value {
+			changes = append(changes, key.ValueSet(value))
+		}
+	}
+	set(keySyncType, r.spec.Type().String())
+	set(keySyncState, r.p.State.String())
+	set(keyJobState, r.stateWord())
+	set(keySourceDatabase, r.spec.Source.Database)
+	set(keyDestinationDatabase, r.spec.Destination.Database)
+	if len(changes) == 0 {
+		return
+	}
+	if err := workflow.UpsertTypedSearchAttributes(r.ctx, changes...); err != nil {
+		r.log.Warn("The search attributes of the job cannot be changed.", "error", err)
+	}
+}
+
+// stateWord is the state for people: unlike the state of the HTTP interface it
+// tells a stalled job from a running one.
+func (r *run) stateWord() string {
+	switch {
+	case r.p.Phase == job.PhaseDeleting:
+		return "deleting"
+	case r.p.Paused:
+		return "paused"
+	case r.p.Problem != nil:
+		return "stalled"
+	}
+	return "running"
+}
+
+// details is the job on one page of Markdown.
+func (r *run) details() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s → %s: %s\n\n", cell(r.side(&r.spec.Source)), cell(r.side(&r.spec.Destination)), r.stateWord())
+	if p := r.p.Problem; p != nil {
+		fmt.Fprintf(&b, "**Cannot go on** since %s, %d tries", stamp(p.Since), p.Tries)
+		if p.CommitSeq != 0 {
+			fmt.Fprintf(&b, ", at commit seq %d (%s)", p.CommitSeq, p.BinlogType)
+		}
+		fmt.Fprintf(&b, ":\n\n    %s\n\n", oneLine(p.Text, problemLimit))
+		if p.Remedy != "" {
+			fmt.Fprintf(&b, "What to do: %s\n\n", oneLine(p.Remedy, problemLimit))
+		}
+	}
+	b.WriteString("| | |\n|---|---|\n")
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "| %s | %s |\n", name, cell(fmt.Sprintf(format, args...)))
+	}
+	row("State", "%s", r.p.State)
+	row("Next step", "%s", r.nextStep())
+	row("Position", "commit seq %d, %d transactions applied (at the last report to the history)", r.p.Position.CommitSeq, r.p.Position.Applied)
+	if !r.p.Lag.ObservedAt.IsZero() {
+		row("Lag", "%d binlogs at %s", r.p.Lag.Binlogs, stamp(r.p.Lag.ObservedAt))
+	}
+	row("Tables", "%d", len(r.p.Tables))
+	if s := r.p.Snapshot; s != nil {
+		row("Snapshot", "%s of %s, epoch %d, backup %d: %s", r.snapshotKind(), r.snapshotSubject(), r.p.Epoch, s.Attempt+1, s.Reason)
+		if s.Restored != nil {
+			row("Tables in the snapshot", "%d", len(s.Restored.Tables))
+		}
+	}
+	if s := r.p.Skip; s != nil {
+		row("Ordered to skip", "commit seq %d", s.SkipCommitSeq)
+	}
+	row("Full syncs", "%d, the last one because: %s", r.p.FullSyncs, r.p.FullSyncInfo.Info)
+	row("Partial syncs", "%d", r.p.PartialSyncs)
+	b.WriteString("\nLast events:\n\n")
+	for i := len(r.p.Events) - 1; i >= max(0, len(r.p.Events)-10); i-- {
+		e := r.p.Events[i]
+		fmt.Fprintf(&b, "* %s %s: %s\n", stamp(e.At), e.Level, cell(e.Text))
+	}
+	return b.String()
+}
+
+func (r *run) side(c *job.Cluster) string {
+	if c.Table != "" {
+		return c.Database + "." + c.Table
+	}
+	return c.Database
+}
+
+// cell makes text safe for one cell of a Markdown table. Names of tables and
+// texts of errors come from outside.
+func cell(text string) string {
+	return markdown.Replace(oneLine(text, eventLimit))
+}
+
+var markdown = strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "`", "'", "[", `\[`, "]", `\]`, "*", `\*`, "_", `\_`)
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

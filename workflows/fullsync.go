@@ -1,0 +1,216 @@
+package workflows
+
+import (
+	"fmt"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// Full and partial syncs: take a snapshot, restore it, finish. Each of the
+// three is a phase of its own, so that a new run or another worker goes on
+// where the last one was.
+
+func (r *run) takeSnapshot() {
+	o := r.settings.activityOptions(fmt.Sprintf("back up %s (%s, epoch %d)", r.snapshotSubject(), r.snapshotKind(), r.p.Epoch), snapshotTimeout)
+	out, err := execute[job.SnapshotTaken](r, o, 0, job.ActivityTakeSnapshot, r.input())
+	if err != nil {
+		r.stepFailed(err, "take snapshot")
+		return
+	}
+	switch {
+	case r.redirected(out.Wanted, out.TableGone, out.SourceTableID):
+	case out.Nothing:
+		r.startFromNothing(out.CommitSeq)
+	case out.Name != "":
+		r.p.Snapshot.Name = out.Name
+		r.p.Phase = job.PhaseRestore
+		r.event(levelInfo, "snapshot %s taken", out.Name)
+		r.succeed()
+	default:
+		r.fail(job.Problem{Kind: job.KindNormal, Text: "take snapshot: the step reported neither a snapshot nor a reason for having none"})
+	}
+}
+
+func (r *run) restoreSnapshot() {
+	o := r.settings.activityOptions(fmt.Sprintf("restore %s into %s", r.p.Snapshot.Name, r.spec.Destination.Database), snapshotTimeout)
+	out, err := execute[job.SnapshotRestored](r, o, 0, job.ActivityRestoreSnapshot, r.input())
+	if err != nil {
+		r.stepFailed(err, "restore snapshot")
+		return
+	}
+	switch {
+	case r.redirected(out.Wanted, out.TableGone, out.SourceTableID):
+	case out.Restored != nil:
+		r.p.Snapshot.Restored = out.Restored
+		r.p.Snapshot.Aliases = out.Aliases
+		r.p.Phase = job.PhaseFinishSnapshot
+		r.event(levelInfo, "snapshot %s restored, %d tables", r.p.Snapshot.Name, len(out.Restored.Tables))
+		r.succeed()
+	default:
+		r.fail(job.Problem{Kind: job.KindNormal, Text: "restore snapshot: the step reported neither what was restored nor a reason"})
+	}
+}
+
+func (r *run) finishSnapshot() {
+	o := r.settings.activityOptions("finish "+r.p.Snapshot.Name, finishTimeout)
+	out, err := execute[job.SnapshotFinished](r, o, 0, job.ActivityFinishSnapshot, r.input())
+	if err != nil {
+		r.stepFailed(err, "finish snapshot")
+		return
+	}
+	if !out.State.Incremental() {
+		r.fail(job.Problem{Kind: job.KindNormal, Text: fmt.Sprintf("finish snapshot: the step reported %q, which is no incremental state", out.State)})
+		return
+	}
+	if r.p.Snapshot.Partial == nil {
+		r.p.ShadowIndexes = nil
+	}
+	out.Position.Applied = max(out.Position.Applied, r.p.Position.Applied)
+	r.p.Position = out.Position
+	r.p.Tables = out.Tables
+	r.p.Partitions = out.Partitions
+	if out.DestinationTableID != 0 {
+		r.spec.Destination.TableID = out.DestinationTableID
+	}
+	r.event(levelInfo, "%s sync done, going on after commit seq %d", r.snapshotKind(), r.p.Position.CommitSeq)
+	r.startIncremental(out.State)
+}
+
+// stepFailed deals with the error of a snapshot step: an interrupted one is
+// simply run again when its time comes.
+func (r *run) stepFailed(err error, step string) {
+	if !interrupted(err) {
+		r.fail(problemOf(err, step))
+	}
+}
+
+// redirected deals with the answers of snapshot steps that lead elsewhere.
+func (r *run) redirected(wanted *job.SnapshotWanted, tableGone bool, sourceTableID int64) bool {
+	if sourceTableID != 0 && sourceTableID != r.spec.Source.TableID {
+		r.event(levelWarn, "the table %s was dropped and created again: following its new id %d", r.spec.Source.Table, sourceTableID)
+		r.spec.Source.TableID = sourceTableID
+	}
+	switch {
+	case tableGone:
+		r.tableGone()
+	case wanted != nil && wanted.Retry:
+		r.takeSnapshotAgain(wanted.Reason)
+	case wanted != nil:
+		r.order(*wanted, r.p.Snapshot.Trigger)
+	default:
+		return false
+	}
+	return true
+}
+
+// takeSnapshotAgain makes a new backup within the same full or partial sync.
+func (r *run) takeSnapshotAgain(reason string) {
+	s := r.p.Snapshot
+	s.Attempt++
+	s.Name, s.Aliases, s.Restored = "", nil, nil
+	r.p.Phase = job.PhaseTakeSnapshot
+	r.event(levelWarn, "taking the snapshot again: %s", oneLine(reason, eventLimit))
+	r.waitBefore(s.Attempt)
+}
+
+// tableGone deals with a table that vanished from the source before its
+// snapshot was taken (doris-binlogs.md 4.5.5). For a database job the table
+// counts as contained from now on, whatever its binlogs still say; the entry
+// stays so that its DROP_TABLE finds the destination table. A table job has
+// nothing to follow any more and waits for its table to come back.
+func (r *run) tableGone() {
+	part := r.p.Snapshot.Partial
+	if r.spec.Type() == job.TableSync || part == nil {
+		r.fail(job.Problem{
+			Kind:   job.KindMeta,
+			Text:   fmt.Sprintf("the table %s.%s does not exist on the source any more", r.spec.Source.Database, r.spec.Source.Table),
+			Remedy: "recover or create the table on the source, or delete the job",
+		})
+		return
+	}
+	table, known := r.p.Tables[part.TableID]
+	if known {
+		table.CommitSeq = job.Contained
+		r.p.Tables[part.TableID] = table
+	}
+	r.event(levelWarn, "the table %s was dropped on the source before its snapshot was taken: nothing to sync", part.Table)
+	r.p.Position.CommitSeq = max(r.p.Position.CommitSeq, r.p.Snapshot.Trigger)
+	r.startIncremental(job.DBTablesIncrementalSync)
+}
+
+// startFromNothing begins incremental sync of a database without any table.
+func (r *run) startFromNothing(commitSeq int64) {
+	r.p.Position = job.Position{CommitSeq: commitSeq, Applied: r.p.Position.Applied}
+	r.p.Tables, r.p.Partitions, r.p.ShadowIndexes = nil, nil, nil
+	r.event(levelInfo, "the database has no tables yet, following its binlogs after commit seq %d", commitSeq)
+	r.startIncremental(job.DBIncrementalSync)
+}
+
+func (r *run) startIncremental(state job.SyncState) {
+	r.p.Snapshot = nil
+	r.p.State = state
+	r.p.Phase = job.PhaseStream
+	r.p.IncrementalSyncStartAt = r.now()
+	r.succeed()
+	r.settle()
+}
+
+// settle leaves the filtered incremental state when its time has come, and
+// forgets an order to skip a binlog that has been passed.
+func (r *run) settle() {
+	before := r.p.State
+	if r.p.SettleIncremental() && r.p.State != before {
+		r.event(levelInfo, "all tables are at the same position: %s", r.p.State)
+	}
+	if s := r.p.Skip; s != nil && s.SkipCommitSeq <= r.p.Position.CommitSeq {
+		r.event(levelInfo, "the order to skip commit seq %d is over: the job is at %d", s.SkipCommitSeq, r.p.Position.CommitSeq)
+		r.p.Skip = nil
+	}
+}
+
+// order starts the snapshot that a step asked for.
+func (r *run) order(w job.SnapshotWanted, trigger int64) {
+	r.succeed()
+	if w.Partial != nil {
+		r.startPartialSync(trigger, *w.Partial, w.Reason)
+	} else {
+		r.startFullSync(trigger, w.Reason)
+	}
+	// A snapshot that leads to another snapshot without the job getting any
+	// further must not keep both clusters busy with backups.
+	if trigger > r.lastOrder {
+		r.restarts = 0
+	}
+	r.lastOrder = trigger
+	r.restarts++
+	if r.restarts > 1 {
+		r.waitBefore(r.restarts - 1)
+	}
+}
+
+func (r *run) startFullSync(trigger int64, reason string) {
+	reason = limit(reason, problemLimit)
+	r.p.StartFullSync(r.spec.Type(), r.now(), trigger, reason)
+	r.p.PendingUnknown = false
+	r.event(levelInfo, "full sync starts at commit seq %d: %s", trigger, oneLine(reason, eventLimit))
+}
+
+func (r *run) startPartialSync(trigger int64, part job.PartialSync, reason string) {
+	reason = limit(reason, problemLimit)
+	r.p.StartPartialSync(r.spec.Type(), r.now(), trigger, part, reason)
+	r.p.PendingUnknown = false
+	r.event(levelInfo, "partial sync of %s starts at commit seq %d: %s", part.Table, trigger, oneLine(reason, eventLimit))
+}
+
+// snapshotSubject names what the snapshot is of.
+func (r *run) snapshotSubject() string {
+	switch part := r.p.Snapshot.Partial; {
+	case part != nil && len(part.Partitions) > 0:
+		return fmt.Sprintf("%d partitions of %s", len(part.Partitions), part.Table)
+	case part != nil:
+		return part.Table
+	case r.spec.Source.Table != "":
+		return r.spec.Source.Database + "." + r.spec.Source.Table
+	}
+	return r.spec.Source.Database
+}

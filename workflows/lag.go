@@ -1,0 +1,72 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// lagMaxAge is how old an observation may be that still answers a request. It
+// also bounds what a monitor that asks all the time costs the history.
+const lagMaxAge = time.Second
+
+// lagDesk takes requests to observe the lag.
+type lagDesk struct {
+	requests  []string // request ids, which may be empty
+	observing bool
+}
+
+func (d *lagDesk) ask(requestID string) { d.requests = append(d.requests, requestID) }
+
+func (d *lagDesk) busy() bool { return d.observing || len(d.requests) > 0 }
+
+// serveLag answers requests to observe the lag, beside the loop: neither a
+// pause nor a restore that takes hours keeps an operator from an answer.
+func (r *run) serveLag(ctx workflow.Context) {
+	for {
+		_ = workflow.Await(ctx, func() bool { return len(r.lag.requests) > 0 })
+		asked := r.lag.requests
+		r.lag.requests, r.lag.observing = nil, true
+		err := r.observeLag(ctx)
+		r.lag.observing = false
+		for _, id := range asked {
+			outcome := job.Outcome{RequestID: id, Command: job.SignalObserveLag, At: r.now()}
+			if err != nil {
+				outcome.Refused = err.Error()
+			}
+			r.p.AddOutcome(outcome)
+		}
+	}
+}
+
+// observeLag asks the source, unless somebody else did just now: a shift that
+// is doing well observes the lag itself and reports it by its heartbeats.
+func (r *run) observeLag(ctx workflow.Context) error {
+	switch {
+	case !r.checked():
+		return errors.New("the job has not passed its first checks yet")
+	case r.streaming && r.p.Problem == nil:
+		return nil
+	case r.now().Sub(r.p.Lag.ObservedAt) < lagMaxAge:
+		return nil
+	}
+	o := r.settings.activityOptions("observe the lag", lagTimeout)
+	o.ScheduleToCloseTimeout = lagTimeout
+	var lag job.Lag
+	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, o), job.ActivityObserveLag, r.input()).Get(ctx, &lag)
+	if err != nil {
+		return errors.New(problemOf(err, "observe the lag").Text)
+	}
+	r.observed(lag)
+	return nil
+}
+
+// observed keeps the newer observation.
+func (r *run) observed(lag job.Lag) {
+	if lag.ObservedAt.After(r.p.Lag.ObservedAt) {
+		r.p.Lag = lag
+	}
+}

@@ -1,0 +1,85 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// fail records that the job cannot go on and delays the next try. The problem
+// stands until the first success; its Since and Tries tell how long it has.
+func (r *run) fail(p job.Problem) {
+	p.Since, p.Tries = r.now(), 1
+	p.Text = limit(p.Text, problemLimit)
+	old := r.p.Problem
+	if old != nil {
+		p.Since, p.Tries = old.Since, old.Tries+1
+	}
+	if old == nil || old.Text != p.Text {
+		r.event(levelError, "cannot go on: %s", oneLine(p.Text, eventLimit))
+	}
+	r.p.Problem = &p
+	r.waitBefore(p.Tries)
+}
+
+// waitBefore delays the next step as after n failures in a row.
+func (r *run) waitBefore(n int) { r.notBefore = r.now().Add(backoff(n)) }
+
+// succeed clears the problem.
+func (r *run) succeed() {
+	if p := r.p.Problem; p != nil {
+		r.event(levelInfo, "going on after %d tries", p.Tries)
+		r.p.Problem = nil
+	}
+}
+
+// problemOf makes a problem from the error of an activity. Our activities put
+// the whole problem into the details of their errors; the rest is what they
+// could not report themselves.
+func problemOf(err error, step string) job.Problem {
+	p := job.Problem{Kind: job.KindNormal, Text: step + ": " + err.Error()}
+	var app *temporal.ApplicationError
+	var timeout *temporal.TimeoutError
+	switch {
+	case errors.As(err, &app):
+		p.Text = step + ": " + app.Message()
+		var told job.Problem
+		if app.HasDetails() && app.Details(&told) == nil && told.Text != "" {
+			p = told
+		}
+	case errors.As(err, &timeout):
+		p.Text = fmt.Sprintf("%s: no worker finished it in time (%s)", step, timeout.TimeoutType())
+		p.Remedy = "look whether workers are running and what they log"
+	}
+	return p
+}
+
+// What texts may take in the state, in bytes. An FE may answer with a page.
+const (
+	problemLimit = 2 << 10
+	eventLimit   = 300
+	summaryLimit = 100
+)
+
+// limit cuts text to at most n bytes, between characters.
+func limit(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	const mark = "…"
+	cut := n - len(mark)
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + mark
+}
+
+// oneLine is limit for places that show one line.
+func oneLine(text string, n int) string {
+	return limit(strings.Join(strings.Fields(text), " "), n)
+}

@@ -1,0 +1,100 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// answerQueries registers the queries. None of them does anything but read the
+// state, so they can be answered at any moment, before the first step too.
+func (r *run) answerQueries() error {
+	queries := []struct {
+		name, description string
+		answer            any
+	}{
+		{job.QueryStatus, "What the job is doing and whether it is well.", func() (job.Status, error) { return r.status(), nil }},
+		{job.QueryDetail, "What the job was asked to do; passwords are masked.", func() (job.Spec, error) { return r.detail(), nil }},
+		{job.QueryProgress, "The whole state of the job.", func() (job.Progress, error) { return r.p, nil }},
+		{job.QueryLag, "How far the job was behind its source when that was last observed.", func() (job.Lag, error) { return r.p.Lag, nil }},
+		{job.QueryEvents, "The last noteworthy things, oldest first.", func() ([]job.Event, error) { return slices.Clone(r.p.Events), nil }},
+	}
+	for _, q := range queries {
+		o := workflow.QueryHandlerOptions{Description: q.description}
+		if err := workflow.SetQueryHandlerWithOptions(r.ctx, q.name, q.answer, o); err != nil {
+			return fmt.Errorf("register query %s: %w", q.name, err)
+		}
+	}
+	return nil
+}
+
+func (r *run) status() job.Status {
+	return job.Status{
+		Name:          r.spec.Name,
+		Running:       !r.p.Paused,
+		ProgressState: r.p.State,
+		Phase:         r.p.Phase,
+		Position:      r.p.Position,
+		Stalled:       r.p.Problem != nil,
+		Problem:       r.p.Problem,
+		Lag:           r.p.Lag,
+		NextStep:      r.nextStep(),
+		FullSyncs:     r.p.FullSyncs,
+		PartialSyncs:  r.p.PartialSyncs,
+		Outcomes:      r.p.Outcomes,
+		Checked:       r.checked(),
+	}
+}
+
+// detail returns the spec as people may see it.
+func (r *run) detail() job.Spec {
+	spec := r.spec
+	for _, c := range []*job.Cluster{&spec.Source, &spec.Destination} {
+		if c.Password != "" {
+			c.Password = job.Mask
+		}
+	}
+	return spec
+}
+
+// nextStep says in words what the job does or would do next.
+func (r *run) nextStep() string {
+	switch r.p.Phase {
+	case job.PhaseCheck:
+		return "check both clusters"
+	case job.PhaseTakeSnapshot:
+		return "take a " + r.snapshotKind() + " snapshot"
+	case job.PhaseRestore:
+		return "restore snapshot " + r.p.Snapshot.Name
+	case job.PhaseFinishSnapshot:
+		return "finish snapshot " + r.p.Snapshot.Name
+	case job.PhaseStream:
+		return fmt.Sprintf("stream binlogs after commit seq %d", r.p.Position.CommitSeq)
+	case job.PhaseApply:
+		return fmt.Sprintf("apply %s, commit seq %d", describe(r.p.Pending), r.p.Pending.CommitSeq)
+	case job.PhaseDeleting:
+		return "clean up and end"
+	}
+	return string(r.p.Phase)
+}
+
+func (r *run) snapshotKind() string {
+	if r.p.Snapshot != nil && r.p.Snapshot.Partial != nil {
+		return "partial"
+	}
+	return "full"
+}
+
+// describe names a binlog for people.
+func describe(b *job.Binlog) string {
+	if b == nil {
+		return "binlog"
+	}
+	if b.Summary != "" {
+		return oneLine(b.Summary, summaryLimit)
+	}
+	return b.Type.String()
+}

@@ -1,0 +1,122 @@
+package workflows
+
+import (
+	"fmt"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// freeStops is how often in a row a shift may stop unasked without progress
+// before the next one waits. Workers that restart stop shifts; each hand-over
+// should take milliseconds.
+const freeStops = 5
+
+// stream runs one shift. After a problem it is a probe: it ends at its first
+// success, so that the problem is cleared at once and not after ten minutes.
+func (r *run) stream() {
+	summary := fmt.Sprintf("stream %s after commit seq %d", r.streamSubject(), r.p.Position.CommitSeq)
+	in := job.StreamInput{StepInput: r.input(), Shift: ShiftLength, Probe: r.p.Problem != nil}
+	r.streaming = true
+	out, err := execute[job.StreamResult](r, r.settings.shiftOptions(summary), 0, job.ActivityStream, in)
+	r.streaming = false
+	switch {
+	case err == nil:
+		r.shiftEnded(out)
+	case interrupted(err):
+		// The position it reached is lost, not its work: the next shift asks
+		// the destination what is there before it does anything.
+	default:
+		r.fail(problemOf(err, "stream"))
+	}
+}
+
+func (r *run) shiftEnded(out job.StreamResult) {
+	advanced := r.advance(out.Position)
+	r.p.Apply(out.Tables)
+	r.observed(out.Lag)
+	if out.End != job.EndStopped || advanced || r.inbox.pending() {
+		r.idleStops = 0
+	}
+	switch out.End {
+	case job.EndShiftOver:
+		r.succeed()
+	case job.EndStopped:
+		r.stoppedUnasked()
+	case job.EndSkipped:
+		r.skipped(out.Position.CommitSeq)
+	case job.EndBinlog:
+		r.succeed()
+		r.toApply(out.Binlog)
+	case job.EndSnapshot:
+		r.snapshotWanted(out)
+	case job.EndBlocked:
+		r.blocked(out.Problem)
+	default:
+		r.fail(job.Problem{Kind: job.KindNormal, Text: fmt.Sprintf("stream: the shift ended with %q, which this worker does not know", out.End)})
+	}
+	r.settle()
+}
+
+// advance moves the position. It never goes back: a result can be older than
+// what another step has reached since.
+func (r *run) advance(to job.Position) bool {
+	if to.CommitSeq < r.p.Position.CommitSeq {
+		return false
+	}
+	advanced := to.CommitSeq > r.p.Position.CommitSeq
+	r.p.Position = to
+	return advanced
+}
+
+func (r *run) stoppedUnasked() {
+	if r.inbox.pending() || r.mustContinueAsNew() {
+		return
+	}
+	r.idleStops++
+	if r.idleStops > freeStops {
+		r.waitBefore(r.idleStops - freeStops)
+	}
+}
+
+// skipped ends an order to skip one binlog.
+func (r *run) skipped(commitSeq int64) {
+	r.event(levelWarn, "binlog %d was skipped as ordered", commitSeq)
+	r.p.Skip = nil
+	r.succeed()
+}
+
+func (r *run) toApply(b *job.Binlog) {
+	if b == nil {
+		r.fail(job.Problem{Kind: job.KindNormal, Text: "stream: the shift ended at a binlog but did not bring it"})
+		return
+	}
+	r.p.Pending = b
+	r.p.PendingUnknown = false
+	r.p.Phase = job.PhaseApply
+}
+
+func (r *run) snapshotWanted(out job.StreamResult) {
+	if out.Wanted == nil {
+		r.fail(job.Problem{Kind: job.KindNormal, Text: "stream: the shift wants a snapshot but does not say which"})
+		return
+	}
+	trigger := r.p.Position.CommitSeq
+	if out.Binlog != nil {
+		trigger = max(trigger, out.Binlog.CommitSeq)
+	}
+	r.order(*out.Wanted, trigger)
+}
+
+func (r *run) blocked(p *job.Problem) {
+	if p == nil {
+		p = &job.Problem{Kind: job.KindNormal, Text: "stream: the shift is blocked but does not say why"}
+	}
+	r.fail(*p)
+}
+
+func (r *run) streamSubject() string {
+	if r.spec.Source.Table != "" {
+		return r.spec.Source.Database + "." + r.spec.Source.Table
+	}
+	return r.spec.Source.Database
+}
