@@ -1,0 +1,215 @@
+package parser
+
+import "strings"
+
+func (p *parser) parseCreate() Statement {
+	orReplace := p.keyword("OR", "REPLACE")
+	switch {
+	case p.keyword("VIEW"):
+		return p.createView(orReplace)
+	case orReplace:
+		p.mismatch("'VIEW'")
+		return nil
+	case p.keyword("DATABASE"), p.keyword("SCHEMA"):
+		s := &CreateDatabase{IfNotExists: p.ifNotExists()}
+		s.Name = p.databaseName()
+		s.Properties = p.optionalProperties()
+		return s
+	case p.keyword("TABLE"), p.keyword("EXTERNAL", "TABLE"):
+		return p.createTable()
+	case p.keyword("INDEX"), p.keyword("TEMPORARY", "TABLE"), p.keyword("MATERIALIZED", "VIEW"),
+		p.keyword("RESOURCE"), p.keyword("REPOSITORY"), p.keyword("STORAGE"), p.keyword("FUNCTION"),
+		p.keyword("ALIAS", "FUNCTION"):
+		return p.unsupported(p.firstWords(2))
+	}
+	return p.unknown()
+}
+
+// databaseName reads [internal.]db; bare names may contain dashes.
+func (p *parser) databaseName() string {
+	name := p.dashedIdent()
+	if strings.EqualFold(name, "internal") && p.symbol(".") {
+		name = p.dashedIdent()
+	}
+	return name
+}
+
+func (p *parser) parseDrop() Statement {
+	switch {
+	case p.keyword("DATABASE"), p.keyword("SCHEMA"):
+		s := &DropDatabase{IfExists: p.ifExists()}
+		s.Name = p.databaseName()
+		s.Force = p.keyword("FORCE")
+		return s
+	case p.keyword("TABLE"):
+		s := &DropTable{IfExists: p.ifExists()}
+		s.Table = p.name()
+		s.Force = p.keyword("FORCE")
+		return s
+	case p.keyword("VIEW"):
+		s := &DropView{IfExists: p.ifExists()}
+		s.View = p.name()
+		return s
+	case p.keyword("INDEX"), p.keyword("MATERIALIZED", "VIEW"), p.keyword("RESOURCE"),
+		p.keyword("REPOSITORY"), p.keyword("STORAGE"), p.keyword("FUNCTION"):
+		return p.unsupported(p.firstWords(2))
+	}
+	return p.unknown()
+}
+
+func (p *parser) parseAlter() Statement {
+	switch {
+	case p.keyword("DATABASE"), p.keyword("SCHEMA"):
+		return p.alterDatabase()
+	case p.keyword("TABLE"):
+		return p.alterTable()
+	case p.keyword("VIEW"):
+		return p.alterView()
+	case p.keyword("MATERIALIZED", "VIEW"), p.keyword("RESOURCE"), p.keyword("STORAGE"):
+		return p.unsupported(p.firstWords(2))
+	}
+	return p.unknown()
+}
+
+func (p *parser) alterDatabase() Statement {
+	s := &AlterDatabase{Name: p.databaseName()}
+	switch {
+	case p.keyword("RENAME"):
+		s.NewName = p.dashedIdent()
+	case p.keyword("SET", "PROPERTIES"):
+		s.Properties = p.properties()
+	case p.keyword("SET"):
+		return p.unsupported("ALTER DATABASE SET " + strings.ToUpper(p.text(p.peek())))
+	default:
+		p.mismatch("{'RENAME', 'SET'}")
+	}
+	return s
+}
+
+func (p *parser) parseTruncate() Statement {
+	p.expect("TABLE")
+	s := &TruncateTable{Table: p.name()}
+	s.Partitions, _ = p.optionalPartitions()
+	s.Force = p.keyword("FORCE")
+	return s
+}
+
+// optionalPartitions reads [[TEMPORARY] PARTITION[S] (p1, p2) | p].
+func (p *parser) optionalPartitions() (names []string, temporary bool) {
+	temporary = p.keyword("TEMPORARY")
+	if !p.keyword("PARTITION") && !p.keyword("PARTITIONS") {
+		if temporary {
+			p.mismatch("'PARTITION'")
+		}
+		return nil, temporary
+	}
+	if p.peek().IsSymbol("(") {
+		return p.idents(), temporary
+	}
+	return []string{p.ident()}, temporary
+}
+
+func (p *parser) createView(orReplace bool) Statement {
+	s := &CreateView{OrReplace: orReplace, IfNotExists: p.ifNotExists()}
+	s.View = p.name()
+	s.Columns = p.viewColumns()
+	s.Comment, _ = p.optionalComment()
+	p.expect("AS")
+	s.Query = p.query()
+	return s
+}
+
+func (p *parser) viewColumns() []ViewColumnDef {
+	if !p.peek().IsSymbol("(") {
+		return nil
+	}
+	var columns []ViewColumnDef
+	p.list(func() {
+		c := ViewColumnDef{Name: p.ident()}
+		c.Comment, _ = p.optionalComment()
+		columns = append(columns, c)
+	})
+	return columns
+}
+
+func (p *parser) alterView() Statement {
+	s := &AlterView{View: p.name()}
+	if p.keyword("MODIFY", "COMMENT") {
+		s.SetComment = true
+		s.Comment = p.str()
+		return s
+	}
+	s.Columns = p.viewColumns()
+	p.expect("AS")
+	s.Query = p.query()
+	return s
+}
+
+// query takes the rest of the statement, up to a semicolon, as it is written.
+func (p *parser) query() string {
+	start := p.peek()
+	if !start.Is("SELECT") && !start.Is("WITH") && !start.IsSymbol("(") {
+		p.mismatch("{'SELECT', 'WITH', '('}")
+		return ""
+	}
+	end := start.End
+	for t := p.peek(); t.Kind != EOF && !t.IsSymbol(";"); t = p.peek() {
+		end = p.next().End
+	}
+	return p.src[start.Pos:end]
+}
+
+func (p *parser) parseBackup() Statement {
+	if !p.keyword("SNAPSHOT") {
+		return p.unsupported(p.firstWords(2))
+	}
+	s := &Backup{Label: Name{Name: p.dashedIdent()}}
+	if p.symbol(".") {
+		s.Label = Name{Database: s.Label.Name, Name: p.dashedIdent()}
+		if p.symbol(".") {
+			s.Label = Name{Database: s.Label.Name, Name: p.dashedIdent()}
+		}
+	}
+	p.expect("TO")
+	s.Repository = p.ident()
+	s.Exclude = p.keyword("EXCLUDE")
+	if s.Exclude || p.keyword("ON") {
+		p.list(func() { s.Tables = append(s.Tables, p.backupTable()) })
+	}
+	s.Properties = p.optionalProperties()
+	return s
+}
+
+func (p *parser) backupTable() BackupTable {
+	t := BackupTable{Table: p.name()}
+	t.Partitions, t.TemporaryPartitions = p.optionalPartitions()
+	if p.keyword("AS") {
+		t.Alias = p.ident()
+	}
+	return t
+}
+
+func (p *parser) parseCancel() Statement {
+	s := &CancelBackup{}
+	switch {
+	case p.keyword("BACKUP"):
+	case p.keyword("RESTORE"):
+		s.Restore = true
+	default:
+		return p.unsupported(p.firstWords(2))
+	}
+	if p.keyword("FROM") || p.keyword("IN") {
+		s.Database = p.databaseName()
+	}
+	return s
+}
+
+func (p *parser) parseAdminSet() Statement {
+	switch {
+	case p.keyword("FRONTEND", "CONFIG"), p.keyword("ALL", "FRONTENDS", "CONFIG"):
+		s := &AdminSetConfig{Config: p.properties()}
+		p.keyword("ALL")
+		return s
+	}
+	return p.unknown()
+}
