@@ -1,0 +1,173 @@
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// handleCreate answers /create_ccr (http-api.md 3.2): it starts the job's
+// workflow and waits until its first checks have passed or refused the job.
+// The first full sync is not waited for.
+func (s *Server) handleCreate(c echo.Context) error {
+	var request createRequest
+	if err := decode(c, &request); err != nil {
+		// The one endpoint that answers 400 to a body it cannot read.
+		return send(c, http.StatusBadRequest, failure(err))
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.createTimeout)
+	defer cancel()
+	if err := s.create(ctx, request); err != nil {
+		s.log.Warn("job not created", "job", request.Name, "remote", c.Request().RemoteAddr, "error", err)
+		return fail(c, err)
+	}
+	s.log.Info("job created", "job", request.Name, "remote", c.Request().RemoteAddr)
+	return ok(c)
+}
+
+func (s *Server) create(ctx context.Context, request createRequest) error {
+	if err := s.nameUnused(ctx, request.Name); err != nil {
+		return err
+	}
+	spec, err := request.spec()
+	if err != nil {
+		return err
+	}
+	if spec.Source.Password, err = s.keyring.Seal(request.Src.Password); err != nil {
+		return fmt.Errorf("src: %w", err)
+	}
+	if spec.Destination.Password, err = s.keyring.Seal(request.Dest.Password); err != nil {
+		return fmt.Errorf("dest: %w", err)
+	}
+	if spec.UID, err = randomHex(8); err != nil {
+		return err
+	}
+	spec.CreatedAt = time.Now().UTC()
+
+	// Without a worker nobody could check the job: better not to begin.
+	workers, cancel := context.WithTimeout(ctx, s.commandTimeout)
+	defer cancel()
+	if err := s.jobs.awaitWorker(workers); err != nil {
+		return fmt.Errorf("job %s is not created: %w", spec.Name, err)
+	}
+	run, err := s.jobs.client.ExecuteWorkflow(ctx, startOptions(spec), job.WorkflowType, job.WorkflowInput{Spec: spec})
+	var started *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &started) {
+		return alreadyExists(spec.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("start job %s: %w", spec.Name, err)
+	}
+	s.list.note(spec.Name, true)
+	return s.awaitChecked(ctx, spec.Name, run)
+}
+
+// nameUnused is asked before the fields are looked at, so a body with just a
+// used name is answered by it (http-api.md 3.2).
+func (s *Server) nameUnused(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.commandTimeout)
+	defer cancel()
+	open, err := s.jobs.open(ctx, name)
+	if err != nil || !open {
+		return err
+	}
+	var status job.Status
+	if err := s.jobs.query(ctx, name, job.QueryStatus, &status); err == nil && status.Phase == job.PhaseDeleting {
+		return fmt.Errorf("job is invalid: [normal] job %s already exist: job is being deleted, please wait and retry", name)
+	}
+	return alreadyExists(name)
+}
+
+func alreadyExists(name string) error {
+	return fmt.Errorf("job is invalid: [normal] job %s already exist", name)
+}
+
+// startOptions make the job findable and readable in the Web UI. Search
+// attributes are not encrypted: they hold no secrets.
+func startOptions(spec job.Spec) client.StartWorkflowOptions {
+	keyword := temporal.NewSearchAttributeKeyKeyword
+	state := job.DBFullSync
+	if spec.Type() == job.TableSync {
+		state = job.TableFullSync
+	}
+	return client.StartWorkflowOptions{
+		ID:        job.WorkflowID(spec.Name),
+		TaskQueue: job.TaskQueue,
+		// The open workflow is what makes a name unique.
+		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			keyword(job.SearchAttributeSyncType).ValueSet(spec.Type().String()),
+			keyword(job.SearchAttributeSyncState).ValueSet(state.String()),
+			keyword(job.SearchAttributeJobState).ValueSet("running"),
+			keyword(job.SearchAttributeSourceDatabase).ValueSet(spec.Source.Database),
+			keyword(job.SearchAttributeDestinationDatabase).ValueSet(spec.Destination.Database),
+		),
+		Memo: map[string]any{
+			"source":      where(spec.Source),
+			"destination": where(spec.Destination),
+		},
+		StaticSummary: fmt.Sprintf("replicate %s to %s", object(spec.Source), object(spec.Destination)),
+		StaticDetails: fmt.Sprintf("**%s** (%s, uid `%s`)\n\n* from %s\n* to %s\n",
+			spec.Name, spec.Type(), spec.UID, where(spec.Source), where(spec.Destination)),
+	}
+}
+
+func object(c job.Cluster) string {
+	if c.Table == "" {
+		return c.Database
+	}
+	return c.Database + "." + c.Table
+}
+
+func where(c job.Cluster) string {
+	return fmt.Sprintf("%s on %s:%d (as %s)", object(c), c.Host, c.Port, c.User)
+}
+
+// awaitChecked waits until CheckJob has passed, or returns its refusal.
+func (s *Server) awaitChecked(ctx context.Context, name string, run client.WorkflowRun) error {
+	var status job.Status
+	err := poll(ctx, func(ctx context.Context) (bool, error) {
+		err := s.jobs.query(ctx, name, job.QueryStatus, &status)
+		return status.Checked, err
+	})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errUnknownJob):
+		s.list.note(name, false)
+		return refusal(ctx, name, run)
+	case timedOut(err) && status.Problem != nil:
+		return fmt.Errorf("job %s is created, but its first checks have not passed yet and go on: %s", name, status.Problem.Text)
+	case timedOut(err):
+		return fmt.Errorf("job %s is created, but its first checks are still going on: look at job_status", name)
+	}
+	return fmt.Errorf("job %s is created, but whether its first checks have passed is not known: %w", name, err)
+}
+
+// refusal returns why the workflow ended. Its text is the answer as it is.
+func refusal(ctx context.Context, name string, run client.WorkflowRun) error {
+	err := run.Get(ctx, nil)
+	var refused *temporal.ApplicationError
+	switch {
+	case errors.As(err, &refused) && refused.Type() == job.ErrorTypeRefused:
+		return errors.New(refused.Message())
+	case err != nil:
+		return fmt.Errorf("job %s ended before its first checks had passed: %w", name, err)
+	}
+	return fmt.Errorf("job %s was deleted before its first checks had passed", name)
+}

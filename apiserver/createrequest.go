@@ -1,0 +1,97 @@
+package apiserver
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// createRequest is the body of /create_ccr (http-api.md 3.2). What the server
+// fills in by itself (frontends, ids) is ignored, as are unknown keys.
+type createRequest struct {
+	Name             string         `json:"name"`
+	Src              clusterRequest `json:"src"`
+	Dest             clusterRequest `json:"dest"`
+	SkipError        bool           `json:"skip_error"`
+	AllowTableExists bool           `json:"allow_table_exists"`
+	ReuseBinlogLabel bool           `json:"reuse_binlog_label"`
+	// ReplicationNum: nil and -1 keep the source's.
+	ReplicationNum *int            `json:"replication_num"`
+	CommitOrder    job.CommitOrder `json:"commit_order"`
+}
+
+type clusterRequest struct {
+	Host        string            `json:"host"`
+	Port        port              `json:"port"`
+	ThriftPort  port              `json:"thrift_port"`
+	User        string            `json:"user"`
+	Password    string            `json:"password"`
+	Cluster     string            `json:"cluster"`
+	Database    string            `json:"database"`
+	Table       string            `json:"table"`
+	HostMapping map[string]string `json:"host_mapping"`
+}
+
+// port is written as a string in the interface; a number is accepted, too.
+type port int
+
+// UnmarshalJSON implements json.Unmarshaler. An empty string is port 0, which
+// validation refuses in its place.
+func (p *port) UnmarshalJSON(b []byte) error {
+	b = bytes.TrimSpace(b)
+	text := string(b)
+	if len(b) > 0 && b[0] == '"' {
+		if err := json.Unmarshal(b, &text); err != nil {
+			return err
+		}
+	}
+	if text == "" || text == "null" {
+		return nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("json: %s is not a port number", b)
+	}
+	*p = port(n)
+	return nil
+}
+
+// spec returns the validated spec, without passwords, UID and time.
+func (r *createRequest) spec() (job.Spec, error) {
+	s := job.Spec{
+		Name:             r.Name,
+		Source:           r.Src.cluster(),
+		Destination:      r.Dest.cluster(),
+		SkipError:        r.SkipError,
+		AllowTableExists: r.AllowTableExists,
+		ReuseBinlogLabel: r.ReuseBinlogLabel,
+		CommitOrder:      r.CommitOrder,
+	}
+	if err := s.Validate(); err != nil {
+		return job.Spec{}, err
+	}
+	if n := r.ReplicationNum; n != nil {
+		if *n == 0 || *n < -1 {
+			return job.Spec{}, fmt.Errorf("job is invalid: [normal] replication_num %d is neither -1 nor more than 0", *n)
+		}
+		s.ReplicationNum = *n
+	}
+	return s, nil
+}
+
+func (r *clusterRequest) cluster() job.Cluster {
+	c := job.Cluster{
+		Host:       r.Host,
+		Port:       int(r.Port),
+		ThriftPort: int(r.ThriftPort),
+		User:       r.User,
+		Cluster:    r.Cluster,
+		Database:   r.Database,
+		Table:      r.Table,
+	}
+	c.MergeHostMapping(r.HostMapping)
+	return c
+}

@@ -1,0 +1,158 @@
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// detailReply is null on a failure after the job was found (http-api.md 3.11).
+type detailReply struct {
+	base
+	JobDetail *detailObject `json:"job_detail"`
+}
+
+type detailObject struct {
+	Name             string          `json:"name"`
+	ID               string          `json:"id"`
+	SyncType         job.SyncType    `json:"sync_type"`
+	Src              clusterDetail   `json:"src"`
+	Dest             clusterDetail   `json:"dest"`
+	State            int             `json:"state"`
+	Extra            extraDetail     `json:"extra"`
+	SkipError        bool            `json:"skip_error"`
+	AllowTableExists bool            `json:"allow_table_exists"`
+	ReplicationNum   int             `json:"replication_num"`
+	CommitOrder      job.CommitOrder `json:"commit_order"`
+}
+
+type frontendDetail struct {
+	Host       string `json:"host"`
+	Port       string `json:"port"`
+	ThriftPort string `json:"thrift_port"`
+	IsMaster   bool   `json:"is_master"`
+}
+
+type clusterDetail struct {
+	frontendDetail
+	Frontends   []frontendDetail  `json:"frontends"`
+	User        string            `json:"user"`
+	Password    string            `json:"password"`
+	Cluster     string            `json:"cluster"`
+	Database    string            `json:"database"`
+	DatabaseID  int64             `json:"db_id"`
+	Table       string            `json:"table"`
+	TableID     int64             `json:"table_id"`
+	HostMapping map[string]string `json:"host_mapping,omitempty"`
+}
+
+// extraDetail shows a pending job_skip_binlog beside an option of creation.
+type extraDetail struct {
+	ReuseBinlogLabel bool   `json:"reuse_binlog_label"`
+	SkipBinlog       bool   `json:"skip_binlog"`
+	SkipBy           string `json:"skip_by"`
+	SkipCommitSeq    int64  `json:"skip_commit_seq"`
+	SkipTable        string `json:"skip_table"`
+	SkipTableID      int64  `json:"skip_table_id"`
+}
+
+// Values of job_detail's state.
+const (
+	stateRunning = 0
+	statePaused  = 1
+)
+
+// handleJobDetail answers /job_detail.
+func (s *Server) handleJobDetail(c echo.Context) error {
+	var request nameRequest
+	if err := decode(c, &request); err != nil {
+		return fail(c, err)
+	}
+	if request.Name == "" {
+		return fail(c, errNameEmpty)
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	defer cancel()
+	detail, err := s.jobs.detail(ctx, request.Name)
+	if errors.Is(err, errUnknownJob) {
+		return fail(c, unknownJob(request.Name))
+	}
+	if err != nil {
+		return send(c, http.StatusOK, detailReply{base: failure(err)})
+	}
+	return send(c, http.StatusOK, detailReply{base{Success: true}, detail})
+}
+
+func (j *jobs) detail(ctx context.Context, name string) (*detailObject, error) {
+	var spec job.Spec
+	if err := j.query(ctx, name, job.QueryDetail, &spec); err != nil {
+		return nil, err
+	}
+	var progress job.Progress
+	if err := j.query(ctx, name, job.QueryProgress, &progress); err != nil {
+		return nil, err
+	}
+	return newDetail(spec, progress), nil
+}
+
+func newDetail(spec job.Spec, p job.Progress) *detailObject {
+	d := &detailObject{
+		Name:             spec.Name,
+		ID:               spec.UID,
+		SyncType:         spec.Type(),
+		Src:              newClusterDetail(spec.Source),
+		Dest:             newClusterDetail(spec.Destination),
+		State:            stateRunning,
+		Extra:            extraDetail{ReuseBinlogLabel: spec.ReuseBinlogLabel},
+		SkipError:        spec.SkipError,
+		AllowTableExists: spec.AllowTableExists,
+		ReplicationNum:   spec.ReplicationNum,
+		CommitOrder:      spec.CommitOrder,
+	}
+	if p.Paused {
+		d.State = statePaused
+	}
+	if d.ReplicationNum == 0 {
+		d.ReplicationNum = -1
+	}
+	if d.CommitOrder == "" {
+		d.CommitOrder = job.CommitOrderGlobal
+	}
+	if skip := p.Skip; skip != nil {
+		d.Extra.SkipBinlog = true
+		d.Extra.SkipBy, d.Extra.SkipCommitSeq = skip.SkipBy, skip.SkipCommitSeq
+		d.Extra.SkipTable, d.Extra.SkipTableID = skip.SkipTable, skip.SkipTableID
+	}
+	return d
+}
+
+func newClusterDetail(c job.Cluster) clusterDetail {
+	d := clusterDetail{
+		frontendDetail: newFrontendDetail(job.Frontend{Host: c.Host, Port: c.Port, ThriftPort: c.ThriftPort}),
+		Frontends:      []frontendDetail{},
+		User:           c.User,
+		Password:       c.Password.String(), // masked
+		Cluster:        c.Cluster,
+		Database:       c.Database,
+		DatabaseID:     c.DatabaseID,
+		Table:          c.Table,
+		TableID:        c.TableID,
+		HostMapping:    c.HostMapping,
+	}
+	for _, f := range c.Frontends {
+		d.Frontends = append(d.Frontends, newFrontendDetail(f))
+		if f.Host == c.Host && f.ThriftPort == c.ThriftPort {
+			d.IsMaster = f.IsMaster
+		}
+	}
+	return d
+}
+
+func newFrontendDetail(f job.Frontend) frontendDetail {
+	return frontendDetail{Host: f.Host, Port: strconv.Itoa(f.Port), ThriftPort: strconv.Itoa(f.ThriftPort), IsMaster: f.IsMaster}
+}

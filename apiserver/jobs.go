@@ -1,0 +1,151 @@
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// jobs reaches the workflows of jobs by name.
+type jobs struct {
+	client    client.Client
+	namespace string
+	converter converter.DataConverter
+	log       *slog.Logger
+}
+
+// pollerMaxAge: a worker renews its polls about once a minute, so one that has
+// not been seen for longer is gone.
+const pollerMaxAge = 2 * time.Minute
+
+// query asks an open workflow and decodes the answer into out. It waits for a
+// workflow that has only just started. errUnknownJob if there is none.
+func (j *jobs) query(ctx context.Context, name, query string, out any) error {
+	if len(name) > job.MaxNameLength {
+		return errUnknownJob
+	}
+	err := poll(ctx, func(ctx context.Context) (bool, error) {
+		resp, err := j.client.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+			WorkflowID: job.WorkflowID(name),
+			QueryType:  query,
+			// A closed workflow answers queries, too: its job is gone.
+			QueryRejectCondition: enumspb.QUERY_REJECT_CONDITION_NOT_OPEN,
+		})
+		var notReady *serviceerror.WorkflowNotReady
+		switch {
+		case errors.As(err, &notReady):
+			return false, nil
+		case missing(err):
+			return false, errUnknownJob
+		case err != nil:
+			return false, err
+		case resp.QueryRejected != nil:
+			return false, errUnknownJob
+		}
+		return true, resp.QueryResult.Get(out)
+	})
+	if err == nil || errors.Is(err, errUnknownJob) {
+		return err
+	}
+	return fmt.Errorf("ask job %s for %s: %w", name, query, j.explain(ctx, err))
+}
+
+// explain says more about an error that has to do with workers, if it can.
+func (j *jobs) explain(ctx context.Context, err error) error {
+	var precondition *serviceerror.FailedPrecondition
+	if !timedOut(err) && !errors.As(err, &precondition) {
+		return err
+	}
+	// ctx may be over already; the question is short.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if working, askErr := j.workerRunning(ctx); askErr == nil && !working {
+		return j.noWorker()
+	}
+	return err
+}
+
+// noWorker says what to do about errNoWorker.
+func (j *jobs) noWorker() error {
+	return fmt.Errorf("%w: nobody polls the task queue %q of namespace %q; start one with \"ccr worker\" or \"ccr server\"",
+		errNoWorker, job.TaskQueue, j.namespace)
+}
+
+// workerRunning tells whether a worker has polled for workflow tasks lately.
+func (j *jobs) workerRunning(ctx context.Context) (bool, error) {
+	resp, err := j.client.DescribeTaskQueue(ctx, job.TaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	if err != nil {
+		return false, fmt.Errorf("look for workers: %w", err)
+	}
+	for _, p := range resp.GetPollers() {
+		if seen := p.GetLastAccessTime(); seen == nil || time.Since(seen.AsTime()) < pollerMaxAge {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// awaitWorker waits until a worker polls, or until ctx is done.
+func (j *jobs) awaitWorker(ctx context.Context) error {
+	err := poll(ctx, j.workerRunning)
+	if err != nil && timedOut(err) {
+		return j.noWorker()
+	}
+	return err
+}
+
+// open tells whether the job exists, whatever workers do.
+func (j *jobs) open(ctx context.Context, name string) (bool, error) {
+	if len(name) > job.MaxNameLength {
+		return false, nil
+	}
+	d, err := j.client.DescribeWorkflowExecution(ctx, job.WorkflowID(name), "")
+	if missing(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for job %s: %w", name, err)
+	}
+	return isOpen(d), nil
+}
+
+func isOpen(d *workflowservice.DescribeWorkflowExecutionResponse) bool {
+	switch d.GetWorkflowExecutionInfo().GetStatus() {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED,
+		enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
+		return true
+	}
+	return false
+}
+
+// Intervals of poll: short at first, since most things happen within
+// milliseconds, then sparing the server.
+const (
+	pollFirst = 10 * time.Millisecond
+	pollMost  = 100 * time.Millisecond
+)
+
+// poll calls f until it says that it is done, fails, or ctx is over.
+func poll(ctx context.Context, f func(context.Context) (bool, error)) error {
+	for wait := pollFirst; ; wait = min(wait*2, pollMost) {
+		done, err := f(ctx)
+		if done || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}

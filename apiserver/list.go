@@ -1,0 +1,123 @@
+package apiserver
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+const (
+	// listMaxAge is how long a list is served again: servers limit list calls
+	// to ten a second by default (temporal.md 2).
+	listMaxAge = time.Second
+	// visibilityDelay is how long a created or deleted job may take to appear
+	// in the server's list. Within it this server's own knowledge wins.
+	visibilityDelay = 3 * time.Second
+
+	listPageSize = 1000
+)
+
+// jobList knows the names of all jobs.
+type jobList struct {
+	client client.Client
+
+	mu    sync.Mutex // held while listing, so that callers share one call
+	names []string
+	read  time.Time
+	// recent are the jobs that were created (true) or deleted (false) by this
+	// server within visibilityDelay.
+	recent map[string]change
+}
+
+type change struct {
+	exists bool
+	at     time.Time
+}
+
+func newJobList(c client.Client) *jobList { return &jobList{client: c, recent: map[string]change{}} }
+
+// note records that a job was created or deleted, and drops the cache.
+func (l *jobList) note(name string, exists bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.recent[name] = change{exists, time.Now()}
+	l.read = time.Time{}
+}
+
+// all returns the names of all jobs, sorted, never nil.
+func (l *jobList) all(ctx context.Context) ([]string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.read) < listMaxAge {
+		return l.names, nil
+	}
+	names, err := l.fetch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for name, c := range l.recent {
+		switch {
+		case time.Since(c.at) > visibilityDelay:
+			delete(l.recent, name)
+		case c.exists:
+			names[name] = struct{}{}
+		default:
+			delete(names, name)
+		}
+	}
+	l.names = slices.AppendSeq([]string{}, maps.Keys(names))
+	slices.Sort(l.names)
+	l.read = time.Now()
+	return l.names, nil
+}
+
+func (l *jobList) fetch(ctx context.Context) (map[string]struct{}, error) {
+	names := map[string]struct{}{}
+	request := &workflowservice.ListWorkflowExecutionsRequest{
+		PageSize: listPageSize,
+		Query:    fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", job.WorkflowType),
+	}
+	for {
+		page, err := l.client.ListWorkflow(ctx, request)
+		if err != nil {
+			return nil, fmt.Errorf("list jobs: %w", err)
+		}
+		for _, w := range page.GetExecutions() {
+			if name, ok := strings.CutPrefix(w.GetExecution().GetWorkflowId(), job.WorkflowIDPrefix); ok {
+				names[name] = struct{}{}
+			}
+		}
+		if len(page.GetNextPageToken()) == 0 {
+			return names, nil
+		}
+		request.NextPageToken = page.GetNextPageToken()
+	}
+}
+
+type listReply struct {
+	base
+	// Jobs is sent even when it is empty, so that clients need no special case.
+	Jobs []string `json:"jobs"`
+}
+
+// handleListJobs answers /list_jobs. Its request says nothing and is not read.
+func (s *Server) handleListJobs(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	defer cancel()
+	names, err := s.list.all(ctx)
+	if err != nil {
+		return send(c, http.StatusOK, listReply{failure(err), []string{}})
+	}
+	return send(c, http.StatusOK, listReply{base{Success: true}, names})
+}

@@ -1,0 +1,161 @@
+// Package apiserver speaks the HTTP interface that operators script with curl
+// (http-api.md, user-operations.md). It turns requests into starts, signals and
+// queries of job workflows, and their answers into replies; it keeps no state
+// of its own, so any number of servers may run side by side.
+//
+// It knows the Temporal client and package job, nothing of Doris.
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/doris-ccr/ccr/secret"
+)
+
+const (
+	// bodyLimit bounds a request body, in bytes. The largest sensible body is a
+	// host mapping of a large cluster.
+	bodyLimit = 1 << 20
+
+	// deleteTimeout is how long delete waits until the job's clean-up is over.
+	deleteTimeout = 30 * time.Second
+
+	// lagMaxAge is how old a lag may be to be answered without asking the job
+	// to observe it again.
+	lagMaxAge = 2 * time.Second
+
+	// Stopping: requests in flight may finish for stopGrace, then they are
+	// cancelled; after stopTimeout their connections are cut.
+	stopGrace   = 3 * time.Second
+	stopTimeout = 10 * time.Second
+)
+
+// Options configure a Server. Client is required.
+type Options struct {
+	Client  client.Client
+	Keyring *secret.Keyring // seals passwords; nil knows no key
+	Version string          // answered by /version, "<tag>:<commit>"
+	Logger  *slog.Logger    // default slog.Default()
+
+	// Registry is served by /metrics; the gauges of running jobs are added to
+	// it. Default: a new one.
+	Registry *prometheus.Registry
+
+	// Namespace is named in error texts; the Client knows it for itself.
+	Namespace string
+	// DataConverter decodes heartbeats; it has to be the Client's. Default: the
+	// SDK's default.
+	DataConverter converter.DataConverter
+
+	CommandTimeout time.Duration // default 5 s
+	CreateTimeout  time.Duration // default 30 s
+}
+
+// Server answers the interface.
+type Server struct {
+	echo           *echo.Echo
+	jobs           *jobs
+	list           *jobList
+	keyring        *secret.Keyring
+	version        string
+	log            *slog.Logger
+	commandTimeout time.Duration
+	createTimeout  time.Duration
+}
+
+// New makes a server. It registers the job gauges with opts.Registry, so a
+// registry serves one Server.
+func New(opts Options) (*Server, error) {
+	if opts.Client == nil {
+		return nil, errors.New("apiserver: no Temporal client given")
+	}
+	setDefaults(&opts)
+	s := &Server{
+		jobs:           &jobs{client: opts.Client, namespace: opts.Namespace, converter: opts.DataConverter, log: opts.Logger},
+		keyring:        opts.Keyring,
+		version:        opts.Version,
+		log:            opts.Logger,
+		commandTimeout: opts.CommandTimeout,
+		createTimeout:  opts.CreateTimeout,
+	}
+	s.list = newJobList(opts.Client)
+	if err := opts.Registry.Register(newJobGauges(s.jobs, s.list)); err != nil {
+		return nil, fmt.Errorf("register job gauges: %w", err)
+	}
+	s.echo = s.routes(opts.Registry)
+	return s, nil
+}
+
+func setDefaults(o *Options) {
+	if o.Keyring == nil {
+		o.Keyring = &secret.Keyring{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
+	if o.Namespace == "" {
+		o.Namespace = client.DefaultNamespace
+	}
+	if o.DataConverter == nil {
+		o.DataConverter = converter.GetDefaultDataConverter()
+	}
+	if o.CommandTimeout <= 0 {
+		o.CommandTimeout = 5 * time.Second
+	}
+	if o.CreateTimeout <= 0 {
+		o.CreateTimeout = 30 * time.Second
+	}
+}
+
+// Handler returns the server as a handler.
+func (s *Server) Handler() http.Handler { return s.echo }
+
+// Serve answers requests on l until ctx is done, then stops gracefully and
+// closes l. It returns nil after an orderly stop.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	requests, cancelRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancelRequests()
+	srv := &http.Server{
+		Handler:           s.echo,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve HTTP API on %s: %w", l.Addr(), err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-gctx.Done()
+		grace := time.AfterFunc(stopGrace, cancelRequests)
+		defer grace.Stop()
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		if err := srv.Shutdown(stopCtx); err != nil {
+			s.log.Warn("HTTP API stopped before all requests were answered", "error", err)
+			return srv.Close()
+		}
+		return nil
+	})
+	return g.Wait()
+}

@@ -1,0 +1,97 @@
+package apiserver
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// statusReply has both shapes that clients know: the three words at top level,
+// and within status (http-api.md 0.2, 3.7).
+type statusReply struct {
+	base
+	statusWords
+	Status statusObject `json:"status"`
+}
+
+type statusWords struct {
+	Name          string `json:"name"`
+	State         string `json:"state"`
+	ProgressState string `json:"progress_state"`
+}
+
+// statusObject tells more than the interface asks for after its own keys.
+type statusObject struct {
+	statusWords
+	CommitSeq    int64         `json:"commit_seq"`
+	Phase        job.Phase     `json:"phase"`
+	NextStep     string        `json:"next_step,omitempty"`
+	Stalled      bool          `json:"stalled"`
+	Problem      *problemReply `json:"problem,omitempty"`
+	Lag          int64         `json:"lag"`
+	FullSyncs    int           `json:"full_syncs"`
+	PartialSyncs int           `json:"partial_syncs"`
+}
+
+// problemReply is what a person needs to get a stalled job going again.
+type problemReply struct {
+	ErrorMsg   string    `json:"error_msg"`
+	Kind       job.Kind  `json:"kind"`
+	CommitSeq  int64     `json:"commit_seq,omitempty"`
+	BinlogType string    `json:"binlog_type,omitempty"`
+	Since      time.Time `json:"since"`
+	Tries      int       `json:"tries"`
+	Remedy     string    `json:"remedy,omitempty"`
+}
+
+// handleJobStatus answers /job_status.
+func (s *Server) handleJobStatus(c echo.Context) error {
+	var request nameRequest
+	if err := decode(c, &request); err != nil {
+		return fail(c, err)
+	}
+	if request.Name == "" {
+		return fail(c, errNameEmpty)
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	defer cancel()
+	status, err := s.jobs.status(ctx, request.Name)
+	if err != nil {
+		return fail(c, describe(err, request.Name))
+	}
+	return send(c, http.StatusOK, newStatusReply(request.Name, status))
+}
+
+func newStatusReply(name string, s job.Status) statusReply {
+	words := statusWords{Name: name, State: s.StateWord(), ProgressState: s.ProgressState.String()}
+	return statusReply{
+		base:        base{Success: true},
+		statusWords: words,
+		Status: statusObject{
+			statusWords:  words,
+			CommitSeq:    s.Position.CommitSeq,
+			Phase:        s.Phase,
+			NextStep:     s.NextStep,
+			Stalled:      s.Stalled,
+			Problem:      newProblemReply(s.Problem),
+			Lag:          s.Lag.Binlogs,
+			FullSyncs:    s.FullSyncs,
+			PartialSyncs: s.PartialSyncs,
+		},
+	}
+}
+
+func newProblemReply(p *job.Problem) *problemReply {
+	if p == nil {
+		return nil
+	}
+	r := &problemReply{ErrorMsg: p.Text, Kind: p.Kind, CommitSeq: p.CommitSeq, Since: p.Since, Tries: p.Tries, Remedy: p.Remedy}
+	if p.CommitSeq != 0 {
+		r.BinlogType = p.BinlogType.String()
+	}
+	return r
+}

@@ -1,0 +1,175 @@
+// Package config holds every setting of the ccr programs. One table
+// (settings.go) is the source of flags, environment variables, keys of the YAML
+// file, help texts and docs/configuration.md, so that they cannot diverge.
+//
+// A setting named rpc-timeout is the flag --rpc-timeout, the variable
+// CCR_RPC_TIMEOUT and the key rpc-timeout (or rpc_timeout) of the file. What is
+// nearer to the operator wins: defaults < file < environment < flags.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+)
+
+// Config is the effective configuration of one process.
+type Config struct {
+	// HTTP API.
+	Listen              string // host:port
+	AllowInsecureListen bool   // permits addresses other than loopback without authentication
+	MetricsListen       string // /metrics of a process without API; empty = none
+	PprofListen         string // net/http/pprof; empty = none
+	CommandTimeout      time.Duration
+	CreateTimeout       time.Duration
+
+	// Temporal.
+	TemporalAddress    string
+	TemporalNamespace  string
+	TemporalTLS        bool
+	TemporalCA         string // PEM file
+	TemporalCert       string // PEM file
+	TemporalKey        string // PEM file
+	TemporalServerName string
+
+	// Secrets.
+	SecretKey     string
+	SecretKeyFile string
+
+	// Logging.
+	LogLevel  string
+	LogFormat string
+
+	// Worker.
+	StreamSlots       int
+	PipelineWindow    int
+	BinlogBatchSize   int
+	IngestConcurrency int
+	IdlePollMin       time.Duration
+	IdlePollMax       time.Duration
+	PollBudget        int
+
+	// Doris.
+	ConnectTimeout time.Duration
+	RPCTimeout     time.Duration
+	CommitTimeout  time.Duration
+
+	// Standalone.
+	DataDir        string
+	TemporalListen string
+	UIListen       string
+
+	// Warnings are remarks about the configuration that somebody should read,
+	// such as unknown CCR_ variables.
+	Warnings []string
+
+	// ignoredHost receives the existing tool's --host, which names a node of
+	// its HA store and has no meaning here.
+	ignoredHost string
+	origins     map[string]string
+}
+
+// Default returns the settings that need no configuration at all.
+func Default() Config {
+	return Config{
+		Listen:         "127.0.0.1:9190",
+		CommandTimeout: 5 * time.Second,
+		CreateTimeout:  30 * time.Second,
+
+		TemporalAddress:   "127.0.0.1:7233",
+		TemporalNamespace: "default",
+
+		LogLevel:  "info",
+		LogFormat: "text",
+
+		StreamSlots:       2000,
+		PipelineWindow:    16,
+		BinlogBatchSize:   255,
+		IngestConcurrency: 48,
+		IdlePollMin:       5 * time.Millisecond,
+		IdlePollMax:       time.Second,
+		PollBudget:        400,
+
+		ConnectTimeout: 10 * time.Second,
+		RPCTimeout:     30 * time.Second,
+		CommitTimeout:  33 * time.Second,
+
+		DataDir:        "ccr-data",
+		TemporalListen: "127.0.0.1:7233",
+		UIListen:       "127.0.0.1:8233",
+	}
+}
+
+// ErrInsecureListen: an address other than loopback was asked for, and nothing
+// protects it.
+var ErrInsecureListen = errors.New("the API has no authentication, and this address is reachable from other machines")
+
+// Validate refuses settings that cannot work together or that are out of range.
+func (c *Config) Validate() error {
+	for _, l := range []struct{ name, address string }{
+		{"listen", c.Listen}, {"metrics-listen", c.MetricsListen}, {"pprof-listen", c.PprofListen},
+		{"temporal-listen", c.TemporalListen}, {"ui-listen", c.UIListen},
+	} {
+		if err := c.checkListen(l.address); err != nil {
+			return fmt.Errorf("%s %q: %w", l.name, l.address, err)
+		}
+	}
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"stream-slots", c.StreamSlots}, {"pipeline-window", c.PipelineWindow}, {"binlog-batch-size", c.BinlogBatchSize},
+		{"ingest-concurrency", c.IngestConcurrency}, {"poll-budget", c.PollBudget},
+	} {
+		if n.value < 1 {
+			return fmt.Errorf("%s is %d: it has to be at least 1", n.name, n.value)
+		}
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"command-timeout", c.CommandTimeout}, {"create-timeout", c.CreateTimeout},
+		{"idle-poll-min", c.IdlePollMin}, {"idle-poll-max", c.IdlePollMax},
+		{"connect-timeout", c.ConnectTimeout}, {"rpc-timeout", c.RPCTimeout}, {"commit-timeout", c.CommitTimeout},
+	} {
+		if d.value <= 0 {
+			return fmt.Errorf("%s is %s: it has to be more than zero", d.name, d.value)
+		}
+	}
+	if c.IdlePollMin > c.IdlePollMax {
+		return fmt.Errorf("idle-poll-min %s is more than idle-poll-max %s", c.IdlePollMin, c.IdlePollMax)
+	}
+	if (c.TemporalCert == "") != (c.TemporalKey == "") {
+		return errors.New("temporal-cert and temporal-key have to be given together")
+	}
+	return nil
+}
+
+// checkListen accepts an empty address, which means "do not listen".
+func (c *Config) checkListen(address string) error {
+	if address == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("not host:port: %w", err)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("port %q is not a number from 0 to 65535", port)
+	}
+	if c.AllowInsecureListen || isLoopback(host) {
+		return nil
+	}
+	return fmt.Errorf("%w: use a loopback address, put an authenticating proxy in front, or accept the risk with --allow-insecure-listen", ErrInsecureListen)
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,130 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// Group is a set of settings that belong together; a command takes some groups.
+type Group string
+
+// The groups, in the order in which help shows them.
+const (
+	GroupAPI        Group = "HTTP API"
+	GroupProcess    Group = "Observing the process"
+	GroupTemporal   Group = "Temporal"
+	GroupSecrets    Group = "Secrets"
+	GroupLog        Group = "Logging"
+	GroupWorker     Group = "Worker"
+	GroupDoris      Group = "Doris"
+	GroupStandalone Group = "Embedded Temporal"
+)
+
+// allGroups gives the order of help and documentation.
+var allGroups = []Group{GroupAPI, GroupStandalone, GroupTemporal, GroupSecrets, GroupWorker, GroupDoris, GroupLog, GroupProcess}
+
+type setting struct {
+	name  string
+	group Group
+	usage string
+	// bind returns the place of the setting in a Config.
+	bind func(*Config) pflag.Value
+	// aliases are names that the existing tool's scripts use (http-api.md 4.1).
+	aliases []string
+	// secret settings have no flag (command lines can be read by others) and
+	// are never shown.
+	secret bool
+	// compat settings exist for old scripts only; help does not show them.
+	compat bool
+}
+
+// env returns the environment variable of the setting.
+func (s setting) env() string { return "CCR_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_")) }
+
+func text(p func(*Config) *string, kind string) func(*Config) pflag.Value {
+	return func(c *Config) pflag.Value { return stringValue{p(c), kind} }
+}
+
+// settings is the table. Within one source (file, environment, flags) they are
+// applied in this order: port comes after listen, which it changes.
+func settings() []setting {
+	return []setting{
+		{name: "listen", group: GroupAPI, usage: "Where the HTTP API listens.",
+			bind: text(func(c *Config) *string { return &c.Listen }, "host:port")},
+		{name: "port", group: GroupAPI, usage: "Port of the HTTP API: changes the port of listen.",
+			bind: func(c *Config) pflag.Value { return portValue{&c.Listen} }},
+		{name: "allow-insecure-listen", group: GroupAPI, usage: "Accept listening on addresses other than loopback although the API has no authentication. Whoever reaches the port can read, change and delete every job.",
+			bind: func(c *Config) pflag.Value { return boolValue{&c.AllowInsecureListen} }},
+		{name: "command-timeout", group: GroupAPI, usage: "How long a request waits until its job has carried out what was asked.",
+			bind: func(c *Config) pflag.Value { return durationValue{&c.CommandTimeout} }},
+		{name: "create-timeout", group: GroupAPI, usage: "How long create_ccr waits for the first checks of a new job.",
+			bind: func(c *Config) pflag.Value { return durationValue{&c.CreateTimeout} }},
+		{name: "host", group: GroupAPI, compat: true, usage: "Accepted for old scripts, without effect: nodes need no name here.",
+			bind: text(func(c *Config) *string { return &c.ignoredHost }, "name")},
+
+		{name: "data-dir", group: GroupStandalone, usage: "Directory of the embedded Temporal's database and of the secret key. Made when missing.",
+			bind: text(func(c *Config) *string { return &c.DataDir }, "path")},
+		{name: "temporal-listen", group: GroupStandalone, usage: "Where the embedded Temporal listens for workers and command-line tools.",
+			bind: text(func(c *Config) *string { return &c.TemporalListen }, "host:port")},
+		{name: "ui-listen", group: GroupStandalone, usage: "Where the Temporal Web UI listens; empty for no Web UI.",
+			bind: text(func(c *Config) *string { return &c.UIListen }, "host:port")},
+
+		{name: "temporal-address", group: GroupTemporal, usage: "Frontend of the Temporal cluster.",
+			bind: text(func(c *Config) *string { return &c.TemporalAddress }, "host:port")},
+		{name: "temporal-namespace", group: GroupTemporal, usage: "Namespace of the jobs' workflows.",
+			bind: text(func(c *Config) *string { return &c.TemporalNamespace }, "name")},
+		{name: "temporal-tls", group: GroupTemporal, usage: "Use TLS; implied by the settings below.",
+			bind: func(c *Config) pflag.Value { return boolValue{&c.TemporalTLS} }},
+		{name: "temporal-ca", group: GroupTemporal, usage: "PEM file of the authority that signed the server's certificate; empty for the system's.",
+			bind: text(func(c *Config) *string { return &c.TemporalCA }, "path")},
+		{name: "temporal-cert", group: GroupTemporal, usage: "PEM file of the client certificate.",
+			bind: text(func(c *Config) *string { return &c.TemporalCert }, "path")},
+		{name: "temporal-key", group: GroupTemporal, usage: "PEM file of the client certificate's key.",
+			bind: text(func(c *Config) *string { return &c.TemporalKey }, "path")},
+		{name: "temporal-server-name", group: GroupTemporal, usage: "Name expected in the server's certificate, if it is not that of the address.",
+			bind: text(func(c *Config) *string { return &c.TemporalServerName }, "name")},
+
+		{name: "secret-key", group: GroupSecrets, secret: true, usage: "Key that seals the passwords of Doris accounts: 32 bytes in base64 or hex (openssl rand -base64 32). Several, separated by commas: the first seals, all open. The same for every process.",
+			bind: text(func(c *Config) *string { return &c.SecretKey }, "key")},
+		{name: "secret-key-file", group: GroupSecrets, usage: "File with such keys, one a line, used when secret-key is not set.",
+			bind: text(func(c *Config) *string { return &c.SecretKeyFile }, "path")},
+
+		{name: "stream-slots", group: GroupWorker, usage: "Jobs that this process can stream at the same time.",
+			bind: func(c *Config) pflag.Value { return intValue{&c.StreamSlots} }},
+		{name: "pipeline-window", group: GroupWorker, usage: "Destination transactions of one job that are open at the same time.",
+			aliases: []string{"max-pipeline-ingesting-num"},
+			bind:    func(c *Config) pflag.Value { return intValue{&c.PipelineWindow} }},
+		{name: "binlog-batch-size", group: GroupWorker, usage: "Binlogs asked for in one call.",
+			bind: func(c *Config) pflag.Value { return intValue{&c.BinlogBatchSize} }},
+		{name: "ingest-concurrency", group: GroupWorker, usage: "Ingests in flight per destination backend, over all jobs of this process.",
+			aliases: []string{"max-ingest-concurrency-per-backend"},
+			bind:    func(c *Config) pflag.Value { return intValue{&c.IngestConcurrency} }},
+		{name: "idle-poll-min", group: GroupWorker, usage: "Shortest interval between looks at a source that had nothing new.",
+			bind: func(c *Config) pflag.Value { return durationValue{&c.IdlePollMin} }},
+		{name: "idle-poll-max", group: GroupWorker, usage: "Longest such interval.",
+			bind: func(c *Config) pflag.Value { return durationValue{&c.IdlePollMax} }},
+		{name: "poll-budget", group: GroupWorker, usage: "Looks a second at one source cluster by all idle jobs of this process.",
+			bind: func(c *Config) pflag.Value { return intValue{&c.PollBudget} }},
+
+		{name: "connect-timeout", group: GroupDoris, usage: "Time to connect to a frontend or backend.",
+			bind: func(c *Config) pflag.Value { return durationValue{&c.ConnectTimeout} }},
+		{name: "rpc-timeout", group: GroupDoris, usage: "Time for one call to a frontend or backend.",
+			bind: func(c *Config) pflag.Value { return durationValue{&c.RPCTimeout} }},
+		{name: "commit-timeout", group: GroupDoris, usage: "Time for one commit on the destination.",
+			aliases: []string{"commit-txn-timeout"},
+			bind:    func(c *Config) pflag.Value { return durationValue{&c.CommitTimeout} }},
+
+		{name: "log-level", group: GroupLog, usage: "Least level that is logged.",
+			bind: func(c *Config) pflag.Value {
+				return choiceValue{&c.LogLevel, []string{"debug", "info", "warn", "error"}, map[string]string{"trace": "debug", "warning": "warn", "fatal": "error"}}
+			}},
+		{name: "log-format", group: GroupLog, usage: "Form of log lines.",
+			bind: func(c *Config) pflag.Value { return choiceValue{p: &c.LogFormat, words: []string{"text", "json"}} }},
+
+		{name: "metrics-listen", group: GroupProcess, usage: "Where a process without API serves /metrics and /healthz; empty for nowhere. A process with API has them there.",
+			bind: text(func(c *Config) *string { return &c.MetricsListen }, "host:port")},
+		{name: "pprof-listen", group: GroupProcess, usage: "Where Go profiles are served under /debug/pprof/; empty for nowhere.",
+			bind: text(func(c *Config) *string { return &c.PprofListen }, "host:port")},
+	}
+}
