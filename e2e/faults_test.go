@@ -1,0 +1,176 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/doris-ccr/ccr/e2e/harness"
+)
+
+// writeForever inserts rows with ever new values into the tables until the
+// returned function is called, which waits and returns how many rows there are.
+func (e *env) writeForever(database string, tables ...string) (stop func() int) {
+	var done atomic.Bool
+	var rows atomic.Int64
+	var g errgroup.Group
+	for _, table := range tables {
+		g.Go(func() error {
+			for i := 0; !done.Load(); i++ {
+				_, err := e.src.ExecContext(e.ctx, fmt.Sprintf("INSERT INTO %s.%s VALUES (%d, 'row %d of %s')", database, table, i, i, table))
+				if err != nil {
+					// A statement may fail while the source's master changes.
+					// Whether it was applied is the source's business: what
+					// counts is that both sides agree.
+					if e.ctx.Err() != nil {
+						return e.ctx.Err()
+					}
+				}
+				rows.Add(1)
+				time.Sleep(2 * time.Millisecond) // a bound on the rate, not a wait
+			}
+			return nil
+		})
+	}
+	return sync.OnceValue(func() int {
+		done.Store(true)
+		require.NoError(e, g.Wait())
+		return int(rows.Load())
+	})
+}
+
+// seed makes random moments repeatable: CCR_E2E_SEED=n runs them again.
+func seed(t *testing.T) *rand.Rand {
+	n := uint64(time.Now().UnixNano())
+	if text := os.Getenv("CCR_E2E_SEED"); text != "" {
+		var err error
+		n, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("random moments from CCR_E2E_SEED=%d", n)
+	return rand.New(rand.NewPCG(n, 0))
+}
+
+// The process is killed ten times at random moments, in full sync and while it
+// streams. The tables are DUPLICATE: a row applied twice would be seen.
+func TestKilledTenTimes(t *testing.T) {
+	e := newOwnEnv(t, harness.PairOptions{BEs: 2, Realistic: true})
+	random := seed(t)
+	e.exec("CREATE DATABASE d")
+	tables := []string{"t0", "t1", "t2", "t3"}
+	for _, name := range tables {
+		e.exec(fmt.Sprintf(duplicateTable, "d", name))
+	}
+	e.enableBinlog("d", tables...)
+	e.exec("INSERT INTO d.t0 VALUES (-1, 'before the job')")
+	job := e.createJob("d", "", "d", "")
+	stop := e.writeForever("d", tables...)
+	for i := range 10 {
+		moment := time.Duration(random.IntN(1500)) * time.Millisecond
+		if i > 3 {
+			// The first ones hit the full sync; these are to hit the stream.
+			e.awaitState(job, "DBTablesIncrementalSync", "DBIncrementalSync")
+		}
+		time.Sleep(moment) // the random moment itself
+		e.ccr.Kill()
+		require.NoError(t, e.ccr.Start(e.ctx), "start %d", i)
+	}
+	t.Logf("%d rows written", stop())
+	e.awaitEqual(job, "d", "d")
+	e.requireFullSyncs(job, 1)
+}
+
+// Stopped gracefully and started again, every job goes on.
+func TestStopAndStartContinuesEveryJob(t *testing.T) {
+	e := newOwnEnv(t, harness.PairOptions{})
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"), fmt.Sprintf(duplicateTable, "d", "u"))
+	e.enableBinlog("d", "t", "u")
+	job := e.createJob("d", "", "d", "")
+	_, err := e.ccr.Call(e.ctx, "create_ccr", map[string]any{"name": "second",
+		"src": e.pair.Source.Spec("d", "t"), "dest": e.pair.Destination.Spec("other", "t_copy")})
+	require.NoError(t, err)
+	e.exec("INSERT INTO d.t VALUES (1, 'a')")
+	e.awaitEqual(job, "d", "d")
+	require.NoError(t, e.ccr.Stop())
+	e.exec("INSERT INTO d.t VALUES (2, 'while stopped')", "INSERT INTO d.u VALUES (3, 'while stopped')")
+	require.NoError(t, e.ccr.Start(e.ctx))
+	e.awaitEqual(job, "d", "d")
+	e.awaitThat("second", func(ctx context.Context) error {
+		return harness.CompareTables(ctx, e.src, "d", "t", e.dst, "other", "t_copy")
+	})
+	e.requireFullSyncs(job, 1)
+	e.requireFullSyncs("second", 1)
+}
+
+func TestSourceMasterSwitch(t *testing.T) {
+	t.Parallel()
+	testMasterSwitch(t, func(p *harness.Pair) *harness.Cluster { return p.Source })
+}
+
+func TestDestinationMasterSwitch(t *testing.T) {
+	t.Parallel()
+	testMasterSwitch(t, func(p *harness.Pair) *harness.Cluster { return p.Destination })
+}
+
+func testMasterSwitch(t *testing.T, side func(*harness.Pair) *harness.Cluster) {
+	e := newEnv(t, harness.PairOptions{FEs: 3, BEs: 2})
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"), fmt.Sprintf(duplicateTable, "d", "u"))
+	e.enableBinlog("d", "t", "u")
+	job := e.createJob("d", "", "d", "")
+	e.awaitState(job, "DBTablesIncrementalSync", "DBIncrementalSync")
+	stop := e.writeForever("d", "t", "u")
+	progressed := func() {
+		before := e.commitSeq(job)
+		require.NoError(t, harness.Await(e.ctx, catchUp, func(context.Context) error {
+			if now := e.commitSeq(job); now < before+20 {
+				return fmt.Errorf("at %d, was at %d", now, before)
+			}
+			return nil
+		}))
+	}
+	progressed()
+	side(e.pair).SwitchMaster(1)
+	progressed()
+	side(e.pair).SwitchMaster(2)
+	progressed()
+	t.Logf("%d rows written", stop())
+	e.awaitEqual(job, "d", "d")
+	e.requireFullSyncs(job, 1)
+}
+
+func (e *env) commitSeq(job string) int64 {
+	s, err := e.ccr.Status(e.ctx, job)
+	if err != nil {
+		return 0
+	}
+	return s.Status.CommitSeq
+}
+
+func TestDestinationBackendKilledAndRestarted(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, harness.PairOptions{BEs: 3})
+	e.exec("CREATE DATABASE d", `CREATE TABLE d.t (id BIGINT, v VARCHAR(40)) DUPLICATE KEY(id)
+		DISTRIBUTED BY HASH(id) BUCKETS 3 PROPERTIES ("replication_num" = "3")`, fmt.Sprintf(duplicateTable, "d", "single"))
+	e.enableBinlog("d", "t", "single")
+	job := e.createJob("d", "", "d", "")
+	e.awaitState(job, "DBTablesIncrementalSync", "DBIncrementalSync")
+	stop := e.writeForever("d", "t")
+	e.exec("INSERT INTO d.single VALUES (1, 'one replica')")
+	require.NoError(t, e.pair.Destination.KillBE(1))
+	before := e.commitSeq(job)
+	e.exec("INSERT INTO d.single VALUES (2, 'while a backend is down')")
+	time.Sleep(300 * time.Millisecond) // how long the backend is down
+	require.NoError(t, e.pair.Destination.RestartBE(1))
+	t.Logf("%d rows written; commit seq %d before", stop(), before)
+	e.awaitEqual(job, "d", "d")
+	e.requireFullSyncs(job, 1)
+}
