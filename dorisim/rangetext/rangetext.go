@@ -7,7 +7,6 @@ package rangetext
 
 import (
 	"cmp"
-	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,27 +103,10 @@ func Kinds(t *catalog.Table) []types.Kind {
 
 // CompareValues orders two bound values of one type: NULL first, MAXVALUE last.
 func CompareValues(kind types.Kind, a, b catalog.BoundValue) int {
-	switch {
-	case a.MaxValue || b.MaxValue:
+	if a.MaxValue || b.MaxValue {
 		return boolRank(a.MaxValue) - boolRank(b.MaxValue)
-	case a.Value == nil || b.Value == nil:
-		return boolRank(a.Value != nil) - boolRank(b.Value != nil)
 	}
-	switch x := a.Value.(type) {
-	case int64:
-		if y, ok := b.Value.(int64); ok {
-			return cmp.Compare(x, y)
-		}
-	case float64:
-		if y, ok := b.Value.(float64); ok {
-			return cmp.Compare(x, y)
-		}
-	case string:
-		if y, ok := b.Value.(string); ok {
-			return compareText(kind, x, y)
-		}
-	}
-	return 0
+	return types.Compare(a.Value, b.Value, types.Type{Kind: kind})
 }
 
 func boolRank(b bool) int {
@@ -132,18 +114,6 @@ func boolRank(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-// compareText orders canonical texts; those of LARGEINT and DECIMAL are numbers.
-func compareText(kind types.Kind, a, b string) int {
-	if kind == types.LargeInt || kind == types.Decimal {
-		x, okX := new(big.Rat).SetString(a)
-		y, okY := new(big.Rat).SetString(b)
-		if okX && okY {
-			return x.Cmp(y)
-		}
-	}
-	return strings.Compare(a, b)
 }
 
 // CompareBounds orders two key tuples of the table's partition columns.
@@ -154,34 +124,6 @@ func CompareBounds(kinds []types.Kind, a, b catalog.Bound) int {
 		}
 	}
 	return cmp.Compare(len(a), len(b))
-}
-
-// Contains tells whether rows with that key belong to the item. A default list
-// partition never answers true: it takes what no other partition contains.
-func Contains(t *catalog.Table, item catalog.Item, key catalog.Bound) bool {
-	kinds := Kinds(t)
-	switch t.Partitioning.Kind {
-	case catalog.RangePartition:
-		return CompareBounds(kinds, item.Lower, orLowest(kinds, key)) <= 0 && CompareBounds(kinds, orLowest(kinds, key), item.Upper) < 0
-	case catalog.ListPartition:
-		return slices.ContainsFunc(item.In, func(in catalog.Bound) bool { return CompareBounds(kinds, in, key) == 0 })
-	}
-	return true
-}
-
-// orLowest replaces NULLs by the type's minimum: in a RANGE table they belong to
-// the lowest partition.
-func orLowest(kinds []types.Kind, key catalog.Bound) catalog.Bound {
-	if !slices.ContainsFunc(key, func(v catalog.BoundValue) bool { return v.Value == nil && !v.MaxValue }) {
-		return key
-	}
-	key = slices.Clone(key)
-	for i, v := range key {
-		if v.Value == nil && !v.MaxValue && i < len(kinds) {
-			key[i] = catalog.BoundValue{Value: Lowest(kinds[i])}
-		}
-	}
-	return key
 }
 
 // Lowest is the smallest value of a type that may partition a table: the lower
@@ -235,7 +177,12 @@ func Overlap(t *catalog.Table, a, b catalog.Item) bool {
 	if a.Default || b.Default {
 		return a.Default && b.Default
 	}
-	return slices.ContainsFunc(a.In, func(key catalog.Bound) bool { return Contains(t, b, key) })
+	return slices.ContainsFunc(a.In, func(key catalog.Bound) bool { return Has(kinds, b.In, key) })
+}
+
+// Has tells whether the key tuple is one of those.
+func Has(kinds []types.Kind, keys []catalog.Bound, key catalog.Bound) bool {
+	return slices.ContainsFunc(keys, func(k catalog.Bound) bool { return CompareBounds(kinds, k, key) == 0 })
 }
 
 // Sorted returns partitions in the order in which Doris prints them: by item,

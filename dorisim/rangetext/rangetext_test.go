@@ -67,29 +67,24 @@ func TestRangeText(t *testing.T) {
 	}
 }
 
-func TestContainsAndOverlap(t *testing.T) {
+func TestOverlap(t *testing.T) {
 	r := table(catalog.RangePartition, types.Int, types.LargeInt)
 	low := catalog.Item{Lower: bound(int64(0), "9"), Upper: bound(int64(0), "10")}
 	high := catalog.Item{Lower: bound(int64(0), "10"), Upper: bound("MAX", "MAX")}
-	require.True(t, Contains(r, low, bound(int64(0), "9")))
-	require.False(t, Contains(r, low, bound(int64(0), "10")))
-	require.True(t, Contains(r, high, bound(int64(7), "-1")))
 	require.False(t, Overlap(r, low, high))
 	require.True(t, Overlap(r, high, high))
 	require.Negative(t, Compare(r, low, high))
 
-	first := catalog.Item{Lower: bound(Lowest(types.Int), Lowest(types.LargeInt)), Upper: bound(int64(0), "0")}
-	require.True(t, Contains(r, first, bound(nil, nil)))
-
 	l := table(catalog.ListPartition, types.Varchar)
 	a := catalog.Item{In: []catalog.Bound{bound("a"), bound("b")}}
 	b := catalog.Item{In: []catalog.Bound{bound("b"), bound(nil)}}
+	c := catalog.Item{In: []catalog.Bound{bound("c"), bound(nil)}}
 	def := catalog.Item{Default: true}
 	require.True(t, Overlap(l, a, b))
+	require.True(t, Overlap(l, b, c))
+	require.False(t, Overlap(l, a, c))
 	require.False(t, Overlap(l, a, def))
 	require.True(t, Overlap(l, def, def))
-	require.True(t, Contains(l, b, bound(nil)))
-	require.False(t, Contains(l, a, bound(nil)))
 	require.Positive(t, Compare(l, def, a))
 }
 
