@@ -152,7 +152,7 @@ func (e *env) commitSeq(job string) int64 {
 	if err != nil {
 		return 0
 	}
-	return s.Status.CommitSeq
+	return s.CommitSeq
 }
 
 func TestDestinationBackendKilledAndRestarted(t *testing.T) {

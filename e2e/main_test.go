@@ -211,8 +211,10 @@ func (e *env) awaitState(job string, want ...string) {
 // surprise full sync.
 func (e *env) requireFullSyncs(job string, want int64) {
 	e.Helper()
-	reply, err := e.ccr.Call(e.ctx, "job_progress", map[string]any{"name": job})
+	s, err := e.ccr.Status(e.ctx, job)
 	require.NoError(e, err)
-	require.Equal(e, want, harness.Int(reply, "job_progress", "full_syncs"),
-		"full syncs; the last one: %v", reply["job_progress"].(map[string]any)["full_sync_info"])
+	if s.FullSyncs != want {
+		e.explain(job)
+	}
+	require.Equal(e, want, s.FullSyncs, "full syncs")
 }

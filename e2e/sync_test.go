@@ -88,8 +88,8 @@ func TestTableJobWithAnotherNameTwoFullSyncs(t *testing.T) {
 	require.NoError(t, err)
 	e.exec("INSERT INTO a.orders VALUES (2, 'two')")
 	require.NoError(t, harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
-		reply, err := e.ccr.Call(ctx, "job_progress", map[string]any{"name": job})
-		if err == nil && harness.Int(reply, "job_progress", "full_syncs") != 2 {
+		s, err := e.ccr.Status(ctx, job)
+		if err == nil && s.FullSyncs != 2 {
 			err = fmt.Errorf("no second full sync yet")
 		}
 		return err

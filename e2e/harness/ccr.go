@@ -126,18 +126,18 @@ func (c *CCR) Call(ctx context.Context, operator string, body map[string]any) (m
 	return reply, nil
 }
 
-// Status is what job_status says.
+// Status is what job_status says, in its status object.
 type Status struct {
 	State         string `json:"state"`
 	ProgressState string `json:"progress_state"`
+	CommitSeq     int64  `json:"commit_seq"`
 	Phase         string `json:"phase"`
 	Stalled       bool   `json:"stalled"`
 	LastError     struct {
 		Text string `json:"text"`
 	} `json:"last_error"`
-	Status struct {
-		CommitSeq int64 `json:"commit_seq"`
-	} `json:"status"`
+	FullSyncs    int64 `json:"full_syncs"`
+	PartialSyncs int64 `json:"partial_syncs"`
 }
 
 // Status asks job_status.
@@ -147,17 +147,18 @@ func (c *CCR) Status(ctx context.Context, job string) (Status, error) {
 	if err != nil {
 		return s, err
 	}
-	var base struct {
+	var reply struct {
 		Success  bool   `json:"success"`
 		ErrorMsg string `json:"error_msg"`
+		Status   Status `json:"status"`
 	}
-	if err := json.Unmarshal([]byte(text), &base); err != nil {
+	if err := json.Unmarshal([]byte(text), &reply); err != nil {
 		return s, fmt.Errorf("job_status: HTTP %d, not JSON: %q", code, text)
 	}
-	if !base.Success {
-		return s, fmt.Errorf("job_status: %s", base.ErrorMsg)
+	if !reply.Success {
+		return s, fmt.Errorf("job_status: %s", reply.ErrorMsg)
 	}
-	return s, json.Unmarshal([]byte(text), &s)
+	return reply.Status, nil
 }
 
 // Int reads a number out of a reply by its path, e.g. Int(reply, "job_progress", "commit_seq").

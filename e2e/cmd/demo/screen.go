@@ -67,7 +67,7 @@ func snapshot(ctx context.Context, shop *workload, ccr *harness.CCR, elapsed, to
 		line := jobLine{name: name, state: "?"}
 		if status, err := ccr.Status(ctx, name); err == nil {
 			line.state, line.progress = status.State, status.ProgressState
-			line.commitSeq = status.Status.CommitSeq
+			line.commitSeq = status.CommitSeq
 			if status.Stalled {
 				line.state, line.problem = "stalled", status.LastError.Text
 			}
