@@ -1,0 +1,169 @@
+package be
+
+import "sync"
+
+// localState is what a backend knows of a transaction's rowset in one tablet.
+type localState int
+
+const (
+	localUnknown localState = iota
+	localPrepared
+	localCommitted
+	localFailed
+)
+
+// rememberedFailures bounds how many failed or aborted local transactions
+// query_ingest_binlog can still report.
+const rememberedFailures = 20_000
+
+// localTxns are the unpublished rowsets by transaction and tablet. Committed
+// ones are on the disk and survive a restart; the rest does not.
+type localTxns struct {
+	mu     sync.Mutex
+	byTxn  map[int64]map[int64]*localTxn
+	failed []int64 // transactions with failures, oldest first
+}
+
+type localTxn struct {
+	state  localState
+	rowset *rowset
+}
+
+func newLocalTxns() *localTxns { return &localTxns{byTxn: map[int64]map[int64]*localTxn{}} }
+
+// state returns what is known of the transaction in the tablet.
+func (l *localTxns) state(txnID, tabletID int64) (localState, *rowset) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t, ok := l.byTxn[txnID][tabletID]; ok {
+		return t.state, t.rowset
+	}
+	return localUnknown, nil
+}
+
+// prepare registers the transaction for an ingest and returns its entry, or
+// reports that the tablet's rowset is committed already. Concurrent ingests of
+// one rowset share the entry: the first to commit wins.
+func (l *localTxns) prepare(txnID, tabletID int64) (entry *localTxn, committed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t, ok := l.byTxn[txnID][tabletID]; ok {
+		switch t.state {
+		case localCommitted:
+			return t, true
+		case localPrepared:
+			return t, false
+		}
+	}
+	t := &localTxn{state: localPrepared}
+	l.set(txnID, tabletID, t)
+	return t, false
+}
+
+// commitPrepared completes an ingest. It reports false if the transaction has
+// been aborted meanwhile.
+func (l *localTxns) commitPrepared(t *localTxn, rs *rowset) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.state == localPrepared {
+		t.state, t.rowset = localCommitted, rs
+	}
+	return t.state == localCommitted
+}
+
+// commit keeps rs as the transaction's rowset of the tablet, replacing one that
+// is there.
+func (l *localTxns) commit(txnID, tabletID int64, rs *rowset) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.set(txnID, tabletID, &localTxn{state: localCommitted, rowset: rs})
+}
+
+// fail ends an ingest without a rowset and remembers the failure.
+func (l *localTxns) fail(txnID int64, t *localTxn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.state == localPrepared {
+		t.state = localFailed
+		l.remember(txnID)
+	}
+}
+
+// abort drops everything the transaction wrote.
+func (l *localTxns) abort(txnID int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tablets, ok := l.byTxn[txnID]
+	if !ok {
+		return
+	}
+	for _, t := range tablets {
+		t.state, t.rowset = localFailed, nil
+	}
+	l.remember(txnID)
+}
+
+// forget drops the tablet's entry after publish.
+func (l *localTxns) forget(txnID, tabletID int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tablets := l.byTxn[txnID]
+	delete(tablets, tabletID)
+	if len(tablets) == 0 {
+		delete(l.byTxn, txnID)
+	}
+}
+
+// forgetTablet drops the entries of a dropped or replaced tablet.
+func (l *localTxns) forgetTablet(tabletID int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for txn, tablets := range l.byTxn {
+		delete(tablets, tabletID)
+		if len(tablets) == 0 {
+			delete(l.byTxn, txn)
+		}
+	}
+}
+
+// crash loses everything that is not committed.
+func (l *localTxns) crash() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for txn, tablets := range l.byTxn {
+		for id, t := range tablets {
+			if t.state != localCommitted {
+				delete(tablets, id)
+			}
+		}
+		if len(tablets) == 0 {
+			delete(l.byTxn, txn)
+		}
+	}
+	l.failed = nil
+}
+
+func (l *localTxns) set(txnID, tabletID int64, t *localTxn) {
+	if l.byTxn[txnID] == nil {
+		l.byTxn[txnID] = map[int64]*localTxn{}
+	}
+	l.byTxn[txnID][tabletID] = t
+}
+
+// remember notes that the transaction has failures and forgets the oldest
+// beyond rememberedFailures.
+func (l *localTxns) remember(txnID int64) {
+	l.failed = append(l.failed, txnID)
+	for len(l.failed) > rememberedFailures {
+		oldest := l.failed[0]
+		l.failed = l.failed[1:]
+		for id, t := range l.byTxn[oldest] {
+			if t.state == localFailed {
+				delete(l.byTxn[oldest], id)
+			}
+		}
+		if len(l.byTxn[oldest]) == 0 {
+			delete(l.byTxn, oldest)
+		}
+	}
+}
