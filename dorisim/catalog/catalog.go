@@ -99,6 +99,9 @@ type Index struct {
 	Schema types.Schema
 	// ShortKey is the short key column count.
 	ShortKey int
+	// MaxUniqueID is the highest column unique id ever given: ids of dropped
+	// columns are not given again.
+	MaxUniqueID int32
 	// Statement is the text of CREATE MATERIALIZED VIEW, "" for rollups.
 	Statement string
 }

@@ -90,7 +90,7 @@ func QuoteIdent(name string) string { return "`" + strings.ReplaceAll(name, "`",
 // partitionDef reads [IF NOT EXISTS] name [VALUES ...] [("key" = "value")].
 func (p *parser) partitionDef() PartitionDef {
 	d := PartitionDef{IfNotExists: p.ifNotExists()}
-	d.Name = p.ident()
+	d.Name = p.dashedIdent() // SHOW CREATE TABLE prints names bare
 	if p.keyword("VALUES") {
 		p.partitionValues(&d)
 	}

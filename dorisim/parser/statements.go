@@ -103,10 +103,11 @@ func (p *parser) optionalPartitions() (names []string, temporary bool) {
 		}
 		return nil, temporary
 	}
-	if p.peek().IsSymbol("(") {
-		return p.idents(), temporary
+	if !p.peek().IsSymbol("(") {
+		return []string{p.dashedIdent()}, temporary
 	}
-	return []string{p.ident()}, temporary
+	p.list(func() { names = append(names, p.dashedIdent()) })
+	return names, temporary
 }
 
 func (p *parser) createView(orReplace bool) Statement {
