@@ -32,42 +32,58 @@ var ErrDataDirInUse = errors.New("another ccr-standalone is using this data dire
 
 // Run runs until ctx is done, then stops in order: API and worker first, so
 // that running steps hand their position to Temporal while it still answers.
-func Run(ctx context.Context, opts Options) (err error) {
-	cfg := opts.Config
-	unlock, err := lockDataDir(cfg.DataDir)
+func Run(ctx context.Context, opts Options) error {
+	return withTemporal(ctx, opts, func(temporal *temporalserver.Server) error {
+		cfg := opts.Config
+		cfg.TemporalAddress = temporal.Address()
+		if cfg.SecretKey == "" && cfg.SecretKeyFile == "" {
+			cfg.SecretKeyFile = filepath.Join(cfg.DataDir, "secret.key")
+			if _, err := secret.LoadOrCreate("", cfg.SecretKeyFile); err != nil {
+				return err
+			}
+		}
+		return server.Run(ctx, server.Options{
+			Config: cfg, API: true, Worker: true, Logger: opts.Logger, Version: opts.Version,
+			Ready: func(api string) {
+				fmt.Fprintf(opts.Out, "ccr is ready\n  HTTP API      http://%s\n", api)
+				greet(opts.Out, temporal, cfg.DataDir)
+			},
+		})
+	})
+}
+
+// RunTemporal runs only the Temporal server and its Web UI until ctx is done.
+func RunTemporal(ctx context.Context, opts Options) error {
+	return withTemporal(ctx, opts, func(temporal *temporalserver.Server) error {
+		fmt.Fprintln(opts.Out, "Temporal is ready")
+		greet(opts.Out, temporal, opts.Config.DataDir)
+		<-ctx.Done()
+		return nil
+	})
+}
+
+// withTemporal calls use while the embedded Temporal server runs.
+func withTemporal(ctx context.Context, opts Options, use func(*temporalserver.Server) error) (err error) {
+	unlock, err := lockDataDir(opts.Config.DataDir)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-
 	temporal, err := temporalserver.Start(ctx, temporalserver.Options{
-		Path:      filepath.Join(cfg.DataDir, "temporal.db"),
-		Frontend:  cfg.TemporalListen,
-		UI:        cfg.UIListen,
-		Namespace: cfg.TemporalNamespace,
+		Path:      filepath.Join(opts.Config.DataDir, "temporal.db"),
+		Frontend:  opts.Config.TemporalListen,
+		UI:        opts.Config.UIListen,
+		Namespace: opts.Config.TemporalNamespace,
 		Logger:    opts.Logger,
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, temporal.Stop()) }()
-
-	cfg.TemporalAddress = temporal.Address()
-	if cfg.SecretKey == "" && cfg.SecretKeyFile == "" {
-		cfg.SecretKeyFile = filepath.Join(cfg.DataDir, "secret.key")
-		if _, err := secret.LoadOrCreate("", cfg.SecretKeyFile); err != nil {
-			return err
-		}
-	}
-	return server.Run(ctx, server.Options{
-		Config: cfg, API: true, Worker: true,
-		Logger: opts.Logger, Version: opts.Version,
-		Ready: func(api string) { greet(opts.Out, api, temporal, cfg.DataDir) },
-	})
+	return use(temporal)
 }
 
-func greet(out io.Writer, api string, temporal *temporalserver.Server, dataDir string) {
-	fmt.Fprintf(out, "ccr is ready\n  HTTP API      http://%s\n", api)
+func greet(out io.Writer, temporal *temporalserver.Server, dataDir string) {
 	if ui := temporal.UIAddress(); ui != "" {
 		fmt.Fprintf(out, "  Web UI        http://%s\n", ui)
 	}

@@ -65,5 +65,28 @@ func command() *cobra.Command {
 	}
 	config.Bind(cmd.Flags(), config.GroupAPI, config.GroupStandalone, config.GroupSecrets, config.GroupWorker,
 		config.GroupDoris, config.GroupLog, config.GroupProcess)
+	cmd.AddCommand(temporalCommand())
+	return cmd
+}
+
+func temporalCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "temporal",
+		Short: "Run only the embedded Temporal server and its Web UI",
+		Long: `Run only the embedded Temporal server and its Web UI, without API and worker.
+Processes started with "ccr server --temporal-address ..." then work against it:
+a cluster in small, to try things out.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(cmd.Flags(), os.Environ())
+			if err != nil {
+				return err
+			}
+			return standalone.RunTemporal(cmd.Context(), standalone.Options{
+				Config: cfg, Logger: cfg.NewLogger(os.Stderr), Out: cmd.OutOrStdout(),
+			})
+		},
+	}
+	config.Bind(cmd.Flags(), config.GroupStandalone, config.GroupLog)
 	return cmd
 }

@@ -1,0 +1,262 @@
+// Command bench measures incremental replication on the simulator: transactions
+// per second, latency from visible on the source to visible on the destination,
+// FE calls per transaction, memory of the worker. Everything runs on one
+// machine; figures are ratios to a baseline of the same run, because absolute
+// ones move from machine to machine.
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/e2e/harness"
+)
+
+const tables = 8
+
+type bench struct {
+	pair     *harness.Pair
+	split    *harness.Split
+	src, dst *sql.DB
+	profile  core.Profile
+}
+
+func main() {
+	transactions := flag.Int("transactions", 4000, "transactions of the throughput part")
+	rate := flag.Int("rate", 10, "transactions a second of the latency part")
+	seconds := flag.Int("seconds", 15, "duration of the latency part")
+	only := flag.String("profile", "", "run one profile only: instant or realistic")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	for _, p := range []core.Profile{core.Instant, core.Realistic} {
+		if *only != "" && *only != p.Name {
+			continue
+		}
+		if err := run(ctx, p, *transactions, *rate, time.Duration(*seconds)*time.Second); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+	}
+}
+
+func run(ctx context.Context, profile core.Profile, transactions, rate int, duration time.Duration) (err error) {
+	dir, err := os.MkdirTemp("", "ccr-bench-")
+	if err != nil {
+		return fmt.Errorf("bench directory: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{profile: profile}
+	if b.pair, err = harness.StartPair(ctx, harness.PairOptions{BEs: 1, Realistic: profile.Name == core.Realistic.Name}); err != nil {
+		return err
+	}
+	defer b.pair.Close()
+	if b.src, err = b.pair.Source.Open(""); err != nil {
+		return err
+	}
+	if b.dst, err = b.pair.Destination.Open(""); err != nil {
+		return err
+	}
+	if b.split, err = harness.StartSplit(ctx, dir); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.split.Stop()) }()
+	fmt.Printf("profile %s: begin %s, ingest %s, commit %s, publish %s\n", profile.Name, profile.Begin, profile.Ingest, profile.Commit, profile.Publish)
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	if err := b.throughput(ctx, transactions); err != nil {
+		return fmt.Errorf("throughput: %w", err)
+	}
+	if err := b.latency(ctx, rate, duration); err != nil {
+		return fmt.Errorf("latency: %w", err)
+	}
+	rss, err := b.split.CCR.Process().RSS()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  worker process: %d MB resident\n\n", rss>>20)
+	return nil
+}
+
+// prepare makes eight tables, the job, and waits until it streams.
+func (b *bench) prepare(ctx context.Context) error {
+	statements := []string{"CREATE DATABASE d"}
+	for i := range tables {
+		statements = append(statements, fmt.Sprintf(`CREATE TABLE d.t%d (id BIGINT, v VARCHAR(40)) DUPLICATE KEY(id)
+			DISTRIBUTED BY HASH(id) BUCKETS 1 PROPERTIES ("replication_num" = "1", "binlog.enable" = "true")`, i))
+	}
+	statements = append(statements, `ALTER DATABASE d SET PROPERTIES ("binlog.enable" = "true")`)
+	for _, s := range statements {
+		if _, err := b.src.ExecContext(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+	}
+	if _, err := b.split.CCR.Call(ctx, "create_ccr", map[string]any{"name": "bench",
+		"src": b.pair.Source.Spec("d", ""), "dest": b.pair.Destination.Spec("d", "")}); err != nil {
+		return err
+	}
+	return b.await(ctx, 0)
+}
+
+// await waits until the job has caught up and every table has its rows.
+func (b *bench) await(ctx context.Context, rows int) error {
+	return harness.Await(ctx, 5*time.Minute, func(ctx context.Context) error {
+		s, err := b.split.CCR.Status(ctx, "bench")
+		if err != nil {
+			return err
+		}
+		if s.ProgressState != "DBIncrementalSync" && s.ProgressState != "DBTablesIncrementalSync" {
+			return fmt.Errorf("job is in %s: %s", s.ProgressState, s.LastError.Text)
+		}
+		n, err := b.visible(ctx)
+		if err == nil && n < rows {
+			err = fmt.Errorf("%d of %d rows", n, rows)
+		}
+		return err
+	})
+}
+
+func (b *bench) visible(ctx context.Context) (int, error) {
+	total := 0
+	for i := range tables {
+		n, err := b.rows(ctx, b.dst, i)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+func (b *bench) insert(ctx context.Context, n int) error {
+	_, err := b.src.ExecContext(ctx, fmt.Sprintf("INSERT INTO d.t%d VALUES (%d, 'a row of the benchmark')", n%tables, n))
+	return err
+}
+
+// throughput writes transactions while the job is paused, then measures how
+// fast it catches up. Baseline: one connection that inserts into the source.
+func (b *bench) throughput(ctx context.Context, transactions int) error {
+	if _, err := b.split.CCR.Call(ctx, "pause", map[string]any{"name": "bench"}); err != nil {
+		return err
+	}
+	const probe = 100
+	begun := time.Now()
+	for i := range probe {
+		if err := b.insert(ctx, i); err != nil {
+			return err
+		}
+	}
+	baseline := probe / time.Since(begun).Seconds()
+	var g errgroup.Group
+	for w := range 16 {
+		g.Go(func() error {
+			for i := probe + w; i < transactions; i += 16 {
+				if err := b.insert(ctx, i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	before, err := b.split.CCR.Metric(ctx, "ccr_fe_rpc_total")
+	if err != nil {
+		return err
+	}
+	begun = time.Now()
+	if _, err := b.split.CCR.Call(ctx, "resume", map[string]any{"name": "bench"}); err != nil {
+		return err
+	}
+	if err := b.await(ctx, transactions); err != nil {
+		return err
+	}
+	took := time.Since(begun)
+	after, err := b.split.CCR.Metric(ctx, "ccr_fe_rpc_total")
+	if err != nil {
+		return err
+	}
+	rate := float64(transactions) / took.Seconds()
+	fmt.Printf("  throughput: %.0f txn/s = %.1f x one connection inserting into the source (%.0f txn/s)\n", rate, rate/baseline, baseline)
+	fmt.Printf("  FE calls per transaction: %.2f\n", (after-before)/float64(transactions))
+	return nil
+}
+
+// latency inserts at a fixed rate and measures, for each row, the time from the
+// end of the INSERT (visible on the source) to the first time the destination's
+// count includes it. Baseline: the sum of the profile's delays, or of an INSERT
+// on the source where there are none.
+func (b *bench) latency(ctx context.Context, rate int, duration time.Duration) error {
+	base, err := b.rows(ctx, b.dst, 0)
+	if err != nil {
+		return err
+	}
+	count := int(duration.Seconds()) * rate
+	inserted := make([]time.Time, count)
+	took := make([]time.Duration, count)
+	var latencies []time.Duration
+	tick := time.NewTicker(time.Second / time.Duration(rate))
+	defer tick.Stop()
+	for i := range count {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		begun := time.Now()
+		// One table, so that a single count tells which row has arrived.
+		if err := b.insert(ctx, i*tables); err != nil {
+			return err
+		}
+		inserted[i] = time.Now()
+		took[i] = inserted[i].Sub(begun)
+		arrived, err := b.arrival(ctx, base+i+1)
+		if err != nil {
+			return err
+		}
+		latencies = append(latencies, arrived.Sub(inserted[i]))
+	}
+	slices.Sort(latencies)
+	slices.Sort(took)
+	p50, p99 := latencies[len(latencies)/2], latencies[len(latencies)*99/100]
+	baseline, name := b.profile.Begin+b.profile.Ingest+b.profile.Commit+b.profile.Publish, "the sum of the delays"
+	if baseline == 0 {
+		baseline, name = took[len(took)/2], "an INSERT on the source"
+	}
+	fmt.Printf("  latency at %d txn/s: p50 %s, p99 %s; p50 = %.2f x %s (%s)\n", rate,
+		p50.Round(100*time.Microsecond), p99.Round(100*time.Microsecond), float64(p50)/float64(baseline), name, baseline.Round(100*time.Microsecond))
+	return nil
+}
+
+// arrival polls the destination until table t0 has that many rows.
+func (b *bench) arrival(ctx context.Context, rows int) (time.Time, error) {
+	deadline := time.Now().Add(30 * time.Second)
+	for time.Now().Before(deadline) {
+		n, err := b.rows(ctx, b.dst, 0)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if n >= rows {
+			return time.Now(), nil
+		}
+		time.Sleep(500 * time.Microsecond)
+	}
+	return time.Time{}, fmt.Errorf("row %d did not arrive", rows)
+}
+
+func (b *bench) rows(ctx context.Context, db *sql.DB, table int) (n int, err error) {
+	err = db.QueryRowContext(ctx, fmt.Sprintf("SELECT COUNT(*) FROM d.t%d", table)).Scan(&n)
+	return n, err
+}
