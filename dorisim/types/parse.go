@@ -131,6 +131,9 @@ func parseFloat(text string, k Kind) (Value, error) {
 	if k == Float {
 		bits = 32
 	}
+	if strings.ContainsAny(text, "nNiIxXpP_") { // Go's spellings, not SQL's
+		return nil, ErrSyntax
+	}
 	f, err := strconv.ParseFloat(strings.TrimSpace(text), bits)
 	switch {
 	case errors.Is(err, strconv.ErrRange):
