@@ -1,6 +1,11 @@
 package core
 
-import "github.com/doris-ccr/ccr/dorisim/catalog"
+import (
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/rangetext"
+)
 
 // rangeText is the partition's identity in UPSERT binlogs (doris-binlogs.md 3.3).
-func (c *Core) rangeText(t *catalog.Table, p *catalog.Partition) string { return "" }
+func (c *Core) rangeText(t *catalog.Table, p *catalog.Partition) string {
+	return rangetext.RangeText(t, p, false)
+}

@@ -203,3 +203,10 @@ func findTablet(home TabletHome, id int64) *catalog.Tablet {
 	}
 	return &catalog.Tablet{ID: id}
 }
+
+// MarkBad notes that a replica missed version and lets it be repaired. It needs
+// the lock.
+func (c *Core) MarkBad(tabletID int64, r *catalog.Replica, version int64) {
+	r.LastFailed = version
+	c.repairer.add(tabletID)
+}
