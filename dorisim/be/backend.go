@@ -14,10 +14,6 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/types"
 )
 
-// ErrDropReply, returned by Config.Faults, makes the server close the
-// connection instead of answering.
-var ErrDropReply = errors.New("drop the reply")
-
 var _ Tasks = (*Backend)(nil)
 
 // Backend is a simulated Doris BE. Its methods are safe for concurrent use.
@@ -264,7 +260,9 @@ func (b *Backend) Clone(ctx context.Context, tabletID int64, from *Backend) erro
 	if err != nil {
 		return err
 	}
-	target.replace(c, true)
+	if err := target.adopt(c); err != nil {
+		return fmt.Errorf("clone from backend %d: %w", from.cfg.ID, err)
+	}
 	return nil
 }
 

@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// Fault points that a backend passes (Config.Faults). An error before the
-// effect makes the operation fail; ErrDropReply after it loses the reply.
+// Fault points that a backend passes (Config.Faults). An error makes the
+// operation fail, faults.ErrDropped closes the connection instead. All are
+// passed before the effect, except FaultIngestReply: the reply gets lost.
 const (
 	FaultWrite            = "be.write"
 	FaultPublish          = "be.publish"
-	FaultIngest           = "be.ingest_binlog"       // before the effect
-	FaultIngestReply      = "be.ingest_binlog.reply" // after the effect
+	FaultIngest           = "be.ingest_binlog"
+	FaultIngestReply      = "be.ingest_binlog.reply"
 	FaultQueryIngest      = "be.query_ingest_binlog"
 	FaultBinlogDownload   = "be.http.binlog"
 	FaultSnapshotDownload = "be.http.snapshot"

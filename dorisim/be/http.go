@@ -2,12 +2,15 @@ package be
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/doris-ccr/ccr/dorisim/faults"
 )
 
 // httpHandler is the BE's web server as far as replication needs it
@@ -54,7 +57,7 @@ func (b *Backend) fault(w http.ResponseWriter, point string) bool {
 	if err == nil {
 		return true
 	}
-	if h, ok := w.(http.Hijacker); ok {
+	if h, ok := w.(http.Hijacker); ok && errors.Is(err, faults.ErrDropped) {
 		if conn, _, hijackErr := h.Hijack(); hijackErr == nil {
 			_ = conn.Close()
 			return false

@@ -11,6 +11,7 @@ import (
 
 	"github.com/doris-ccr/ccr/doris/thriftgen/backendservice"
 	"github.com/doris-ccr/ccr/doris/thriftgen/status"
+	"github.com/doris-ccr/ccr/dorisim/faults"
 	"github.com/doris-ccr/ccr/dorisim/thriftserver"
 )
 
@@ -37,13 +38,13 @@ func failed(code status.TStatusCode, format string, args ...any) error {
 func (s *service) IngestBinlog(_ context.Context, r *backendservice.TIngestBinlogRequest) (*backendservice.TIngestBinlogResult_, error) {
 	result := backendservice.NewTIngestBinlogResult_()
 	err := s.ingest(r, result)
-	if errors.Is(err, ErrDropReply) {
+	if errors.Is(err, faults.ErrDropped) {
 		return nil, thriftserver.ErrDropConnection
 	}
 	if err == nil {
 		err = s.backend.cfg.Faults(FaultIngestReply)
 	}
-	if errors.Is(err, ErrDropReply) || s.process.ctx.Err() != nil {
+	if errors.Is(err, faults.ErrDropped) || s.process.ctx.Err() != nil {
 		return nil, thriftserver.ErrDropConnection
 	}
 	result.Status = s.backend.toStatus(err)

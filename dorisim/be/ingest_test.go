@@ -19,6 +19,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/thriftgen/backendservice"
 	"github.com/doris-ccr/ccr/doris/thriftgen/status"
 	thrifttypes "github.com/doris-ccr/ccr/doris/thriftgen/types"
+	"github.com/doris-ccr/ccr/dorisim/faults"
 	"github.com/doris-ccr/ccr/dorisim/types"
 )
 
@@ -304,7 +305,7 @@ func TestLostReply(t *testing.T) {
 	source, destination := pair(t, func(c *Config) {
 		c.Faults = func(point string) error {
 			if point == FaultIngestReply {
-				return ErrDropReply
+				return faults.ErrDropped
 			}
 			return nil
 		}

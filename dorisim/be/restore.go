@@ -155,7 +155,7 @@ func (b *Backend) MoveIn(jobID, tabletID int64) error {
 	if err != nil {
 		return fmt.Errorf("move in tablet %d: %w", tabletID, err)
 	}
-	t.replace(c, false)
+	t.replace(c)
 	b.txns.forgetTablet(tabletID)
 	return nil
 }

@@ -271,16 +271,31 @@ func (t *tablet) copyContent() (content, TabletSpec) {
 	return content{history: slices.Clone(t.history), base: t.base, rowsets: slices.Clone(t.rowsets)}, t.spec
 }
 
-// replace swaps the content. keepBinlogs is set for a clone: versions that were
-// here before are still served.
-func (t *tablet) replace(c content, keepBinlogs bool) {
+// adopt takes over the content of a sibling replica. Binlogs of versions that
+// were here before are still served.
+func (t *tablet) adopt(c content) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if v := c.base.version + int64(len(c.rowsets)); v < t.version() {
+		return fmt.Errorf("tablet %d: the sibling is at version %d, this replica at %d", t.id, v, t.version())
+	}
+	t.set(c)
+	return nil
+}
+
+// replace swaps the content by a restored one: versions mean something else
+// from now on, so the binlogs go.
+func (t *tablet) replace(c content) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.set(c)
+	t.binlogs = newBinlogStore()
+}
+
+// set changes the content. The caller holds mu.
+func (t *tablet) set(c content) {
 	t.history, t.base, t.rowsets = c.history, c.base, c.rowsets
 	t.spec.Schema = t.schema().Schema
 	t.generation++
 	t.lastScan = scan{}
-	if !keepBinlogs {
-		t.binlogs = newBinlogStore()
-	}
 }
