@@ -114,6 +114,6 @@ func (g *jobGauges) refresh() error {
 	}
 	_ = group.Wait() // no function above fails
 	g.count, g.seen, g.read = len(names), seen, time.Now()
-	g.maxAge = time.Duration(len(names))*gaugesCost
+	g.maxAge = time.Duration(len(names)) * gaugesCost
 	return nil
 }

@@ -10,36 +10,33 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// statusReply has both shapes that clients know: the three words at top level,
-// and within status (http-api.md 0.2, 3.7).
+// statusReply has both shapes that clients know: the keys at top level, and
+// within status (http-api.md 0.2, 3.7).
 type statusReply struct {
 	base
-	statusWords
+	statusObject
 	Status statusObject `json:"status"`
 }
 
-type statusWords struct {
-	Name          string `json:"name"`
-	State         string `json:"state"`
-	ProgressState string `json:"progress_state"`
-}
-
-// statusObject tells more than the interface asks for after its own keys.
+// statusObject begins with the three words of the interface. What follows tells
+// more than it asks for: state has no word for a job that cannot go on.
 type statusObject struct {
-	statusWords
-	CommitSeq    int64         `json:"commit_seq"`
-	Phase        job.Phase     `json:"phase"`
-	NextStep     string        `json:"next_step,omitempty"`
-	Stalled      bool          `json:"stalled"`
-	Problem      *problemReply `json:"problem,omitempty"`
-	Lag          int64         `json:"lag"`
-	FullSyncs    int           `json:"full_syncs"`
-	PartialSyncs int           `json:"partial_syncs"`
+	Name          string        `json:"name"`
+	State         string        `json:"state"`
+	ProgressState string        `json:"progress_state"`
+	CommitSeq     int64         `json:"commit_seq"`
+	Phase         job.Phase     `json:"phase"`
+	NextStep      string        `json:"next_step,omitempty"`
+	Stalled       bool          `json:"stalled"`
+	LastError     *problemReply `json:"last_error,omitempty"`
+	Lag           int64         `json:"lag"`
+	FullSyncs     int           `json:"full_syncs"`
+	PartialSyncs  int           `json:"partial_syncs"`
 }
 
 // problemReply is what a person needs to get a stalled job going again.
 type problemReply struct {
-	ErrorMsg   string    `json:"error_msg"`
+	Text       string    `json:"text"`
 	Kind       job.Kind  `json:"kind"`
 	CommitSeq  int64     `json:"commit_seq,omitempty"`
 	BinlogType string    `json:"binlog_type,omitempty"`
@@ -67,29 +64,27 @@ func (s *Server) handleJobStatus(c echo.Context) error {
 }
 
 func newStatusReply(name string, s job.Status) statusReply {
-	words := statusWords{Name: name, State: s.StateWord(), ProgressState: s.ProgressState.String()}
-	return statusReply{
-		base:        base{Success: true},
-		statusWords: words,
-		Status: statusObject{
-			statusWords:  words,
-			CommitSeq:    s.Position.CommitSeq,
-			Phase:        s.Phase,
-			NextStep:     s.NextStep,
-			Stalled:      s.Stalled,
-			Problem:      newProblemReply(s.Problem),
-			Lag:          s.Lag.Binlogs,
-			FullSyncs:    s.FullSyncs,
-			PartialSyncs: s.PartialSyncs,
-		},
+	o := statusObject{
+		Name:          name,
+		State:         s.StateWord(),
+		ProgressState: s.ProgressState.String(),
+		CommitSeq:     s.Position.CommitSeq,
+		Phase:         s.Phase,
+		NextStep:      s.NextStep,
+		Stalled:       s.Stalled,
+		LastError:     newProblemReply(s.Problem),
+		Lag:           s.Lag.Binlogs,
+		FullSyncs:     s.FullSyncs,
+		PartialSyncs:  s.PartialSyncs,
 	}
+	return statusReply{base{Success: true}, o, o}
 }
 
 func newProblemReply(p *job.Problem) *problemReply {
 	if p == nil {
 		return nil
 	}
-	r := &problemReply{ErrorMsg: p.Text, Kind: p.Kind, CommitSeq: p.CommitSeq, Since: p.Since, Tries: p.Tries, Remedy: p.Remedy}
+	r := &problemReply{Text: p.Text, Kind: p.Kind, CommitSeq: p.CommitSeq, Since: p.Since, Tries: p.Tries, Remedy: p.Remedy}
 	if p.CommitSeq != 0 {
 		r.BinlogType = p.BinlogType.String()
 	}

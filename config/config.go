@@ -50,6 +50,7 @@ type Config struct {
 	IdlePollMin       time.Duration
 	IdlePollMax       time.Duration
 	PollBudget        int
+	HeartbeatTimeout  time.Duration
 
 	// Doris.
 	ConnectTimeout time.Duration
@@ -91,6 +92,7 @@ func Default() Config {
 		IdlePollMin:       5 * time.Millisecond,
 		IdlePollMax:       time.Second,
 		PollBudget:        400,
+		HeartbeatTimeout:  10 * time.Second,
 
 		ConnectTimeout: 10 * time.Second,
 		RPCTimeout:     30 * time.Second,
@@ -132,7 +134,7 @@ func (c *Config) Validate() error {
 		value time.Duration
 	}{
 		{"command-timeout", c.CommandTimeout}, {"create-timeout", c.CreateTimeout},
-		{"idle-poll-min", c.IdlePollMin}, {"idle-poll-max", c.IdlePollMax},
+		{"heartbeat-timeout", c.HeartbeatTimeout}, {"idle-poll-min", c.IdlePollMin}, {"idle-poll-max", c.IdlePollMax},
 		{"connect-timeout", c.ConnectTimeout}, {"rpc-timeout", c.RPCTimeout}, {"commit-timeout", c.CommitTimeout},
 	} {
 		if d.value <= 0 {

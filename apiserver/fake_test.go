@@ -1,0 +1,314 @@
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	querypb "go.temporal.io/api/query/v1"
+	"go.temporal.io/api/serviceerror"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/secret"
+)
+
+// fakeTemporal is the part of a Temporal server that the API server uses, with
+// job workflows that are told what to answer. Calls it does not know panic.
+type fakeTemporal struct {
+	client.Client
+
+	mu       sync.Mutex
+	jobs     map[string]*fakeJob // by workflow id
+	noWorker bool
+	lists    int // list calls so far
+	pageSize int
+	down     error // every call fails with it
+
+	// onStart decides what becomes of a job that is started.
+	onStart func(*fakeJob)
+	started []startCall
+}
+
+type startCall struct {
+	options client.StartWorkflowOptions
+	input   job.WorkflowInput
+}
+
+// fakeJob is one workflow.
+type fakeJob struct {
+	spec     job.Spec
+	status   job.Status
+	progress job.Progress
+	closed   bool
+	result   error // why it closed
+
+	activity string
+	beat     *job.Heartbeat
+
+	// queriesFail makes the next queries fail with these errors.
+	queriesFail []error
+	// onSignal carries out a signal; nil records the outcome as done.
+	onSignal func(j *fakeJob, name string, cmd job.Command)
+	signals  []fakeSignal
+}
+
+type fakeSignal struct {
+	name string
+	cmd  job.Command
+}
+
+func (j *fakeJob) conclude(cmd job.Command, refused string) {
+	j.status.Outcomes = append(j.status.Outcomes, job.Outcome{RequestID: cmd.RequestID, Refused: refused})
+}
+
+func newFake() *fakeTemporal { return &fakeTemporal{jobs: map[string]*fakeJob{}} }
+
+// add makes a running job.
+func (f *fakeTemporal) add(name string, change func(*fakeJob)) *fakeJob {
+	j := &fakeJob{
+		spec:   job.Spec{Name: name},
+		status: job.Status{Name: name, Running: true, Checked: true, ProgressState: job.DBIncrementalSync, Phase: job.PhaseStream},
+	}
+	if change != nil {
+		change(j)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.jobs[job.WorkflowID(name)] = j
+	return j
+}
+
+// with reads or changes a job while requests may be running.
+func (f *fakeTemporal) with(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+func (f *fakeTemporal) find(id string) (*fakeJob, error) {
+	if f.down != nil {
+		return nil, f.down
+	}
+	j, ok := f.jobs[id]
+	if !ok {
+		return nil, serviceerror.NewNotFound("workflow not found for ID: " + id)
+	}
+	return j, nil
+}
+
+func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if workflow != job.WorkflowType {
+		return nil, errors.New("unexpected workflow type")
+	}
+	if j, ok := f.jobs[o.ID]; ok && !j.closed {
+		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("already", "", "")
+	}
+	in := args[0].(job.WorkflowInput)
+	f.started = append(f.started, startCall{o, in})
+	j := &fakeJob{spec: in.Spec, status: job.Status{Name: in.Spec.Name, Running: true, Phase: job.PhaseCheck}}
+	if f.onStart != nil {
+		f.onStart(j)
+	} else {
+		j.status.Checked = true
+	}
+	f.jobs[o.ID] = j
+	return &fakeRun{f: f, job: j}, nil
+}
+
+type fakeRun struct {
+	client.WorkflowRun
+	f   *fakeTemporal
+	job *fakeJob
+}
+
+func (r *fakeRun) Get(context.Context, any) error {
+	r.f.mu.Lock()
+	defer r.f.mu.Unlock()
+	return r.job.result
+}
+
+func (f *fakeTemporal) QueryWorkflowWithOptions(ctx context.Context, q *client.QueryWorkflowWithOptionsRequest) (*client.QueryWorkflowWithOptionsResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	j, err := f.find(q.WorkflowID)
+	if err != nil {
+		return nil, err
+	}
+	if j.closed {
+		if q.QueryRejectCondition != enumspb.QUERY_REJECT_CONDITION_NOT_OPEN {
+			return nil, errors.New("closed workflows must not answer")
+		}
+		return &client.QueryWorkflowWithOptionsResponse{
+			QueryRejected: &querypb.QueryRejected{Status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED},
+		}, nil
+	}
+	if len(j.queriesFail) > 0 {
+		err := j.queriesFail[0]
+		j.queriesFail = j.queriesFail[1:]
+		return nil, err
+	}
+	if f.noWorker {
+		f.mu.Unlock()
+		<-ctx.Done()
+		f.mu.Lock()
+		return nil, serviceerror.NewDeadlineExceeded("query timed out")
+	}
+	var answer any
+	switch q.QueryType {
+	case job.QueryStatus:
+		answer = j.status
+	case job.QueryDetail:
+		answer = j.spec
+	case job.QueryProgress:
+		answer = j.progress
+	default:
+		return nil, errors.New("unexpected query " + q.QueryType)
+	}
+	payloads, err := converter.GetDefaultDataConverter().ToPayloads(answer)
+	if err != nil {
+		return nil, err
+	}
+	return &client.QueryWorkflowWithOptionsResponse{QueryResult: client.NewValue(payloads)}, nil
+}
+
+func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	j, err := f.find(id)
+	if err != nil {
+		return nil, err
+	}
+	status := enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+	if j.closed {
+		status = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	}
+	d := &workflowservice.DescribeWorkflowExecutionResponse{
+		WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{Status: status},
+	}
+	if j.activity != "" {
+		a := &workflowpb.PendingActivityInfo{ActivityType: &commonpb.ActivityType{Name: j.activity}}
+		if j.beat != nil {
+			if a.HeartbeatDetails, err = converter.GetDefaultDataConverter().ToPayloads(*j.beat); err != nil {
+				return nil, err
+			}
+		}
+		d.PendingActivities = append(d.PendingActivities, a)
+	}
+	return d, nil
+}
+
+func (f *fakeTemporal) SignalWorkflow(_ context.Context, id, _, name string, arg any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	j, err := f.find(id)
+	if err != nil {
+		return err
+	}
+	if j.closed {
+		return serviceerror.NewNotFound("workflow execution already completed")
+	}
+	cmd := arg.(job.Command)
+	j.signals = append(j.signals, fakeSignal{name, cmd})
+	if j.onSignal != nil {
+		j.onSignal(j, name, cmd)
+	} else if !f.noWorker {
+		j.conclude(cmd, "")
+	}
+	return nil
+}
+
+func (f *fakeTemporal) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lists++
+	if f.down != nil {
+		return nil, f.down
+	}
+	var ids []string
+	for id, j := range f.jobs {
+		if !j.closed {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	resp := &workflowservice.ListWorkflowExecutionsResponse{}
+	after := string(r.NextPageToken)
+	for _, id := range ids {
+		if id <= after {
+			continue
+		}
+		if f.pageSize > 0 && len(resp.Executions) == f.pageSize {
+			resp.NextPageToken = []byte(resp.Executions[f.pageSize-1].Execution.WorkflowId)
+			break
+		}
+		resp.Executions = append(resp.Executions, &workflowpb.WorkflowExecutionInfo{
+			Execution: &commonpb.WorkflowExecution{WorkflowId: id},
+		})
+	}
+	return resp, nil
+}
+
+func (f *fakeTemporal) DescribeTaskQueue(context.Context, string, enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down != nil {
+		return nil, f.down
+	}
+	if f.noWorker {
+		return &workflowservice.DescribeTaskQueueResponse{}, nil
+	}
+	return &workflowservice.DescribeTaskQueueResponse{Pollers: []*taskqueuepb.PollerInfo{{Identity: "w"}}}, nil
+}
+
+func (f *fakeTemporal) CheckHealth(context.Context, *client.CheckHealthRequest) (*client.CheckHealthResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &client.CheckHealthResponse{}, f.down
+}
+
+// newServer makes a server over f with short timeouts.
+func newServer(t *testing.T, f *fakeTemporal, change func(*Options)) *Server {
+	t.Helper()
+	keys, err := secret.NewKeyring(make([]byte, secret.KeySize))
+	require.NoError(t, err)
+	o := Options{
+		Client: f, Keyring: keys, Version: "v1:abc", Namespace: "default",
+		Logger:         slog.New(slog.NewTextHandler(io.Discard, nil)),
+		CommandTimeout: 2 * time.Second, CreateTimeout: 2 * time.Second,
+	}
+	if change != nil {
+		change(&o)
+	}
+	s, err := New(o)
+	require.NoError(t, err)
+	return s
+}
+
+// ask posts body to path as the interface's clients do.
+func ask(s *Server, path, body string) *httptest.ResponseRecorder {
+	return askBy(s, http.MethodPost, path, body)
+}
+
+func askBy(s *Server, method, path, body string) *httptest.ResponseRecorder {
+	rec := httptest.NewRecorder()
+	s.Handler().ServeHTTP(rec, httptest.NewRequest(method, path, strings.NewReader(body)))
+	return rec
+}

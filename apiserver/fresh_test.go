@@ -1,0 +1,133 @@
+package apiserver
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+func TestAnswersAreAsFreshAsTheHeartbeat(t *testing.T) {
+	now := time.Now()
+	f := newFake()
+	j := f.add("j1", func(j *fakeJob) {
+		j.status.Position.CommitSeq = 100
+		j.progress = job.Progress{Phase: job.PhaseStream, State: job.DBIncrementalSync, Position: job.Position{CommitSeq: 100}}
+		j.activity = job.ActivityStream
+		j.beat = &job.Heartbeat{Position: job.Position{CommitSeq: 150}, Lag: job.Lag{Binlogs: 3, ObservedAt: now}}
+	})
+	s := newServer(t, f, nil)
+	require.Contains(t, ask(s, "/job_status", `{"name":"j1"}`).Body.String(), `"commit_seq":150,"phase":"stream","stalled":false,"lag":3,`)
+	require.Contains(t, ask(s, "/job_progress", `{"name":"j1"}`).Body.String(), `"prev_commit_seq":150,"commit_seq":150`)
+
+	f.with(func() {
+		j.beat = &job.Heartbeat{Position: job.Position{CommitSeq: 90}, Problem: &job.Problem{Text: "be down", Kind: job.KindBE, Since: now}}
+	})
+	status := ask(s, "/job_status", `{"name":"j1"}`).Body.String()
+	require.Contains(t, status, `"commit_seq":100`)
+	require.Contains(t, status, `"stalled":true,"last_error":{"text":"be down"`)
+
+	f.with(func() {
+		j.activity = job.ActivityTakeSnapshot
+		j.beat = &job.Heartbeat{Position: job.Position{CommitSeq: 999}, Note: "BACKUP is SNAPSHOTING"}
+	})
+	status = ask(s, "/job_status", `{"name":"j1"}`).Body.String()
+	require.Contains(t, status, `"commit_seq":100`)
+	require.Contains(t, status, `"next_step":"BACKUP is SNAPSHOTING"`)
+}
+
+func TestGetLag(t *testing.T) {
+	local := func(ms int64) string { return time.UnixMilli(ms).Format("2006-01-02 15:04:05") }
+	lag := job.Lag{
+		Binlogs: 1, FirstCommitSeq: 36388, LastCommitSeq: 36486, NextCommitSeq: 36481,
+		FirstTimestamp: 1741846518000, LastTimestamp: 1741846812000, NextTimestamp: 1741846807000, ObservedAt: time.Now(),
+	}
+	f := newFake()
+	j := f.add("j1", func(j *fakeJob) {
+		j.activity = job.ActivityStream
+		j.beat = &job.Heartbeat{Lag: lag}
+	})
+	s := newServer(t, f, nil)
+	require.Equal(t, fmt.Sprintf(`{"success":true,"lag":1,"first_commit_seq":36388,"last_commit_seq":36486,`+
+		`"first_binlog_timestamp":"%s","last_binlog_timestamp":"%s","time_interval_secs":5,"next_commit_seq":36481,"next_binlog_timestamp":"%s","time_interval":5}`,
+		local(lag.FirstTimestamp), local(lag.LastTimestamp), local(lag.NextTimestamp)), ask(s, "/get_lag", `{"name":"j1"}`).Body.String())
+	require.Empty(t, j.signals, "a job that reports by itself is not asked")
+
+	t.Run("unknown times are the epoch", func(t *testing.T) {
+		f.with(func() { j.beat = &job.Heartbeat{Lag: job.Lag{FirstTimestamp: -1, ObservedAt: time.Now()}} })
+		require.Contains(t, ask(s, "/get_lag", `{"name":"j1"}`).Body.String(), `"first_binlog_timestamp":"`+local(0)+`"`)
+	})
+}
+
+func TestGetLagAsksAPausedJob(t *testing.T) {
+	f := newFake()
+	j := f.add("j1", func(j *fakeJob) {
+		j.status.Running = false
+		j.status.Lag = job.Lag{Binlogs: 1, ObservedAt: time.Now().Add(-time.Hour)}
+		j.onSignal = func(j *fakeJob, _ string, cmd job.Command) {
+			j.status.Lag = job.Lag{Binlogs: 7, ObservedAt: time.Now()}
+			j.conclude(cmd, "")
+		}
+	})
+	s := newServer(t, f, nil)
+	require.Contains(t, ask(s, "/get_lag", `{"name":"j1"}`).Body.String(), `{"success":true,"lag":7,`)
+	require.Len(t, j.signals, 1)
+	require.Equal(t, job.SignalObserveLag, j.signals[0].name)
+
+	t.Run("what is known, if the source does not answer", func(t *testing.T) {
+		f.with(func() {
+			j.status.Lag.ObservedAt = time.Now().Add(-time.Hour)
+			j.onSignal = func(j *fakeJob, _ string, cmd job.Command) { j.conclude(cmd, "source is down") }
+		})
+		require.Contains(t, ask(s, "/get_lag", `{"name":"j1"}`).Body.String(), `{"success":true,"lag":7,`)
+	})
+	t.Run("no made-up zero, if nothing is known", func(t *testing.T) {
+		f.with(func() { j.status.Lag = job.Lag{} })
+		require.Contains(t, ask(s, "/get_lag", `{"name":"j1"}`).Body.String(),
+			`{"success":false,"error_msg":"lag of job j1 is not known yet: source is down","lag":0,`)
+	})
+}
+
+func TestListJobs(t *testing.T) {
+	f := newFake()
+	f.pageSize = 2
+	s := newServer(t, f, nil)
+	require.Equal(t, `{"success":true,"jobs":[]}`, ask(s, "/list_jobs", "{}").Body.String())
+	for _, name := range []string{"c", "a", "e", "b", "d"} {
+		f.add(name, nil)
+	}
+	require.Equal(t, `{"success":true,"jobs":[]}`, ask(s, "/list_jobs", "").Body.String(), "served from the cache")
+	require.Equal(t, 1, f.lists)
+
+	s = newServer(t, f, nil)
+	require.Equal(t, `{"success":true,"jobs":["a","b","c","d","e"]}`, ask(s, "/list_jobs", "").Body.String())
+	require.Equal(t, 4, f.lists, "three pages")
+
+	f.with(func() { f.down = serviceerror.NewUnavailable("gone") })
+	s = newServer(t, f, nil)
+	require.Equal(t, `{"success":false,"error_msg":"list jobs: gone","jobs":[]}`, ask(s, "/list_jobs", "").Body.String())
+}
+
+func TestMetrics(t *testing.T) {
+	f := newFake()
+	f.add("j1", func(j *fakeJob) {
+		j.status.Stalled = true
+		j.status.Lag = job.Lag{Binlogs: 4, NextTimestamp: 1000, LastTimestamp: 9000}
+	})
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "ccr_other_total"}, func() float64 { return 1 }))
+	s := newServer(t, f, func(o *Options) { o.Registry = registry })
+	rec := askBy(s, "GET", "/metrics", "")
+	require.Contains(t, rec.Header().Get("Content-Type"), "text/plain; version=0.0.4")
+	for _, line := range []string{
+		"ccr_job_running_total 1", `ccr_job_running_sync_state{name="j1"} 3`, `ccr_job_running_sub_sync_state{name="j1"} -1`,
+		`ccr_job_running_lag_total{name="j1"} 4`, `ccr_job_running_lag_seconds{name="j1"} 8`, `ccr_job_stalled{name="j1"} 1`, "ccr_other_total 1",
+	} {
+		require.Contains(t, rec.Body.String(), line+"\n")
+	}
+}
