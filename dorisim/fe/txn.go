@@ -1,0 +1,272 @@
+package fe
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
+	"github.com/doris-ccr/ccr/doris/thriftgen/status"
+	"github.com/doris-ccr/ccr/doris/thriftgen/types"
+	"github.com/doris-ccr/ccr/dorisim/core"
+)
+
+// BeginTxn implements doris-rpc.md 3.7.
+func (s *service) BeginTxn(ctx context.Context, r *frontendservice.TBeginTxnRequest) (*frontendservice.TBeginTxnResult_, error) {
+	reply := func(st *status.TStatus, master *types.TNetworkAddress) *frontendservice.TBeginTxnResult_ {
+		return &frontendservice.TBeginTxnResult_{Status: st, MasterAddress: master}
+	}
+	return answer(ctx, s, "beginTxn", reply, func() (*frontendservice.TBeginTxnResult_, error) {
+		result, err := s.beginTxn(ctx, r)
+		var used *core.LabelUsedError
+		if errors.As(err, &used) {
+			result = reply(&status.TStatus{StatusCode: status.TStatusCode_LABEL_ALREADY_EXISTS, ErrorMsgs: []string{used.Error()}}, nil)
+			result.TxnID, result.JobStatus = &used.TxnID, pointer(jobStatus(used.State))
+			return result, nil
+		}
+		return result, err
+	})
+}
+
+// jobStatus is the state of the transaction that has the label.
+func jobStatus(s core.TxnState) string {
+	if s == core.TxnPrepare {
+		return "RUNNING"
+	}
+	return "FINISHED"
+}
+
+func (s *service) beginTxn(ctx context.Context, r *frontendservice.TBeginTxnRequest) (*frontendservice.TBeginTxnResult_, error) {
+	err := require(given{"user", r.User != nil}, given{"passwd", r.Passwd != nil}, given{"db", r.Db != nil},
+		given{"table ids", r.TableIds != nil}, given{"label", r.Label != nil})
+	if err != nil {
+		return nil, err
+	}
+	c := credentials{r.User, r.Passwd, r.Token}
+	if !c.trusted() {
+		if err := s.checkTables(*r.Db, r.TableIds); err != nil {
+			return nil, err
+		}
+		if err := s.authorize(ctx, c, "LOAD"); err != nil {
+			return nil, err
+		}
+	}
+	if *r.Label == "" {
+		return nil, core.Errorf("empty label in begin request")
+	}
+	db, err := s.database(*r.Db, core.MetaErrorf)
+	if err != nil {
+		return nil, err
+	}
+	request := core.BeginRequest{
+		DB: db.ID, Tables: r.TableIds, Label: *r.Label, Timeout: time.Duration(r.GetTimeout()) * time.Second,
+		Source: "BACKEND_STREAMING", Coordinator: "BE: " + s.coordinator(r.GetBackendID()),
+	}
+	if r.RequestID != nil {
+		request.RequestID = &[2]int64{r.RequestID.Hi, r.RequestID.Lo}
+	}
+	if s.has.subTxns {
+		request.SubTxns = int(r.SubTxnNum)
+	}
+	txn, err := s.core.Begin(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	result := &frontendservice.TBeginTxnResult_{Status: ok(), TxnID: &txn.ID}
+	if !txn.Repeated {
+		result.DbID, result.SubTxnIds = &txn.DB, txn.SubIDs
+	}
+	return result, nil
+}
+
+// checkTables resolves the tables for the privilege check.
+func (s *service) checkTables(database string, ids []int64) error {
+	s.core.RLock()
+	defer s.core.RUnlock()
+	db, ok := s.core.Database(database)
+	if !ok {
+		return core.Errorf("can't find db named: %s", database)
+	}
+	for _, id := range ids {
+		if home, _, ok := s.core.TableByID(id); !ok || home != db {
+			return core.Errorf("can't find table id: %d in db: %s", id, database)
+		}
+	}
+	return nil
+}
+
+func (s *service) coordinator(backend int64) string {
+	for _, b := range s.core.Backends() {
+		if b.ID == backend {
+			return b.Host
+		}
+	}
+	return ""
+}
+
+// databaseID resolves db_id, or else the name.
+func (s *service) databaseID(id *int64, name *string) (int64, error) {
+	if id != nil && *id > 0 {
+		s.core.RLock()
+		defer s.core.RUnlock()
+		if _, ok := s.core.DatabaseByID(*id); !ok {
+			return 0, core.Errorf("unknown database, database=%s", *name)
+		}
+		return *id, nil
+	}
+	db, err := s.database(*name, core.Errorf)
+	if err != nil {
+		return 0, err
+	}
+	return db.ID, nil
+}
+
+// knownTxn finds the transaction and checks that its tables exist.
+func (s *service) knownTxn(db, id int64) error {
+	txn, ok := s.core.Txn(db, id)
+	if !ok {
+		return &core.TxnNotFoundError{TxnID: id}
+	}
+	s.core.RLock()
+	defer s.core.RUnlock()
+	for _, table := range txn.Tables {
+		if _, _, ok := s.core.TableByID(table); !ok {
+			return core.MetaErrorf("table not found, tableId=%d", table)
+		}
+	}
+	return nil
+}
+
+// checkToken verifies the token of commitTxn and rollbackTxn.
+func (s *service) checkToken(token *string) error {
+	if token != nil && *token != "" && *token != s.core.Token() {
+		return core.Errorf("Invalid token: %s", *token)
+	}
+	return nil
+}
+
+// CommitTxn implements doris-rpc.md 3.8.
+func (s *service) CommitTxn(ctx context.Context, r *frontendservice.TCommitTxnRequest) (*frontendservice.TCommitTxnResult_, error) {
+	reply := func(st *status.TStatus, master *types.TNetworkAddress) *frontendservice.TCommitTxnResult_ {
+		return &frontendservice.TCommitTxnResult_{Status: st, MasterAddress: master}
+	}
+	return answer(ctx, s, "commitTxn", reply, func() (*frontendservice.TCommitTxnResult_, error) {
+		visible, err := s.commitTxn(ctx, r)
+		switch {
+		case err != nil:
+			return nil, err
+		case visible || (s.has.onlyCommit && r.GetOnlyCommit()):
+			return reply(ok(), nil), nil
+		}
+		return reply(&status.TStatus{StatusCode: status.TStatusCode_PUBLISH_TIMEOUT, ErrorMsgs: []string{"transaction commit successfully, BUT data will be visible later"}}, nil), nil
+	})
+}
+
+func (s *service) commitTxn(ctx context.Context, r *frontendservice.TCommitTxnRequest) (bool, error) {
+	err := require(given{"user", r.User != nil}, given{"passwd", r.Passwd != nil}, given{"db", r.Db != nil}, given{"txn_id", r.TxnID != nil},
+		given{"commit_infos", r.CommitInfos != nil || r.GetTxnInsert()}, given{"sub_txn_infos", r.SubTxnInfos != nil || !r.GetTxnInsert()})
+	if err != nil {
+		return false, err
+	}
+	db, err := s.databaseID(r.DbID, r.Db)
+	if err != nil {
+		return false, err
+	}
+	if err := s.knownTxn(db, *r.TxnID); err != nil {
+		return false, err
+	}
+	if err := s.checkToken(r.Token); err != nil {
+		return false, err
+	}
+	if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token}, "LOAD"); err != nil {
+		return false, err
+	}
+	request := core.CommitRequest{DB: db, TxnID: *r.TxnID, OnlyCommit: s.has.onlyCommit && r.GetOnlyCommit()}
+	if r.IsSetThriftRPCTimeoutMs() {
+		request.Wait = max(time.Duration(*r.ThriftRPCTimeoutMs)*time.Millisecond/2, time.Millisecond)
+	}
+	if r.GetTxnInsert() {
+		for _, sub := range r.SubTxnInfos {
+			request.SubTxns = append(request.SubTxns, core.SubTxn{ID: sub.GetSubTxnID(), Table: sub.GetTableID(), Tablets: tabletCommits(sub.TabletCommitInfos)})
+		}
+	} else {
+		request.Tablets = tabletCommits(r.CommitInfos)
+	}
+	return s.core.Commit(ctx, request)
+}
+
+func tabletCommits(infos []*types.TTabletCommitInfo) []core.TabletCommit {
+	commits := make([]core.TabletCommit, len(infos))
+	for i, info := range infos {
+		commits[i] = core.TabletCommit{TabletID: info.TabletId, BackendID: info.BackendId}
+	}
+	return commits
+}
+
+// RollbackTxn implements doris-rpc.md 3.9.
+func (s *service) RollbackTxn(ctx context.Context, r *frontendservice.TRollbackTxnRequest) (*frontendservice.TRollbackTxnResult_, error) {
+	reply := func(st *status.TStatus, master *types.TNetworkAddress) *frontendservice.TRollbackTxnResult_ {
+		return &frontendservice.TRollbackTxnResult_{Status: st, MasterAddress: master}
+	}
+	return answer(ctx, s, "rollbackTxn", reply, func() (*frontendservice.TRollbackTxnResult_, error) {
+		err := require(given{"user", r.User != nil}, given{"passwd", r.Passwd != nil}, given{"db", r.Db != nil}, given{"txn_id", r.TxnID != nil})
+		if err != nil {
+			return nil, err
+		}
+		db, err := s.databaseID(r.DbID, r.Db)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.knownTxn(db, *r.TxnID); err != nil {
+			return nil, err
+		}
+		if err := s.checkToken(r.Token); err != nil {
+			return nil, err
+		}
+		if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token}, "LOAD"); err != nil {
+			return nil, err
+		}
+		if err := s.core.Abort(ctx, db, *r.TxnID, r.GetReason()); err != nil {
+			return nil, err
+		}
+		return reply(ok(), nil), nil
+	})
+}
+
+// txnNumbers are the states on the wire (doris-rpc.md 2).
+var txnNumbers = map[core.TxnState]int32{core.TxnUnknown: 0, core.TxnPrepare: 1, core.TxnCommitted: 2, core.TxnVisible: 3, core.TxnAborted: 4}
+
+// WaitingTxnStatus implements doris-rpc.md 3.10: no password, no master check.
+func (s *service) WaitingTxnStatus(ctx context.Context, r *frontendservice.TWaitingTxnStatusRequest) (*frontendservice.TWaitingTxnStatusResult_, error) {
+	reply := func(st *status.TStatus, _ *types.TNetworkAddress) *frontendservice.TWaitingTxnStatusResult_ {
+		return &frontendservice.TWaitingTxnStatusResult_{Status: st}
+	}
+	return serve(ctx, s, "waitingTxnStatus", reply, func() (*frontendservice.TWaitingTxnStatusResult_, error) {
+		result := reply(ok(), nil)
+		id := r.GetTxnID()
+		if r.TxnID == nil {
+			txn, known := s.core.TxnByLabel(r.GetDbID(), r.GetLabel())
+			if !known {
+				result.TxnStatusID = pointer(int32(0))
+				return result, nil
+			}
+			id = txn.ID
+		}
+		state, known := s.core.WaitTxn(ctx, r.GetDbID(), id, s.waitLimit())
+		switch {
+		case !known:
+			return nil, &codeError{status.TStatusCode_INTERNAL_ERROR, core.Errorf("txn does not exist: %d", id).Error()}
+		case state == core.TxnPrepare || state == core.TxnCommitted:
+			result.Status = code(status.TStatusCode_INCOMPLETE)
+		}
+		result.TxnStatusID = pointer(txnNumbers[state])
+		return result, nil
+	})
+}
+
+func (s *service) waitLimit() time.Duration {
+	if d, err := time.ParseDuration(s.core.FEConfig("commit_timeout_second") + "s"); err == nil {
+		return d
+	}
+	return 30 * time.Second
+}
