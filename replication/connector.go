@@ -10,9 +10,17 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/be"
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/thriftpool"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -52,6 +60,111 @@ type Options struct {
 	// SnapshotPoll is the interval between looks at a running backup or restore
 	// (default: from 50 ms growing to 2 s).
 	SnapshotPoll time.Duration
+}
+
+func (o *Options) setDefaults() {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	integer := func(v *int, to int) {
+		if *v <= 0 {
+			*v = to
+		}
+	}
+	duration := func(v *time.Duration, to time.Duration) {
+		if *v <= 0 {
+			*v = to
+		}
+	}
+	integer(&o.Window, 16)
+	integer(&o.BatchSize, 255)
+	integer(&o.IngestLimit, be.DefaultLimit)
+	integer(&o.PollBudget, 400)
+	duration(&o.IdlePollMin, 5*time.Millisecond)
+	duration(&o.IdlePollMax, time.Second)
+	duration(&o.ConnectTimeout, thriftpool.DefaultConnectTimeout)
+	duration(&o.RPCTimeout, fe.DefaultRPCTimeout)
+	duration(&o.CommitTimeout, fe.DefaultCommitTimeout)
+	duration(&o.IngestTimeout, be.DefaultIngestTimeout)
+	duration(&o.MetaMaxAge, 10*time.Minute)
+	duration(&o.RetryBudget, 10*time.Second)
+}
+
+// Connector holds what the jobs of a process share. It is safe for concurrent
+// use.
+type Connector struct {
+	opts      Options
+	frontends *thriftpool.Pool
+	backends  *be.Pool
+	http      *http.Client
+
+	mu      sync.Mutex
+	budgets map[string]*pollBudget // by source cluster
+}
+
+// NewConnector returns a connector; it makes no call.
+func NewConnector(opts Options) *Connector {
+	opts.setDefaults()
+	return &Connector{
+		opts:      opts,
+		frontends: thriftpool.New(thriftpool.Config{}),
+		backends: be.NewPool(be.Config{
+			Limit: opts.IngestLimit, ConnectTimeout: opts.ConnectTimeout, IngestTimeout: opts.IngestTimeout,
+			Observe: opts.Metrics.observeBE,
+		}),
+		http:    &http.Client{Timeout: opts.ConnectTimeout},
+		budgets: map[string]*pollBudget{},
+	}
+}
+
+// Close closes the connections. Steps still running fail.
+func (c *Connector) Close() error {
+	c.http.CloseIdleConnections()
+	return errors.Join(c.frontends.Close(), c.backends.Close())
+}
+
+// budgetOf is the poll budget of a source cluster.
+func (c *Connector) budgetOf(source job.Cluster) *pollBudget {
+	key := net.JoinHostPort(source.Host, strconv.Itoa(source.ThriftPort))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := c.budgets[key]
+	if b == nil {
+		b = newPollBudget(c.opts.PollBudget)
+		c.budgets[key] = b
+	}
+	return b
+}
+
+// Job is one replication job with its connections. Its methods are the steps
+// that the job's workflow asks for, one at a time.
+type Job struct {
+	c           *Connector
+	opts        *Options
+	spec        job.Spec
+	log         *slog.Logger
+	source      *cluster
+	destination *cluster
+}
+
+// Open returns the job that spec describes. It makes no call; the spec's host
+// mappings are applied to every address that the clusters tell.
+func (c *Connector) Open(spec job.Spec, passwords Passwords) *Job {
+	return &Job{
+		c: c, opts: &c.opts, spec: spec,
+		log:         c.opts.Logger.With("job", spec.Name),
+		source:      c.openCluster("source", spec.Source, passwords.Source),
+		destination: c.openCluster("destination", spec.Destination, passwords.Destination),
+	}
+}
+
+// Close gives up the job's connections.
+func (j *Job) Close() {
+	j.source.close()
+	j.destination.close()
 }
 
 // Passwords are the clear passwords of the two clusters of a job. They live in

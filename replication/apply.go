@@ -1,0 +1,241 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// handler carries out one binlog on the destination. It fills in the result
+// beyond Done; an error means that nothing is known to have been done.
+type handler func(a *application) (job.ApplyResult, error)
+
+// handlers has what is handled so far; every other type blocks the job until a
+// person decides, for passing it over would lose something. How to add one:
+// docs/binlog-handlers.md.
+var handlers = map[job.BinlogType]handler{
+	job.AddPartition:                applyAddPartition,
+	job.CreateTable:                 applyCreateTable,
+	job.DropPartition:               applyDropPartition,
+	job.DropTable:                   applyDropTable,
+	job.AlterJob:                    applyAlterJob,
+	job.ModifyTableAddOrDropColumns: applyModifyColumns,
+	job.AlterDatabaseProperty:       applyNothing,
+	job.ModifyTableProperty:         applyTableProperty,
+	job.Barrier:                     applyNothing,
+	job.ModifyPartitions:            applyNothing,
+	job.ReplacePartitions:           applyReplacePartitions,
+	job.TruncateTable:               applyTruncate,
+	job.RecoverInfo:                 applyRecover,
+}
+
+// application is one binlog being applied.
+type application struct {
+	ctx context.Context
+	j   *Job
+	p   *job.Progress
+	rec binlog.Record
+	// unknown: an earlier attempt may have applied it already.
+	unknown bool
+}
+
+// Apply carries out the binlog that is pending. All transactions before it are
+// visible first. It may be repeated: statements say IF [NOT] EXISTS, and where
+// that is not possible what is there is looked at (doris-binlogs.md 4.7).
+//
+// A refusal by the destination is a Problem in the result; an error is trouble
+// on the way that may go away.
+func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, error) {
+	rec, err := j.pending(ctx, in.Progress.Pending)
+	if err != nil {
+		return j.problemOr(err, in.Progress.Pending)
+	}
+	if s := in.Progress.Skip; s != nil && s.SkipBy == job.SkipSilence && s.SkipCommitSeq == rec.CommitSeq {
+		return job.ApplyResult{Done: true, Summary: "skipped by order"}, nil
+	}
+	if err := j.awaitVisible(ctx, in.Progress.Position.TxnID); err != nil {
+		return job.ApplyResult{}, err
+	}
+	handle, known := handlers[rec.Type]
+	if !known {
+		return job.ApplyResult{Problem: unhandled(rec)}, nil
+	}
+	if contained(rec, &j.spec, &in.Progress) {
+		return job.ApplyResult{Done: true, Summary: "contained in the snapshot"}, nil
+	}
+	a := &application{ctx: ctx, j: j, p: &in.Progress, rec: rec, unknown: in.Unknown}
+	result, err := handle(a)
+	var want *wantSnapshot
+	switch {
+	case errors.As(err, &want):
+		return job.ApplyResult{Wanted: &want.wanted}, nil
+	case err != nil:
+		return j.problemOr(err, in.Progress.Pending)
+	}
+	if result.Wanted == nil && result.Problem == nil {
+		result.Done = true
+	}
+	return result, nil
+}
+
+// problemOr makes a refusal a problem and leaves trouble on the way an error.
+func (j *Job) problemOr(err error, b *job.Binlog) (job.ApplyResult, error) {
+	var refused *sqlclient.Error
+	_, retryable := Classify(err)
+	if b == nil || retryable && !errors.As(err, &refused) {
+		return job.ApplyResult{}, err
+	}
+	j.opts.Metrics.errors.WithLabelValues(string(problemOf(err, 0, 0).Kind), "apply").Inc()
+	return job.ApplyResult{Problem: problemOf(err, b.CommitSeq, b.Type)}, nil
+}
+
+// unhandled is the problem of a type without a handler.
+func unhandled(rec binlog.Record) *job.Problem {
+	p := problemOf(fmt.Errorf("binlog type %s at commit seq %d is not handled yet: %s", rec.Type, rec.CommitSeq, rec.Summary()), rec.CommitSeq, rec.Type)
+	if !rec.Type.Known() {
+		p.Text = fmt.Sprintf("unknown binlog type: %d (at commit seq %d)", int32(rec.Type), rec.CommitSeq)
+	}
+	p.Remedy = fmt.Sprintf(`make the change on the destination by hand, then job_skip_binlog with {"skip_by":"silence","skip_commit_seq":%d}; or let a snapshot bring it: skip_by "partialsync" or "fullsync"`, rec.CommitSeq)
+	return p
+}
+
+// pending turns the carried binlog back into a record; one that was too large to
+// be carried is read again.
+func (j *Job) pending(ctx context.Context, b *job.Binlog) (binlog.Record, error) {
+	if b == nil {
+		return binlog.Record{}, errors.New("apply a binlog: none is pending")
+	}
+	rec := binlog.Record{
+		CommitSeq: b.CommitSeq, Type: b.Type, Timestamp: b.Timestamp,
+		DBID: b.DBID, TableIDs: b.TableIDs, Data: b.Data,
+	}
+	if b.Truncated {
+		got, err := j.source.fe.Binlogs(ctx, j.binlogRequest(b.CommitSeq-1, 1))
+		switch {
+		case errors.Is(err, fe.ErrBinlogNotFound):
+			return rec, metaErrorf("binlog %d cannot be read again: %v", b.CommitSeq, err)
+		case err != nil:
+			return rec, fmt.Errorf("read binlog %d again: %w", b.CommitSeq, err)
+		case len(got.Binlogs) == 0 || got.Binlogs[0].CommitSeq != b.CommitSeq:
+			return rec, metaErrorf("binlog %d is not there any more", b.CommitSeq)
+		}
+		rec = got.Binlogs[0]
+	}
+	return rec.Unwrap()
+}
+
+func applyNothing(*application) (job.ApplyResult, error) {
+	return job.ApplyResult{Summary: "nothing to do"}, nil
+}
+
+// exec runs a statement on the destination and makes it the summary.
+func (a *application) exec(statement string) (job.ApplyResult, error) {
+	err := a.j.destination.sql.Exec(a.ctx, statement)
+	return job.ApplyResult{Summary: statement}, err
+}
+
+// containedIn tells whether a snapshot already holds what the binlog did to the
+// table; see contained, which only knows the ids of the record itself.
+func (a *application) containedIn(table int64) bool {
+	if a.j.spec.Type() != job.DatabaseSync {
+		return false
+	}
+	t, known := a.p.Tables[table]
+	return known && a.rec.CommitSeq <= t.CommitSeq
+}
+
+var errNotReplicated = errors.New("the table is not replicated")
+
+// destinationTable is the destination's name of a source table. It goes by id,
+// and by the name that the id has now; a name alone proves nothing
+// (doris-binlogs.md 3.7). A table that has no destination, but should have, asks
+// for a snapshot; errNotReplicated is for those that should not.
+func (a *application) destinationTable(source int64) (string, error) {
+	known, mapped := a.p.Tables[source]
+	id := known.DestID
+	if a.j.spec.Type() == job.TableSync {
+		if source != a.j.spec.Source.TableID {
+			return "", errNotReplicated
+		}
+		if id == 0 {
+			id = a.j.spec.Destination.TableID
+		}
+		mapped = true
+	}
+	if mapped && id != 0 {
+		table, _, err := a.j.destination.tableByID(a.ctx, id)
+		if err != nil {
+			return "", err
+		}
+		if table != nil {
+			return table.Name, nil
+		}
+	}
+	reason := "it is not known on the destination"
+	if mapped {
+		reason = fmt.Sprintf("the destination's table (id %d) does not exist any more", id)
+	}
+	return "", a.wantTable(source, "%s at commit seq %d: %s", a.rec.Type, a.rec.CommitSeq, reason)
+}
+
+// wantTable asks for a snapshot that replaces a source table on the destination,
+// as an error; errNotReplicated if the source has nothing (any more) to snapshot.
+func (a *application) wantTable(source int64, format string, args ...any) error {
+	table, _, err := a.j.source.tableByID(a.ctx, source)
+	switch {
+	case err != nil:
+		return err
+	case table == nil || table.AsyncView():
+		return errNotReplicated
+	}
+	return &wantSnapshot{wanted: job.SnapshotWanted{
+		Partial: &job.PartialSync{TableID: source, Table: table.Name, Replace: true},
+		Reason:  fmt.Sprintf(format, args...),
+	}}
+}
+
+// replaceTable is wantTable for handlers whose whole work it is.
+func (a *application) replaceTable(source int64, format string, args ...any) (job.ApplyResult, error) {
+	if a.containedIn(source) {
+		return job.ApplyResult{Summary: "contained in the snapshot"}, nil
+	}
+	err := a.wantTable(source, format, args...)
+	if errors.Is(err, errNotReplicated) {
+		return ignored()
+	}
+	return job.ApplyResult{}, err
+}
+
+// ignored is the result for tables that are gone from the source or were never
+// replicated: their later binlogs are ignored as well.
+func ignored() (job.ApplyResult, error) {
+	return job.ApplyResult{Summary: "ignored: the table is not replicated, or gone from the source"}, nil
+}
+
+// onTable runs the statement that make returns for the destination's name of a
+// source table.
+func (a *application) onTable(source int64, make func(destination string) (string, error)) (job.ApplyResult, error) {
+	if a.containedIn(source) {
+		return job.ApplyResult{Summary: "contained in the snapshot"}, nil
+	}
+	name, err := a.destinationTable(source)
+	if errors.Is(err, errNotReplicated) {
+		return ignored()
+	}
+	if err != nil {
+		return job.ApplyResult{}, err
+	}
+	statement, err := make(name)
+	if err != nil {
+		return job.ApplyResult{}, withRemedy(err, "job_skip_binlog with skip_by partialsync brings the table by a snapshot")
+	}
+	if statement == "" {
+		return job.ApplyResult{Summary: "nothing to do"}, nil
+	}
+	return a.exec(statement)
+}

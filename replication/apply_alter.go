@@ -1,0 +1,172 @@
+package replication
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// applyAlterJob keeps the books of heavy schema changes and rollups; a finished
+// one is brought by a snapshot of the table (doris-binlogs.md 2.7). The books are
+// kept for contained binlogs as well.
+func applyAlterJob(a *application) (job.ApplyResult, error) {
+	alter, err := binlog.DecodeAlterJob(a.rec.Data)
+	if err != nil {
+		return job.ApplyResult{}, err
+	}
+	shadows := maps.Clone(a.p.ShadowIndexes)
+	if shadows == nil {
+		shadows = map[int64]int64{}
+	}
+	over := alter.State == binlog.StateFinished || alter.State == binlog.StateCancelled
+	for shadow, origin := range alter.Origins() {
+		if over {
+			delete(shadows, shadow)
+		} else {
+			shadows[shadow] = origin
+		}
+	}
+	result := job.ApplyResult{Summary: fmt.Sprintf("%s of %s: %s", alter.Type, alter.TableName, alter.State)}
+	if alter.State == binlog.StateFinished {
+		result, err = a.replaceTable(alter.TableID, "%s of table %s finished", alter.Type, alter.TableName)
+		if want := wantedBy(err); want != nil {
+			result, err = job.ApplyResult{Wanted: want}, nil
+		}
+	}
+	result.ShadowIndexes, result.SetShadowIndexes = shadows, true
+	return result, err
+}
+
+// wantedBy is the snapshot that an error asks for, nil if it does not.
+func wantedBy(err error) *job.SnapshotWanted {
+	if want, ok := err.(*wantSnapshot); ok {
+		return &want.wanted
+	}
+	return nil
+}
+
+// applyRecover brings a recovered table, or the table of a recovered partition,
+// by a snapshot (doris-binlogs.md 2.25).
+func applyRecover(a *application) (job.ApplyResult, error) {
+	recovered, err := binlog.DecodeRecover(a.rec.Data)
+	if err != nil {
+		return job.ApplyResult{}, err
+	}
+	if a.j.spec.Type() == job.TableSync && recovered.TableID != a.j.spec.Source.TableID {
+		return ignored()
+	}
+	what := "table " + recovered.TableName
+	if recovered.PartitionID > 0 {
+		what = fmt.Sprintf("partition %s of table %s", recovered.PartitionName, recovered.TableName)
+	}
+	return a.replaceTable(recovered.TableID, "%s was recovered", what)
+}
+
+// unsyncedProperties are never replayed: each side has its own (doris-binlogs.md
+// 2.11).
+var unsyncedProperties = []string{
+	"binlog.enable", "light_schema_change", "dynamic_partition.enable", "colocate_with", "storage_policy",
+	"replication_num", "replication_allocation", "is_being_synced", "dynamic_partition.storage_policy",
+}
+
+// applyTableProperty replays ALTER TABLE SET. Doris takes one property, or one
+// family of them, in a statement.
+func applyTableProperty(a *application) (job.ApplyResult, error) {
+	set, err := binlog.DecodeTableProperty(a.rec.Data)
+	if err != nil {
+		return job.ApplyResult{}, err
+	}
+	groups := propertyGroups(set.Properties)
+	if len(groups) == 0 {
+		return job.ApplyResult{Summary: "nothing to do: only properties that each side has for itself"}, nil
+	}
+	var result job.ApplyResult
+	for _, group := range groups {
+		result, err = a.onTable(set.TableID, func(table string) (string, error) {
+			return fmt.Sprintf("ALTER TABLE %s SET (%s)", sqlclient.Name(a.j.spec.Destination.Database, table), group), nil
+		})
+		if err != nil {
+			return result, err
+		}
+	}
+	return result, nil
+}
+
+// propertyGroups renders the properties to replay, one text for each statement.
+func propertyGroups(properties map[string]string) []string {
+	families := map[string][]string{}
+	for _, key := range slices.Sorted(maps.Keys(properties)) {
+		if slices.Contains(unsyncedProperties, key) {
+			continue
+		}
+		family := key
+		for _, prefix := range []string{"dynamic_partition.", "binlog."} {
+			if strings.HasPrefix(key, prefix) {
+				family = prefix
+			}
+		}
+		families[family] = append(families[family], sqlclient.QuoteString(key)+" = "+sqlclient.QuoteString(properties[key]))
+	}
+	groups := make([]string, 0, len(families))
+	for _, family := range slices.Sorted(maps.Keys(families)) {
+		groups = append(groups, strings.Join(families[family], ", "))
+	}
+	return groups
+}
+
+// applyModifyColumns replays a light ADD or DROP COLUMN (doris-binlogs.md 2.8).
+// It cannot be repeated, so the destination's columns are looked at first where
+// an earlier attempt may have been at it.
+func applyModifyColumns(a *application) (job.ApplyResult, error) {
+	modify, err := binlog.DecodeModifyColumns(a.rec.Data)
+	if err != nil {
+		return job.ApplyResult{}, err
+	}
+	return a.onTable(modify.TableID, func(table string) (string, error) {
+		db := a.j.spec.Destination.Database
+		if a.unknown {
+			applied, err := a.hasColumns(table, modify)
+			if err != nil {
+				return "", err
+			}
+			if applied {
+				return "", nil
+			}
+		}
+		return rewriteAlter(modify.RawSQL, db, table)
+	})
+}
+
+// hasColumns tells whether the destination has the visible columns that the
+// base index has after the change.
+func (a *application) hasColumns(table string, modify binlog.ModifyColumns) (bool, error) {
+	columns, err := a.j.destination.sql.Columns(a.ctx, a.j.spec.Destination.Database, table)
+	if err != nil {
+		return false, fmt.Errorf("look at the columns of %s: %w", table, err)
+	}
+	var have []string
+	for _, c := range columns {
+		have = append(have, strings.ToLower(c.Name))
+	}
+	slices.Sort(have)
+	// The base index has all columns: it is the one with the most.
+	var want []string
+	for _, schema := range modify.IndexSchema {
+		var names []string
+		for _, c := range schema {
+			if c.Visible {
+				names = append(names, strings.ToLower(c.Name))
+			}
+		}
+		if len(names) > len(want) {
+			want = names
+		}
+	}
+	slices.Sort(want)
+	return slices.Equal(have, want), nil
+}

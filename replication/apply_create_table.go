@@ -1,0 +1,123 @@
+package replication
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// needsSession matches the refusals of statements that only work with session
+// variables which the binlog does not carry (doris-sql.md 1.6).
+var needsSession = regexp.MustCompile(`set enable_.+=.+|Incorrect column name .* Column regex is`)
+
+// applyCreateTable creates a table or view (doris-binlogs.md 2.3). What SQL
+// cannot create faithfully comes by a snapshot of the one table.
+func applyCreateTable(a *application) (job.ApplyResult, error) {
+	create, err := binlog.DecodeCreateTable(a.rec.Data)
+	if err != nil {
+		return job.ApplyResult{}, err
+	}
+	name := create.TableName
+	if name == "" {
+		name = createdName(create.SQL)
+	}
+	switch {
+	case name == "":
+		return job.ApplyResult{}, fmt.Errorf("the CREATE_TABLE record at commit seq %d names no table", a.rec.CommitSeq)
+	case a.j.spec.Type() != job.DatabaseSync:
+		return ignored()
+	case a.containedIn(create.TableID):
+		return job.ApplyResult{Summary: "contained in the snapshot"}, nil
+	case isMaterializedView(create.TableType, create.SQL):
+		return job.ApplyResult{Summary: "ignored: asynchronous materialized views are not replicated"}, nil
+	case isView(create.TableType, create.SQL):
+		return a.createView(create, name)
+	}
+	return a.createTable(create, name)
+}
+
+func (a *application) createTable(create binlog.CreateTable, name string) (job.ApplyResult, error) {
+	db := a.j.spec.Destination.Database
+	if isInverted(create.SQL) {
+		// Index ids are part of the names of index files: they must agree.
+		return a.snapshotOf(create.TableID, name, true, "table %s has an inverted index", name)
+	}
+	exists, err := a.j.destination.sql.TableExists(a.ctx, db, name)
+	if err != nil {
+		return job.ApplyResult{}, fmt.Errorf("look for destination table %s: %w", name, err)
+	}
+	if exists {
+		return a.snapshotOf(create.TableID, name, true, "table %s exists on the destination already", name)
+	}
+	statement, err := rewriteCreateTable(create.SQL, db, name, a.j.spec.ReplicationNum)
+	if err != nil {
+		return job.ApplyResult{}, withRemedy(err, "job_skip_binlog with skip_by partialsync brings the table by a snapshot")
+	}
+	result, err := a.exec(statement)
+	var refused *sqlclient.Error
+	switch {
+	case errors.As(err, &refused) && refused.Contains("Can not find resource"):
+		return job.ApplyResult{Summary: "not created: " + refused.Message}, nil
+	case errors.As(err, &refused) && needsSession.MatchString(refused.Message):
+		return a.snapshotOf(create.TableID, name, false, "table %s needs session variables: %s", name, refused.Message)
+	case err != nil:
+		return result, err
+	}
+	table, err := a.j.destination.tableByName(a.ctx, name)
+	if err != nil {
+		return result, err
+	}
+	if table == nil {
+		return result, metaErrorf("table %s was created but is not on the destination", name)
+	}
+	result.Summary = fmt.Sprintf("CREATE TABLE %s", name)
+	result.Tables.Set = map[int64]job.Table{create.TableID: {DestID: table.ID, Name: name}}
+	return result, nil
+}
+
+func (a *application) createView(create binlog.CreateTable, name string) (job.ApplyResult, error) {
+	src, db := a.j.spec.Source.Database, a.j.spec.Destination.Database
+	statement, err := rewriteCreateView(create.SQL, src, db, name)
+	if err != nil {
+		return job.ApplyResult{}, err
+	}
+	if err := a.j.destination.sql.DropView(a.ctx, db, name); err != nil {
+		return job.ApplyResult{}, fmt.Errorf("make room for view %s: %w", name, err)
+	}
+	result, err := a.exec(statement)
+	var refused *sqlclient.Error
+	switch {
+	case errors.As(err, &refused) && (refused.Contains("Can not found function") || refused.Contains("Can not find resource")):
+		return job.ApplyResult{Summary: "not created: " + refused.Message}, nil
+	case errors.Is(err, sqlclient.ErrUnknownColumn) || errors.As(err, &refused) && refused.Contains("Unknown column"):
+		return job.ApplyResult{Wanted: &job.SnapshotWanted{
+			Partial: &job.PartialSync{TableID: create.TableID, Table: name, View: true},
+			Reason:  fmt.Sprintf("view %s: %v", name, err),
+		}}, nil
+	case err != nil:
+		return result, err
+	}
+	result.Summary = fmt.Sprintf("CREATE VIEW %s", name)
+	result.Tables.Set = map[int64]job.Table{create.TableID: {Name: name, View: true}}
+	return result, nil
+}
+
+// snapshotOf brings a created table by a snapshot. A table that the source has
+// dropped since is ignored; its DROP_TABLE finds it unknown.
+func (a *application) snapshotOf(id int64, name string, replace bool, format string, args ...any) (job.ApplyResult, error) {
+	table, _, err := a.j.source.tableByID(a.ctx, id)
+	switch {
+	case err != nil:
+		return job.ApplyResult{}, err
+	case table == nil:
+		return ignored()
+	}
+	return job.ApplyResult{Wanted: &job.SnapshotWanted{
+		Partial: &job.PartialSync{TableID: id, Table: table.Name, Replace: replace || table.Name != name},
+		Reason:  fmt.Sprintf(format, args...),
+	}}, nil
+}

@@ -1,0 +1,200 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// Check makes the first-run checks in the order of doris-sql.md 2.5 and
+// resolves ids and frontends. It changes nothing before all of them have passed;
+// then it creates the destination database if that is missing. A check that
+// fails is a *Refusal.
+func (j *Job) Check(ctx context.Context) (job.Checked, error) {
+	spec := j.spec
+	for _, c := range []*cluster{j.source, j.destination} {
+		if err := c.checkFeature(ctx, j.c); err != nil {
+			return job.Checked{}, err
+		}
+	}
+	var err error
+	if spec.Source.Frontends, err = j.source.frontends(ctx); err != nil {
+		return job.Checked{}, err
+	}
+	if spec.Destination.Frontends, err = j.destination.frontends(ctx); err != nil {
+		return job.Checked{}, err
+	}
+	if err := j.checkSource(ctx, &spec.Source, spec.Type()); err != nil {
+		return job.Checked{}, err
+	}
+	if err := j.checkDestination(ctx, &spec); err != nil {
+		return job.Checked{}, err
+	}
+	return job.Checked{Spec: spec}, nil
+}
+
+// checkFeature makes sure that the frontend and every living backend keep
+// binlogs. It goes over all four ports of a cluster, so that wrong ones show.
+func (c *cluster) checkFeature(ctx context.Context, conn *Connector) error {
+	value, _, err := c.sql.FrontendConfig(ctx, featureBinlog)
+	if err != nil {
+		return c.refused("ask frontend for "+featureBinlog, err)
+	}
+	if !isTrue(value) {
+		return refusef("Fe %s enable_feature_binlog=false, please set it true in fe.conf", net.JoinHostPort(c.spec.Host, strconv.Itoa(c.spec.Port)))
+	}
+	backends, err := c.backends(ctx)
+	if err != nil {
+		return c.refused("list backends", err)
+	}
+	var off []string
+	for _, b := range backends {
+		if !b.Alive {
+			continue
+		}
+		on, err := sqlclient.BackendBinlogEnabled(ctx, conn.http, b.Host, b.HTTPPort)
+		if err != nil {
+			return c.refused(fmt.Sprintf("ask backend %s for %s", b.Host, featureBinlog), err)
+		}
+		if !on {
+			off = append(off, net.JoinHostPort(b.Host, strconv.Itoa(b.HTTPPort)))
+		}
+	}
+	if len(off) > 0 {
+		return refusef("Be: %v enable_feature_binlog=false, please set it true in be.conf", off)
+	}
+	return nil
+}
+
+const featureBinlog = "enable_feature_binlog"
+
+func isTrue(value string) bool { return strings.EqualFold(value, "true") || value == "1" }
+
+// refused turns an error met while checking into a refusal that names the side.
+// Only the end of the caller's own time is not the user's mistake.
+func (c *cluster) refused(doing string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return err
+	}
+	err = fmt.Errorf("%s cluster %s: %s: %w", c.side, net.JoinHostPort(c.spec.Host, strconv.Itoa(c.spec.Port)), doing, err)
+	if remedy := Remedy(err); remedy != "" {
+		return &Refusal{Text: err.Error() + " (" + remedy + ")", Err: err}
+	}
+	return &Refusal{Text: err.Error(), Err: err}
+}
+
+// frontends lists the cluster's frontends with public hosts.
+func (c *cluster) frontends(ctx context.Context) ([]job.Frontend, error) {
+	list, err := c.sql.Frontends(ctx)
+	if err != nil {
+		return nil, c.refused("list frontends", err)
+	}
+	for i := range list {
+		if list[i].Host, err = fe.MapHost(c.spec.HostMapping, list[i].Host); err != nil {
+			return nil, c.refused("list frontends", err)
+		}
+	}
+	return list, nil
+}
+
+func (j *Job) checkSource(ctx context.Context, src *job.Cluster, t job.SyncType) error {
+	exists, err := j.source.sql.DatabaseExists(ctx, src.Database)
+	if err != nil {
+		return j.source.refused("look for the database", err)
+	}
+	if !exists {
+		return refusef("src database %s not exists", src.Database)
+	}
+	if t == job.DatabaseSync {
+		text, err := j.source.sql.CreateDatabaseText(ctx, src.Database)
+		if err != nil {
+			return j.source.refused("look at the database", err)
+		}
+		if !strings.Contains(text, binlogEnabled) {
+			return refusef("src database %s not enable binlog", src.Database)
+		}
+	}
+	if src.DatabaseID, err = j.source.databaseID(ctx); err != nil {
+		return j.source.refused("look at the database", err)
+	}
+	if t == job.DatabaseSync {
+		return nil
+	}
+	return j.checkSourceTable(ctx, src)
+}
+
+// The properties that a followed table must have, as SHOW CREATE TABLE prints them.
+const (
+	binlogEnabled = `"binlog.enable" = "true"`
+	lightChanges  = `"light_schema_change" = "true"`
+)
+
+func (j *Job) checkSourceTable(ctx context.Context, src *job.Cluster) error {
+	exists, err := j.source.sql.TableExists(ctx, src.Database, src.Table)
+	if err != nil {
+		return j.source.refused("look for the table", err)
+	}
+	if !exists {
+		return refusef("src table %s.%s not exists", src.Database, src.Table)
+	}
+	text, err := j.source.sql.CreateTableText(ctx, src.Database, src.Table)
+	if err != nil {
+		return j.source.refused("look at the table", err)
+	}
+	var missing []string
+	for _, property := range []string{binlogEnabled, lightChanges} {
+		if !strings.Contains(text, property) {
+			missing = append(missing, property)
+		}
+	}
+	if len(missing) > 0 {
+		return refusef("src table %s.%s only support property: %s", src.Database, src.Table, strings.Join(missing, ", "))
+	}
+	table, err := j.source.tableByName(ctx, src.Table)
+	if err != nil {
+		return j.source.refused("look at the table", err)
+	}
+	if table == nil {
+		return refusef("src table %s.%s not exists as a table that can be replicated", src.Database, src.Table)
+	}
+	src.TableID = table.ID
+	return nil
+}
+
+// checkDestination comes last because it is the one that changes something.
+func (j *Job) checkDestination(ctx context.Context, spec *job.Spec) error {
+	dst := &spec.Destination
+	exists, err := j.destination.sql.DatabaseExists(ctx, dst.Database)
+	if err != nil {
+		return j.destination.refused("look for the database", err)
+	}
+	if exists && spec.Type() == job.TableSync && !spec.AllowTableExists {
+		taken, err := j.destination.sql.TableExists(ctx, dst.Database, dst.Table)
+		if err != nil {
+			return j.destination.refused("look for the table", err)
+		}
+		if taken {
+			return refusef("dest table %s.%s already exists", dst.Database, dst.Table)
+		}
+	}
+	if !exists {
+		if err := j.destination.sql.CreateDatabase(ctx, dst.Database); err != nil {
+			return j.destination.refused("create the database", err)
+		}
+	}
+	if dst.DatabaseID, err = j.destination.databaseID(ctx); err != nil {
+		return j.destination.refused("look at the database", err)
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// cluster is one side of a job: its frontends over both of their protocols.
+type cluster struct {
+	side string // "source" or "destination"
+	spec job.Cluster
+	fe   *fe.Client
+	sql  *sqlclient.Client
+}
+
+func (c *Connector) openCluster(side string, spec job.Cluster, password string) *cluster {
+	rpc := []fe.Endpoint{{Host: spec.Host, Port: spec.ThriftPort}}
+	sql := []sqlclient.Endpoint{{Host: spec.Host, Port: spec.Port}}
+	for _, f := range spec.Frontends {
+		if f.Host == spec.Host && f.ThriftPort == spec.ThriftPort {
+			continue
+		}
+		rpc = append(rpc, fe.Endpoint{Host: f.Host, Port: f.ThriftPort})
+		sql = append(sql, sqlclient.Endpoint{Host: f.Host, Port: f.Port})
+	}
+	return &cluster{
+		side: side,
+		spec: spec,
+		fe: fe.New(fe.Config{
+			Frontends: rpc, User: spec.User, Password: password, HostMapping: spec.HostMapping,
+			ConnectTimeout: c.opts.ConnectTimeout, RPCTimeout: c.opts.RPCTimeout, CommitTimeout: c.opts.CommitTimeout,
+			Pool: c.frontends, Observe: c.opts.Metrics.observeFE,
+		}),
+		sql: sqlclient.New(sqlclient.Config{
+			Frontends: sql, User: spec.User, Password: password,
+			ConnectTimeout: c.opts.ConnectTimeout, Observe: c.opts.Metrics.observeSQL,
+		}),
+	}
+}
+
+func (c *cluster) close() {
+	// Both only drop idle connections: nothing is left to do about an error.
+	_ = c.fe.Close()
+	_ = c.sql.Close()
+}
+
+// backends lists the cluster's backends with public hosts (doris-rpc.md 5.4). A
+// dead backend that the host mapping does not know is left out.
+func (c *cluster) backends(ctx context.Context) ([]meta.Backend, error) {
+	list, err := c.fe.Backends(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the backends of the %s cluster: %w", c.side, err)
+	}
+	public := list[:0:0]
+	for _, b := range list {
+		host, err := fe.MapHost(c.spec.HostMapping, b.Host)
+		if err != nil {
+			if !b.Alive {
+				continue
+			}
+			return nil, fmt.Errorf("backend %d of the %s cluster: %w", b.ID, c.side, err)
+		}
+		b.Host = host
+		public = append(public, b)
+	}
+	return public, nil
+}
+
+// databaseID asks for the id of the cluster's database and nothing else.
+func (c *cluster) databaseID(ctx context.Context) (int64, error) {
+	db, err := c.fe.Meta(ctx, fe.MetaRequest{Database: c.spec.Database, Tables: []string{noTable}})
+	if err != nil {
+		return 0, fmt.Errorf("read the id of %s database %s: %w", c.side, c.spec.Database, err)
+	}
+	return db.ID, nil
+}
+
+// noTable is a name that no table has: asking for it alone keeps getMeta from
+// listing a whole database.
+const noTable = "__ccr_no_table__"
+
+// tableByName returns the table called name, nil if there is none (or if it is
+// a view).
+func (c *cluster) tableByName(ctx context.Context, name string) (*meta.Table, error) {
+	db, err := c.fe.Meta(ctx, fe.MetaRequest{DatabaseID: c.spec.DatabaseID, Database: c.spec.Database, Tables: []string{name}})
+	if err != nil {
+		return nil, fmt.Errorf("read metadata of %s table %s.%s: %w", c.side, c.spec.Database, name, err)
+	}
+	return db.TableByName(name), nil
+}
+
+// tableByID returns the table and whether the cluster reports it as dropped.
+func (c *cluster) tableByID(ctx context.Context, id int64) (t *meta.Table, isDropped bool, err error) {
+	db, err := c.fe.Meta(ctx, fe.MetaRequest{DatabaseID: c.spec.DatabaseID, Database: c.spec.Database, TableIDs: []int64{id}})
+	if err != nil {
+		return nil, false, fmt.Errorf("read metadata of %s table %d: %w", c.side, id, err)
+	}
+	_, isDropped = db.DroppedTables[id]
+	return db.Tables[id], isDropped, nil
+}

@@ -1,0 +1,135 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/be"
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// Refusal is a first-run check that failed: the job must not start. Its text is
+// what create_ccr answers (doris-binlogs.md 4.2).
+type Refusal struct {
+	Text string
+	Err  error // the cause, if there is one
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Text }
+
+// Unwrap gives the cause.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+func refusef(format string, args ...any) *Refusal {
+	err := fmt.Errorf(format, args...)
+	return &Refusal{Text: err.Error(), Err: errors.Unwrap(err)}
+}
+
+// metaError says that the metadata of the two sides do not fit.
+type metaError struct{ text string }
+
+func (e *metaError) Error() string { return e.text }
+
+func metaErrorf(format string, args ...any) error {
+	return &metaError{text: fmt.Sprintf(format, args...)}
+}
+
+// wantSnapshot ends a step because a snapshot is needed.
+type wantSnapshot struct{ wanted job.SnapshotWanted }
+
+func (w *wantSnapshot) Error() string { return "a snapshot is needed: " + w.wanted.Reason }
+
+// remedied is an error that does not go away by itself, with advice.
+type remedied struct {
+	err    error
+	remedy string
+}
+
+func (e *remedied) Error() string { return e.err.Error() }
+func (e *remedied) Unwrap() error { return e.err }
+
+// withRemedy marks err as one that needs a person, who should do what remedy
+// says.
+func withRemedy(err error, remedy string) error { return &remedied{err: err, remedy: remedy} }
+
+// Classify tells where an error came from (http-api.md 1.1) and whether trying
+// again by itself can help.
+func Classify(err error) (kind job.Kind, retryable bool) {
+	var (
+		refusal   *Refusal
+		decided   *remedied
+		mismatch  *mismatch
+		metaErr   *metaError
+		unmapped  *fe.UnmappedHostError
+		feStatus  *fe.StatusError
+		beStatus  *be.StatusError
+		transport *fe.TransportError
+		sqlErr    *sqlclient.Error
+		network   *sqlclient.NetworkError
+	)
+	kind, retryable = job.KindNormal, true
+	switch {
+	case errors.As(err, &metaErr), errors.As(err, &mismatch):
+		kind = job.KindMeta
+	case errors.As(err, &beStatus), errors.Is(err, errBackendDown):
+		kind = job.KindBE
+	case errors.As(err, &feStatus):
+		kind = job.KindFE
+		retryable = !errors.Is(err, fe.ErrAccessDenied)
+	case errors.As(err, &sqlErr):
+		kind = job.KindDB
+	case errors.As(err, &unmapped):
+		retryable = false
+	case errors.As(err, &transport), errors.As(err, &network),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		kind = job.KindRPC
+	}
+	if errors.As(err, &refusal) || errors.As(err, &decided) {
+		retryable = false
+	}
+	return kind, retryable
+}
+
+// Remedy says what a person can do about an error, "" if there is nothing but
+// to wait.
+func Remedy(err error) string {
+	var (
+		decided   *remedied
+		unmapped  *fe.UnmappedHostError
+		transport *fe.TransportError
+		network   *sqlclient.NetworkError
+		metaErr   *metaError
+	)
+	switch {
+	case errors.As(err, &decided):
+		return decided.remedy
+	case errors.As(err, &unmapped):
+		return "add the host to the host mapping with update_host_mapping"
+	case errors.Is(err, fe.ErrAccessDenied):
+		return "check the user's password and privileges on both clusters"
+	case errors.Is(err, be.ErrBinlogDisabled):
+		return "set enable_feature_binlog=true in be.conf of the destination's backends and restart them"
+	case errors.Is(err, fe.ErrTooManyTxns):
+		return "wait, or raise max_running_txn_num_per_db on the destination"
+	case errors.As(err, &transport), errors.As(err, &network), errors.Is(err, errBackendDown):
+		return "check that the server runs and can be reached from here"
+	case errors.As(err, &metaErr):
+		return "if it does not go away: job_skip_binlog with skip_by partialsync or fullsync"
+	}
+	return ""
+}
+
+// problemOf describes an error at a binlog for the job's status.
+func problemOf(err error, seq int64, t job.BinlogType) *job.Problem {
+	kind, _ := Classify(err)
+	return &job.Problem{
+		Text: err.Error(), Kind: kind, CommitSeq: seq, BinlogType: t,
+		Since: time.Now(), Tries: 1, Remedy: Remedy(err),
+	}
+}

@@ -1,0 +1,136 @@
+package replication
+
+import (
+	"fmt"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// verdict is what a shift does with one binlog.
+type verdict int
+
+const (
+	pass     verdict = iota // nothing to do on the destination
+	apply                   // an UPSERT, for the pipeline
+	handOver                // a fence: ApplyBinlog's
+	lost                    // a DUMMY: earlier binlogs are gone
+	skipped                 // an operator ordered it to be passed over
+)
+
+// judge decides what a shift does with a binlog. It knows the rules that need
+// nothing but the record and the job's progress (doris-binlogs.md 2.2, 4.4):
+// records that a snapshot already contains, and those that mean nothing to a
+// destination, are passed; UPSERTs go into the pipeline; all others end the
+// shift, so that each becomes a step of the workflow.
+func judge(rec binlog.Record, spec *job.Spec, p *job.Progress) (verdict, error) {
+	if p.Skip != nil && p.Skip.SkipBy == job.SkipSilence && p.Skip.SkipCommitSeq == rec.CommitSeq {
+		return skipped, nil
+	}
+	switch rec.Type {
+	case job.Upsert:
+		return apply, nil
+	case job.Dummy:
+		return lost, nil
+	case job.AlterDatabaseProperty, job.ModifyPartitions, job.Barrier:
+		return pass, nil // a BARRIER that wraps something has been unwrapped
+	case job.AddPartition:
+		if add, err := binlog.DecodeAddPartition(rec.Data); err == nil && add.Temporary {
+			return pass, nil
+		}
+	case job.DropPartition:
+		if drop, err := binlog.DecodeDropPartition(rec.Data); err == nil && drop.Temporary {
+			return pass, nil
+		}
+	}
+	if contained(rec, spec, p) {
+		return pass, nil
+	}
+	return handOver, nil
+}
+
+// contained tells whether a snapshot already holds what the record did. Types
+// that keep the books of later records, or that concern two tables, are never
+// decided here.
+func contained(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
+	switch rec.Type {
+	case job.AlterJob, job.ReplaceTable:
+		return false
+	}
+	if spec.Type() != job.DatabaseSync {
+		return false
+	}
+	ids := rec.TableIDs
+	if len(ids) != 1 {
+		return false
+	}
+	table, known := p.Tables[ids[0]]
+	if !known || rec.CommitSeq > table.CommitSeq {
+		return false
+	}
+	// The drop of a table that was found gone ends its entry: a step's work.
+	return rec.Type != job.DropTable || table.CommitSeq != job.Contained
+}
+
+// carried is the record as it travels through the workflow.
+func carried(rec binlog.Record, p *job.Progress) *job.Binlog {
+	name := func(id int64) string { return p.Tables[id].Name }
+	b := &job.Binlog{
+		CommitSeq: rec.CommitSeq,
+		Type:      rec.Type,
+		Timestamp: rec.Timestamp,
+		DBID:      rec.DBID,
+		TableIDs:  rec.TableIDs,
+		Data:      rec.Data,
+		Summary:   rec.SummaryWith(name),
+	}
+	if len(b.Data) > job.MaxCarriedData {
+		b.Data, b.Truncated = "", true
+	}
+	return b
+}
+
+// recordsOf selects the part of an UPSERT that is still to be applied: without
+// what snapshots contain and without temporary partitions, whose rows arrive
+// with the snapshot that replaces them. Nothing left: the binlog is done.
+func recordsOf(u *binlog.Upsert, seq int64, spec *job.Spec, p *job.Progress) (map[int64]binlog.TableRecord, error) {
+	selected := map[int64]binlog.TableRecord{}
+	if spec.Type() == job.TableSync {
+		record, ok := u.TableRecords[spec.Source.TableID]
+		if !ok {
+			return nil, metaErrorf("table record not found, table: %s", spec.Source.Table)
+		}
+		selected[spec.Source.TableID] = record
+	} else {
+		for id, record := range u.TableRecords {
+			if table, known := p.Tables[id]; known && seq <= table.CommitSeq {
+				continue
+			}
+			selected[id] = record
+		}
+	}
+	for id, record := range selected {
+		if len(record.PartitionRecords) == 0 {
+			return nil, metaErrorf("partition records is empty, table id: %d", id)
+		}
+		var kept []binlog.PartitionRecord
+		for _, part := range record.PartitionRecords {
+			if part.Temporary || seq <= p.Partitions[part.PartitionID] {
+				continue
+			}
+			kept = append(kept, part)
+		}
+		if len(kept) == 0 {
+			delete(selected, id)
+			continue
+		}
+		record.PartitionRecords = kept
+		selected[id] = record
+	}
+	return selected, nil
+}
+
+// lostReason explains a full sync to people.
+func lostReason(position, dummy int64) string {
+	return fmt.Sprintf("binlogs after commit seq %d are lost: the source has collected everything up to %d", position, dummy)
+}

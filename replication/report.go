@@ -1,0 +1,127 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/job"
+)
+
+const (
+	// reportGap is the least time between two reports of a moving position,
+	// reportIdle the time between reports of one that stands still.
+	reportGap  = 200 * time.Millisecond
+	reportIdle = 2 * time.Second
+	// lagEvery is how often a busy shift asks the source for its lag.
+	lagEvery = 2 * time.Second
+	// lockDistance is how far the lock on the source's binlogs may fall behind
+	// (doris-binlogs.md 1.7).
+	lockDistance = 256
+)
+
+// report passes the position on whenever it has moved, until over is closed.
+func (s *shift) report(over <-chan struct{}) {
+	timer := time.NewTimer(reportIdle)
+	defer timer.Stop()
+	for {
+		select {
+		case <-over:
+			return
+		case <-s.tracker.changed:
+		case <-timer.C:
+		}
+		hb := s.heartbeat()
+		if s.hooks.Heartbeat != nil {
+			s.hooks.Heartbeat(hb)
+		}
+		s.job.opts.Metrics.commitSeq.WithLabelValues(s.job.spec.Name).Set(float64(hb.Position.CommitSeq))
+		timer.Reset(reportIdle)
+		select {
+		case <-over:
+			return
+		case <-time.After(reportGap):
+		}
+	}
+}
+
+func (s *shift) heartbeat() job.Heartbeat {
+	p, _ := s.tracker.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	hb := job.Heartbeat{Position: p, Lag: s.lag, At: time.Now()}
+	if s.problem != nil {
+		problem := *s.problem
+		hb.Problem = &problem
+	}
+	return hb
+}
+
+// troubled notes that something is being retried.
+func (s *shift) troubled(err error, seq int64, t job.BinlogType) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := problemOf(err, seq, t)
+	if s.problem != nil {
+		p.Since, p.Tries = s.problem.Since, s.problem.Tries+1
+	}
+	s.problem = p
+	s.log.Warn("retrying", "commit_seq", seq, "error", err)
+}
+
+// fine ends a trouble.
+func (s *shift) fine() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problem = nil
+}
+
+// observe asks the source for the lag and moves the lock on its binlogs while
+// the shift is busy. An idle shift has no lag and nothing to unlock, and knows
+// it without asking.
+func (s *shift) observe(ctx context.Context) {
+	locked := int64(0)
+	lockable := true
+	for first := true; ; first = false {
+		position, open := s.tracker.now()
+		s.mu.Lock()
+		idle := s.idle && open == 0
+		s.mu.Unlock()
+		if first || !idle {
+			if lag, err := s.job.lag(ctx, position.CommitSeq); err == nil {
+				s.setLag(lag)
+			}
+		}
+		if lockable && position.CommitSeq >= locked+lockDistance {
+			if _, err := s.job.lockBinlog(ctx, position.CommitSeq); err == nil {
+				locked = position.CommitSeq
+			} else if errors.Is(err, fe.ErrUnknownMethod) {
+				lockable = false
+			}
+		}
+		if !sleep(ctx, lagEvery) {
+			return
+		}
+	}
+}
+
+func (s *shift) setLag(lag job.Lag) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lag = lag
+}
+
+// setIdle notes whether the last poll found nothing. A source without newer
+// binlogs has no lag once everything under way is applied.
+func (s *shift) setIdle(idle bool) {
+	position, open := s.tracker.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = idle
+	if idle && open == 0 {
+		s.lag.Binlogs, s.lag.NextCommitSeq, s.lag.NextTimestamp = 0, 0, 0
+		s.lag.LastCommitSeq = max(s.lag.LastCommitSeq, position.CommitSeq)
+		s.lag.ObservedAt = time.Now()
+	}
+}

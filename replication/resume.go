@@ -1,0 +1,211 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+const (
+	// labelsKept is how long the destination surely remembers a finished
+	// transaction: an hour less than streaming_label_keep_max_second.
+	labelsKept = 11 * time.Hour
+	// labelsCounted is how many finished transactions it surely remembers: less
+	// than label_num_threshold.
+	labelsCounted = 1900
+)
+
+// resume asks the destination how far earlier attempts have come, and rolls
+// back what they left open. A non-nil ending means that the shift cannot go on.
+func (s *shift) resume(ctx context.Context) *ending {
+	retry := backoff{budget: s.job.opts.RetryBudget}
+	position, _ := s.tracker.now()
+	for {
+		e, err := s.lookBack(ctx)
+		if err == nil {
+			if retry.tries > 0 {
+				s.fine()
+			}
+			return e
+		}
+		if ctx.Err() != nil {
+			return &ending{end: job.EndStopped}
+		}
+		err = fmt.Errorf("ask the destination what is applied: %w", err)
+		s.troubled(err, position.CommitSeq, job.Upsert)
+		if _, retryable := Classify(err); !retryable || !retry.failed(ctx) {
+			if ctx.Err() != nil {
+				return &ending{end: job.EndStopped}
+			}
+			return s.blocked(err, position.CommitSeq, job.Upsert)
+		}
+	}
+}
+
+func (s *shift) lookBack(ctx context.Context) (*ending, error) {
+	spec := &s.in.Spec
+	if spec.ReuseBinlogLabel {
+		return nil, nil // the labels are the source's: begin tells, one by one
+	}
+	list, err := s.job.transactions(ctx, job.LabelPrefix(spec.UID)+":")
+	if err != nil {
+		return nil, err
+	}
+	seen := false
+	position, _ := s.tracker.now()
+	start := position.CommitSeq
+	for _, tx := range list {
+		l, ok := parseLabel(tx.Label)
+		if !ok || l.uid != spec.UID || l.db != spec.Source.DatabaseID {
+			continue
+		}
+		switch tx.Status {
+		case sqlclient.TxnPrepare, sqlclient.TxnPrecommitted:
+			if err := s.job.rollback(ctx, tx.ID, "left by an earlier attempt"); err != nil {
+				return nil, err
+			}
+		case sqlclient.TxnCommitted, sqlclient.TxnVisible:
+			if l.seq <= start || l.epoch > s.in.Progress.Epoch {
+				continue
+			}
+			if spec.CommitOrder == job.CommitOrderPerTable {
+				seen = true
+				s.applied[l.seq] = true
+			} else if l.epoch == s.in.Progress.Epoch {
+				// Commits are in order: everything before is applied as well.
+				seen = true
+				position.Applied++
+				if l.seq > position.CommitSeq {
+					position.CommitSeq, position.TxnID = l.seq, tx.ID
+				}
+			}
+		}
+	}
+	if position.CommitSeq > start {
+		s.log.Info("earlier attempt came further than it could tell", "reported", start, "applied", position.CommitSeq)
+		s.tracker.reset(position)
+	}
+	if seen || s.hooks.Resume == nil {
+		return nil, nil
+	}
+	return s.forgotten(ctx, position)
+}
+
+// forgotten orders a full sync if the destination may have forgotten
+// transactions of the attempt that this one follows: applying them twice would
+// double rows. That takes an attempt that died unheard and hours, or thousands
+// of other loads, since (design.md 4.2).
+func (s *shift) forgotten(ctx context.Context, position job.Position) (*ending, error) {
+	unheard := time.Since(s.hooks.Resume.At)
+	reason := ""
+	if unheard > labelsKept {
+		reason = fmt.Sprintf("the last report is %s old", unheard.Round(time.Minute))
+	} else {
+		all, err := s.job.transactions(ctx, "")
+		if err != nil {
+			return nil, err
+		}
+		if len(all) >= labelsCounted && !containsTxn(all, position.TxnID) {
+			reason = fmt.Sprintf("the destination database had more than %d loads since", labelsCounted)
+		}
+	}
+	if reason == "" {
+		return nil, nil
+	}
+	return &ending{end: job.EndSnapshot, wanted: &job.SnapshotWanted{
+		Reason: fmt.Sprintf("it is unknown what was applied after commit seq %d: %s", position.CommitSeq, reason),
+	}}, nil
+}
+
+func containsTxn(list []sqlclient.Transaction, id int64) bool {
+	for _, tx := range list {
+		if tx.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// transactions lists the destination's transactions whose labels begin with
+// prefix.
+func (j *Job) transactions(ctx context.Context, prefix string) ([]sqlclient.Transaction, error) {
+	list, err := j.destination.sql.Transactions(ctx, j.spec.Destination.Database, prefix)
+	if errors.Is(err, sqlclient.ErrNotExist) {
+		return nil, nil
+	}
+	return list, err
+}
+
+// awaitVisible waits until everything this job has committed can be read: the
+// fence before anything but an UPSERT (doris-binlogs.md 2.2).
+func (j *Job) awaitVisible(ctx context.Context, last int64) error {
+	for delay := firstDelay / 4; ; delay = min(2*delay, maxDelay/4) {
+		pending, err := j.unpublished(ctx, last)
+		if err != nil {
+			return fmt.Errorf("wait until earlier transactions are visible: %w", err)
+		}
+		if pending == 0 {
+			return nil
+		}
+		if !sleep(ctx, delay) {
+			return fmt.Errorf("wait until transaction %d is visible: %w", pending, ctx.Err())
+		}
+	}
+}
+
+// unpublished returns a committed transaction that is not visible yet, 0 if
+// there is none.
+func (j *Job) unpublished(ctx context.Context, last int64) (int64, error) {
+	if j.spec.ReuseBinlogLabel {
+		if last == 0 {
+			return 0, nil
+		}
+		tx, err := j.destination.sql.TransactionByID(ctx, j.spec.Destination.Database, last)
+		if errors.Is(err, sqlclient.ErrNotExist) || err == nil && tx.Status != sqlclient.TxnCommitted {
+			return 0, nil
+		}
+		return last, err
+	}
+	list, err := j.transactions(ctx, job.LabelPrefix(j.spec.UID)+":")
+	if err != nil {
+		return 0, err
+	}
+	for _, tx := range list {
+		if tx.Status == sqlclient.TxnCommitted {
+			return tx.ID, nil
+		}
+	}
+	return 0, nil
+}
+
+// label is a transaction label taken apart; see job.TxnLabel.
+type label struct {
+	uid            string
+	epoch, db, seq int64
+}
+
+func parseLabel(text string) (label, bool) {
+	rest, ok := strings.CutPrefix(text, job.LabelPrefix(""))
+	if !ok {
+		return label{}, false
+	}
+	parts := strings.Split(rest, ":")
+	if len(parts) != 4 {
+		return label{}, false
+	}
+	l := label{uid: parts[0]}
+	for i, to := range []*int64{&l.epoch, &l.db, &l.seq} {
+		n, err := strconv.ParseInt(parts[i+1], 10, 64)
+		if err != nil {
+			return label{}, false
+		}
+		*to = n
+	}
+	return l, true
+}

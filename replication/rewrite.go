@@ -1,0 +1,230 @@
+package replication
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+)
+
+// The statements that binlogs carry are texts printed by the source's FE. They
+// are rewritten here for the destination (doris-sql.md 2.12 and 3.7).
+
+// quotedName matches one backticked identifier; a doubled backtick is part of it.
+const quotedName = "`(?:[^`]|``)+`"
+
+var (
+	createHead    = regexp.MustCompile(`(?is)^\s*CREATE\s+(TABLE|VIEW)\s+(IF\s+NOT\s+EXISTS\s+)?(` + quotedName + `)`)
+	lineComment   = regexp.MustCompile(`(?m)COMMENT '(.*)'(,?)[ \t]*$`)
+	storageMedium = regexp.MustCompile(`"storage_medium"\s*=\s*"[^"]*"(\s*,\s*)?`)
+	dynamicPolicy = regexp.MustCompile(`"dynamic_partition\.storage_policy"\s*=\s*"[^"]*"(\s*,\s*)?`)
+	emptyTail     = regexp.MustCompile(`,\s*\)\s*;?\s*$`)
+	replication   = regexp.MustCompile(`"(dynamic_partition\.)?replication_(?:allocation|num)"\s*=\s*"[^"]*"`)
+	// literalRuns are the multi-column bounds that some versions print without
+	// the comma between them.
+	literalRuns = strings.NewReplacer(
+		"MAXVALUEMAXVALUE", "MAXVALUE, MAXVALUE",
+		"NULLMAXVALUE", "NULL, MAXVALUE",
+		"MAXVALUENULL", "MAXVALUE, NULL",
+		"NULLNULL", "NULL, NULL",
+	)
+)
+
+// rewriteCreateTable makes a CREATE TABLE text of the source fit for the
+// destination: qualified with database and name, without what only the source
+// has, with replicas copies if replicas > 0.
+func rewriteCreateTable(sql, database, name string, replicas int) (string, error) {
+	head := createHead.FindStringSubmatchIndex(sql)
+	if head == nil {
+		return "", fmt.Errorf("the CREATE statement begins unexpectedly: %.80q", sql)
+	}
+	body, properties := splitProperties(sql[head[1]:])
+	body = lineComment.ReplaceAllStringFunc(body, func(line string) string {
+		m := lineComment.FindStringSubmatch(line)
+		return `COMMENT "` + escapeQuotes(m[1]) + `"` + m[2]
+	})
+	body = literalRuns.Replace(body)
+	properties = storageMedium.ReplaceAllString(properties, "")
+	properties = dynamicPolicy.ReplaceAllString(properties, "")
+	properties = emptyTail.ReplaceAllString(properties, "\n)")
+	if replicas > 0 {
+		n := strconv.Itoa(replicas)
+		properties = replication.ReplaceAllString(properties, `"${1}replication_num" = "`+n+`"`)
+	}
+	return "CREATE TABLE IF NOT EXISTS " + sqlclient.Name(database, name) + body + properties, nil
+}
+
+// splitProperties cuts a CREATE TABLE text before its table properties, which
+// begin on a line of their own.
+func splitProperties(sql string) (body, properties string) {
+	if i := strings.LastIndex(sql, "\nPROPERTIES"); i >= 0 {
+		return sql[:i], sql[i:]
+	}
+	if i := strings.LastIndex(sql, "PROPERTIES ("); i >= 0 {
+		return sql[:i], sql[i:]
+	}
+	return sql, ""
+}
+
+// escapeQuotes escapes the double quotes that are not escaped yet.
+func escapeQuotes(s string) string {
+	var b strings.Builder
+	escaped := false
+	for _, r := range s {
+		if r == '"' && !escaped {
+			b.WriteByte('\\')
+		}
+		escaped = r == '\\' && !escaped
+		b.WriteRune(r)
+	}
+	if escaped {
+		b.WriteByte('\\') // a lone backslash must not eat the closing quote
+	}
+	return b.String()
+}
+
+// rewriteCreateView qualifies the view's name and turns references to the
+// source database into references to the destination's.
+func rewriteCreateView(sql, source, database, name string) (string, error) {
+	head := createHead.FindStringSubmatchIndex(sql)
+	if head == nil {
+		return "", fmt.Errorf("the CREATE statement begins unexpectedly: %.80q", sql)
+	}
+	return "CREATE VIEW " + sqlclient.Name(database, name) + rewriteDatabase(sql[head[1]:], source, database), nil
+}
+
+// rewriteDatabase replaces qualifications with the source database. The bare
+// form `db`. is only touched where the text has no longer one: in a text that
+// qualifies fully it would be a table of the database's name.
+func rewriteDatabase(sql, source, database string) string {
+	inside := strings.ReplaceAll(source, "`", "``")
+	to := sqlclient.Quote(database) + "."
+	full := "`internal`.`" + inside + "`."
+	old := "`default_cluster:" + inside + "`."
+	if strings.Contains(sql, full) || strings.Contains(sql, old) {
+		return strings.NewReplacer(full, "`internal`."+to, old, "`internal`."+to).Replace(sql)
+	}
+	return strings.ReplaceAll(sql, "`"+inside+"`.", to)
+}
+
+// isInverted tells whether a CREATE TABLE text has an inverted index.
+func isInverted(sql string) bool { return inverted.MatchString(sql) }
+
+var inverted = regexp.MustCompile(`(?i)\bUSING\s+INVERTED\b`)
+
+// isMaterializedView tells whether a CREATE text is that of an asynchronous
+// materialized view.
+func isMaterializedView(tableType, sql string) bool {
+	return strings.EqualFold(tableType, materializedView) || strings.Contains(sql, "ENGINE=MATERIALIZED_VIEW")
+}
+
+const materializedView = "MATERIALIZED_VIEW"
+
+// isView tells whether a CREATE text is that of a view.
+func isView(tableType, sql string) bool {
+	if strings.EqualFold(tableType, "VIEW") {
+		return true
+	}
+	m := createHead.FindStringSubmatch(sql)
+	return m != nil && strings.EqualFold(m[1], "VIEW")
+}
+
+// createdName is the name in a CREATE text, for records without a tableName.
+func createdName(sql string) string {
+	m := createHead.FindStringSubmatch(sql)
+	if m == nil {
+		return ""
+	}
+	return unquote(m[3])
+}
+
+func unquote(name string) string {
+	if len(name) >= 2 && name[0] == '`' && name[len(name)-1] == '`' {
+		return strings.ReplaceAll(name[1:len(name)-1], "``", "`")
+	}
+	return name
+}
+
+var (
+	alterHead       = regexp.MustCompile(`(?is)^\s*ALTER\s+TABLE\s+(?:` + quotedName + `\.){0,2}(` + quotedName + `)`)
+	replaceNotNull  = regexp.MustCompile(`REPLACE_IF_NOT_NULL NULL DEFAULT "null"`)
+	computedDefault = regexp.MustCompile("(?i)(`(?:[^`]|``)+`\\s+)([A-Za-z_]+)([^`\\n]*?DEFAULT )\"(CURRENT_TIMESTAMP|BITMAP_EMPTY_DEFAULT_VALUE|BITMAP_EMPTY)\"")
+)
+
+// rewriteAlter addresses the rawSql of a light schema change to the
+// destination's table and repairs what older FEs print wrong.
+func rewriteAlter(sql, database, table string) (string, error) {
+	head := alterHead.FindStringIndex(sql)
+	if head == nil {
+		return "", fmt.Errorf("the ALTER statement begins unexpectedly: %.80q", sql)
+	}
+	clauses := sql[head[1]:]
+	clauses = replaceNotNull.ReplaceAllString(clauses, `REPLACE_IF_NOT_NULL NULL DEFAULT NULL`)
+	clauses = computedDefault.ReplaceAllStringFunc(clauses, func(column string) string {
+		m := computedDefault.FindStringSubmatch(column)
+		switch strings.ToUpper(m[2]) {
+		case "VARCHAR", "CHAR", "STRING", "TEXT":
+			return column // there it is a string like any other
+		}
+		value := strings.TrimSuffix(strings.ToUpper(m[4]), "_DEFAULT_VALUE")
+		return m[1] + m[2] + m[3] + value
+	})
+	return "ALTER TABLE " + sqlclient.Name(database, table) + clauses, nil
+}
+
+// distribution is how a new partition is to be distributed. The bucket count
+// must be stated: tablets are paired by position (doris-binlogs.md 3.5).
+type distribution struct {
+	Random  bool
+	Columns []string
+	Buckets int
+}
+
+func (d distribution) clause() string {
+	if d.Random {
+		return fmt.Sprintf("DISTRIBUTED BY RANDOM BUCKETS %d", d.Buckets)
+	}
+	columns := make([]string, len(d.Columns))
+	for i, c := range d.Columns {
+		columns[i] = sqlclient.Quote(c)
+	}
+	return fmt.Sprintf("DISTRIBUTED BY HASH(%s) BUCKETS %d", strings.Join(columns, ","), d.Buckets)
+}
+
+var (
+	addPartition   = regexp.MustCompile(`(?is)^\s*ADD\s+(TEMPORARY\s+)?PARTITION\s+(IF\s+NOT\s+EXISTS\s+)?`)
+	emptyRange     = regexp.MustCompile(`VALUES \[\(\), \(\)\)\s*(\([^)]*\))?`)
+	triples        = regexp.MustCompile(`(?s)VALUES IN \(\(\((.*)\)\)\)`)
+	bucketsAuto    = regexp.MustCompile(`(?i)\s*BUCKETS\s+AUTO\b`)
+	bucketsCount   = regexp.MustCompile(`(?i)\bBUCKETS\s+\d+`)
+	distributedBy  = regexp.MustCompile(`(?i)\bDISTRIBUTED\s+BY\b`)
+	bucketsMissing = " BUCKETS "
+)
+
+// rewriteAddPartition makes the fragment of an ADD_PARTITION record a statement
+// that can be repeated.
+func rewriteAddPartition(fragment, database, table string, d distribution) (string, error) {
+	fragment = strings.TrimRight(fragment, " \t\r\n;")
+	head := addPartition.FindStringIndex(fragment)
+	if head == nil {
+		return "", fmt.Errorf("the ADD PARTITION fragment begins unexpectedly: %.80q", fragment)
+	}
+	rest := fragment[head[1]:]
+	rest = strings.TrimRight(emptyRange.ReplaceAllString(rest, ""), " ")
+	rest = triples.ReplaceAllString(rest, "VALUES IN (($1))")
+	rest = literalRuns.Replace(rest)
+	if auto := bucketsAuto.FindStringIndex(rest); auto != nil {
+		rest = rest[:auto[0]]
+	}
+	switch {
+	case d.Buckets <= 0 && !bucketsCount.MatchString(rest):
+		return "", fmt.Errorf("the ADD PARTITION record does not tell the bucket count: %.80q", fragment)
+	case !distributedBy.MatchString(rest):
+		rest += " " + d.clause()
+	case !bucketsCount.MatchString(rest):
+		rest += bucketsMissing + strconv.Itoa(d.Buckets)
+	}
+	return "ALTER TABLE " + sqlclient.Name(database, table) + " ADD PARTITION IF NOT EXISTS " + rest, nil
+}

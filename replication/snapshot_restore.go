@@ -1,0 +1,425 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// restoreTries is how many restores of one snapshot may be cancelled for reasons
+// that nothing is done about, before a new backup is made.
+const restoreTries = 3
+
+// RestoreSnapshot hands the finished backup to the destination and waits until
+// it is restored. The snapshot's metadata, which can be large, stays inside.
+// Started again, the step finds its restore by the label and goes on.
+func (j *Job) RestoreSnapshot(ctx context.Context, in job.StepInput, report func(job.Heartbeat)) (job.SnapshotRestored, error) {
+	ordered := in.Progress.Snapshot
+	if ordered == nil || ordered.Name == "" {
+		return job.SnapshotRestored{}, errors.New("restore a snapshot: none has been taken")
+	}
+	snap, err := j.source.fe.Snapshot(ctx, fe.SnapshotRequest{
+		Database: j.spec.Source.Database, Table: j.spec.Source.Table, Label: ordered.Name, Compress: true,
+	})
+	if errors.Is(err, fe.ErrSnapshotNotExist) || errors.Is(err, fe.ErrSnapshotExpired) {
+		return again(ordered.Partial, "%v", err), nil
+	}
+	if err != nil {
+		return job.SnapshotRestored{}, fmt.Errorf("read snapshot %s: %w", ordered.Name, err)
+	}
+	content, err := parseJobInfo(snap.JobInfo)
+	if err != nil {
+		return job.SnapshotRestored{}, err
+	}
+	r := &restore{
+		j: j, in: &in, ordered: ordered, snap: snap, content: content,
+		aliases: maps.Clone(ordered.Aliases), dropped: map[string]bool{},
+		w: waiter{j: j, report: report, position: in.Progress.Position},
+	}
+	if r.aliases == nil {
+		r.aliases = map[string]string{}
+	}
+	if result, err := r.identify(ctx); result != nil || err != nil {
+		return orRestored(result), err
+	}
+	result, err := r.run(ctx)
+	return orRestored(result), err
+}
+
+func orRestored(r *job.SnapshotRestored) job.SnapshotRestored {
+	if r == nil {
+		return job.SnapshotRestored{}
+	}
+	return *r
+}
+
+// again asks for a new backup of the same kind.
+func again(partial *job.PartialSync, format string, args ...any) job.SnapshotRestored {
+	return job.SnapshotRestored{Wanted: &job.SnapshotWanted{
+		Partial: partial, Retry: true, Reason: fmt.Sprintf(format, args...),
+	}}
+}
+
+// restore is one run of RestoreSnapshot.
+type restore struct {
+	j       *Job
+	in      *job.StepInput
+	ordered *job.Snapshot
+	snap    fe.Snapshot
+	content snapshotContent
+	w       waiter
+
+	// table is the one object of a table job or a partial sync: its source name
+	// and the destination's. Both are empty for a whole database.
+	table, destination string
+	newTableID         int64
+	// aliases maps destination names to the names to restore under.
+	aliases map[string]string
+	// dropped are the views already dropped to make room.
+	dropped map[string]bool
+}
+
+// identify compares the ids of what was backed up with what was wanted: the name
+// may belong to somebody else by now (doris-binlogs.md 6.1).
+func (r *restore) identify(ctx context.Context) (*job.SnapshotRestored, error) {
+	partial := r.ordered.Partial
+	spec := &r.j.spec
+	if spec.Type() == job.DatabaseSync && partial == nil {
+		return nil, nil
+	}
+	name, id, err := r.onlyObject()
+	if err != nil {
+		return nil, err
+	}
+	r.table, r.destination = name, name
+	if spec.Type() == job.TableSync {
+		r.destination = spec.Destination.Table
+		if id != spec.Source.TableID {
+			if partial != nil && len(partial.Partitions) > 0 {
+				return &job.SnapshotRestored{SourceTableID: id, Wanted: &job.SnapshotWanted{
+					Reason: fmt.Sprintf("source table %s has been created again", name),
+				}}, nil
+			}
+			r.newTableID = id
+		}
+		return nil, r.chooseAlias(ctx)
+	}
+	if id != partial.TableID {
+		return r.mistaken(ctx, partial)
+	}
+	return nil, r.chooseAlias(ctx)
+}
+
+// onlyObject is the single table or view of the snapshot.
+func (r *restore) onlyObject() (name string, id int64, err error) {
+	for name, t := range r.content.Tables {
+		return name, t.ID, nil
+	}
+	for name, id := range r.content.Views {
+		return name, id, nil
+	}
+	return "", 0, metaErrorf("snapshot %s is empty", r.ordered.Name)
+}
+
+// mistaken looks where the wanted table has gone whose name now belongs to
+// another one.
+func (r *restore) mistaken(ctx context.Context, partial *job.PartialSync) (*job.SnapshotRestored, error) {
+	if partial.View {
+		return &job.SnapshotRestored{TableGone: true}, nil
+	}
+	table, _, err := r.j.source.tableByID(ctx, partial.TableID)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case table == nil:
+		return &job.SnapshotRestored{TableGone: true}, nil
+	case table.Name != partial.Table:
+		return &job.SnapshotRestored{Wanted: renamed(partial, table.Name)}, nil
+	}
+	// Renamed there and back in the meantime.
+	result := again(partial, "the backup of table %s holds another table of that name", partial.Table)
+	return &result, nil
+}
+
+// chooseAlias restores next to the existing table where that is ordered, or
+// where restoring in place cannot work: the signature that Doris compares has
+// the table's name in it (doris-sql.md 4.6).
+func (r *restore) chooseAlias(ctx context.Context) error {
+	partial := r.ordered.Partial
+	inPlace := partial != nil && len(partial.Partitions) > 0
+	if partial != nil && partial.Replace && !partial.View {
+		r.alias(r.destination)
+		return nil
+	}
+	if r.table == r.destination || inPlace {
+		return nil
+	}
+	exists, err := r.j.destination.sql.TableExists(ctx, r.j.spec.Destination.Database, r.destination)
+	if err != nil {
+		return fmt.Errorf("look for destination table %s: %w", r.destination, err)
+	}
+	if exists {
+		r.alias(r.destination)
+	}
+	return nil
+}
+
+func (r *restore) alias(destination string) {
+	r.aliases[destination] = job.AliasName(destination, r.in.Progress.Epoch)
+}
+
+// run submits restores until one has finished.
+func (r *restore) run(ctx context.Context) (*job.SnapshotRestored, error) {
+	db := r.j.spec.Destination.Database
+	for {
+		jobs, err := r.j.destination.sql.RestoreJobs(ctx, db, restorePrefix(r.ordered.Name))
+		if err != nil {
+			return nil, fmt.Errorf("look for restores of %s: %w", r.ordered.Name, err)
+		}
+		var last sqlclient.RestoreJob
+		if len(jobs) > 0 {
+			last = jobs[len(jobs)-1]
+		}
+		switch {
+		case last.State == sqlclient.JobFinished:
+			return r.finished(ctx)
+		case len(jobs) == 0 || last.State == sqlclient.JobCancelled:
+			result, err := r.learn(ctx, jobs)
+			if err != nil || result != nil {
+				return result, err
+			}
+			if err := r.submit(ctx, nextLabel(r.ordered.Name, last.Label)); err != nil {
+				return nil, err
+			}
+		case !r.snap.ExpiredAt.IsZero() && time.Now().After(r.snap.ExpiredAt):
+			if err := r.j.destination.sql.CancelRestore(ctx, db); err != nil && !errors.Is(err, sqlclient.ErrNoJob) {
+				return nil, fmt.Errorf("cancel restore %s: %w", last.Label, err)
+			}
+			result := again(r.ordered.Partial, "snapshot %s expired while it was being restored", r.ordered.Name)
+			return &result, nil
+		default:
+			r.w.note("restore %s: %s %s", last.Label, last.State, last.Progress)
+		}
+		if err := r.w.wait(ctx); err != nil {
+			return nil, fmt.Errorf("wait for the restore of %s: %w", r.ordered.Name, err)
+		}
+	}
+}
+
+// nextLabel numbers the restores of a snapshot.
+func nextLabel(snapshot, last string) string {
+	n, err := strconv.Atoi(strings.TrimPrefix(last, restorePrefix(snapshot)))
+	if err != nil {
+		n = 0
+	}
+	return job.RestoreLabel(snapshot, n+1)
+}
+
+var (
+	otherSchema    = regexp.MustCompile(`(Table|View) (.*?) already exist but with different schema`)
+	otherPartition = regexp.MustCompile(`Partition .*? in table (.*?) has (?:different|conflict) partition item`)
+	viewInTheWay   = regexp.MustCompile(`Only support re(?:s)?tore OLAP table: (\S+?)[\],]?$`)
+)
+
+// learn reads from cancelled restores what stands in the way: tables of another
+// schema are restored under an alias, views are dropped (doris-binlogs.md 4.6).
+func (r *restore) learn(ctx context.Context, cancelled []sqlclient.RestoreJob) (*job.SnapshotRestored, error) {
+	unexplained := 0
+	for i, c := range cancelled {
+		latest := i == len(cancelled)-1
+		table, view := obstacle(c.Status)
+		switch {
+		case table != "" && r.partitionsOnly():
+			return &job.SnapshotRestored{Wanted: &job.SnapshotWanted{
+				Partial: &job.PartialSync{TableID: r.ordered.Partial.TableID, Table: r.table, Replace: true},
+				Reason:  "the partitions do not fit the destination's table: " + c.Status,
+			}}, nil
+		case table != "":
+			r.alias(r.destinationOf(table))
+		case view != "":
+			if latest && !r.dropped[view] {
+				r.dropped[view] = true
+				if err := r.j.destination.sql.DropView(ctx, r.j.spec.Destination.Database, view); err != nil {
+					return nil, fmt.Errorf("drop destination view %s, which differs: %w", view, err)
+				}
+			}
+		default:
+			unexplained++
+			r.w.note("restore %s was cancelled: %s", c.Label, c.Status)
+			if unexplained >= restoreTries {
+				result := again(r.ordered.Partial, "%d restores were cancelled, the last one: %s", unexplained, c.Status)
+				return &result, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// obstacle finds the destination's table or view that a restore stumbled over.
+func obstacle(status string) (table, view string) {
+	if m := otherSchema.FindStringSubmatch(status); m != nil {
+		if m[1] == "View" {
+			return "", m[2]
+		}
+		return m[2], ""
+	}
+	if m := otherPartition.FindStringSubmatch(status); m != nil {
+		return m[1], ""
+	}
+	if m := viewInTheWay.FindStringSubmatch(strings.TrimSpace(status)); m != nil {
+		return "", m[1]
+	}
+	return "", ""
+}
+
+func (r *restore) partitionsOnly() bool {
+	return r.ordered.Partial != nil && len(r.ordered.Partial.Partitions) > 0
+}
+
+// destinationOf maps a name in an error text, which may be the source's, to the
+// destination's name.
+func (r *restore) destinationOf(name string) string {
+	if name == r.table {
+		return r.destination
+	}
+	return name
+}
+
+// submit starts a restore. A busy database, and a call whose outcome is unknown,
+// only mean to look again.
+func (r *restore) submit(ctx context.Context, label string) error {
+	jobInfo, err := r.withExtraInfo(ctx)
+	if err != nil {
+		return err
+	}
+	compress, _, err := r.j.destination.sql.FrontendConfig(ctx, "enable_restore_snapshot_rpc_compression")
+	if err != nil {
+		return fmt.Errorf("ask the destination for its configuration: %w", err)
+	}
+	partial := r.ordered.Partial
+	whole := partial == nil || partial.View
+	err = r.j.destination.fe.RestoreSnapshot(ctx, fe.RestoreRequest{
+		Database: r.j.spec.Destination.Database, Label: label, Tables: r.refs(), Properties: r.properties(),
+		Meta: r.snap.Meta, JobInfo: jobInfo, Compressed: isTrue(compress),
+		AtomicRestore: whole, ForceReplace: whole,
+	})
+	var lost *fe.TransportError
+	switch {
+	case err == nil:
+		r.w.note("restore %s submitted", label)
+	case errors.Is(err, fe.ErrRestoreBusy):
+		r.w.note("waiting: %v", err)
+	case errors.As(err, &lost) && lost.Sent:
+		r.w.note("looking whether restore %s was submitted", label)
+	default:
+		return fmt.Errorf("submit restore %s: %w", label, err)
+	}
+	return nil
+}
+
+func (r *restore) withExtraInfo(ctx context.Context) ([]byte, error) {
+	token, err := r.j.source.fe.MasterToken(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("get the source cluster's token: %w", err)
+	}
+	backends, err := r.j.source.backends(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return addExtraInfo(r.snap.JobInfo, backends, token)
+}
+
+// properties asks for the source's replica allocation, or for the number that
+// the job overrides it with.
+func (r *restore) properties() map[string]string {
+	if n := r.j.spec.ReplicationNum; n > 0 {
+		return map[string]string{"replication_num": strconv.Itoa(n)}
+	}
+	return map[string]string{"reserve_replica": "true"}
+}
+
+// refs names what to restore. A list restores nothing else: with an alias for
+// one table all others must be listed too.
+func (r *restore) refs() []fe.TableRef {
+	if r.table != "" {
+		ref := fe.TableRef{Table: r.table}
+		if alias := r.aliases[r.destination]; alias != "" {
+			ref.Alias = alias
+		} else if r.destination != r.table {
+			ref.Alias = r.destination
+		}
+		return []fe.TableRef{ref}
+	}
+	if len(r.aliases) == 0 {
+		return nil
+	}
+	names := slices.Collect(maps.Keys(r.content.Tables))
+	names = slices.AppendSeq(names, maps.Keys(r.content.Views))
+	slices.Sort(names)
+	refs := make([]fe.TableRef, 0, len(names))
+	for _, name := range names {
+		refs = append(refs, fe.TableRef{Table: name, Alias: r.aliases[name]})
+	}
+	return refs
+}
+
+// finished collects the positions that the snapshot contains.
+func (r *restore) finished(ctx context.Context) (*job.SnapshotRestored, error) {
+	result := &job.SnapshotRestored{
+		Restored:      &job.Restored{Tables: map[int64]job.Table{}, CommitSeq: r.snap.CommitSeq},
+		SourceTableID: r.newTableID,
+	}
+	for name, t := range r.content.Tables {
+		seq, known := r.content.CommitSeqs[t.ID]
+		if !known {
+			return nil, metaErrorf("snapshot %s does not tell the commit seq of table %s", r.ordered.Name, name)
+		}
+		result.Restored.Tables[t.ID] = job.Table{Name: name, CommitSeq: seq}
+		if r.partitionsOnly() {
+			if err := r.partitions(result.Restored, t, seq); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for name, id := range r.content.Views {
+		result.Restored.Tables[id] = job.Table{Name: name, CommitSeq: r.snap.CommitSeq, View: true}
+	}
+	for destination, alias := range r.aliases {
+		// Whether a table was restored under its alias shows in its existence:
+		// the step may have begun before the reason for the alias did.
+		exists, err := r.j.destination.sql.TableExists(ctx, r.j.spec.Destination.Database, alias)
+		if err != nil {
+			return nil, fmt.Errorf("look for alias table %s: %w", alias, err)
+		}
+		if exists {
+			if result.Aliases == nil {
+				result.Aliases = map[string]string{}
+			}
+			result.Aliases[destination] = alias
+		}
+	}
+	return result, nil
+}
+
+func (r *restore) partitions(restored *job.Restored, t snapshotTable, seq int64) error {
+	restored.Partitions = map[int64]int64{}
+	for _, name := range r.ordered.Partial.Partitions {
+		id, known := t.Partitions[name]
+		if !known {
+			return metaErrorf("snapshot %s lacks partition %s", r.ordered.Name, name)
+		}
+		restored.Partitions[id] = seq
+	}
+	return nil
+}

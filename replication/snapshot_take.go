@@ -1,0 +1,222 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// TakeSnapshot makes the backup that the progress orders and waits until it is
+// finished. Its name depends on job, epoch and attempt only: started again, the
+// step finds the backup it made before.
+func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(job.Heartbeat)) (job.SnapshotTaken, error) {
+	snap := in.Progress.Snapshot
+	if snap == nil {
+		return job.SnapshotTaken{}, errors.New("take a snapshot: none is ordered")
+	}
+	name := job.SnapshotName(&j.spec, in.Progress.Epoch, snap.Partial != nil, snap.Attempt)
+	w := waiter{j: j, report: report, position: in.Progress.Position}
+	var what backupObjects
+	for {
+		backup, found, err := j.source.sql.BackupJob(ctx, j.spec.Source.Database, name)
+		if err != nil {
+			return job.SnapshotTaken{}, fmt.Errorf("look for backup %s: %w", name, err)
+		}
+		switch {
+		case found && backup.State == sqlclient.JobFinished:
+			return job.SnapshotTaken{Name: name, SourceTableID: what.newTableID}, nil
+		case found && backup.State == sqlclient.JobCancelled:
+			return job.SnapshotTaken{SourceTableID: what.newTableID, Wanted: &job.SnapshotWanted{
+				Partial: snap.Partial, Retry: true,
+				Reason: fmt.Sprintf("backup %s was cancelled: %s", name, backup.Status),
+			}}, nil
+		case found:
+			w.note("backup %s: %s %s", name, backup.State, backup.Progress)
+		default:
+			taken, err := j.submitBackup(ctx, name, snap.Partial, &what, &w)
+			if err != nil || taken != nil {
+				return orZero(taken), err
+			}
+		}
+		if err := w.wait(ctx); err != nil {
+			return job.SnapshotTaken{}, fmt.Errorf("wait for backup %s: %w", name, err)
+		}
+	}
+}
+
+func orZero(taken *job.SnapshotTaken) job.SnapshotTaken {
+	if taken == nil {
+		return job.SnapshotTaken{}
+	}
+	return *taken
+}
+
+// backupObjects is what to back up, by the names of this moment.
+type backupObjects struct {
+	table      string   // "" = the whole database
+	partitions []string // of the table
+	newTableID int64    // a table job's table has been created again
+}
+
+// submitBackup starts the backup. A result ends the step; nil means: look again.
+func (j *Job) submitBackup(ctx context.Context, name string, partial *job.PartialSync, what *backupObjects, w *waiter) (*job.SnapshotTaken, error) {
+	// The lock comes first: what the backup does not contain must stay readable.
+	newest, err := j.lockBinlog(ctx, -1)
+	if err != nil && !errors.Is(err, fe.ErrUnknownMethod) && !errors.Is(err, fe.ErrBinlogNotFound) {
+		return nil, fmt.Errorf("lock the source's binlogs: %w", err)
+	}
+	resolved, taken, err := j.backupObjects(ctx, partial, newest)
+	if err != nil || taken != nil {
+		return taken, err
+	}
+	*what = resolved
+	err = j.source.sql.Exec(ctx, backupStatement(j.spec.Source.Database, name, resolved))
+	var network *sqlclient.NetworkError
+	switch {
+	case err == nil:
+		w.note("backup %s submitted", name)
+	case errors.Is(err, sqlclient.ErrJobRunning):
+		w.note("waiting: %v", err)
+	case errors.As(err, &network) && network.Sent:
+		w.note("looking whether backup %s was submitted", name)
+	case partial != nil && errors.Is(err, sqlclient.ErrUnknownPartition):
+		return &job.SnapshotTaken{Wanted: &job.SnapshotWanted{
+			Partial: &job.PartialSync{TableID: partial.TableID, Table: resolved.table, Replace: true},
+			Reason:  fmt.Sprintf("a partition to snapshot is gone: %v", err),
+		}}, nil
+	case errors.Is(err, sqlclient.ErrUnknownTable):
+		w.note("looking for the table again: %v", err) // renamed or dropped this moment
+	default:
+		return nil, fmt.Errorf("submit backup %s: %w", name, err)
+	}
+	return nil, nil
+}
+
+func backupStatement(database, name string, what backupObjects) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "BACKUP SNAPSHOT %s TO `%s`", sqlclient.Name(database, name), fe.LocalRepository)
+	if what.table != "" {
+		fmt.Fprintf(&b, " ON (%s", sqlclient.Quote(what.table))
+		if len(what.partitions) > 0 {
+			quoted := make([]string, len(what.partitions))
+			for i, p := range what.partitions {
+				quoted[i] = sqlclient.Quote(p)
+			}
+			fmt.Fprintf(&b, " PARTITION (%s)", strings.Join(quoted, ","))
+		}
+		b.WriteString(")")
+	}
+	b.WriteString(` PROPERTIES ("type" = "full")`)
+	return b.String()
+}
+
+// backupObjects finds what to back up by the names that things have now: ids
+// stay, names do not (doris-binlogs.md 4.5.5, 6.1).
+func (j *Job) backupObjects(ctx context.Context, partial *job.PartialSync, newest int64) (backupObjects, *job.SnapshotTaken, error) {
+	switch {
+	case partial == nil && j.spec.Type() == job.DatabaseSync:
+		names, err := j.source.sql.Tables(ctx, j.spec.Source.Database)
+		if err != nil {
+			return backupObjects{}, nil, fmt.Errorf("list the tables to back up: %w", err)
+		}
+		if len(names) == 0 {
+			return backupObjects{}, &job.SnapshotTaken{Nothing: true, CommitSeq: max(newest, 0)}, nil
+		}
+		return backupObjects{}, nil, nil
+	case partial != nil && partial.View:
+		exists, err := j.source.sql.TableExists(ctx, j.spec.Source.Database, partial.Table)
+		if err != nil {
+			return backupObjects{}, nil, fmt.Errorf("look for view %s: %w", partial.Table, err)
+		}
+		if !exists {
+			return backupObjects{}, &job.SnapshotTaken{TableGone: true}, nil
+		}
+		return backupObjects{table: partial.Table}, nil, nil
+	case j.spec.Type() == job.TableSync:
+		return j.followedTable(ctx, partial)
+	}
+	table, _, err := j.source.tableByID(ctx, partial.TableID)
+	switch {
+	case err != nil:
+		return backupObjects{}, nil, err
+	case table == nil:
+		return backupObjects{}, &job.SnapshotTaken{TableGone: true}, nil
+	case table.Name != partial.Table:
+		return backupObjects{}, &job.SnapshotTaken{Wanted: renamed(partial, table.Name)}, nil
+	}
+	return backupObjects{table: table.Name, partitions: partial.Partitions}, nil, nil
+}
+
+// renamed orders the snapshot of a table under its new name.
+func renamed(partial *job.PartialSync, name string) *job.SnapshotWanted {
+	return &job.SnapshotWanted{
+		Partial: &job.PartialSync{TableID: partial.TableID, Table: name, Replace: true},
+		Reason:  fmt.Sprintf("table %s is called %s now", partial.Table, name),
+	}
+}
+
+// followedTable is the table of a table job: the id under whatever name it has,
+// or else whatever has the name.
+func (j *Job) followedTable(ctx context.Context, partial *job.PartialSync) (backupObjects, *job.SnapshotTaken, error) {
+	table, _, err := j.source.tableByID(ctx, j.spec.Source.TableID)
+	if err != nil {
+		return backupObjects{}, nil, err
+	}
+	if table != nil {
+		what := backupObjects{table: table.Name}
+		if partial != nil {
+			what.partitions = slices.Clone(partial.Partitions)
+		}
+		return what, nil, nil
+	}
+	if table, err = j.source.tableByName(ctx, j.spec.Source.Table); err != nil {
+		return backupObjects{}, nil, err
+	}
+	if table == nil {
+		return backupObjects{}, nil, withRemedy(
+			metaErrorf("source table %s.%s does not exist any more", j.spec.Source.Database, j.spec.Source.Table),
+			"create it again, or delete the job")
+	}
+	return backupObjects{table: table.Name, newTableID: table.ID}, nil, nil
+}
+
+// waiter spaces the looks at a running job and reports what was seen.
+type waiter struct {
+	j        *Job
+	report   func(job.Heartbeat)
+	position job.Position
+	delay    time.Duration
+}
+
+const (
+	firstLook = 50 * time.Millisecond
+	lastLook  = 2 * time.Second
+)
+
+func (w *waiter) note(format string, args ...any) {
+	if w.report != nil {
+		w.report(job.Heartbeat{Position: w.position, At: time.Now(), Note: strings.TrimSpace(fmt.Sprintf(format, args...))})
+	}
+}
+
+func (w *waiter) wait(ctx context.Context) error {
+	switch {
+	case w.j.opts.SnapshotPoll > 0:
+		w.delay = w.j.opts.SnapshotPoll
+	case w.delay == 0:
+		w.delay = firstLook
+	default:
+		w.delay = min(w.delay*3/2, lastLook)
+	}
+	if !sleep(ctx, w.delay) {
+		return context.Cause(ctx)
+	}
+	return nil
+}

@@ -1,0 +1,372 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/job"
+)
+
+const (
+	// checkpointEvery is how many destination transactions a shift begins
+	// between synchronous checkpoints: with the window it stays below the 500
+	// that exactly-once rests on (design.md 4.2).
+	checkpointEvery = 400
+	// stopGrace is how long transactions under way may take to finish when a
+	// shift is asked to stop.
+	stopGrace = 5 * time.Second
+)
+
+// shift is one run of Stream: it follows the binlogs until it has a reason to
+// end. Transactions run in goroutines of their own (txn.go), the next binlogs
+// are fetched by another (fetch.go), and one reports (report.go); all of them
+// end before run returns.
+type shift struct {
+	job     *Job
+	in      job.StreamInput
+	hooks   StreamHooks
+	log     *slog.Logger
+	tracker *tracker
+
+	source, destination *metaCache
+
+	// work is the context of everything that must not end in the middle of a
+	// commit just because the shift is asked to stop.
+	work       context.Context
+	cancelWork context.CancelFunc
+	txns       sync.WaitGroup
+	slots      chan struct{} // one per open transaction
+
+	// Only the loop uses these.
+	last    *txn           // in global order: the one to commit after
+	lastOf  map[int64]*txn // in per_table order: the same by source table
+	begun   int            // transactions begun since the last checkpoint
+	applied map[int64]bool // commit seqs beyond the position that are committed
+
+	failing    chan struct{} // closed at the first failure
+	superseded atomic.Bool   // another attempt owns the transactions now
+
+	mu      sync.Mutex
+	failure *failure // the one with the lowest commit seq
+	problem *job.Problem
+	lag     job.Lag
+	idle    bool
+}
+
+// failure is why a binlog could not be applied.
+type failure struct {
+	seq int64
+	err error
+}
+
+// ending is why a shift ends.
+type ending struct {
+	end     job.StreamEnd
+	binlog  *job.Binlog
+	wanted  *job.SnapshotWanted
+	problem *job.Problem
+}
+
+// Stream follows the source's binlogs from the position in the progress: it
+// applies UPSERTs and passes over what means nothing, until the shift is over or
+// the next binlog needs another step. Cancelling ctx ends it normally; the
+// result then has the position reached and no error is returned.
+func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (job.StreamResult, error) {
+	position := in.Progress.Position
+	if h.Resume != nil && h.Resume.Position.CommitSeq > position.CommitSeq {
+		position = h.Resume.Position
+	}
+	s := &shift{
+		job: j, in: in, hooks: h,
+		log:         j.log,
+		tracker:     newTracker(position),
+		source:      newMetaCache(j.source, j.spec.Source.DatabaseID, j.opts.MetaMaxAge),
+		destination: newMetaCache(j.destination, j.spec.Destination.DatabaseID, j.opts.MetaMaxAge),
+		slots:       make(chan struct{}, j.opts.Window),
+		lastOf:      map[int64]*txn{},
+		applied:     map[int64]bool{},
+		failing:     make(chan struct{}),
+		lag:         in.Progress.Lag,
+	}
+	s.work, s.cancelWork = context.WithCancel(context.WithoutCancel(ctx))
+	defer s.cancelWork()
+
+	e := s.run(ctx)
+	p, _ := s.tracker.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return job.StreamResult{
+		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag,
+	}, nil
+}
+
+// run is the shift from its first report to the end of its last goroutine.
+func (s *shift) run(ctx context.Context) ending {
+	// The first report comes before the first side effect: an attempt that was
+	// given up meanwhile learns it here (design.md 3).
+	if err := s.checkpoint(ctx); err != nil || ctx.Err() != nil {
+		return ending{end: job.EndStopped}
+	}
+	stop, cancel := context.WithTimeout(ctx, s.in.Shift)
+	defer cancel()
+
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer cancel()
+	if s.hooks.Stop != nil {
+		helpers.Go(func() {
+			select {
+			case <-s.hooks.Stop:
+				cancel()
+			case <-stop.Done():
+			}
+		})
+	}
+	over := make(chan struct{})
+	defer close(over)
+	helpers.Go(func() { s.report(over) })
+	helpers.Go(func() { s.observe(stop) })
+
+	e := s.resume(stop)
+	if e == nil {
+		batches := make(chan batch)
+		helpers.Go(func() { s.fetch(stop, batches) })
+		e = s.loop(stop, batches)
+	}
+	s.drain(stop)
+	return s.conclude(ctx, stop, *e)
+}
+
+// loop handles batches until there is a reason to end.
+func (s *shift) loop(stop context.Context, batches <-chan batch) *ending {
+	for {
+		select {
+		case <-stop.Done():
+			return &ending{end: job.EndStopped}
+		case <-s.failing:
+			return &ending{end: job.EndBlocked} // conclude says why
+		case b := <-batches:
+			if b.err != nil {
+				return s.blocked(b.err, s.nextSeq(), job.Dummy)
+			}
+			for _, rec := range b.binlogs {
+				if e := s.handle(stop, rec, b.fetched); e != nil {
+					return e
+				}
+			}
+			if s.in.Probe {
+				return &ending{end: job.EndShiftOver}
+			}
+		}
+	}
+}
+
+// handle does what one binlog asks for; an ending stops the loop.
+func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Time) *ending {
+	position, _ := s.tracker.now()
+	if rec.CommitSeq <= position.CommitSeq {
+		return nil
+	}
+	inner, err := rec.Unwrap()
+	if err != nil {
+		return s.blocked(err, rec.CommitSeq, rec.Type)
+	}
+	v, err := judge(inner, &s.in.Spec, &s.in.Progress)
+	if err != nil {
+		return s.blocked(err, inner.CommitSeq, inner.Type)
+	}
+	switch v {
+	case pass:
+		s.tracker.passed(inner.CommitSeq)
+		return nil
+	case skipped:
+		s.tracker.passed(inner.CommitSeq)
+		return &ending{end: job.EndSkipped}
+	case lost:
+		return &ending{end: job.EndSnapshot, wanted: &job.SnapshotWanted{Reason: lostReason(position.CommitSeq, inner.CommitSeq)}}
+	case handOver:
+		return &ending{end: job.EndBinlog, binlog: carried(inner, &s.in.Progress)}
+	}
+	return s.upsert(stop, inner, fetched)
+}
+
+// upsert puts an UPSERT into the pipeline.
+func (s *shift) upsert(stop context.Context, rec binlog.Record, fetched time.Time) *ending {
+	u, err := binlog.DecodeUpsert(rec.Data)
+	if err != nil {
+		return s.blocked(err, rec.CommitSeq, rec.Type)
+	}
+	records, err := recordsOf(&u, rec.CommitSeq, &s.in.Spec, &s.in.Progress)
+	if err != nil {
+		return s.blocked(err, rec.CommitSeq, rec.Type)
+	}
+	if len(records) == 0 || s.applied[rec.CommitSeq] {
+		s.tracker.passed(rec.CommitSeq)
+		return nil
+	}
+	select {
+	case s.slots <- struct{}{}:
+	case <-s.failing:
+		return &ending{end: job.EndBlocked}
+	case <-stop.Done():
+		return &ending{end: job.EndStopped}
+	}
+	if err := s.mayBegin(stop); err != nil {
+		<-s.slots
+		return &ending{end: job.EndStopped}
+	}
+	t := newTxn(s, rec, &u, records, fetched)
+	s.order(t)
+	s.tracker.add(t.entry)
+	s.txns.Go(func() {
+		defer func() { <-s.slots }()
+		t.run(s.work)
+	})
+	return nil
+}
+
+// order makes t wait for the transactions it must not overtake.
+func (s *shift) order(t *txn) {
+	if s.in.Spec.CommitOrder != job.CommitOrderPerTable {
+		if s.last != nil {
+			t.after = append(t.after, s.last)
+		}
+		s.last = t
+		return
+	}
+	for id := range t.records {
+		if earlier := s.lastOf[id]; earlier != nil {
+			t.after = append(t.after, earlier)
+		}
+		s.lastOf[id] = t
+	}
+}
+
+// errSuperseded: another attempt of this shift has taken over.
+var errSuperseded = errors.New("another attempt has taken over this shift")
+
+// mayBegin reports synchronously when it is time to, or when earlier reports
+// have not been acknowledged. Its error means that the shift must not begin
+// anything new.
+func (s *shift) mayBegin(ctx context.Context) error {
+	alive := s.hooks.Alive == nil || s.hooks.Alive()
+	if alive && s.begun < checkpointEvery {
+		s.begun++
+		return nil
+	}
+	if err := s.checkpoint(ctx); err != nil {
+		return err
+	}
+	s.begun = 1
+	return nil
+}
+
+// checkpoint records the position before it returns.
+func (s *shift) checkpoint(ctx context.Context) error {
+	if s.hooks.Checkpoint == nil {
+		return nil
+	}
+	started := time.Now()
+	err := s.hooks.Checkpoint(ctx, s.heartbeat())
+	m, name := s.job.opts.Metrics, s.job.spec.Name
+	m.persists.WithLabelValues(name).Inc()
+	m.persistSeconds.WithLabelValues(name).Observe(time.Since(started).Seconds())
+	if err != nil {
+		s.log.Warn("the checkpoint was refused: this attempt stops", "error", err)
+		s.superseded.Store(true)
+		s.cancelWork()
+		return errors.Join(errSuperseded, err)
+	}
+	return nil
+}
+
+// drain waits for the transactions under way. When the shift was asked to stop
+// they get a limited time.
+func (s *shift) drain(stop context.Context) {
+	done := make(chan struct{})
+	go func() {
+		s.txns.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return
+	case <-stop.Done():
+	}
+	timer := time.NewTimer(stopGrace)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		s.cancelWork()
+		<-done
+	}
+}
+
+// conclude turns what was noted into the shift's end. A failed transaction
+// wins over what its successors would have led to; an order to stop wins over
+// both, unless everything before the reason to end has been applied.
+func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
+	s.mu.Lock()
+	failed := s.failure
+	s.mu.Unlock()
+	ordered := ctx.Err() != nil || s.stopClosed() || s.work.Err() != nil
+	_, open := s.tracker.now()
+	switch {
+	case ordered && (failed != nil || open > 0):
+		return ending{end: job.EndStopped}
+	case failed != nil:
+		var want *wantSnapshot
+		if errors.As(failed.err, &want) {
+			return ending{end: job.EndSnapshot, wanted: &want.wanted}
+		}
+		return *s.blocked(failed.err, failed.seq, job.Upsert)
+	case e.end == job.EndStopped && !ordered && errors.Is(stop.Err(), context.DeadlineExceeded):
+		return ending{end: job.EndShiftOver}
+	}
+	return e
+}
+
+func (s *shift) stopClosed() bool {
+	select {
+	case <-s.hooks.Stop: // a nil channel never gets here
+		return true
+	default:
+		return false
+	}
+}
+
+// fail notes why a binlog could not be applied and stops the loop.
+func (s *shift) fail(seq int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure == nil {
+		close(s.failing)
+	}
+	if s.failure == nil || seq < s.failure.seq {
+		s.failure = &failure{seq: seq, err: err}
+	}
+}
+
+// blocked ends the shift with a problem.
+func (s *shift) blocked(err error, seq int64, t job.BinlogType) *ending {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := problemOf(err, seq, t)
+	if s.problem != nil {
+		p.Since, p.Tries = s.problem.Since, s.problem.Tries
+	}
+	s.job.opts.Metrics.errors.WithLabelValues(string(p.Kind), "stream").Inc()
+	return &ending{end: job.EndBlocked, problem: p}
+}
+
+// nextSeq stands for a binlog that could not even be fetched: the position.
+func (s *shift) nextSeq() int64 {
+	p, _ := s.tracker.now()
+	return p.CommitSeq
+}

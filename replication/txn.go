@@ -1,0 +1,399 @@
+package replication
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// txn applies one UPSERT as one destination transaction. Its label has no random
+// part, so that whoever tries again, in whatever process, meets the same
+// transaction (design.md 4.1).
+type txn struct {
+	s       *shift
+	entry   *entry
+	upsert  *binlog.Upsert
+	records map[int64]binlog.TableRecord
+	fetched time.Time
+	label   string
+	after   []*txn // to commit before this one
+
+	// done is closed at the end; err is set before.
+	done chan struct{}
+	err  error
+
+	// What earlier tries have reached.
+	fresh time.Time // metadata must be younger than this
+	plan  *plan
+	begun *fe.Txn
+	mine  bool // this shift has begun the transaction, not an earlier one
+}
+
+// errOvertaken: a transaction that had to come first has failed.
+var errOvertaken = errors.New("an earlier transaction has failed")
+
+func newTxn(s *shift, rec binlog.Record, u *binlog.Upsert, records map[int64]binlog.TableRecord, fetched time.Time) *txn {
+	spec := &s.in.Spec
+	label := job.TxnLabel(spec.UID, s.in.Progress.Epoch, spec.Source.DatabaseID, rec.CommitSeq)
+	if spec.ReuseBinlogLabel && u.Label != "" {
+		label = u.Label
+	}
+	return &txn{
+		s: s, upsert: u, records: records, fetched: fetched, label: label,
+		entry: &entry{seq: rec.CommitSeq, timestamp: rec.Timestamp, upsert: true},
+		done:  make(chan struct{}),
+	}
+}
+
+// run tries until the UPSERT is applied, the retry budget is used up, or an
+// error does not go away by trying again.
+func (t *txn) run(ctx context.Context) {
+	defer close(t.done)
+	retry := backoff{budget: t.s.job.opts.RetryBudget}
+	for {
+		id, err := t.try(ctx)
+		if err == nil {
+			t.finish(id, retry.tries > 0)
+			return
+		}
+		if errors.Is(err, errOvertaken) || errors.Is(err, errSuperseded) || ctx.Err() != nil {
+			t.giveUp(err)
+			return
+		}
+		err = fmt.Errorf("apply %s: %w", t, err)
+		var want *wantSnapshot
+		_, retryable := Classify(err)
+		if !errors.As(err, &want) {
+			t.s.troubled(err, t.entry.seq, job.Upsert)
+		}
+		t.fresh = time.Now()
+		if errors.As(err, &want) || !retryable || !retry.failed(ctx) {
+			t.s.fail(t.entry.seq, err)
+			t.giveUp(err)
+			return
+		}
+	}
+}
+
+// String names the transaction for people.
+func (t *txn) String() string { return fmt.Sprintf("UPSERT at commit seq %d", t.entry.seq) }
+
+func (t *txn) finish(id int64, afterTrouble bool) {
+	if afterTrouble {
+		t.s.fine()
+	}
+	t.s.tracker.finish(t.entry, id)
+	m, name := t.s.job.opts.Metrics, t.s.job.spec.Name
+	m.binlogs.WithLabelValues(name).Inc()
+	m.binlogSeconds.WithLabelValues(name).Observe(time.Since(t.fetched).Seconds())
+	t.after, t.plan, t.upsert, t.records = nil, nil, nil, nil // successors hold on to t
+}
+
+// giveUp ends without success: what has been begun is rolled back, unless
+// another attempt owns it now.
+func (t *txn) giveUp(err error) {
+	t.err = err
+	if t.begun == nil || t.s.superseded.Load() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.s.work), rollbackTimeout)
+	defer cancel()
+	if err := t.s.job.rollback(ctx, t.begun.ID, "replication stops here for now"); err != nil {
+		t.s.log.Warn("rollback failed; the next attempt will do it", "label", t.label, "txn", t.begun.ID, "error", err)
+	}
+}
+
+// rollbackTimeout bounds a rollback on the way out.
+const rollbackTimeout = 5 * time.Second
+
+// try makes one attempt, going on from what earlier ones have reached. It
+// returns the transaction that holds the rows, 0 if there is nothing to apply.
+func (t *txn) try(ctx context.Context) (int64, error) {
+	p, err := t.s.planFor(ctx, t.records, t.fresh)
+	if err != nil {
+		return 0, err
+	}
+	if t.begun != nil && (p.empty() || !slices.Equal(p.destinations(), t.plan.destinations())) {
+		if err := t.restart(ctx, "the tables concerned have changed"); err != nil {
+			return 0, err
+		}
+	}
+	t.plan = p
+	if p.empty() {
+		return 0, nil
+	}
+	if id, applied, err := t.begin(ctx); err != nil || applied {
+		return id, err
+	}
+	commits, err := t.ingest(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, earlier := range t.after {
+		select {
+		case <-earlier.done:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+		if earlier.err != nil {
+			return 0, errOvertaken
+		}
+	}
+	return t.commit(ctx, commits)
+}
+
+// begin opens the transaction, or finds the one that an earlier attempt opened.
+// applied tells that the rows are there already, by transaction id.
+func (t *txn) begin(ctx context.Context) (id int64, applied bool, err error) {
+	if t.begun != nil {
+		return 0, false, nil
+	}
+	dst := &t.s.in.Spec.Destination
+	got, err := t.s.job.destination.fe.BeginTxn(ctx, fe.BeginRequest{
+		Database:  dst.Database,
+		TableIDs:  t.plan.destinations(),
+		Label:     t.label,
+		RequestID: requestID(t.label),
+		SubTxnNum: int64(len(t.upsert.SubTxnIDs)),
+	})
+	var exists *fe.LabelExistsError
+	switch {
+	case errors.As(err, &exists):
+		return t.meet(ctx, exists)
+	case err != nil:
+		return 0, false, fmt.Errorf("begin transaction %s: %w", t.label, err)
+	}
+	if got.Existing && !t.mine {
+		// An earlier attempt left it, or a living one is working on it: only
+		// whoever may still report is allowed to go on (design.md 4.5).
+		if err := t.s.checkpoint(ctx); err != nil {
+			return 0, false, err
+		}
+	}
+	t.begun, t.mine = &got, true
+	if len(t.upsert.SubTxnIDs) > 0 && len(got.SubIDs) != len(t.upsert.SubTxnIDs) {
+		if !got.Existing {
+			err := fmt.Errorf("begin transaction %s: %d sub-transactions asked for, %d given", t.label, len(t.upsert.SubTxnIDs), len(got.SubIDs))
+			return 0, false, withRemedy(err, "the destination must support transactional inserts (3.0 or later)")
+		}
+		if err := t.restart(ctx, "sub-transaction ids are unknown"); err != nil {
+			return 0, false, err
+		}
+		return 0, false, errAgain
+	}
+	return 0, false, nil
+}
+
+// errAgain asks for another try.
+var errAgain = errors.New("the transaction has to begin again")
+
+// meet handles a label in use by a transaction that is not ours to continue.
+func (t *txn) meet(ctx context.Context, exists *fe.LabelExistsError) (id int64, applied bool, err error) {
+	if exists.JobStatus == fe.JobFinished {
+		if exists.TxnID != 0 {
+			return exists.TxnID, true, nil
+		}
+		p, _ := t.s.tracker.now()
+		return p.TxnID, true, nil
+	}
+	if err := t.s.checkpoint(ctx); err != nil {
+		return 0, false, err
+	}
+	if t.s.in.Spec.ReuseBinlogLabel {
+		return 0, false, fmt.Errorf("label %s is in use by a running transaction: %w", t.label, exists)
+	}
+	if err := t.s.job.rollback(ctx, exists.TxnID, "left by an earlier attempt"); err != nil {
+		return 0, false, err
+	}
+	return 0, false, errAgain
+}
+
+// restart rolls the transaction back so that the next begin opens a new one.
+// A transaction that turns out to be applied is left: begin will tell.
+func (t *txn) restart(ctx context.Context, reason string) error {
+	err := t.s.job.rollback(ctx, t.begun.ID, reason)
+	if err == nil {
+		t.begun = nil
+	}
+	return err
+}
+
+// commit commits and returns the transaction's id. Losing the reply leaves the
+// outcome open: then the destination is asked before anything else is done.
+func (t *txn) commit(ctx context.Context, commits *commitSet) (int64, error) {
+	dst := &t.s.in.Spec.Destination
+	req := fe.CommitRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: t.begun.ID, OnlyCommit: true}
+	if len(t.upsert.SubTxnIDs) > 0 {
+		req.TxnInsert, req.OnlyCommit = true, false
+		req.SubTxns = commits.subTxns(t)
+	} else {
+		req.CommitInfos = commits.all()
+	}
+	id := t.begun.ID
+	_, err := t.s.job.destination.fe.CommitTxn(ctx, req)
+	if err == nil || errors.Is(err, fe.ErrTxnCommitted) || errors.Is(err, fe.ErrTxnVisible) {
+		return id, nil
+	}
+	var lost *fe.TransportError
+	if errors.As(err, &lost) {
+		committed, askErr := t.outcome(ctx)
+		if askErr != nil {
+			return 0, fmt.Errorf("commit transaction %d: %w; its outcome is unknown: %w", id, err, askErr)
+		}
+		if committed {
+			return id, nil
+		}
+	}
+	err = fmt.Errorf("commit transaction %d: %w", id, err)
+	if errors.Is(err, fe.ErrTxnNotFound) || errors.Is(err, fe.ErrTxnAborted) {
+		// Lost with the destination's master, or aborted by somebody else.
+		t.begun = nil
+	}
+	return 0, err
+}
+
+// outcome asks whether the transaction has been committed. A transaction that
+// is gone begins again: if it was applied after all, its label says so.
+func (t *txn) outcome(ctx context.Context) (committed bool, err error) {
+	got, err := t.s.job.destination.sql.TransactionByID(ctx, t.s.in.Spec.Destination.Database, t.begun.ID)
+	if errors.Is(err, sqlclient.ErrNotExist) {
+		t.begun = nil
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	switch got.Status {
+	case sqlclient.TxnCommitted, sqlclient.TxnVisible:
+		return true, nil
+	case sqlclient.TxnAborted:
+		t.begun = nil
+	}
+	return false, nil
+}
+
+// rollback rolls a destination transaction back. It is content when the
+// transaction is over, in whichever way.
+func (j *Job) rollback(ctx context.Context, id int64, reason string) error {
+	dst := &j.spec.Destination
+	err := j.destination.fe.RollbackTxn(ctx, fe.RollbackRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: id, Reason: reason})
+	for _, over := range []error{fe.ErrTxnNotFound, fe.ErrTxnCommitted, fe.ErrTxnVisible, fe.ErrTxnAborted} {
+		if errors.Is(err, over) {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("roll back transaction %d: %w", id, err)
+	}
+	return nil
+}
+
+// requestID is derived from the label alone: every attempt sends the same.
+func requestID(label string) fe.UniqueID {
+	sum := sha256.Sum256([]byte(label))
+	return fe.UniqueID{Hi: int64(binary.BigEndian.Uint64(sum[:8])), Lo: int64(binary.BigEndian.Uint64(sum[8:16]))}
+}
+
+// planFor translates records to the destination with metadata younger than
+// fresh. A mismatch is checked against metadata of this moment before it is
+// believed; then the table needs a snapshot.
+func (s *shift) planFor(ctx context.Context, records map[int64]binlog.TableRecord, fresh time.Time) (*plan, error) {
+	asked := time.Now()
+	p, err := s.planOnce(ctx, records, fresh)
+	var wrong *mismatch
+	if !errors.As(err, &wrong) {
+		return p, err
+	}
+	p, err = s.planOnce(ctx, records, asked)
+	if errors.As(err, &wrong) {
+		return nil, s.wantPartial(ctx, wrong)
+	}
+	return p, err
+}
+
+func (s *shift) planOnce(ctx context.Context, records map[int64]binlog.TableRecord, fresh time.Time) (*plan, error) {
+	ids := slices.Sorted(maps.Keys(records))
+	sources, gone, err := s.source.get(ctx, ids, fresh)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{}
+	for _, id := range ids {
+		from := sources[id]
+		if from.Table == nil {
+			if _, isGone := gone.tables[id]; isGone {
+				continue
+			}
+			return nil, &mismatch{table: id, text: fmt.Sprintf("source table %s does not exist and is not known as dropped", s.nameOf(id))}
+		}
+		if from.AsyncView() {
+			continue
+		}
+		destination := s.destinationOf(id)
+		if destination == 0 {
+			return nil, &mismatch{table: id, text: fmt.Sprintf("not found dest mapping table id for source table %s (id %d)", from.Name, id)}
+		}
+		found, _, err := s.destination.get(ctx, []int64{destination}, fresh)
+		if err != nil {
+			return nil, err
+		}
+		to := found[destination]
+		if to.Table == nil {
+			return nil, &mismatch{table: id, text: fmt.Sprintf("the destination of table %s (id %d) does not exist any more", from.Name, destination)}
+		}
+		pieces, err := mapRecord(records[id], from, to, gone, s.in.Progress.ShadowIndexes)
+		if err != nil {
+			return nil, err
+		}
+		if len(pieces) > 0 {
+			p.tables = append(p.tables, tablePlan{source: id, destination: destination, pieces: pieces})
+		}
+	}
+	return p, nil
+}
+
+// destinationOf is the destination table of a source table, 0 if unknown.
+// Names are never used to guess it (doris-binlogs.md 3.7).
+func (s *shift) destinationOf(id int64) int64 {
+	if t, known := s.in.Progress.Tables[id]; known {
+		return t.DestID
+	}
+	if s.in.Spec.Type() == job.TableSync && id == s.in.Spec.Source.TableID {
+		return s.in.Spec.Destination.TableID
+	}
+	return 0
+}
+
+func (s *shift) nameOf(id int64) string {
+	if t, known := s.in.Progress.Tables[id]; known {
+		return fmt.Sprintf("%s (id %d)", t.Name, id)
+	}
+	return fmt.Sprintf("with id %d", id)
+}
+
+// wantPartial asks for a snapshot of the one table that does not fit. If the
+// source does not have that table either, a snapshot would not help.
+func (s *shift) wantPartial(ctx context.Context, wrong *mismatch) error {
+	found, _, err := s.source.get(ctx, []int64{wrong.table}, time.Time{})
+	if err != nil {
+		return err
+	}
+	table := found[wrong.table]
+	if table.Table == nil {
+		return metaErrorf("%s", wrong.text)
+	}
+	return &wantSnapshot{wanted: job.SnapshotWanted{
+		Partial: &job.PartialSync{TableID: table.ID, Table: table.Name, Replace: true},
+		Reason:  wrong.text,
+	}}
+}
