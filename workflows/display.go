@@ -70,6 +70,13 @@ func (r *run) stateWord() string {
 	return "running"
 }
 
+// detailsLimit keeps the details, in bytes, below the size from which on
+// payloads are compressed: the Web UI has to read them.
+const (
+	detailsLimit  = 3500
+	detailsEvents = 8
+)
+
 // details is the job on one page of Markdown.
 func (r *run) details() string {
 	var b strings.Builder
@@ -79,9 +86,9 @@ func (r *run) details() string {
 		if p.CommitSeq != 0 {
 			fmt.Fprintf(&b, ", at commit seq %d (%s)", p.CommitSeq, p.BinlogType)
 		}
-		fmt.Fprintf(&b, ":\n\n    %s\n\n", oneLine(p.Text, problemLimit))
+		fmt.Fprintf(&b, ":\n\n    %s\n\n", oneLine(p.Text, 2*eventLimit))
 		if p.Remedy != "" {
-			fmt.Fprintf(&b, "What to do: %s\n\n", oneLine(p.Remedy, problemLimit))
+			fmt.Fprintf(&b, "What to do: %s\n\n", oneLine(p.Remedy, eventLimit))
 		}
 	}
 	b.WriteString("| | |\n|---|---|\n")
@@ -107,11 +114,11 @@ func (r *run) details() string {
 	row("Full syncs", "%d, the last one because: %s", r.p.FullSyncs, r.p.FullSyncInfo.Info)
 	row("Partial syncs", "%d", r.p.PartialSyncs)
 	b.WriteString("\nLast events:\n\n")
-	for i := len(r.p.Events) - 1; i >= max(0, len(r.p.Events)-10); i-- {
+	for i := len(r.p.Events) - 1; i >= max(0, len(r.p.Events)-detailsEvents); i-- {
 		e := r.p.Events[i]
-		fmt.Fprintf(&b, "* %s %s: %s\n", stamp(e.At), e.Level, cell(e.Text))
+		fmt.Fprintf(&b, "* %s %s: %s\n", stamp(e.At), e.Level, cell(oneLine(e.Text, summaryLimit)))
 	}
-	return b.String()
+	return limit(b.String(), detailsLimit)
 }
 
 func (r *run) side(c *job.Cluster) string {

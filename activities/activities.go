@@ -1,0 +1,87 @@
+// Package activities holds the side effects that the workflow of a job asks
+// for. They are thin: they open the passwords, keep the server informed by
+// heartbeats, call into package replication and translate what comes back.
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/secret"
+)
+
+// Activities are the activities of a worker, one method each, named as the
+// constants job.Activity....
+type Activities struct {
+	keyring *secret.Keyring
+	log     *slog.Logger
+	open    func(job.Spec, replication.Passwords) replicator
+	pulse   func(context.Context) pulse
+}
+
+// replicator is what the activities use of a *replication.Job; tests have
+// another one.
+type replicator interface {
+	Check(context.Context) (job.Checked, error)
+	TakeSnapshot(context.Context, job.StepInput, func(job.Heartbeat)) (job.SnapshotTaken, error)
+	RestoreSnapshot(context.Context, job.StepInput, func(job.Heartbeat)) (job.SnapshotRestored, error)
+	FinishSnapshot(context.Context, job.StepInput) (job.SnapshotFinished, error)
+	Stream(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error)
+	Apply(context.Context, job.ApplyInput) (job.ApplyResult, error)
+	Lag(context.Context, job.StepInput) (job.Lag, error)
+	CleanUp(context.Context, job.CleanUpInput) (job.CleanedUp, error)
+	Close()
+}
+
+// New returns the activities of a worker. The connector is shared by all of
+// them and stays open.
+func New(connector *replication.Connector, keyring *secret.Keyring, log *slog.Logger) *Activities {
+	return &Activities{
+		keyring: keyring,
+		log:     log,
+		open: func(spec job.Spec, passwords replication.Passwords) replicator {
+			return connector.Open(spec, passwords)
+		},
+		pulse: serverPulse,
+	}
+}
+
+// Steps returns the activities of the queue job.TaskQueue by name.
+func (a *Activities) Steps() map[string]any {
+	return map[string]any{
+		job.ActivityCheck:           a.CheckJob,
+		job.ActivityTakeSnapshot:    a.TakeSnapshot,
+		job.ActivityRestoreSnapshot: a.RestoreSnapshot,
+		job.ActivityFinishSnapshot:  a.FinishSnapshot,
+		job.ActivityApply:           a.ApplyBinlog,
+		job.ActivityObserveLag:      a.ObserveLag,
+		job.ActivityCleanUp:         a.CleanUpJob,
+	}
+}
+
+// Streams returns the activities of the queue job.StreamTaskQueue by name.
+func (a *Activities) Streams() map[string]any {
+	return map[string]any{job.ActivityStream: a.StreamUpserts}
+}
+
+// connect opens the passwords and the job.
+func (a *Activities) connect(spec job.Spec) (replicator, error) {
+	source, err := a.keyring.Open(spec.Source.Password)
+	if err != nil {
+		return nil, fmt.Errorf("password of the source cluster: %w", err)
+	}
+	destination, err := a.keyring.Open(spec.Destination.Password)
+	if err != nil {
+		return nil, fmt.Errorf("password of the destination cluster: %w", err)
+	}
+	return a.open(spec, replication.Passwords{Source: source, Destination: destination}), nil
+}
+
+// isKeyError tells errors about the key that sealed a password.
+func isKeyError(err error) bool {
+	return errors.Is(err, secret.ErrNoKey) || errors.Is(err, secret.ErrUnknownKey) || errors.Is(err, secret.ErrCorrupt)
+}

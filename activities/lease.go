@@ -1,0 +1,158 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// pulse sends one heartbeat and waits for the answer. A shift sends its
+// heartbeats itself, because those of the SDK do not tell whether they arrived,
+// and a shift whose heartbeats do not arrive may already have a successor.
+type pulse func(context.Context, job.Heartbeat) error
+
+// serverPulse is the pulse of the activity that runs in ctx.
+func serverPulse(ctx context.Context) pulse {
+	client := activity.GetClient(ctx)
+	token := activity.GetInfo(ctx).TaskToken
+	return func(ctx context.Context, b job.Heartbeat) error {
+		return client.RecordActivityHeartbeat(ctx, token, b)
+	}
+}
+
+var (
+	// errAsked: the workflow wants the shift to end.
+	errAsked = errors.New("asked to stop")
+	// errLost: another attempt runs this shift, or soon will.
+	errLost = errors.New("this attempt is no longer the current one")
+)
+
+// lease is the right of an attempt to act for its job. Each acknowledged
+// heartbeat renews it for one heartbeat timeout; the last half of that time is
+// left to the transactions already under way (design.md 4.5).
+type lease struct {
+	pulse   pulse
+	timeout time.Duration
+	end     context.CancelCauseFunc
+
+	sending sync.Mutex // one heartbeat at a time, in order
+
+	mu      sync.Mutex
+	latest  job.Heartbeat
+	renewed time.Time
+}
+
+func newLease(p pulse, timeout time.Duration, end context.CancelCauseFunc) *lease {
+	return &lease{pulse: p, timeout: timeout, end: end, renewed: time.Now()}
+}
+
+// interval is the pause between heartbeats: short enough that one may fail
+// before the shift has to hold its breath (temporal.md 4.4: throttle <= 0.4 T).
+func (l *lease) interval() time.Duration { return l.timeout * 3 / 10 }
+
+// keep renews the lease until ctx is done.
+func (l *lease) keep(ctx context.Context) {
+	ticker := time.NewTicker(l.interval())
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			// What went wrong is in the state of the lease.
+			_ = l.renew(ctx)
+		}
+	}
+}
+
+// note takes the shift's latest report; the next heartbeat carries it.
+func (l *lease) note(b job.Heartbeat) {
+	b.At = time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.latest = b
+}
+
+// last returns the shift's latest report.
+func (l *lease) last() job.Heartbeat {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.latest
+}
+
+// alive tells whether the shift may start something new.
+func (l *lease) alive() bool { return l.age() < l.timeout/2 }
+
+func (l *lease) age() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Since(l.renewed)
+}
+
+// checkpoint reports where the shift is before it returns. It tries as long as
+// the lease lasts: a server that restarts is no reason to end a shift.
+func (l *lease) checkpoint(ctx context.Context, b job.Heartbeat) error {
+	l.note(b)
+	const pause = 200 * time.Millisecond
+	for {
+		err := l.renew(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, errAsked), errors.Is(err, errLost):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// renew sends one heartbeat. It ends the shift when the answer says so, or when
+// the lease has run out.
+func (l *lease) renew(ctx context.Context) error {
+	l.sending.Lock()
+	defer l.sending.Unlock()
+	rpcCtx, cancel := context.WithTimeout(ctx, max(l.interval(), time.Second))
+	defer cancel()
+	// The server counts from when it got the heartbeat, so this side counts
+	// from when it sent it.
+	sent := time.Now()
+	err := l.pulse(rpcCtx, l.last())
+	switch {
+	case err == nil:
+		l.mu.Lock()
+		l.renewed = sent
+		l.mu.Unlock()
+		return nil
+	case temporal.IsCanceledError(err):
+		err = errAsked
+	case isGone(err):
+		err = fmt.Errorf("%w: %w", errLost, err)
+	case l.age() >= l.timeout:
+		err = fmt.Errorf("%w: no heartbeat was acknowledged for %s: %w", errLost, l.timeout, err)
+	default:
+		return fmt.Errorf("send heartbeat: %w", err)
+	}
+	l.end(err)
+	return err
+}
+
+// isGone tells answers after which this attempt has nothing to say any more:
+// it timed out, its workflow has ended, or a person paused or reset it.
+func isGone(err error) bool {
+	var notFound *serviceerror.NotFound
+	return errors.As(err, &notFound) || errors.Is(err, activity.ErrActivityPaused) || errors.Is(err, activity.ErrActivityReset)
+}

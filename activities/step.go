@@ -1,0 +1,170 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication"
+)
+
+// atStop says what a step does when its worker is asked to stop.
+type atStop int
+
+const (
+	// handOver: the step ends at once and another worker goes on with it. For
+	// steps that mostly wait for Doris.
+	handOver atStop = iota
+	// finishFirst: the step uses the worker's grace period. For steps that
+	// change something, where ending early leaves the outcome unknown.
+	finishFirst
+)
+
+var errWorkerStopping = errors.New("the worker is stopping")
+
+// step runs one step with everything around it: a first heartbeat before any
+// side effect, so that a stale attempt ends here (temporal.md 4.4), heartbeats
+// until it is over, and its error in the form that the workflow reads.
+func step[T any](ctx context.Context, a *Activities, spec job.Spec, stop atStop,
+	do func(context.Context, replicator, func(job.Heartbeat)) (T, error),
+) (T, error) {
+	var none T
+	activity.RecordHeartbeat(ctx, job.Heartbeat{At: time.Now()})
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if ctx.Err() != nil {
+		return none, failure(ctx, ctx.Err())
+	}
+	hum := newHum(ctx)
+	var beside sync.WaitGroup
+	beside.Go(hum.run)
+	if stop == handOver {
+		beside.Go(func() { cancelAtStop(ctx, cancel) })
+	}
+	out, err := guard(a.log.With("job", spec.Name), activity.GetInfo(ctx).ActivityType.Name, func() (T, error) {
+		r, err := a.connect(spec)
+		if err != nil {
+			return none, err
+		}
+		defer r.Close()
+		return do(ctx, r, hum.report)
+	})
+	if err != nil {
+		err = failure(ctx, err)
+	}
+	cancel(nil)
+	beside.Wait()
+	return out, err
+}
+
+// cancelAtStop ends the step when its worker stops.
+func cancelAtStop(ctx context.Context, cancel context.CancelCauseFunc) {
+	select {
+	case <-activity.GetWorkerStopChannel(ctx):
+		cancel(errWorkerStopping)
+	case <-ctx.Done():
+	}
+}
+
+// guard turns a panic into an error, so that it becomes the job's problem and
+// does not end a process with a thousand other jobs.
+func guard[T any](log *slog.Logger, name string, do func() (T, error)) (out T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			log.Error("A step panicked.", "step", name, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("internal error in %s: %v", name, p)
+		}
+	}()
+	return do()
+}
+
+// failure makes the error that an activity returns.
+//
+//   - Cancelled: the context's error, which the server knows as such.
+//   - The worker is stopping: retryable, another worker goes on.
+//   - Anything else is not retryable: the workflow learns of it at once, shows
+//     it and tries again itself. The details hold the job.Problem.
+func failure(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		cause := context.Cause(ctx)
+		if errors.Is(cause, errWorkerStopping) || errors.Is(cause, worker.ErrWorkerShutdown) {
+			return temporal.NewApplicationError(errWorkerStopping.Error(), job.ErrorTypeWorkerStopping)
+		}
+		return ctx.Err()
+	}
+	problem := problemOf(err)
+	kind := string(problem.Kind)
+	var refusal *replication.Refusal
+	if errors.As(err, &refusal) {
+		kind = job.ErrorTypeRefused
+	}
+	return temporal.NewApplicationErrorWithOptions(problem.Text, kind, temporal.ApplicationErrorOptions{
+		NonRetryable: true,
+		Details:      []any{problem},
+	})
+}
+
+// problemOf describes an error for people.
+func problemOf(err error) job.Problem {
+	kind, _ := replication.Classify(err)
+	remedy := replication.Remedy(err)
+	if isKeyError(err) {
+		kind, remedy = job.KindNormal, "give every worker and API server the same secret key"
+	}
+	return job.Problem{Text: err.Error(), Kind: kind, Remedy: remedy}
+}
+
+// hum repeats the last report of a step until the step is over. The SDK sends
+// no more heartbeats than its throttle allows.
+type hum struct {
+	ctx    context.Context
+	every  time.Duration
+	mu     sync.Mutex
+	latest job.Heartbeat
+}
+
+func newHum(ctx context.Context) *hum {
+	every := activity.GetInfo(ctx).HeartbeatTimeout / 4
+	if every <= 0 {
+		every = time.Second
+	}
+	return &hum{ctx: ctx, every: every}
+}
+
+func (h *hum) run() {
+	ticker := time.NewTicker(h.every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-h.ctx.Done():
+			return
+		case now := <-ticker.C:
+			h.mu.Lock()
+			latest := h.latest
+			h.mu.Unlock()
+			latest.At = now
+			activity.RecordHeartbeat(h.ctx, latest)
+		}
+	}
+}
+
+// report takes a new report of the step. It goes out at once if the throttle
+// allows it.
+func (h *hum) report(b job.Heartbeat) {
+	b.At = time.Now()
+	h.mu.Lock()
+	h.latest = b
+	h.mu.Unlock()
+	if h.ctx.Err() == nil {
+		activity.RecordHeartbeat(h.ctx, b)
+	}
+}

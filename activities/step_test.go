@@ -1,0 +1,192 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/secret"
+)
+
+// fake is a replicator whose methods are what a test sets.
+type fake struct {
+	replicator
+	check  func(context.Context) (job.Checked, error)
+	take   func(context.Context, func(job.Heartbeat)) (job.SnapshotTaken, error)
+	apply  func(context.Context, job.ApplyInput) (job.ApplyResult, error)
+	stream func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error)
+
+	passwords replication.Passwords
+	closed    int
+}
+
+func (f *fake) Check(ctx context.Context) (job.Checked, error) { return f.check(ctx) }
+func (f *fake) TakeSnapshot(ctx context.Context, _ job.StepInput, report func(job.Heartbeat)) (job.SnapshotTaken, error) {
+	return f.take(ctx, report)
+}
+func (f *fake) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, error) {
+	return f.apply(ctx, in)
+}
+func (f *fake) Stream(ctx context.Context, in job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {
+	return f.stream(ctx, in, h)
+}
+func (f *fake) Close() { f.closed++ }
+
+// bench runs activities of a worker whose replicator is fake.
+type bench struct {
+	*testsuite.TestActivityEnvironment
+	fake *fake
+	acts *Activities
+	logs *strings.Builder
+	stop chan struct{}
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	b := &bench{TestActivityEnvironment: suite.NewTestActivityEnvironment(), fake: &fake{}, logs: &strings.Builder{}, stop: make(chan struct{})}
+	keyring, err := secret.NewKeyring(make([]byte, secret.KeySize))
+	require.NoError(t, err)
+	b.acts = New(nil, keyring, slog.New(slog.NewTextHandler(b.logs, nil)))
+	b.acts.open = func(_ job.Spec, p replication.Passwords) replicator {
+		b.fake.passwords = p
+		return b.fake
+	}
+	b.SetWorkerOptions(worker.Options{})
+	b.SetWorkerStopChannel(b.stop)
+	for _, all := range []map[string]any{b.acts.Steps(), b.acts.Streams()} {
+		for name, do := range all {
+			b.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: name})
+		}
+	}
+	return b
+}
+
+// call runs an activity by name.
+func call[Out any](b *bench, name string, in any) (Out, error) {
+	var out Out
+	v, err := b.ExecuteActivity(name, in)
+	if err != nil {
+		return out, err
+	}
+	return out, v.Get(&out)
+}
+
+func input(t *testing.T, b *bench) job.StepInput {
+	t.Helper()
+	sealed, err := b.acts.keyring.Seal("s3cret")
+	require.NoError(t, err)
+	return job.StepInput{Spec: job.Spec{Name: "j1", Source: job.Cluster{Password: sealed}}}
+}
+
+func applicationError(t *testing.T, err error) *temporal.ApplicationError {
+	t.Helper()
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, err, &app)
+	return app
+}
+
+func TestEveryActivityOfTheJobIsThere(t *testing.T) {
+	b := newBench(t)
+	for _, name := range []string{job.ActivityCheck, job.ActivityTakeSnapshot, job.ActivityRestoreSnapshot, job.ActivityFinishSnapshot, job.ActivityApply, job.ActivityObserveLag, job.ActivityCleanUp} {
+		require.Contains(t, b.acts.Steps(), name)
+	}
+	require.Contains(t, b.acts.Streams(), job.ActivityStream)
+}
+
+func TestAStepGetsItsPasswordsAndClosesItsConnections(t *testing.T) {
+	b := newBench(t)
+	b.fake.check = func(context.Context) (job.Checked, error) { return job.Checked{Spec: job.Spec{Name: "resolved"}}, nil }
+	out, err := call[job.Checked](b, job.ActivityCheck, input(t, b))
+	require.NoError(t, err)
+	require.Equal(t, "resolved", out.Spec.Name)
+	require.Equal(t, replication.Passwords{Source: "s3cret"}, b.fake.passwords)
+	require.Equal(t, 1, b.fake.closed)
+}
+
+func TestARefusalKeepsItsExactText(t *testing.T) {
+	b := newBench(t)
+	b.fake.check = func(context.Context) (job.Checked, error) {
+		return job.Checked{}, &replication.Refusal{Text: "src database shop not enable binlog"}
+	}
+	_, err := call[job.Checked](b, job.ActivityCheck, input(t, b))
+	app := applicationError(t, err)
+	require.Equal(t, job.ErrorTypeRefused, app.Type())
+	require.Equal(t, "src database shop not enable binlog", app.Message())
+	require.True(t, app.NonRetryable())
+}
+
+func TestAnErrorCarriesTheWholeProblem(t *testing.T) {
+	b := newBench(t)
+	b.fake.take = func(context.Context, func(job.Heartbeat)) (job.SnapshotTaken, error) {
+		return job.SnapshotTaken{}, errors.New("disk full")
+	}
+	_, err := call[job.SnapshotTaken](b, job.ActivityTakeSnapshot, input(t, b))
+	app := applicationError(t, err)
+	require.True(t, app.NonRetryable(), "the workflow tries again, not the server")
+	var p job.Problem
+	require.NoError(t, app.Details(&p))
+	require.Equal(t, "disk full", p.Text)
+	require.NotEmpty(t, p.Kind)
+}
+
+func TestAPasswordThatCannotBeOpenedSaysWhatToDo(t *testing.T) {
+	b := newBench(t)
+	in := input(t, b)
+	b.acts.keyring = &secret.Keyring{}
+	_, err := call[job.Checked](b, job.ActivityCheck, in)
+	app := applicationError(t, err)
+	require.Contains(t, app.Message(), "password of the source cluster")
+	var p job.Problem
+	require.NoError(t, app.Details(&p))
+	require.Contains(t, p.Remedy, "same secret key")
+	require.NotContains(t, err.Error(), "s3cret")
+}
+
+func TestAPanicIsAnErrorOfTheStep(t *testing.T) {
+	b := newBench(t)
+	b.fake.check = func(context.Context) (job.Checked, error) { panic("nil map") }
+	_, err := call[job.Checked](b, job.ActivityCheck, input(t, b))
+	app := applicationError(t, err)
+	require.Equal(t, "internal error in CheckJob: nil map", app.Message())
+	require.Contains(t, b.logs.String(), "A step panicked")
+	require.Equal(t, 1, b.fake.closed)
+}
+
+func TestAWaitingStepHandsOverWhenItsWorkerStops(t *testing.T) {
+	b := newBench(t)
+	b.fake.take = func(ctx context.Context, report func(job.Heartbeat)) (job.SnapshotTaken, error) {
+		report(job.Heartbeat{Note: "SNAPSHOTING"})
+		close(b.stop)
+		<-ctx.Done()
+		return job.SnapshotTaken{}, ctx.Err()
+	}
+	_, err := call[job.SnapshotTaken](b, job.ActivityTakeSnapshot, input(t, b))
+	app := applicationError(t, err)
+	require.Equal(t, job.ErrorTypeWorkerStopping, app.Type())
+	require.False(t, app.NonRetryable(), "another worker goes on")
+}
+
+func TestAStepThatChangesSomethingFinishesFirst(t *testing.T) {
+	b := newBench(t)
+	b.fake.apply = func(ctx context.Context, in job.ApplyInput) (job.ApplyResult, error) {
+		require.False(t, in.Unknown)
+		close(b.stop)
+		return job.ApplyResult{Done: true}, ctx.Err()
+	}
+	out, err := call[job.ApplyResult](b, job.ActivityApply, job.ApplyInput{StepInput: input(t, b)})
+	require.NoError(t, err)
+	require.True(t, out.Done)
+}

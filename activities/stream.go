@@ -1,0 +1,110 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication"
+)
+
+// defaultLeaseTime is the heartbeat timeout of a shift that was started
+// without one, in tests.
+const defaultLeaseTime = 10 * time.Second
+
+// StreamUpserts runs one shift of the stream. It ends with a result whatever
+// happens: an error of the shift is in the result as a problem. It returns an
+// error only when it has lost the right to speak for the job.
+func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job.StreamResult, error) {
+	timeout := activity.GetInfo(ctx).HeartbeatTimeout
+	if timeout <= 0 {
+		timeout = defaultLeaseTime
+	}
+	shift, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	held := newLease(a.pulse(ctx), timeout, end)
+
+	resume := resumeFrom(ctx)
+	start := job.Heartbeat{Position: in.Progress.Position, Lag: in.Progress.Lag}
+	if resume != nil && resume.Position.CommitSeq >= start.Position.CommitSeq {
+		start = *resume
+	}
+	// Before the first side effect: does the server still want this attempt?
+	if err := held.checkpoint(shift, start); err != nil {
+		return ended(job.StreamResult{End: job.EndStopped, Position: in.Progress.Position}, err)
+	}
+
+	var beside sync.WaitGroup
+	beside.Go(func() { held.keep(shift) })
+	out, err := a.shift(shift, in, held, resume)
+	lost := context.Cause(shift)
+	end(nil)
+	beside.Wait()
+
+	if errors.Is(lost, errLost) {
+		return job.StreamResult{}, lost
+	}
+	if err == nil {
+		return out, nil
+	}
+	return failed(out, held.last(), err, lost != nil), nil
+}
+
+// failed is the result of a shift that ended with an error. Where it was is in
+// its last report, if not in what it returned.
+func failed(out job.StreamResult, last job.Heartbeat, err error, stopped bool) job.StreamResult {
+	out.End = job.EndStopped
+	if !stopped {
+		problem := problemOf(err)
+		out.End, out.Problem = job.EndBlocked, &problem
+	}
+	out.Binlog, out.Wanted = nil, nil
+	if last.Position.CommitSeq > out.Position.CommitSeq {
+		out.Position = last.Position
+	}
+	return out
+}
+
+// shift calls the stream with its hooks.
+func (a *Activities) shift(ctx context.Context, in job.StreamInput, held *lease, resume *job.Heartbeat) (job.StreamResult, error) {
+	return guard(a.log.With("job", in.Spec.Name), job.ActivityStream, func() (job.StreamResult, error) {
+		r, err := a.connect(in.Spec)
+		if err != nil {
+			return job.StreamResult{}, err
+		}
+		defer r.Close()
+		return r.Stream(ctx, in, replication.StreamHooks{
+			Resume:     resume,
+			Heartbeat:  held.note,
+			Checkpoint: held.checkpoint,
+			Stop:       activity.GetWorkerStopChannel(ctx),
+			Alive:      held.alive,
+		})
+	})
+}
+
+// resumeFrom returns what an earlier attempt of this shift last reported.
+func resumeFrom(ctx context.Context) *job.Heartbeat {
+	if !activity.HasHeartbeatDetails(ctx) {
+		return nil
+	}
+	var b job.Heartbeat
+	if err := activity.GetHeartbeatDetails(ctx, &b); err != nil {
+		// A hint only: without it the destination tells where it is.
+		activity.GetLogger(ctx).Warn("The last heartbeat of an earlier attempt cannot be read.", "error", err)
+		return nil
+	}
+	return &b
+}
+
+// ended is the end of a shift that did not begin.
+func ended(out job.StreamResult, err error) (job.StreamResult, error) {
+	if errors.Is(err, errLost) {
+		return job.StreamResult{}, err
+	}
+	return out, nil
+}

@@ -1,0 +1,57 @@
+package worker
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+)
+
+// DialOptions say how to reach Temporal.
+type DialOptions struct {
+	// Address is host:port of a frontend.
+	Address string
+	// Namespace; empty = "default".
+	Namespace string
+	// TLS is nil for a connection without it.
+	TLS *tls.Config
+	// Logger takes what the SDK has to say; nil = slog.Default().
+	Logger *slog.Logger
+	// Metrics takes the SDK's metrics; nil = none.
+	Metrics prometheus.Registerer
+}
+
+// Dial connects to Temporal. The client encodes and decodes as every part of
+// ccr does; API servers and workers have to use it alike.
+func Dial(ctx context.Context, o DialOptions) (client.Client, error) {
+	if o.Address == "" {
+		return nil, errors.New("no Temporal address")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	options := client.Options{
+		HostPort:          o.Address,
+		Namespace:         o.Namespace,
+		Logger:            log.NewStructuredLogger(o.Logger),
+		DataConverter:     DataConverter(),
+		ConnectionOptions: client.ConnectionOptions{TLS: o.TLS},
+	}
+	if o.Metrics != nil {
+		handler, err := newMetricsHandler(o.Metrics)
+		if err != nil {
+			return nil, err
+		}
+		options.MetricsHandler = handler
+	}
+	c, err := client.DialContext(ctx, options)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Temporal at %s: %w", o.Address, err)
+	}
+	return c, nil
+}

@@ -1,0 +1,68 @@
+package worker
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+func TestLargePayloadsAreCompressedAndComeBack(t *testing.T) {
+	p := job.Progress{Phase: job.PhaseStream, Tables: map[int64]job.Table{}}
+	for i := range 10_000 {
+		p.Tables[int64(10_000+i)] = job.Table{DestID: int64(90_000 + i), Name: fmt.Sprintf("a_table_of_the_shop_%d", i), CommitSeq: int64(i)}
+	}
+	dc := DataConverter()
+	payloads, err := dc.ToPayloads(p)
+	require.NoError(t, err)
+	require.Less(t, len(payloads.Payloads[0].Data), 256<<10, "10,000 tables stay far below 512 KiB")
+	var back job.Progress
+	require.NoError(t, dc.FromPayloads(payloads, &back))
+	require.Equal(t, p, back)
+}
+
+func TestSmallPayloadsStayReadable(t *testing.T) {
+	payload, err := DataConverter().ToPayload("### shop")
+	require.NoError(t, err)
+	require.Equal(t, `"### shop"`, string(payload.Data))
+	require.Equal(t, "json/plain", string(payload.Metadata[converter.MetadataEncoding]))
+}
+
+func TestForeignPayloadsPass(t *testing.T) {
+	// What tctl and the temporal command send.
+	foreign := &commonpb.Payload{
+		Metadata: map[string][]byte{converter.MetadataEncoding: []byte("json/plain")},
+		Data:     []byte(`{"skip_by":"silence","skip_commit_seq":9}`),
+	}
+	var c job.Command
+	require.NoError(t, DataConverter().FromPayload(foreign, &c))
+	require.Equal(t, int64(9), c.SkipCommitSeq)
+
+	out, err := gzipCodec{}.Decode([]*commonpb.Payload{foreign, {}, nil})
+	require.NoError(t, err)
+	require.Same(t, foreign, out[0])
+}
+
+func TestDamagedPayloadsAreErrors(t *testing.T) {
+	for _, data := range [][]byte{nil, {1, 2, 3}} {
+		damaged := &commonpb.Payload{Metadata: map[string][]byte{converter.MetadataEncoding: []byte(gzipEncoding)}, Data: data}
+		_, err := gzipCodec{}.Decode([]*commonpb.Payload{damaged})
+		require.ErrorContains(t, err, "decompress payload")
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	good, err := DataConverter().ToPayload(make([]int, 10_000))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good.Data)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p := &commonpb.Payload{Metadata: map[string][]byte{converter.MetadataEncoding: []byte(gzipEncoding)}, Data: data}
+		_, _ = gzipCodec{}.Decode([]*commonpb.Payload{p}) // must not panic
+	})
+}

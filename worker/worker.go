@@ -1,0 +1,149 @@
+// Package worker connects a process with Temporal: the client with its data
+// converter, log and metrics, and the workers that run jobs.
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/doris-ccr/ccr/activities"
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/secret"
+	"github.com/doris-ccr/ccr/workflows"
+)
+
+const (
+	// DefaultStreamSlots is how many jobs one worker streams at once. A stream
+	// keeps its slot for ever, so the next job would starve.
+	DefaultStreamSlots = 2000
+	// stopTimeout is what running steps get to end when the worker stops.
+	stopTimeout = 30 * time.Second
+	// streamPollers is few: after a network partition the server hands the next
+	// attempts of a shift to the polls of the dead connection first, and each
+	// is lost for one heartbeat timeout (temporal.md 4.4).
+	streamPollers = 2
+)
+
+// Options configure a Worker.
+type Options struct {
+	Client    client.Client
+	Connector *replication.Connector
+	Keyring   *secret.Keyring
+	Logger    *slog.Logger
+	// StreamSlots is how many jobs may stream here at once; 0 = DefaultStreamSlots.
+	StreamSlots int
+	// HeartbeatTimeout is how long a silent worker keeps its jobs; 0 =
+	// workflows.DefaultHeartbeatTimeout. 30 s saves the server work when there
+	// are more than 200 jobs.
+	HeartbeatTimeout time.Duration
+	// OnFatalError is called when a worker cannot go on, for instance because
+	// the namespace does not exist. It stops itself then. Optional.
+	OnFatalError func(error)
+}
+
+// Worker runs jobs: one SDK worker for workflows and short steps, another for
+// streams, so that streams never take the slots of snapshots.
+type Worker struct {
+	steps, streams sdkworker.Worker
+}
+
+// New makes a worker. It does nothing before Start.
+func New(o Options) (*Worker, error) {
+	switch {
+	case o.Client == nil:
+		return nil, errors.New("worker: no Temporal client")
+	case o.Connector == nil:
+		return nil, errors.New("worker: no connector")
+	}
+	if o.Keyring == nil {
+		o.Keyring = &secret.Keyring{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.StreamSlots <= 0 {
+		o.StreamSlots = DefaultStreamSlots
+	}
+	if o.HeartbeatTimeout <= 0 {
+		o.HeartbeatTimeout = workflows.DefaultHeartbeatTimeout
+	}
+	w := &Worker{
+		steps:   sdkworker.New(o.Client, job.TaskQueue, stepOptions(o)),
+		streams: sdkworker.New(o.Client, job.StreamTaskQueue, streamOptions(o)),
+	}
+	jobs := workflows.Workflow{HeartbeatTimeout: o.HeartbeatTimeout}
+	w.steps.RegisterWorkflowWithOptions(jobs.ReplicationJob, workflow.RegisterOptions{Name: job.WorkflowType})
+	acts := activities.New(o.Connector, o.Keyring, o.Logger)
+	register(w.steps, acts.Steps())
+	register(w.streams, acts.Streams())
+	return w, nil
+}
+
+func register(w sdkworker.ActivityRegistry, activities map[string]any) {
+	for name, do := range activities {
+		w.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: name})
+	}
+}
+
+// Start begins to take work. An error means that none is taken.
+func (w *Worker) Start() error {
+	if err := w.streams.Start(); err != nil {
+		return fmt.Errorf("start the worker of task queue %s: %w", job.StreamTaskQueue, err)
+	}
+	if err := w.steps.Start(); err != nil {
+		w.streams.Stop()
+		return fmt.Errorf("start the worker of task queue %s: %w", job.TaskQueue, err)
+	}
+	return nil
+}
+
+// Stop ends the shifts and steps under way, each with its result, and waits for
+// them, half a minute at most. The worker of workflows stops last: it records
+// what the shifts report.
+func (w *Worker) Stop() {
+	w.streams.Stop()
+	w.steps.Stop()
+}
+
+func stepOptions(o Options) sdkworker.Options {
+	s := commonOptions(o)
+	s.Interceptors = []interceptor.WorkerInterceptor{workflows.Interceptor()}
+	// A panic in workflow code waits for a better version of the code. The job
+	// it belongs to must not fail.
+	s.WorkflowPanicPolicy = sdkworker.BlockWorkflow
+	return s
+}
+
+func streamOptions(o Options) sdkworker.Options {
+	s := commonOptions(o)
+	s.DisableWorkflowWorker = true
+	s.MaxConcurrentActivityExecutionSize = o.StreamSlots
+	s.MaxConcurrentActivityTaskPollers = streamPollers
+	return s
+}
+
+func commonOptions(o Options) sdkworker.Options {
+	// At most 0.4 of the timeout, so that a worker cut off from the server ends
+	// its steps before somebody else begins them (temporal.md 4.4).
+	throttle := o.HeartbeatTimeout * 3 / 10
+	return sdkworker.Options{
+		WorkerStopTimeout:                stopTimeout,
+		MaxHeartbeatThrottleInterval:     throttle,
+		DefaultHeartbeatThrottleInterval: throttle,
+		OnFatalError: func(err error) {
+			o.Logger.Error("A Temporal worker cannot go on.", "error", err)
+			if o.OnFatalError != nil {
+				o.OnFatalError(err)
+			}
+		},
+	}
+}

@@ -1,0 +1,213 @@
+package workflows
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// wants scripts a shift that asks for a partial sync of orders at 120.
+func (b *bench) wants(w job.SnapshotWanted) {
+	b.shift(time.Second, job.StreamResult{End: job.EndSnapshot, Position: job.Position{CommitSeq: 120, Applied: 5}, Wanted: &w})
+}
+
+var partOrders = job.PartialSync{TableID: 11, Table: "orders", Replace: true}
+
+func TestLostBinlogsLeadToAFullSync(t *testing.T) {
+	b := newBench(t)
+	b.wants(job.SnapshotWanted{Reason: "the source has dropped binlogs up to 900"})
+	b.idle()
+	b.at(time.Minute, func() {
+		p := b.progress()
+		require.Equal(t, 2, p.FullSyncs)
+		require.Equal(t, job.FullSyncInfo{CommitSeq: 120, Info: "the source has dropped binlogs up to 900"}, p.FullSyncInfo)
+		require.Equal(t, int64(5), p.Position.Applied, "the count goes on")
+	})
+	b.deleteAt(2 * time.Minute)
+	b.mustRun()
+}
+
+func TestAPartialSyncThatADDLAskedFor(t *testing.T) {
+	b := newBench(t)
+	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: job.AlterJob}})
+	once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
+		return job.ApplyResult{Wanted: &job.SnapshotWanted{Partial: &partOrders, Reason: "schema change of orders"}}, nil
+	})
+	once(b, job.ActivityTakeSnapshot, 0, func(job.StepInput) (job.SnapshotTaken, error) { return job.SnapshotTaken{Name: "full"}, nil })
+	var epoch int64
+	once(b, job.ActivityTakeSnapshot, time.Minute, func(in job.StepInput) (job.SnapshotTaken, error) {
+		epoch = in.Progress.Epoch
+		return job.SnapshotTaken{Name: "part"}, nil
+	})
+	b.at(30*time.Second, func() {
+		p := b.progress()
+		require.Equal(t, job.DBPartialSync, p.State)
+		require.Equal(t, &partOrders, p.Snapshot.Partial)
+		require.Equal(t, int64(120), p.Snapshot.Trigger)
+		require.Nil(t, p.Pending)
+	})
+	b.idle()
+	b.at(2*time.Minute, func() {
+		require.Equal(t, 1, b.status().PartialSyncs)
+		require.Equal(t, 1, b.status().FullSyncs)
+		require.Equal(t, int64(120), b.status().Position.CommitSeq)
+	})
+	b.deleteAt(3 * time.Minute)
+	b.mustRun()
+	require.Equal(t, b.spec.CreatedAt.Unix()+2, epoch)
+}
+
+func TestAnExpiredBackupIsMadeAgainInTheSameFullSync(t *testing.T) {
+	b := newBench(t)
+	const lost = 3
+	for range lost {
+		once(b, job.ActivityRestoreSnapshot, 0, func(in job.StepInput) (job.SnapshotRestored, error) {
+			return job.SnapshotRestored{Wanted: &job.SnapshotWanted{Retry: true, Reason: "snapshot expired"}}, nil
+		})
+	}
+	var names []string
+	always(b, job.ActivityTakeSnapshot, 0, func(in job.StepInput) (job.SnapshotTaken, error) {
+		require.Empty(t, in.Progress.Snapshot.Name)
+		names = append(names, job.SnapshotName(&in.Spec, in.Progress.Epoch, false, in.Progress.Snapshot.Attempt))
+		return job.SnapshotTaken{Name: names[len(names)-1]}, nil
+	})
+	once(b, job.ActivityRestoreSnapshot, 0, func(in job.StepInput) (job.SnapshotRestored, error) {
+		require.Equal(t, names[lost], in.Progress.Snapshot.Name)
+		return job.SnapshotRestored{Restored: &job.Restored{}}, nil
+	})
+	b.idle()
+	b.at(time.Minute, func() {
+		require.Equal(t, 1, b.status().FullSyncs)
+		require.Equal(t, job.PhaseStream, b.status().Phase)
+	})
+	b.deleteAt(2 * time.Minute)
+	b.mustRun()
+	require.Len(t, names, lost+1)
+	require.Len(t, map[string]bool{names[0]: true, names[1]: true, names[2]: true, names[3]: true}, lost+1, "each attempt has a name of its own")
+}
+
+func TestSnapshotsThatLeadToSnapshotsDoNotRunHot(t *testing.T) {
+	b := newBench(t)
+	taken := 0
+	always(b, job.ActivityTakeSnapshot, 0, func(job.StepInput) (job.SnapshotTaken, error) {
+		taken++
+		return job.SnapshotTaken{Wanted: &job.SnapshotWanted{Reason: "the table has another id"}}, nil
+	})
+	b.deleteAt(10 * time.Minute)
+	b.mustRun()
+	require.Less(t, taken, 30)
+	require.Greater(t, taken, 10, "but it goes on trying")
+}
+
+func TestSnapshotsOfAJobThatGetsOnDoNotWait(t *testing.T) {
+	b := newBench(t)
+	for i := range 10 {
+		b.shift(0, job.StreamResult{End: job.EndSnapshot, Position: job.Position{CommitSeq: int64(120 + i)}, Wanted: &job.SnapshotWanted{Partial: &partOrders, Reason: "DDL"}})
+	}
+	b.idle()
+	b.at(500*time.Millisecond, func() { require.Equal(t, 10, b.status().PartialSyncs) })
+	b.deleteAt(time.Minute)
+	b.mustRun()
+}
+
+func TestATableThatIsGoneEndsItsPartialSync(t *testing.T) {
+	b := newBench(t)
+	b.wants(job.SnapshotWanted{Partial: &partOrders, Reason: "DDL"})
+	once(b, job.ActivityTakeSnapshot, 0, func(job.StepInput) (job.SnapshotTaken, error) { return job.SnapshotTaken{Name: "full"}, nil })
+	once(b, job.ActivityTakeSnapshot, 0, func(job.StepInput) (job.SnapshotTaken, error) { return job.SnapshotTaken{TableGone: true}, nil })
+	b.idle()
+	b.at(time.Minute, func() {
+		p := b.progress()
+		require.Equal(t, job.DBTablesIncrementalSync, p.State)
+		require.Equal(t, job.PhaseStream, p.Phase)
+		require.Equal(t, int64(120), p.Position.CommitSeq)
+		require.Equal(t, job.Table{DestID: 21, Name: "orders", CommitSeq: job.Contained}, p.Tables[11])
+		require.Nil(t, p.Snapshot)
+		require.Contains(t, b.events(), "orders was dropped on the source")
+	})
+	b.deleteAt(2 * time.Minute)
+	b.mustRun()
+}
+
+func tableBench(t *testing.T) *bench {
+	b := newBench(t)
+	b.spec.Source.Table, b.spec.Destination.Table = "orders", "orders_copy"
+	b.spec.Source.TableID = 11
+	always(b, job.ActivityFinishSnapshot, 0, func(in job.StepInput) (job.SnapshotFinished, error) {
+		return job.SnapshotFinished{State: job.TableIncrementalSync, Position: job.Position{CommitSeq: 100},
+			Tables: map[int64]job.Table{in.Spec.Source.TableID: {DestID: 21, Name: "orders"}}, DestinationTableID: 21}, nil
+	})
+	return b
+}
+
+func TestATableJobWaitsForItsTableToComeBack(t *testing.T) {
+	b := tableBench(t)
+	once(b, job.ActivityTakeSnapshot, 0, func(job.StepInput) (job.SnapshotTaken, error) { return job.SnapshotTaken{TableGone: true}, nil })
+	b.at(500*time.Millisecond, func() {
+		require.Equal(t, "the table shop.orders does not exist on the source any more", b.status().Problem.Text)
+	})
+	once(b, job.ActivityTakeSnapshot, 0, func(job.StepInput) (job.SnapshotTaken, error) {
+		return job.SnapshotTaken{Name: "s", SourceTableID: 12}, nil
+	})
+	b.idle()
+	b.at(time.Minute, func() {
+		require.Equal(t, job.TableIncrementalSync, b.status().ProgressState)
+		require.Nil(t, b.status().Problem)
+		spec := query[job.Spec](b, job.QueryDetail)
+		require.Equal(t, int64(12), spec.Source.TableID)
+		require.Equal(t, int64(21), spec.Destination.TableID)
+	})
+	b.deleteAt(2 * time.Minute)
+	b.mustRun()
+}
+
+func TestAnEmptyDatabaseGoesStraightToIncrementalSync(t *testing.T) {
+	b := newBench(t)
+	once(b, job.ActivityTakeSnapshot, 0, func(job.StepInput) (job.SnapshotTaken, error) {
+		return job.SnapshotTaken{Nothing: true, CommitSeq: 77}, nil
+	})
+	b.idle()
+	b.at(time.Minute, func() {
+		require.Equal(t, job.DBIncrementalSync, b.status().ProgressState)
+		require.Equal(t, int64(77), b.status().Position.CommitSeq)
+	})
+	b.deleteAt(2 * time.Minute)
+	b.mustRun()
+	require.NotContains(t, b.steps, job.ActivityRestoreSnapshot)
+}
+
+func TestTheFilteredStateEndsWhenAllTablesAreAtOnePosition(t *testing.T) {
+	b := newBench(t)
+	once(b, job.ActivityFinishSnapshot, 0, func(job.StepInput) (job.SnapshotFinished, error) {
+		return job.SnapshotFinished{State: job.DBTablesIncrementalSync, Position: job.Position{CommitSeq: 100},
+			Tables: map[int64]job.Table{11: {DestID: 21, Name: "orders", CommitSeq: 110}, 12: {DestID: 22, Name: "items", CommitSeq: 100}}}, nil
+	})
+	b.shift(time.Minute, job.StreamResult{End: job.EndShiftOver, Position: job.Position{CommitSeq: 109}})
+	b.shift(time.Minute, job.StreamResult{End: job.EndShiftOver, Position: job.Position{CommitSeq: 110}})
+	b.idle()
+	b.at(90*time.Second, func() { require.Equal(t, job.DBTablesIncrementalSync, b.status().ProgressState) })
+	b.at(150*time.Second, func() { require.Equal(t, job.DBIncrementalSync, b.status().ProgressState) })
+	b.deleteAt(3 * time.Minute)
+	b.mustRun()
+}
+
+func TestApplyChangesTheMapping(t *testing.T) {
+	b := newBench(t)
+	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: job.DropTable},
+		Tables: job.TableChanges{Set: map[int64]job.Table{12: {DestID: 22, Name: "items"}}}})
+	once(b, job.ActivityApply, 0, func(in job.ApplyInput) (job.ApplyResult, error) {
+		require.Equal(t, "items", in.Progress.Tables[12].Name)
+		return job.ApplyResult{Done: true, Tables: job.TableChanges{Drop: []int64{11}}, SetShadowIndexes: true, ShadowIndexes: map[int64]int64{5: 4}}, nil
+	})
+	b.idle()
+	b.at(time.Minute, func() {
+		p := b.progress()
+		require.Equal(t, map[int64]job.Table{12: {DestID: 22, Name: "items"}}, p.Tables)
+		require.Equal(t, map[int64]int64{5: 4}, p.ShadowIndexes)
+	})
+	b.deleteAt(2 * time.Minute)
+	b.mustRun()
+}
