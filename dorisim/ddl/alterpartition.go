@@ -1,0 +1,164 @@
+package ddl
+
+import (
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/parser"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// checkDynamic refuses manual changes of a table whose partitions the dynamic
+// scheduler manages; it leaves a table alone that is being synchronised.
+func checkDynamic(t *catalog.Table) error {
+	if t.Properties[dynamicEnable] == "true" && t.Properties[isBeingSynced] != "true" {
+		return core.Errorf("Cannot add/drop partition on a Dynamic Partition Table, "+
+			"Use command `ALTER TABLE %s SET (\"dynamic_partition.enable\" = \"false\")` firstly.", t.Name)
+	}
+	return nil
+}
+
+func (e *Executor) addPartition(db *catalog.Database, t *catalog.Table, c *parser.AddPartition) error {
+	if t.Partitioning.Kind == catalog.Unpartitioned {
+		return core.Errorf("Only support adding partition to range and list partitioned table")
+	}
+	if err := checkDynamic(t); err != nil && !c.Temporary {
+		return err
+	}
+	if c.Partition.IfNotExists && nameTaken(t, c.Partition.Name) {
+		return nil
+	}
+	d, err := newDistribution(t, c.Distribution)
+	if err != nil {
+		return err
+	}
+	siblings := t.Partitions
+	if c.Temporary {
+		siblings = t.Temporary
+	}
+	p, err := e.addPartitionTo(t, siblings, &c.Partition, d, c.Properties)
+	if err != nil {
+		return err
+	}
+	e.recordAddPartition(db, t, p, c.Temporary)
+	return nil
+}
+
+func (e *Executor) dropPartition(db *catalog.Database, t *catalog.Table, c *parser.DropPartition) error {
+	if t.Partitioning.Kind == catalog.Unpartitioned {
+		return core.Errorf("Alter table [%s] failed. Not a partitioned table", t.Name)
+	}
+	if err := checkDynamic(t); err != nil && !c.Temporary {
+		return err
+	}
+	from := t.Partitions
+	if c.Temporary {
+		from = t.Temporary
+	}
+	p, ok := findPartition(from, c.Name)
+	if !ok {
+		if c.IfExists {
+			return nil
+		}
+		return core.CodeErrorf(codePartitionList, "Error in list of partitions to %s", t.Name)
+	}
+	if !c.Force && pendingVersions(p) {
+		return core.Errorf("There are still some transactions in the COMMITTED state waiting to be completed. The partition [%s] cannot be dropped."+
+			` If you want to forcibly drop(cannot be recovered), please use "DROP partition FORCE".`, p.Name)
+	}
+	delete(from, p.Name)
+	e.core.DropPartition(p)
+	e.recordDropPartition(db, t, p, c)
+	return nil
+}
+
+func (e *Executor) recordDropPartition(db *catalog.Database, t *catalog.Table, p *catalog.Partition, c *parser.DropPartition) {
+	sql := "DROP PARTITION " + parser.QuoteIdent(p.Name)
+	if c.Temporary {
+		sql = "DROP TEMPORARY PARTITION " + parser.QuoteIdent(p.Name)
+	}
+	if c.Force {
+		sql += " FORCE"
+	}
+	e.core.Record(core.Event{
+		DB: db.ID, Tables: []int64{t.ID}, Type: job.DropPartition,
+		Payload: func(int64) any {
+			return dropPartitionPayload{
+				DBID: db.ID, TableID: t.ID, PartitionID: p.ID, Name: p.Name, Temporary: c.Temporary, Force: c.Force, SQL: sql,
+			}
+		},
+	})
+}
+
+// endOfTime is the cooldown time of data that never cools down, in ms.
+const endOfTime = 253402271999000
+
+// recordAddPartition writes the ADD_PARTITION binlog (doris-binlogs.md 2.4).
+func (e *Executor) recordAddPartition(db *catalog.Database, t *catalog.Table, p *catalog.Partition, temporary bool) {
+	sql := "ADD PARTITION "
+	if temporary {
+		sql = "ADD TEMPORARY PARTITION "
+	}
+	sql += parser.QuoteIdent(p.Name) + valuesText(t, p.Item, true) + ` ("version_info" = "1");`
+	e.core.Record(core.Event{
+		DB: db.ID, Tables: []int64{t.ID}, Type: job.AddPartition,
+		Payload: func(seq int64) any {
+			payload := addPartitionPayload{
+				CommitSeq: seq, DBID: db.ID, TableID: t.ID, Partition: partitionRecord(t, p),
+				Data:      dataPropPayload{StorageMedium: "HDD", CooldownTime: endOfTime, Mutable: true},
+				Replicas:  replicaAllocation{Map: map[string]int{`{"location" : "default"}`: p.ReplicaNum}},
+				Temporary: temporary, Mutable: true, SQL: sql,
+			}
+			if t.Partitioning.Kind == catalog.RangePartition {
+				payload.Range = []rangeEndPayload{
+					{Type: "CLOSED", Value: boundRecord(t, p.Item.Lower)}, {Type: "OPEN", Value: boundRecord(t, p.Item.Upper)},
+				}
+			} else {
+				payload.ListItem = &listItemPayload{Clazz: "ListPartitionItem", Default: p.Item.Default}
+				for _, key := range p.Item.In {
+					payload.ListItem.Keys = append(payload.ListItem.Keys, boundRecord(t, key))
+				}
+			}
+			return payload
+		},
+	})
+}
+
+func partitionRecord(t *catalog.Table, p *catalog.Partition) partitionPayload {
+	r := partitionPayload{
+		ID: p.ID, Name: p.Name, State: string(p.State), VisibleVersion: p.VisibleVersion,
+		VisibleTime: p.VisibleTime.UnixMilli(), NextVersion: p.NextVersion,
+		BaseIndex: indexPayload{ID: t.BaseIndexID, State: string(catalog.IndexNormal)},
+		Distribution: distributionPayload{
+			Clazz: "RandomDistributionInfo", Type: string(p.Distribution.Kind), Buckets: p.Distribution.Buckets, AutoBucket: t.AutoBucket,
+		},
+	}
+	for _, tablet := range p.Tablets[t.BaseIndexID] {
+		r.BaseIndex.Tablets = append(r.BaseIndex.Tablets, tabletPayload{ID: tablet.ID})
+	}
+	if p.Distribution.Kind == catalog.HashDistribution {
+		r.Distribution.Clazz = "HashDistributionInfo"
+		schema := baseSchema(t)
+		for _, name := range p.Distribution.Columns {
+			r.Distribution.Columns = append(r.Distribution.Columns, columnRecord(&schema.Columns[schema.ColumnIndex(name)]))
+		}
+	}
+	return r
+}
+
+// boundRecord is a key as the FE's JSON has it: [[type, value]..., "unused"].
+func boundRecord(t *catalog.Table, b catalog.Bound) []any {
+	var values []any
+	schema := baseSchema(t)
+	for i, v := range b {
+		kind := schema.Columns[schema.ColumnIndex(t.Partitioning.Columns[i])].Type.Kind
+		values = append(values, []any{string(kind), literalRecord(v)})
+	}
+	return append(values, "unused")
+}
+
+func literalRecord(v catalog.BoundValue) any {
+	if v.MaxValue {
+		return "MAXVALUE"
+	}
+	return v.Value
+}

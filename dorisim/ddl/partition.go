@@ -1,0 +1,218 @@
+package ddl
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/parser"
+	"github.com/doris-ccr/ccr/dorisim/rangetext"
+	"github.com/doris-ccr/ccr/dorisim/types"
+)
+
+// findPartition looks a name up regardless of case (doris-sql.md 1.5).
+func findPartition(partitions map[string]*catalog.Partition, name string) (*catalog.Partition, bool) {
+	if p, ok := partitions[name]; ok {
+		return p, true
+	}
+	for n, p := range partitions {
+		if strings.EqualFold(n, name) {
+			return p, true
+		}
+	}
+	return nil, false
+}
+
+// addPartitionDef creates a formal partition. It needs the lock.
+func (e *Executor) addPartitionDef(t *catalog.Table, def *parser.PartitionDef, d catalog.Distribution, extra parser.Properties) (*catalog.Partition, error) {
+	return e.addPartitionTo(t, t.Partitions, def, d, extra)
+}
+
+// addPartitionTo creates a partition among the formal or the temporary ones.
+func (e *Executor) addPartitionTo(t *catalog.Table, siblings map[string]*catalog.Partition, def *parser.PartitionDef,
+	d catalog.Distribution, extra parser.Properties,
+) (*catalog.Partition, error) {
+	if err := checkPartitionName(def.Name); err != nil {
+		return nil, err
+	}
+	if nameTaken(t, def.Name) {
+		return nil, core.CodeErrorf(codeDuplicatePart, "Duplicate partition name %s", def.Name)
+	}
+	props, replicas, err := partitionProperties(def.Properties, extra)
+	if err != nil {
+		return nil, err
+	}
+	if replicas == 0 {
+		replicas = t.ReplicaNum
+	}
+	item, err := partitionItem(t, siblings, def)
+	if err != nil {
+		return nil, err
+	}
+	p, err := e.core.NewPartition(t, def.Name, item, d, replicas)
+	if err != nil {
+		return nil, err
+	}
+	p.Properties = props
+	siblings[p.Name] = p
+	return p, nil
+}
+
+func nameTaken(t *catalog.Table, name string) bool {
+	_, formal := findPartition(t.Partitions, name)
+	_, temporary := findPartition(t.Temporary, name)
+	return formal || temporary
+}
+
+// partitionProperties merges and checks the properties of a partition.
+func partitionProperties(lists ...parser.Properties) (props map[string]string, replicas int, err error) {
+	props = map[string]string{}
+	for _, list := range lists {
+		for key, value := range list {
+			switch key {
+			case "version_info", "in_memory", "mutable", "data_base_time_ms":
+			case replicationNum, replicationAllocation, "storage_medium", "storage_cooldown_time", storagePolicy:
+				props[key] = value
+			default:
+				return nil, 0, core.Errorf("Unknown properties: %s", javaMap(map[string]string{key: value}))
+			}
+		}
+	}
+	replicas, err = takeReplicas(props, "")
+	return props, replicas, err
+}
+
+// partitionItem makes the item of a new partition and checks it against its
+// siblings.
+func partitionItem(t *catalog.Table, siblings map[string]*catalog.Partition, def *parser.PartitionDef) (catalog.Item, error) {
+	if t.Partitioning.Kind == catalog.RangePartition {
+		return rangeItem(t, siblings, def)
+	}
+	if def.LessThan != nil || def.Lower != nil {
+		return catalog.Item{}, core.Errorf("You can only use in values to create list partitions")
+	}
+	item := catalog.Item{Default: len(def.In) == 0}
+	kinds := rangetext.Kinds(t)
+	for _, values := range def.In {
+		key, err := bound(t, values, true)
+		if err != nil {
+			return item, err
+		}
+		if rangetext.Has(kinds, item.In, key) {
+			return item, core.Errorf("The partition key[(%s)] has already exist in partition %s", boundText(kinds, key), def.Name)
+		}
+		item.In = append(item.In, key)
+	}
+	for _, other := range rangetext.Sorted(t, siblings) {
+		if rangetext.Overlap(t, item, other.Item) {
+			return item, core.Errorf("The partition item %s of partition %s is conflict with partition %s",
+				rangetext.ItemText(t, item, false), def.Name, other.Name)
+		}
+	}
+	return item, nil
+}
+
+// rangeItem makes a RANGE item. LESS THAN begins where the partition before it
+// ends, the first one at the type's minimum.
+func rangeItem(t *catalog.Table, siblings map[string]*catalog.Partition, def *parser.PartitionDef) (catalog.Item, error) {
+	var item catalog.Item
+	if def.In != nil || def.LessThan == nil && def.Lower == nil {
+		return item, core.Errorf("You can only use fixed or less than values to create range partitions")
+	}
+	kinds := rangetext.Kinds(t)
+	sorted := rangetext.Sorted(t, siblings)
+	var err error
+	if def.LessThan != nil {
+		if item.Upper, err = bound(t, def.LessThan, false); err != nil {
+			return item, err
+		}
+		for _, kind := range kinds {
+			item.Lower = append(item.Lower, catalog.BoundValue{Value: rangetext.Lowest(kind)})
+		}
+		for _, p := range sorted {
+			if rangetext.CompareBounds(kinds, p.Item.Upper, item.Upper) < 0 {
+				item.Lower = p.Item.Upper
+			}
+		}
+	} else {
+		if item.Lower, err = bound(t, def.Lower, false); err != nil {
+			return item, err
+		}
+		if item.Upper, err = bound(t, def.Upper, false); err != nil {
+			return item, err
+		}
+	}
+	for _, p := range sorted {
+		if rangetext.Overlap(t, item, p.Item) {
+			return item, core.Errorf("Range %s is intersected with range: %s", rangetext.ItemText(t, item, false), rangetext.RangeText(t, p, false))
+		}
+	}
+	if rangetext.CompareBounds(kinds, item.Lower, item.Upper) >= 0 {
+		return item, core.Errorf("Invalid range value format: lower bound of partition %s is not below its upper bound: %s",
+			def.Name, rangetext.ItemText(t, item, false))
+	}
+	return item, nil
+}
+
+// bound makes a key tuple. Values that a RANGE bound lacks are minima.
+func bound(t *catalog.Table, values []parser.PartitionValue, exact bool) (catalog.Bound, error) {
+	columns := t.Partitioning.Columns
+	if len(values) > len(columns) || exact && len(values) != len(columns) {
+		return nil, core.Errorf("partition key desc list size[%d] is not equal to partition column size[%d]", len(values), len(columns))
+	}
+	schema := baseSchema(t)
+	result := make(catalog.Bound, len(columns))
+	for i, name := range columns {
+		c := &schema.Columns[schema.ColumnIndex(name)]
+		if i >= len(values) {
+			result[i].Value = rangetext.Lowest(c.Type.Kind)
+			continue
+		}
+		v, err := boundValue(c, values[i])
+		if err != nil {
+			return nil, err
+		}
+		result[i] = v
+	}
+	return result, nil
+}
+
+func boundValue(c *types.Column, v parser.PartitionValue) (catalog.BoundValue, error) {
+	switch {
+	case v.MaxValue:
+		return catalog.BoundValue{MaxValue: true}, nil
+	case v.Null && !c.Nullable:
+		return catalog.BoundValue{}, core.Errorf("Can't have null partition is for NOT NULL partition column in partition expr's index %s", c.Name)
+	case v.Null:
+		return catalog.BoundValue{}, nil
+	}
+	value, err := types.Parse(v.Text, c.Type)
+	if err != nil {
+		return catalog.BoundValue{}, core.Errorf("Invalid partition value '%s' for column %s of type %s", v.Text, c.Name, c.Type.Kind)
+	}
+	return catalog.BoundValue{Value: value}, nil
+}
+
+// newDistribution is that of a new partition: the table's unless stated, which
+// may only change the number of buckets.
+func newDistribution(t *catalog.Table, d *parser.Distribution) (catalog.Distribution, error) {
+	result := t.Distribution
+	if d == nil {
+		return result, nil
+	}
+	stated, _, err := distribution(t, d)
+	if err != nil {
+		return result, err
+	}
+	if stated.Kind != result.Kind {
+		return result, core.Errorf("Cannot assign different distribution type. default is: %s", result.Kind)
+	}
+	if !slices.Equal(stated.Columns, result.Columns) {
+		return result, core.Errorf("Cannot assign hash distribution with different distribution cols. new is: %s default is: %s",
+			columnsText(stated.Columns), columnsText(result.Columns))
+	}
+	return stated, nil
+}
+
+func columnsText(names []string) string { return "[" + quoteIdents(names) + "]" }

@@ -1,0 +1,248 @@
+package ddl
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/parser"
+	"github.com/doris-ccr/ccr/dorisim/types"
+	"github.com/doris-ccr/ccr/job"
+)
+
+func (e *Executor) rename(db *catalog.Database, t *catalog.Table, c *parser.Rename) error {
+	switch c.Kind {
+	case parser.RenameTable:
+		return e.renameTable(db, t, c.New)
+	case parser.RenamePartition:
+		return e.renamePartition(db, t, c.Old, c.New)
+	case parser.RenameColumn:
+		return e.renameColumn(db, t, c.Old, c.New)
+	case parser.RenameRollup:
+		return core.Errorf("Rollup index[%s] does not exists", c.Old)
+	}
+	return notYet("RENAME %s", c.Kind)
+}
+
+func (e *Executor) renameTable(db *catalog.Database, t *catalog.Table, name string) error {
+	if name == t.Name {
+		return core.Errorf("Same table name")
+	}
+	if err := e.checkTableName(name); err != nil {
+		return err
+	}
+	if other, taken := db.Tables[name]; taken {
+		if other.State == catalog.StateRestore {
+			return core.Errorf("Table name[%s] is already used (in restoring)", name)
+		}
+		return core.Errorf("Table name[%s] is already used", name)
+	}
+	old := t.Name
+	delete(db.Tables, old)
+	setTableName(t, name)
+	db.Tables[name] = t
+	e.core.Record(core.Event{
+		DB: db.ID, Tables: []int64{t.ID}, Type: job.RenameTable,
+		Payload: func(int64) any {
+			return renamePayload{DBID: db.ID, TableID: t.ID, IndexID: -1, PartitionID: -1, NewTable: name, OldTable: old}
+		},
+	})
+	return nil
+}
+
+// setTableName renames the table, its base index, and the only partition of an
+// unpartitioned table, which bears the table's name.
+func setTableName(t *catalog.Table, name string) {
+	if p, ok := t.Partitions[t.Name]; ok && t.Partitioning.Kind == catalog.Unpartitioned {
+		delete(t.Partitions, t.Name)
+		p.Name = name
+		t.Partitions[name] = p
+	}
+	t.Name = name
+	t.Indexes[t.BaseIndexID].Name = name
+}
+
+func (e *Executor) renamePartition(db *catalog.Database, t *catalog.Table, old, name string) error {
+	if t.Partitioning.Kind == catalog.Unpartitioned {
+		return core.Errorf("Table[%s] is single partitioned. no need to rename partition name.", t.Name)
+	}
+	p, ok := findPartition(t.Partitions, old)
+	if !ok {
+		return core.Errorf("Partition[%s] does not exists", old)
+	}
+	if p.Name == name {
+		return core.Errorf("Same partition name")
+	}
+	if err := checkPartitionName(name); err != nil {
+		return err
+	}
+	if nameTaken(t, name) && !strings.EqualFold(old, name) {
+		return core.Errorf("Partition name[%s] is already used", name)
+	}
+	old = p.Name
+	delete(t.Partitions, old)
+	p.Name = name
+	t.Partitions[name] = p
+	e.core.Record(core.Event{
+		DB: db.ID, Tables: []int64{t.ID}, Type: job.RenamePartition,
+		Payload: func(int64) any {
+			return renamePayload{DBID: db.ID, TableID: t.ID, IndexID: -1, PartitionID: p.ID, NewPartition: name, OldPartition: old}
+		},
+	})
+	return nil
+}
+
+func (e *Executor) renameColumn(db *catalog.Database, t *catalog.Table, old, name string) error {
+	schema := baseSchema(t)
+	i := schema.ColumnIndex(old)
+	switch {
+	case t.Properties[lightSchemaChange] != "true":
+		return core.Errorf("not implemented for table without column unique id, table: %s", t.Name)
+	case i < 0 || schema.Columns[i].Hidden:
+		return core.Errorf("Column[%s] does not exists", old)
+	case schema.Columns[i].Name == name:
+		return core.Errorf("Same column name")
+	case t.Partitioning.Auto && slices.Contains(t.Partitioning.Columns, schema.Columns[i].Name):
+		return core.Errorf("Column[%s] is used by the partition expression", old)
+	}
+	if err := checkColumnName(name); err != nil {
+		return err
+	}
+	if j := schema.ColumnIndex(name); j >= 0 && j != i {
+		return core.Errorf("Column name[%s] is already used", name)
+	}
+	old = schema.Columns[i].Name
+	versions := setColumnName(t, old, name)
+	e.core.SyncTabletSettings(t)
+	e.core.Record(core.Event{
+		DB: db.ID, Tables: []int64{t.ID}, Type: job.RenameColumn,
+		Payload: func(int64) any {
+			return renameColumnPayload{DBID: db.ID, TableID: t.ID, Old: old, New: name, SchemaVersions: versions}
+		},
+	})
+	return nil
+}
+
+// setColumnName renames a column wherever the table mentions it and returns the
+// new schema version of every index that has it.
+func setColumnName(t *catalog.Table, old, name string) map[int64]int32 {
+	versions := map[int64]int32{}
+	for id, index := range t.Indexes {
+		i := index.Schema.ColumnIndex(old)
+		if i < 0 {
+			continue
+		}
+		columns := slices.Clone(index.Schema.Columns) // backends share the old slice
+		columns[i].Name = name
+		index.Schema.Columns = columns
+		if index.Schema.Sequence == old {
+			index.Schema.Sequence = name
+		}
+		index.Schema.Version++
+		versions[id] = index.Schema.Version
+	}
+	replaceName(t.Partitioning.Columns, old, name)
+	t.Distribution.Columns = slices.Clone(t.Distribution.Columns)
+	replaceName(t.Distribution.Columns, old, name)
+	for _, p := range core.Partitions(t) {
+		p.Distribution.Columns = slices.Clone(p.Distribution.Columns)
+		replaceName(p.Distribution.Columns, old, name)
+	}
+	for i := range t.Secondary {
+		replaceName(t.Secondary[i].Columns, old, name)
+	}
+	if list, ok := t.Properties[bloomFilterColumns]; ok {
+		names := strings.Split(list, ", ")
+		replaceName(names, old, name)
+		t.Properties[bloomFilterColumns] = strings.Join(names, ", ")
+	}
+	if t.Properties[sequenceColumn] == old {
+		t.Properties[sequenceColumn] = name
+	}
+	return versions
+}
+
+func replaceName(names []string, old, name string) {
+	for i := range names {
+		if names[i] == old {
+			names[i] = name
+		}
+	}
+}
+
+// replaceTable exchanges two tables, or lets the other one take t's place: ids
+// stay with the contents (doris-sql.md 4.12, doris-binlogs.md 2.20).
+func (e *Executor) replaceTable(db *catalog.Database, t *catalog.Table, c *parser.ReplaceTable) error {
+	swap, err := swapProperty(c.Properties)
+	if err != nil {
+		return err
+	}
+	other, err := olapTable(db, c.Other, "ALTER")
+	if err != nil {
+		return err
+	}
+	if other == t {
+		return core.Errorf("Same table name")
+	}
+	if err := core.CheckAlter(other); err != nil {
+		return err
+	}
+	name, otherName := t.Name, other.Name
+	// Recorded while the old table is there: its own binlog setting counts.
+	e.core.Record(core.Event{
+		DB: db.ID, Tables: []int64{t.ID}, Type: job.ReplaceTable,
+		Payload: func(int64) any {
+			return replaceTablePayload{
+				DBID: db.ID, OriginID: t.ID, NewID: other.ID, Swap: swap, Force: c.Force && !swap, OriginName: name, NewName: otherName,
+			}
+		},
+	})
+	delete(db.Tables, name)
+	delete(db.Tables, otherName)
+	setTableName(other, name)
+	db.Tables[name] = other
+	if swap {
+		setTableName(t, otherName)
+		db.Tables[otherName] = t
+		return nil
+	}
+	e.core.DropTable(t)
+	return nil
+}
+
+func swapProperty(props parser.Properties) (swap bool, err error) {
+	swap = true
+	for key, value := range props {
+		if key != "swap" {
+			return false, core.Errorf("Unknown properties: %s", javaMap(props))
+		}
+		text, err := boolean(key, value)
+		if err != nil {
+			return false, err
+		}
+		swap = text == "true"
+	}
+	return swap, nil
+}
+
+// columnRecord is a column in the FE's JSON (doris-binlogs.md 2.8).
+func columnRecord(c *types.Column) columnPayload {
+	r := columnPayload{
+		Name: c.Name, Agg: string(c.Agg), AggImplicit: c.AggImplicit, Key: c.Key, Nullable: c.Nullable, AutoInc: c.AutoInc,
+		AutoIncInit: c.AutoIncInit, Default: c.Default, RealDefault: c.Default, Comment: c.Comment,
+		Visible: !c.Hidden, UniqueID: c.UniqueID, ClusterKeyID: -1, OnUpdateValue: c.OnUpdate,
+		Type: &typePayload{Clazz: "ScalarType", Type: string(c.Type.Kind), Len: -1},
+	}
+	switch c.Type.Kind {
+	case types.Char, types.Varchar:
+		r.Type.Len = c.Type.Len
+	case types.Decimal:
+		r.Type.Precision, r.Type.Scale = c.Type.Precision, c.Type.Scale
+	case types.DateTime:
+		r.Type.Precision, r.Type.Scale = 18, c.Type.Scale
+	case types.Array, types.Map, types.Struct:
+		r.Type.Clazz = string(c.Type.Kind[:1]) + strings.ToLower(string(c.Type.Kind[1:])) + "Type"
+	}
+	return r
+}

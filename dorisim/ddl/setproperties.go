@@ -1,0 +1,138 @@
+package ddl
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/parser"
+	"github.com/doris-ccr/ccr/dorisim/types"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// distributionType is the pseudo property that turns HASH into RANDOM.
+const distributionType = "distribution_type"
+
+// setProperties runs ALTER TABLE SET: one property, or any number of one group
+// (doris-sql.md 2.12).
+func (e *Executor) setProperties(db *catalog.Database, t *catalog.Table, given parser.Properties) error {
+	keys := slices.Sorted(maps.Keys(given))
+	switch {
+	case len(keys) == 0:
+		return core.Errorf("Properties is not set")
+	case len(keys) > 1 && !sameGroup(keys, dynamicPrefix) && !sameGroup(keys, "binlog."):
+		return core.Errorf("Can only set one table property(without dynamic partition && binlog) at a time")
+	case keys[0] == distributionType:
+		return e.setRandomDistribution(db, t, given[distributionType])
+	}
+	for _, key := range keys {
+		rule, ok := propertyRules[key]
+		switch {
+		case !ok || rule.alter == fixed:
+			return core.Errorf("Unknown table property: [%s]", strings.Join(keys, ", "))
+		case rule.alter == heavy:
+			return notYet("ALTER TABLE ... SET (\"%s\" = ...), a schema change that rewrites data,", key)
+		}
+	}
+	props, err := canonical(given)
+	if err != nil {
+		return err
+	}
+	if err := e.applyProperties(db, t, props); err != nil {
+		return err
+	}
+	if keys[0] == colocateWith {
+		return nil // has a journal record of its own, which is no binlog
+	}
+	e.recordProperties(db, t, given)
+	if sameGroup(keys, dynamicPrefix) {
+		return e.runDynamicPartition(db, t)
+	}
+	return nil
+}
+
+func sameGroup(keys []string, prefix string) bool {
+	return !slices.ContainsFunc(keys, func(k string) bool { return !strings.HasPrefix(k, prefix) })
+}
+
+// applyProperties changes the table, or refuses and leaves it alone.
+func (e *Executor) applyProperties(db *catalog.Database, t *catalog.Table, props map[string]string) error {
+	if err := e.checkBinlogProperties(props); err != nil {
+		return err
+	}
+	if props[binlogEnable] == "false" && db.Properties[binlogEnable] == "true" {
+		return core.Errorf("db binlog is enable, but table binlog is disable")
+	}
+	if props["in_memory"] == "true" {
+		return core.Errorf("Not support set 'in_memory'='true' now!")
+	}
+	for _, prefix := range []string{"", "default."} {
+		replicas, err := takeReplicas(props, prefix)
+		if err != nil {
+			return err
+		}
+		if replicas > 0 {
+			t.ReplicaNum = replicas
+		}
+	}
+	changed := maps.Clone(t.Properties)
+	if _, given := props[dynamicPrefix+replicationNum]; given {
+		delete(changed, dynamicPrefix+replicationAllocation)
+	}
+	maps.Copy(changed, props)
+	if changed[isBeingSynced] == "true" {
+		delete(changed, colocateWith)
+		delete(changed, storagePolicy)
+	}
+	if err := dynamicDefaults(changed, t); err != nil {
+		return err
+	}
+	toggled := changed[binlogEnable] != t.Properties[binlogEnable]
+	t.Properties = changed
+	if toggled {
+		e.core.SyncTabletSettings(t)
+	}
+	return nil
+}
+
+func (e *Executor) recordProperties(db *catalog.Database, t *catalog.Table, given parser.Properties) {
+	var items []string
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		items = append(items, key+"="+given[key])
+	}
+	e.core.Record(core.Event{
+		DB: db.ID, Tables: []int64{t.ID}, Type: job.ModifyTableProperty, RemoveEnableCache: true,
+		Payload: func(int64) any {
+			return tablePropertyPayload{
+				DBID: db.ID, TableID: t.ID, Catalog: "internal", DBName: db.Name, TableName: t.Name,
+				Properties: given, SQL: "SET (" + strings.Join(items, ",") + ")",
+			}
+		},
+	})
+}
+
+// setRandomDistribution is the only change of the distribution type
+// (doris-binlogs.md 2.27).
+func (e *Executor) setRandomDistribution(db *catalog.Database, t *catalog.Table, value string) error {
+	switch {
+	case !strings.EqualFold(value, "random"):
+		return core.Errorf("Only support modify distribution type to random")
+	case t.Keys != types.DupKeys:
+		return core.Errorf("Only support change HASH distribution to RANDOM of DUPLICATE KEY tables")
+	case t.Distribution.Kind == catalog.RandomDistribution:
+		return nil
+	}
+	t.Distribution.Kind, t.Distribution.Columns = catalog.RandomDistribution, nil
+	for _, p := range core.Partitions(t) {
+		p.Distribution.Kind, p.Distribution.Columns = catalog.RandomDistribution, nil
+	}
+	e.core.Record(core.Event{
+		DB: db.ID, Tables: []int64{t.ID}, Type: job.ModifyDistributionType,
+		Payload: func(int64) any {
+			return renamePayload{DBID: db.ID, TableID: t.ID, IndexID: -1, PartitionID: -1}
+		},
+	})
+	return nil
+}

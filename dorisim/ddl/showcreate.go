@@ -1,0 +1,212 @@
+package ddl
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/parser"
+	"github.com/doris-ccr/ccr/dorisim/rangetext"
+	"github.com/doris-ccr/ccr/dorisim/types"
+)
+
+// ShowCreateTable prints a table or view as SHOW CREATE TABLE does
+// (doris-sql.md 3.2 to 3.4). With sync it is the SQL of the CREATE_TABLE binlog
+// (3.6). The caller holds the metadata lock.
+func (e *Executor) ShowCreateTable(_ *catalog.Database, t *catalog.Table, sync bool) string {
+	if t.Kind == catalog.View {
+		return showCreateView(t)
+	}
+	schema := &t.Indexes[t.BaseIndexID].Schema
+	var definitions []string
+	for i := range schema.Columns {
+		if !schema.Columns[i].Hidden {
+			definitions = append(definitions, "  "+columnText(&schema.Columns[i], t.Keys))
+		}
+	}
+	for _, index := range t.Secondary {
+		definitions = append(definitions, "  "+indexText(index))
+	}
+	lines := []string{
+		"CREATE TABLE " + parser.QuoteIdent(t.Name) + " (",
+		strings.Join(definitions, ",\n"),
+		") ENGINE=OLAP",
+	}
+	lines = append(lines, keysText(t, schema)...)
+	if t.Comment != "" {
+		lines = append(lines, "COMMENT '"+t.Comment+"'")
+	}
+	lines = append(lines, partitionByText(t)...)
+	lines = append(lines,
+		"DISTRIBUTED BY "+distributionText(t.Distribution, t.AutoBucket),
+		"PROPERTIES (",
+		strings.Join(e.propertyLines(t, sync), ",\n"),
+		");")
+	return strings.Join(lines, "\n")
+}
+
+// columnText prints a column definition.
+func columnText(c *types.Column, keys types.KeysType) string {
+	text := parser.QuoteIdent(c.Name) + " " + parser.FormatType(c.Type)
+	if c.Agg != "" && !c.AggImplicit && keys == types.AggKeys {
+		text += " " + string(c.Agg)
+	}
+	if c.Generated != "" {
+		text += " AS ((" + c.Generated + "))"
+	}
+	if c.Nullable {
+		text += " NULL"
+	} else {
+		text += " NOT NULL"
+	}
+	if c.AutoInc {
+		text += fmt.Sprintf(" AUTO_INCREMENT(%d)", c.AutoIncInit)
+	}
+	switch {
+	case c.Default == nil:
+	case c.DefaultExpr:
+		text += " DEFAULT " + *c.Default
+	default:
+		text += " DEFAULT " + quoteText(*c.Default)
+	}
+	if c.OnUpdate {
+		text += " ON UPDATE CURRENT_TIMESTAMP"
+		if c.Type.Scale > 0 {
+			text += "(" + strconv.Itoa(c.Type.Scale) + ")"
+		}
+	}
+	if c.Comment != "" {
+		text += " COMMENT " + quoteText(c.Comment)
+	}
+	return text
+}
+
+func indexText(i catalog.SecondaryIndex) string {
+	text := fmt.Sprintf("INDEX %s (%s) USING %s", i.Name, quoteIdents(i.Columns), i.Kind)
+	if len(i.Properties) > 0 {
+		var items []string
+		for _, key := range slices.Sorted(maps.Keys(i.Properties)) {
+			items = append(items, quoteText(key)+" = "+quoteText(i.Properties[key]))
+		}
+		text += " PROPERTIES(" + strings.Join(items, ", ") + ")"
+	}
+	if i.Comment != "" {
+		text += " COMMENT '" + i.Comment + "'"
+	}
+	return text
+}
+
+func keysText(t *catalog.Table, schema *types.Schema) []string {
+	if t.KeysHidden {
+		return nil
+	}
+	var names []string
+	for _, c := range schema.Columns {
+		if c.Key {
+			names = append(names, c.Name)
+		}
+	}
+	return []string{string(t.Keys) + " KEY(" + quoteIdents(names) + ")"}
+}
+
+func partitionByText(t *catalog.Table) []string {
+	if t.Partitioning.Kind == catalog.Unpartitioned {
+		return nil
+	}
+	auto := ""
+	if t.Partitioning.Auto {
+		auto = "AUTO "
+	}
+	by := "(" + quoteIdents(t.Partitioning.Columns) + ")"
+	if t.Partitioning.AutoExpr != "" {
+		by = " (" + t.Partitioning.AutoExpr + ")"
+	} else if auto != "" {
+		by = " " + by
+	}
+	var items []string
+	for _, p := range rangetext.Sorted(t, t.Partitions) {
+		items = append(items, "PARTITION "+p.Name+valuesText(t, p.Item, false))
+	}
+	return []string{auto + "PARTITION BY " + string(t.Partitioning.Kind) + by, "(" + strings.Join(items, ",\n") + ")"}
+}
+
+// valuesText prints " VALUES ..." of an item; nothing for a default list
+// partition. The fragments of ADD PARTITION binlogs wrap single LIST values too
+// (doris-binlogs.md 2.4).
+func valuesText(t *catalog.Table, item catalog.Item, wrapSingle bool) string {
+	kinds := rangetext.Kinds(t)
+	switch {
+	case t.Partitioning.Kind == catalog.RangePartition:
+		return fmt.Sprintf(" VALUES [(%s), (%s))", boundText(kinds, item.Lower), boundText(kinds, item.Upper))
+	case item.Default || t.Partitioning.Kind == catalog.Unpartitioned:
+		return ""
+	}
+	var keys []string
+	for _, key := range item.In {
+		text := boundText(kinds, key)
+		if wrapSingle || len(key) > 1 {
+			text = "(" + text + ")"
+		}
+		keys = append(keys, text)
+	}
+	return " VALUES IN (" + strings.Join(keys, ",") + ")"
+}
+
+// boundText prints "v1", "v2"; MAXVALUE and NULL are bare.
+func boundText(kinds []types.Kind, b catalog.Bound) string {
+	values := make([]string, len(b))
+	for i, v := range b {
+		values[i] = rangetext.ValueText(kinds[i], v)
+		if !v.MaxValue && v.Value != nil {
+			values[i] = quoteText(values[i])
+		}
+	}
+	return strings.Join(values, ", ")
+}
+
+// distributionText prints what follows DISTRIBUTED BY.
+func distributionText(d catalog.Distribution, auto bool) string {
+	text := "RANDOM"
+	if d.Kind == catalog.HashDistribution {
+		text = "HASH(" + quoteIdents(d.Columns) + ")"
+	}
+	if auto {
+		return text + " BUCKETS AUTO"
+	}
+	return text + " BUCKETS " + strconv.Itoa(d.Buckets)
+}
+
+func showCreateView(t *catalog.Table) string {
+	text := "CREATE VIEW " + parser.QuoteIdent(t.Name)
+	if slices.ContainsFunc(t.ViewColumns, func(c catalog.ViewColumn) bool { return c.Comment != "" }) {
+		columns := make([]string, len(t.ViewColumns))
+		for i, c := range t.ViewColumns {
+			columns[i] = parser.QuoteIdent(c.Name)
+			if c.Comment != "" {
+				columns[i] += " COMMENT " + quoteText(c.Comment)
+			}
+		}
+		text += " (" + strings.Join(columns, ", ") + ")"
+	}
+	if t.Comment != "" {
+		text += " COMMENT '" + t.Comment + "'"
+	}
+	return text + " AS " + t.ViewDefinition + ";"
+}
+
+// ShowCreateDatabase prints a database as SHOW CREATE DATABASE does
+// (doris-sql.md 3.5). The caller holds the metadata lock.
+func (e *Executor) ShowCreateDatabase(db *catalog.Database) string {
+	text := "CREATE DATABASE " + parser.QuoteIdent(db.Name)
+	if len(db.Properties) == 0 {
+		return text
+	}
+	var lines []string
+	for _, key := range slices.Sorted(maps.Keys(db.Properties)) {
+		lines = append(lines, quoteText(key)+" = "+quoteText(db.Properties[key]))
+	}
+	return text + "\nPROPERTIES (\n" + strings.Join(lines, ",\n") + "\n)"
+}
