@@ -45,27 +45,24 @@ type Profile struct {
 	BackupTick, RestoreTick time.Duration
 }
 
-// Instant is for tests, Realistic for benchmarks.
-func Instant() Profile {
-	return Profile{Name: "instant", BackupTick: 2 * time.Millisecond, RestoreTick: 2 * time.Millisecond}
-}
-
-// Realistic has the delays of a small healthy cluster.
-func Realistic() Profile {
-	return Profile{
+// The profiles: Instant is for tests, Realistic, with the delays of a small
+// healthy cluster, for benchmarks. Treat them as constants.
+var (
+	Instant   = Profile{Name: "instant", BackupTick: 2 * time.Millisecond, RestoreTick: 2 * time.Millisecond}
+	Realistic = Profile{
 		Name: "realistic", Begin: 2 * time.Millisecond, Ingest: 8 * time.Millisecond,
 		Commit: 3 * time.Millisecond, Publish: 20 * time.Millisecond,
 		BackupTick: 100 * time.Millisecond, RestoreTick: 100 * time.Millisecond,
 	}
-}
+)
 
 // ProfileByName returns Instant ("" or "instant") or Realistic.
 func ProfileByName(name string) (Profile, error) {
 	switch name {
 	case "", "instant":
-		return Instant(), nil
+		return Instant, nil
 	case "realistic":
-		return Realistic(), nil
+		return Realistic, nil
 	}
 	return Profile{}, fmt.Errorf("unknown profile %q, there are instant and realistic", name)
 }
@@ -154,7 +151,7 @@ func New(cfg Config) *Core {
 		cfg.Token = "dorisim-token-" + cfg.Name
 	}
 	if cfg.Profile.Name == "" {
-		cfg.Profile = Instant()
+		cfg.Profile = Instant
 	}
 	if cfg.GCPeriod == 0 {
 		cfg.GCPeriod = 15 * time.Second

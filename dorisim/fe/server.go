@@ -5,6 +5,7 @@ package fe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 
@@ -96,7 +97,7 @@ func serve[T any](ctx context.Context, s *service, method string, reply replyFun
 	if err := faults.Sleep(ctx, s.core.Profile().RPC); err != nil {
 		return nil, thriftserver.ErrDropConnection
 	}
-	if err := s.core.Faults().Before(ctx, point); err != nil {
+	if err := s.strike(ctx, s.core.Faults().Before, point); err != nil {
 		var failure *faults.Failure
 		if errors.As(err, &failure) {
 			return reply(&status.TStatus{StatusCode: status.TStatusCode_INTERNAL_ERROR, ErrorMsgs: []string{failure.Error()}}, nil), nil
@@ -107,10 +108,19 @@ func serve[T any](ctx context.Context, s *service, method string, reply replyFun
 	if err != nil {
 		result = reply(statusOf(err), nil)
 	}
-	if s.core.Faults().After(ctx, point) != nil {
+	if s.strike(ctx, s.core.Faults().After, point) != nil {
 		return nil, thriftserver.ErrDropConnection
 	}
 	return result, nil
+}
+
+// strike asks the rules for a point with and without the frontend's index:
+// "fe.commitTxn" and "fe.commitTxn@0".
+func (s *service) strike(ctx context.Context, rules func(context.Context, string) error, point string) error {
+	if err := rules(ctx, point); err != nil {
+		return err
+	}
+	return rules(ctx, fmt.Sprintf("%s@%d", point, s.index))
 }
 
 // masterAddress is where clients are sent; while there is no master it is unset

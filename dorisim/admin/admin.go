@@ -1,0 +1,210 @@
+// Package admin is the HTTP port by which a person or a test from outside
+// steers a simulated cluster: kill and restart nodes, switch the master, set
+// fault rules, collect binlogs, change delays. It listens on loopback only.
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/faults"
+)
+
+// Cluster is what can be steered; *dorisim.Cluster is one.
+type Cluster interface {
+	Name() string
+	Core() *core.Core
+	Faults() *faults.Set
+	KillBE(i int) error
+	RestartBE(i int) error
+	KillFE(i int) error
+	RestartFE(i int) error
+	SwitchMaster(i int) error
+	CollectBinlogs(database string, upTo int64) error
+	SetProfile(p core.Profile)
+	AdvanceClock(d time.Duration)
+}
+
+// Server is a running admin port.
+type Server struct {
+	cluster  Cluster
+	listener net.Listener
+	http     *http.Server
+	wg       sync.WaitGroup
+}
+
+// Start listens on host:port (0: any).
+func Start(c Cluster, host string, port int) (*Server, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return nil, fmt.Errorf("admin port: %w", err)
+	}
+	s := &Server{cluster: c, listener: l}
+	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}
+	s.wg.Go(func() { _ = s.http.Serve(l) }) // ends with ErrServerClosed
+	return s, nil
+}
+
+// Addr is where the port listens.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Close stops the port.
+func (s *Server) Close() error {
+	err := s.http.Close()
+	s.wg.Wait()
+	return err
+}
+
+func (s *Server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", s.status)
+	node := func(path string, act func(int) error) {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+			i, err := strconv.Atoi(r.PathValue("i"))
+			if err == nil {
+				err = act(i)
+			}
+			answer(w, map[string]any{"ok": true}, err)
+		})
+	}
+	node("/be/{i}/kill", s.cluster.KillBE)
+	node("/be/{i}/restart", s.cluster.RestartBE)
+	node("/fe/{i}/kill", s.cluster.KillFE)
+	node("/fe/{i}/restart", s.cluster.RestartFE)
+	node("/fe/{i}/master", s.cluster.SwitchMaster)
+	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.rules(), nil) })
+	mux.HandleFunc("POST /faults", s.addFault)
+	mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) {
+		s.cluster.Faults().Clear()
+		answer(w, s.rules(), nil)
+	})
+	mux.HandleFunc("DELETE /faults/{i}", s.removeFault)
+	mux.HandleFunc("POST /binlogs/collect", s.collect)
+	mux.HandleFunc("POST /profile", s.profile)
+	mux.HandleFunc("POST /clock", s.clock)
+	return mux
+}
+
+func (s *Server) rules() []faults.Rule { return append([]faults.Rule{}, s.cluster.Faults().List()...) }
+
+// status lists the nodes.
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	c := s.cluster.Core()
+	answer(w, map[string]any{
+		"name": s.cluster.Name(), "master": c.Master(), "profile": c.Profile(), "last_journal": c.LastJournal(),
+		"frontends": c.Frontends(), "backends": c.Backends(), "faults": s.rules(),
+	}, nil)
+}
+
+func (s *Server) addFault(w http.ResponseWriter, r *http.Request) {
+	var rule faults.Rule
+	err := decode(r, &rule)
+	if err == nil {
+		_, err = s.cluster.Faults().Add(rule)
+	}
+	answer(w, s.rules(), err)
+}
+
+func (s *Server) removeFault(w http.ResponseWriter, r *http.Request) {
+	id, err := strconv.Atoi(r.PathValue("i"))
+	if err == nil && !s.cluster.Faults().Remove(id) {
+		err = fmt.Errorf("there is no fault rule %d", id)
+	}
+	answer(w, s.rules(), err)
+}
+
+// collect expects {"database": "d", "up_to": 5123}; without up_to everything goes.
+func (s *Server) collect(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Database string `json:"database"`
+		UpTo     int64  `json:"up_to"`
+	}
+	err := decode(r, &body)
+	if err == nil {
+		err = s.cluster.CollectBinlogs(body.Database, body.UpTo)
+	}
+	answer(w, map[string]any{"ok": true}, err)
+}
+
+// profile expects a name, or single delays in milliseconds on top of one.
+func (s *Server) profile(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Name        string   `json:"name"`
+		RPC         *float64 `json:"rpc_ms"`
+		Begin       *float64 `json:"begin_ms"`
+		Ingest      *float64 `json:"ingest_ms"`
+		Commit      *float64 `json:"commit_ms"`
+		Publish     *float64 `json:"publish_ms"`
+		BackupTick  *float64 `json:"backup_tick_ms"`
+		RestoreTick *float64 `json:"restore_tick_ms"`
+	}
+	if err := decode(r, &body); err != nil {
+		answer(w, nil, err)
+		return
+	}
+	p := s.cluster.Core().Profile()
+	if body.Name != "" {
+		var err error
+		if p, err = core.ProfileByName(body.Name); err != nil {
+			answer(w, nil, err)
+			return
+		}
+	}
+	set := func(d *time.Duration, ms *float64) {
+		if ms != nil && *ms >= 0 {
+			*d = time.Duration(*ms * float64(time.Millisecond))
+		}
+	}
+	set(&p.RPC, body.RPC)
+	set(&p.Begin, body.Begin)
+	set(&p.Ingest, body.Ingest)
+	set(&p.Commit, body.Commit)
+	set(&p.Publish, body.Publish)
+	set(&p.BackupTick, body.BackupTick)
+	set(&p.RestoreTick, body.RestoreTick)
+	s.cluster.SetProfile(p)
+	answer(w, p, nil)
+}
+
+// clock expects {"advance_seconds": 3600}.
+func (s *Server) clock(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Seconds int64 `json:"advance_seconds"`
+	}
+	err := decode(r, &body)
+	if err == nil && body.Seconds < 0 {
+		err = errors.New("the clock only moves forward")
+	}
+	if err == nil {
+		s.cluster.AdvanceClock(time.Duration(body.Seconds) * time.Second)
+	}
+	answer(w, map[string]any{"now": s.cluster.Core().Now()}, err)
+}
+
+// maxBody bounds what the port reads.
+const maxBody = 1 << 20
+
+func decode(r *http.Request, into any) error {
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("read the request: %w", err)
+	}
+	return nil
+}
+
+func answer(w http.ResponseWriter, value any, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		value = map[string]string{"error": err.Error()}
+	}
+	_ = json.NewEncoder(w).Encode(value) // the client is gone
+}

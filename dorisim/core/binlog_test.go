@@ -1,0 +1,208 @@
+package core_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/job"
+)
+
+func seqs(entries []*core.Binlog) []int64 {
+	var list []int64
+	for _, b := range entries {
+		list = append(list, b.CommitSeq)
+	}
+	return list
+}
+
+func TestBinlogLists(t *testing.T) {
+	w := newWorld(t, 1, core.Config{})
+	_, status := w.ReadBinlogs(w.db.ID, -1, -1, 1)
+	require.Equal(t, core.ReadNotFoundDB, status)
+
+	a, b := w.table("a", 1), w.table("b", 1)
+	created := w.record(job.CreateTable, a.ID)
+	_, status = w.ReadBinlogs(w.db.ID, a.ID, -1, 1)
+	require.Equal(t, core.ReadNotFoundTable, status, "CREATE_TABLE is in the db list only")
+	both := w.record(job.Upsert, a.ID, b.ID)
+	property := w.record(job.AlterDatabaseProperty)
+	only := w.record(job.Barrier, b.ID)
+	dropped := w.record(job.DropTable, b.ID)
+
+	entries, status := w.ReadBinlogs(w.db.ID, -1, -1, 100)
+	require.Equal(t, core.ReadOK, status)
+	require.Equal(t, []int64{created, both, property, only, dropped}, seqs(entries))
+	entries, _ = w.ReadBinlogs(w.db.ID, b.ID, -1, 100)
+	require.Equal(t, []int64{both, only}, seqs(entries))
+	entries, _ = w.ReadBinlogs(w.db.ID, -1, created, 0)
+	require.Equal(t, []int64{both}, seqs(entries), "strictly greater, and one at least")
+	_, status = w.ReadBinlogs(w.db.ID, -1, dropped, 1)
+	require.Equal(t, core.ReadTooNew, status)
+	entries, status = w.ReadBinlogs(w.db.ID, -1, -2, 1)
+	require.Equal(t, core.ReadTooOld, status)
+	require.Equal(t, job.Dummy, entries[0].Type)
+
+	lag, _ := w.Lag(w.db.ID, -1, created)
+	require.Equal(t, core.BinlogLag{Lag: 4, FirstCommitSeq: -1, FirstTimestamp: -1, LastCommitSeq: dropped,
+		LastTimestamp: lag.LastTimestamp, NextCommitSeq: both, NextTimestamp: lag.NextTimestamp}, lag)
+	lag, _ = w.Lag(w.db.ID, -1, -2)
+	require.Equal(t, int64(6), lag.Lag, "the DUMMY counts")
+}
+
+func TestRecordingRules(t *testing.T) {
+	w := newWorld(t, 1, core.Config{})
+	a, b := w.table("a", 1), w.table("b", 1)
+	set := func(db, ta, tb string) {
+		w.Lock()
+		defer w.Unlock()
+		w.db.Properties["binlog.enable"], a.Properties["binlog.enable"], b.Properties["binlog.enable"] = db, ta, tb
+	}
+	recorded := func(kind job.BinlogType, tables ...int64) bool {
+		seq := w.record(kind, tables...)
+		entries, _ := w.ReadBinlogs(w.db.ID, -1, seq-1, 1)
+		return len(entries) == 1 && entries[0].CommitSeq == seq
+	}
+	set("false", "false", "true")
+	require.False(t, recorded(job.Upsert, a.ID))
+	require.True(t, recorded(job.Upsert, b.ID))
+	require.True(t, recorded(job.Upsert, a.ID, b.ID), "one of several is enough")
+	require.False(t, recorded(job.AlterDatabaseProperty))
+	require.False(t, recorded(job.DropTable, 999), "dropped tables follow the database")
+	_, status := w.ReadBinlogs(w.db.ID, a.ID, -1, 1)
+	require.Equal(t, core.ReadNotFoundTable, status)
+	set("true", "false", "false")
+	require.False(t, recorded(job.Upsert, a.ID), "one table: its own setting alone counts")
+	require.True(t, recorded(job.DropTable, 999))
+	w.SetFEConfig("enable_feature_binlog", "false")
+	require.False(t, recorded(job.AlterDatabaseProperty))
+}
+
+func TestCollectBinlogs(t *testing.T) {
+	w := newWorld(t, 1, core.Config{})
+	a, b := w.table("a", 1), w.table("b", 1)
+	first := w.record(job.Barrier, a.ID)
+	second := w.record(job.Barrier, b.ID)
+	third := w.record(job.Barrier, a.ID)
+	w.CollectBinlogs(w.db.ID, second)
+
+	entries, status := w.ReadBinlogs(w.db.ID, -1, first, 10)
+	require.Equal(t, core.ReadTooOld, status)
+	require.Equal(t, []int64{second}, seqs(entries))
+	entries, status = w.ReadBinlogs(w.db.ID, -1, second, 10)
+	require.Equal(t, core.ReadOK, status, "the last collected number is a valid position")
+	require.Equal(t, []int64{third}, seqs(entries))
+	_, status = w.ReadBinlogs(w.db.ID, a.ID, first, 10)
+	require.Equal(t, core.ReadTooOld, status)
+	w.CollectBinlogs(w.db.ID, math.MaxInt64)
+	_, status = w.ReadBinlogs(w.db.ID, b.ID, third, 10)
+	require.Equal(t, core.ReadTooNew, status)
+}
+
+func TestCollectionByLimits(t *testing.T) {
+	day := 24 * time.Hour
+	tests := []struct {
+		name       string
+		properties map[string]string
+		age        time.Duration
+		want       int // left of five
+	}{
+		{"nothing", nil, 0, 5},
+		{"ttl", map[string]string{"binlog.ttl_seconds": "60"}, 2 * time.Minute, 0},
+		{"default ttl", nil, day + time.Second, 0},
+		{"history", map[string]string{"binlog.max_history_nums": "3"}, 0, 2}, // the DUMMY counts
+		{"bytes", map[string]string{"binlog.max_bytes": "200"}, 0, 2},        // 90 each
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, database := range []bool{true, false} {
+				w := newWorld(t, 1, core.Config{})
+				a := w.table("a", 1)
+				w.Lock()
+				if !database {
+					w.db.Properties["binlog.enable"] = "false"
+				}
+				for k, v := range tt.properties {
+					w.db.Properties[k], a.Properties[k] = v, v
+				}
+				w.Unlock()
+				for range 5 {
+					w.record(job.Barrier, a.ID)
+				}
+				w.AdvanceClock(tt.age)
+				w.CollectExpiredBinlogs()
+				lag, _ := w.Lag(w.db.ID, -1, math.MinInt64)
+				require.Equal(t, int64(tt.want+1), lag.Lag, "db list, database enabled: %v", database)
+				lag, _ = w.Lag(w.db.ID, a.ID, math.MinInt64)
+				require.Equal(t, int64(tt.want+1), lag.Lag, "table list, database enabled: %v", database)
+			}
+		})
+	}
+}
+
+func TestBinlogLocks(t *testing.T) {
+	w := newWorld(t, 1, core.Config{})
+	a := w.table("a", 1)
+	var seq [5]int64
+	for i := range seq {
+		seq[i] = w.record(job.Barrier, a.ID)
+	}
+	lock := func(jobID string, at int64) int64 {
+		got, _ := w.LockBinlogs(w.db.ID, -1, jobID, at)
+		return got
+	}
+	require.Equal(t, seq[1], lock("x", seq[1]))
+	require.Equal(t, seq[1], lock("x", seq[0]), "locks never move back")
+	require.Equal(t, seq[4], lock("y", -1), "negative locks the newest")
+	_, status := w.LockBinlogs(w.db.ID, -1, "z", seq[4]+1)
+	require.Equal(t, core.ReadTooNew, status)
+	w.CollectExpiredBinlogs()
+	require.Equal(t, []int64{seq[1], seq[2], seq[3], seq[4]}, readAll(w), "what lies below the lowest lock may go")
+	w.LoseMasterMemory()
+	w.CollectExpiredBinlogs()
+	require.Len(t, readAll(w), 4, "without locks only the limits count")
+	require.Equal(t, seq[0], lock("x", 1), "raised to the first entry, the DUMMY")
+}
+
+func readAll(w *world) []int64 {
+	entries, status := w.ReadBinlogs(w.db.ID, -1, -1, core.MaxBinlogBatch)
+	if status == core.ReadTooOld {
+		entries, _ = w.ReadBinlogs(w.db.ID, -1, entries[0].CommitSeq, core.MaxBinlogBatch)
+	}
+	return seqs(entries)
+}
+
+func TestDroppedResources(t *testing.T) {
+	w := newWorld(t, 1, core.Config{})
+	record := func(kind job.BinlogType, data string) int64 {
+		w.Lock()
+		defer w.Unlock()
+		return w.Record(core.Event{DB: w.db.ID, Type: kind, Data: data})
+	}
+	p := record(job.DropPartition, `{"tableId":1,"pid":11}`)
+	tr := record(job.TruncateTable, `{"op":{"12":"p","13":"q"}}`)
+	dt := record(job.DropTable, `{"tableId":21}`)
+	sc := record(job.AlterJob, `{"type":"SCHEMA_CHANGE","jobState":"FINISHED","iim":{"32":31}}`)
+	record(job.AlterJob, `{"type":"SCHEMA_CHANGE","jobState":"PENDING","iim":{"42":41}}`)
+	ro := record(job.DropRollup, `{"indexId":33}`)
+	re := record(job.ReplaceTable, `{"origTblId":22,"swapTable":false}`)
+	record(job.ReplaceTable, `{"origTblId":23,"swapTable":true}`)
+	wrapped := record(job.Barrier, `{"binlogType":3,"binlog":"{\"pid\":14}"}`)
+	record(job.DropTable, `{"tableId":24}`)
+	record(job.RecoverInfo, `{"tableId":24,"partitionId":-1}`)
+
+	require.Equal(t, core.Dropped{
+		Partitions: map[int64]int64{11: p, 12: tr, 13: tr, 14: wrapped},
+		Tables:     map[int64]int64{21: dt, 22: re},
+		Indexes:    map[int64]int64{31: sc, 33: ro},
+	}, w.Dropped(w.db.ID))
+	w.CollectBinlogs(w.db.ID, re)
+	require.Equal(t, map[int64]int64{14: wrapped}, w.Dropped(w.db.ID).Partitions, "collection forgets them too")
+}
+
+func TestGsonEscapes(t *testing.T) {
+	require.Equal(t, `{"a":"\u003c\u003e\u0026\u003d\u0027\""}`, core.Gson(map[string]string{"a": `<>&='"`}))
+}
