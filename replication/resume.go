@@ -1,9 +1,11 @@
 package replication
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,9 +59,8 @@ func (s *shift) lookBack(ctx context.Context) (*ending, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := false
 	position, _ := s.tracker.now()
-	start := position.CommitSeq
+	var found []committedLabel
 	for _, tx := range list {
 		l, ok := parseLabel(tx.Label)
 		if !ok || l.uid != spec.UID || l.db != spec.Source.DatabaseID {
@@ -71,37 +72,62 @@ func (s *shift) lookBack(ctx context.Context) (*ending, error) {
 				return nil, err
 			}
 		case sqlclient.TxnCommitted, sqlclient.TxnVisible:
-			if l.seq <= start || l.epoch > s.in.Progress.Epoch {
-				continue
-			}
-			if spec.CommitOrder == job.CommitOrderPerTable {
-				seen = true
-				s.applied[l.seq] = true
-			} else if l.epoch == s.in.Progress.Epoch {
-				// Commits are in order: everything before is applied as well.
-				seen = true
-				position.Applied++
-				if l.seq > position.CommitSeq {
-					position.CommitSeq, position.TxnID = l.seq, tx.ID
-				}
+			if l.seq > position.CommitSeq && l.epoch <= s.in.Progress.Epoch {
+				found = append(found, committedLabel{label: l, txn: tx.ID})
 			}
 		}
 	}
-	if position.CommitSeq > start {
-		s.log.Info("earlier attempt came further than it could tell", "reported", start, "applied", position.CommitSeq)
-		s.tracker.reset(position)
+	if len(found) == 0 {
+		if s.hooks.Resume == nil {
+			return nil, nil
+		}
+		return s.forgotten(ctx, position, list)
 	}
-	if seen || s.hooks.Resume == nil {
-		return nil, nil
+	s.adopt(position, found)
+	return nil, nil
+}
+
+// committedLabel is a transaction beyond the position.
+type committedLabel struct {
+	label
+	txn int64
+}
+
+// adopt makes what earlier attempts have committed beyond the position known to
+// this one. In global order everything before the newest commit is applied. In
+// per_table order that holds for everything more than maxAhead commits before
+// the newest; the others are remembered one by one.
+func (s *shift) adopt(position job.Position, found []committedLabel) {
+	slices.SortFunc(found, func(a, b committedLabel) int { return cmp.Compare(a.seq, b.seq) })
+	start := position.CommitSeq
+	surely := len(found) // how many of them are part of the position
+	if s.in.Spec.CommitOrder == job.CommitOrderPerTable {
+		surely = max(0, len(found)-maxAhead)
+		for _, l := range found[surely:] {
+			s.applied[l.seq] = true
+		}
+	} else {
+		found = slices.DeleteFunc(found, func(l committedLabel) bool { return l.epoch != s.in.Progress.Epoch })
+		surely = len(found)
 	}
-	return s.forgotten(ctx, position)
+	if surely == 0 {
+		return
+	}
+	last := found[surely-1]
+	position.CommitSeq, position.TxnID = last.seq, last.txn
+	position.Applied += int64(surely)
+	s.log.Info("an earlier attempt came further than it could tell", "reported", start, "applied", position.CommitSeq)
+	s.tracker.reset(position)
 }
 
 // forgotten orders a full sync if the destination may have forgotten
 // transactions of the attempt that this one follows: applying them twice would
 // double rows. That takes an attempt that died unheard and hours, or thousands
 // of other loads, since (design.md 4.2).
-func (s *shift) forgotten(ctx context.Context, position job.Position) (*ending, error) {
+func (s *shift) forgotten(ctx context.Context, position job.Position, ours []sqlclient.Transaction) (*ending, error) {
+	if containsTxn(ours, position.TxnID) {
+		return nil, nil // what is newer than it would be known as well
+	}
 	unheard := time.Since(s.hooks.Resume.At)
 	reason := ""
 	if unheard > labelsKept {
@@ -111,7 +137,7 @@ func (s *shift) forgotten(ctx context.Context, position job.Position) (*ending, 
 		if err != nil {
 			return nil, err
 		}
-		if len(all) >= labelsCounted && !containsTxn(all, position.TxnID) {
+		if len(all) >= labelsCounted {
 			reason = fmt.Sprintf("the destination database had more than %d loads since", labelsCounted)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/doris/status"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -67,10 +68,15 @@ type backupObjects struct {
 
 // submitBackup starts the backup. A result ends the step; nil means: look again.
 func (j *Job) submitBackup(ctx context.Context, name string, partial *job.PartialSync, what *backupObjects, w *waiter) (*job.SnapshotTaken, error) {
-	// The lock comes first: what the backup does not contain must stay readable.
-	newest, err := j.lockBinlog(ctx, -1)
-	if err != nil && !errors.Is(err, fe.ErrUnknownMethod) && !errors.Is(err, fe.ErrBinlogNotFound) {
-		return nil, fmt.Errorf("lock the source's binlogs: %w", err)
+	newest := int64(0)
+	if partial == nil {
+		// The lock comes first: what the backup does not contain must stay
+		// readable. A partial sync goes on before the backup, so it must not lock
+		// what is newer than that.
+		var err error
+		if newest, err = j.newestBinlog(ctx); err != nil {
+			return nil, err
+		}
 	}
 	resolved, taken, err := j.backupObjects(ctx, partial, newest)
 	if err != nil || taken != nil {
@@ -97,6 +103,36 @@ func (j *Job) submitBackup(ctx context.Context, name string, partial *job.Partia
 		return nil, fmt.Errorf("submit backup %s: %w", name, err)
 	}
 	return nil, nil
+}
+
+// newestBinlog locks the source's newest binlog and returns its commit seq, 0
+// if there is none. Servers that cannot lock are asked otherwise.
+func (j *Job) newestBinlog(ctx context.Context) (int64, error) {
+	newest, err := j.lockBinlog(ctx, -1)
+	switch {
+	case err == nil:
+		return max(newest, 0), nil
+	case errors.Is(err, fe.ErrBinlogNotFound):
+		return 0, nil
+	case !errors.Is(err, fe.ErrUnknownMethod):
+		return 0, fmt.Errorf("lock the source's binlogs: %w", err)
+	}
+	lag, err := j.lag(ctx, 0)
+	if err != nil {
+		return 0, err
+	}
+	if lag.LastCommitSeq > 0 || lag.Binlogs == 0 {
+		return max(lag.LastCommitSeq, 0), nil
+	}
+	// So old that the lag is a number only: the end of what is lost will do.
+	got, err := j.source.fe.Binlogs(ctx, j.binlogRequest(0, 1))
+	if err != nil && !errors.Is(err, fe.ErrBinlogNotFound) {
+		return 0, fmt.Errorf("look for the oldest binlog: %w", err)
+	}
+	if got.Status == status.BinlogTooOldCommitSeq && len(got.Binlogs) > 0 {
+		return got.Binlogs[0].CommitSeq, nil
+	}
+	return 0, nil
 }
 
 func backupStatement(database, name string, what backupObjects) string {
@@ -127,7 +163,7 @@ func (j *Job) backupObjects(ctx context.Context, partial *job.PartialSync, newes
 			return backupObjects{}, nil, fmt.Errorf("list the tables to back up: %w", err)
 		}
 		if len(names) == 0 {
-			return backupObjects{}, &job.SnapshotTaken{Nothing: true, CommitSeq: max(newest, 0)}, nil
+			return backupObjects{}, &job.SnapshotTaken{Nothing: true, CommitSeq: newest}, nil
 		}
 		return backupObjects{}, nil, nil
 	case partial != nil && partial.View:

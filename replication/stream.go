@@ -17,6 +17,10 @@ const (
 	// between synchronous checkpoints: with the window it stays below the 500
 	// that exactly-once rests on (design.md 4.2).
 	checkpointEvery = 400
+	// maxAhead is how many binlogs a shift may be ahead of its position. Only in
+	// per_table order can it be more than the window; an attempt that starts
+	// over relies on it (resume.go).
+	maxAhead = 256
 	// stopGrace is how long transactions under way may take to finish when a
 	// shift is asked to stop.
 	stopGrace = 5 * time.Second
@@ -216,9 +220,9 @@ func (s *shift) upsert(stop context.Context, rec binlog.Record, fetched time.Tim
 	case <-stop.Done():
 		return &ending{end: job.EndStopped}
 	}
-	if err := s.mayBegin(stop); err != nil {
+	if e := s.mayBegin(stop); e != nil {
 		<-s.slots
-		return &ending{end: job.EndStopped}
+		return e
 	}
 	t := newTxn(s, rec, &u, records, fetched)
 	s.order(t)
@@ -250,17 +254,29 @@ func (s *shift) order(t *txn) {
 // errSuperseded: another attempt of this shift has taken over.
 var errSuperseded = errors.New("another attempt has taken over this shift")
 
-// mayBegin reports synchronously when it is time to, or when earlier reports
-// have not been acknowledged. Its error means that the shift must not begin
-// anything new.
-func (s *shift) mayBegin(ctx context.Context) error {
+// mayBegin waits until the shift is not too far ahead of its position, and
+// reports synchronously when it is time to, or when earlier reports have not
+// been acknowledged. An ending means that nothing new must begin.
+func (s *shift) mayBegin(stop context.Context) *ending {
+	for {
+		if _, ahead := s.tracker.now(); ahead < maxAhead {
+			break
+		}
+		select {
+		case <-s.tracker.moved:
+		case <-s.failing:
+			return &ending{end: job.EndBlocked}
+		case <-stop.Done():
+			return &ending{end: job.EndStopped}
+		}
+	}
 	alive := s.hooks.Alive == nil || s.hooks.Alive()
 	if alive && s.begun < checkpointEvery {
 		s.begun++
 		return nil
 	}
-	if err := s.checkpoint(ctx); err != nil {
-		return err
+	if err := s.checkpoint(stop); err != nil {
+		return &ending{end: job.EndStopped}
 	}
 	s.begun = 1
 	return nil

@@ -11,8 +11,9 @@ import (
 type tracker struct {
 	mu       sync.Mutex
 	position job.Position
-	entries  []*entry // unfinished or behind an unfinished one, by commit seq
-	changed  chan struct{}
+	entries  []*entry      // unfinished or behind an unfinished one, by commit seq
+	changed  chan struct{} // for the reporter: the position has moved
+	moved    chan struct{} // the same for the loop
 }
 
 // entry is one binlog on its way.
@@ -25,7 +26,7 @@ type entry struct {
 }
 
 func newTracker(p job.Position) *tracker {
-	return &tracker{position: p, changed: make(chan struct{}, 1)}
+	return &tracker{position: p, changed: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
 }
 
 // add appends a binlog that is being worked on.
@@ -74,9 +75,11 @@ func (t *tracker) advance() {
 	}
 	clear(t.entries[:n])
 	t.entries = t.entries[n:]
-	select {
-	case t.changed <- struct{}{}:
-	default:
+	for _, waiting := range []chan struct{}{t.changed, t.moved} {
+		select {
+		case waiting <- struct{}{}:
+		default:
+		}
 	}
 }
 

@@ -1,0 +1,135 @@
+package replication
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/job"
+)
+
+func databaseSpec() *job.Spec {
+	return &job.Spec{
+		Name: "j", UID: "0123456789abcdef",
+		Source:      job.Cluster{Database: "src", DatabaseID: 1},
+		Destination: job.Cluster{Database: "dst", DatabaseID: 2},
+	}
+}
+
+func tableSpec() *job.Spec {
+	s := databaseSpec()
+	s.Source.Table, s.Source.TableID = "t", 10
+	s.Destination.Table, s.Destination.TableID = "copy", 20
+	return s
+}
+
+func TestJudge(t *testing.T) {
+	progress := &job.Progress{
+		Tables: map[int64]job.Table{
+			10: {Name: "t", DestID: 20, CommitSeq: 100},
+			11: {Name: "gone", DestID: 21, CommitSeq: job.Contained},
+		},
+		Skip: &job.SkipBinlog{SkipBy: job.SkipSilence, SkipCommitSeq: 777},
+	}
+	rec := func(seq int64, typ job.BinlogType, data string, tables ...int64) binlog.Record {
+		return binlog.Record{CommitSeq: seq, Type: typ, TableIDs: tables, Data: data}
+	}
+	for name, c := range map[string]struct {
+		rec  binlog.Record
+		spec *job.Spec
+		want verdict
+	}{
+		"upsert":                       {rec(50, job.Upsert, "{}", 10), nil, apply},
+		"dummy":                        {rec(50, job.Dummy, ""), nil, lost},
+		"bare barrier":                 {rec(50, job.Barrier, "{}", 10), nil, pass},
+		"database property":            {rec(50, job.AlterDatabaseProperty, "{}"), nil, pass},
+		"modify partitions":            {rec(50, job.ModifyPartitions, "{}", 10), nil, pass},
+		"temporary partition":          {rec(150, job.AddPartition, `{"isTempPartition":true}`, 10), nil, pass},
+		"drop of temporary partition":  {rec(150, job.DropPartition, `{"isTempPartition":true}`, 10), nil, pass},
+		"partition":                    {rec(150, job.AddPartition, `{"isTempPartition":false}`, 10), nil, handOver},
+		"partition in the snapshot":    {rec(100, job.AddPartition, `{}`, 10), nil, pass},
+		"partition after the snapshot": {rec(101, job.AddPartition, `{}`, 10), nil, handOver},
+		"partition, table job":         {rec(100, job.AddPartition, `{}`, 10), tableSpec(), handOver},
+		"table not in the snapshot":    {rec(50, job.TruncateTable, `{}`, 12), nil, handOver},
+		"alter job keeps books":        {rec(50, job.AlterJob, `{}`, 10), nil, handOver},
+		"replace has rules of its own": {rec(50, job.ReplaceTable, `{}`, 10), nil, handOver},
+		"drop in the snapshot":         {rec(50, job.DropTable, `{}`, 10), nil, pass},
+		"drop of a table found gone":   {rec(500, job.DropTable, `{}`, 11), nil, handOver},
+		"other of a table found gone":  {rec(500, job.TruncateTable, `{}`, 11), nil, pass},
+		"not handled yet":              {rec(500, job.RenameColumn, `{}`, 10), nil, handOver},
+		"unknown type":                 {rec(500, 99, `{}`, 10), nil, handOver},
+		"ordered to skip":              {rec(777, job.RenameColumn, `{}`, 10), nil, skipped},
+		"ordered to skip an upsert":    {rec(777, job.Upsert, `{}`, 10), nil, skipped},
+	} {
+		spec := c.spec
+		if spec == nil {
+			spec = databaseSpec()
+		}
+		got, err := judge(c.rec, spec, progress)
+		require.NoError(t, err, name)
+		require.Equal(t, c.want, got, name)
+	}
+}
+
+func TestCarriedLeavesOutLargeData(t *testing.T) {
+	small := carried(binlog.Record{CommitSeq: 1, Type: job.DropTable, Data: `{"tableName":"t"}`}, &job.Progress{})
+	require.Equal(t, `{"tableName":"t"}`, small.Data)
+	require.NotEmpty(t, small.Summary)
+	large := carried(binlog.Record{CommitSeq: 1, Type: job.CreateTable, Data: string(make([]byte, job.MaxCarriedData+1))}, &job.Progress{})
+	require.True(t, large.Truncated)
+	require.Empty(t, large.Data)
+}
+
+func TestRecordsOf(t *testing.T) {
+	upsert := &binlog.Upsert{TableRecords: map[int64]binlog.TableRecord{
+		10: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: 100, Version: 2}, {PartitionID: 101, Version: 5}}},
+		11: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: 110, Version: 3}, {PartitionID: 111, Temporary: true}}},
+	}}
+	progress := &job.Progress{
+		Tables:     map[int64]job.Table{10: {CommitSeq: 50}, 11: {CommitSeq: 40}},
+		Partitions: map[int64]int64{110: 60},
+	}
+	tables := func(m map[int64]binlog.TableRecord) (ids []int64) {
+		for _, id := range []int64{10, 11} {
+			if _, ok := m[id]; ok {
+				ids = append(ids, id)
+			}
+		}
+		return ids
+	}
+	for seq, want := range map[int64][]int64{
+		40: nil,      // both in their snapshots
+		45: nil,      // 11 is not, but its partition is in a later one
+		51: {10},     // as above, 10 is free
+		60: {10},     // still in the partition's
+		61: {10, 11}, // both
+	} {
+		got, err := recordsOf(upsert, seq, databaseSpec(), progress)
+		require.NoError(t, err)
+		require.Equal(t, want, tables(got), "commit seq %d", seq)
+	}
+	got, err := recordsOf(upsert, 61, databaseSpec(), progress)
+	require.NoError(t, err)
+	require.Len(t, got[11].PartitionRecords, 1, "the temporary partition is left out")
+	require.Len(t, upsert.TableRecords[11].PartitionRecords, 2, "the record itself is not changed")
+}
+
+func TestRecordsOfTableJob(t *testing.T) {
+	upsert := &binlog.Upsert{TableRecords: map[int64]binlog.TableRecord{
+		10: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: 100}}},
+		11: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: 110}}},
+	}}
+	got, err := recordsOf(upsert, 5, tableSpec(), &job.Progress{})
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	require.Contains(t, got, int64(10))
+
+	delete(upsert.TableRecords, 10)
+	_, err = recordsOf(upsert, 5, tableSpec(), &job.Progress{})
+	require.ErrorContains(t, err, "table record not found, table: t")
+
+	upsert.TableRecords[10] = binlog.TableRecord{}
+	_, err = recordsOf(upsert, 5, tableSpec(), &job.Progress{})
+	require.ErrorContains(t, err, "partition records is empty")
+}
