@@ -1,0 +1,69 @@
+package sql
+
+import (
+	"errors"
+
+	"github.com/dolthub/vitess/go/mysql"
+
+	"github.com/doris-ccr/ccr/dorisim/core"
+)
+
+// MySQL error codes of doris-sql.md 1.4 that this package raises.
+const (
+	codeNoDatabase         = 1046
+	codeUnknownDatabase    = 1049
+	codeUnknownTable       = 1051
+	codeUnknownColumn      = 1054
+	codeSyntax             = 1105
+	codeUnknownTableIn     = 1109
+	codeUnknownVariable    = 1193
+	codeWrongObject        = 1347
+	codeUnknownProcPath    = 5001
+	codeUnsupportedRequest = 1235
+)
+
+// sqlStates of codes that are not HY000.
+var sqlStates = map[int]string{
+	1044: "42000", 1045: "28000", 1046: "3D000", 1049: "42000", 1050: "42S01", 1051: "42S02",
+	1054: "42S22", 1060: "42S21", 1064: "42000", 1109: "42S02",
+}
+
+// wireError turns an error into what goes over the wire.
+func wireError(err error) *mysql.SQLError {
+	var wire *mysql.SQLError
+	if errors.As(err, &wire) {
+		return wire
+	}
+	var refusal *core.Error
+	if !errors.As(err, &refusal) {
+		refusal = core.Errorf("%s", err.Error())
+	}
+	state := refusal.SQLState
+	if state == "" {
+		state = sqlStates[refusal.MySQLCode()]
+	}
+	return mysql.NewSQLError(refusal.MySQLCode(), state, "%s", refusal.Error())
+}
+
+func errNoDatabase() error { return core.CodeErrorf(codeNoDatabase, "No database selected") }
+
+func errUnknownDatabase(name string) error {
+	return core.CodeErrorf(codeUnknownDatabase, "Unknown database '%s'", name)
+}
+
+func errUnknownTable(name string) error {
+	return core.CodeErrorf(codeUnknownTable, "Unknown table '%s'", name)
+}
+
+// errNoTable is how the planner refuses a table in FROM or INTO.
+func errNoTable(database, name string) error {
+	return core.Errorf("Table [%s] does not exist in database [%s].", name, database)
+}
+
+func errSyntax(near string) error {
+	const limit = 64
+	if len(near) > limit {
+		near = near[:limit] + "..."
+	}
+	return core.CodeErrorf(codeSyntax, "\nmismatched input or unsupported statement near '%s'", near)
+}

@@ -1,0 +1,323 @@
+package sql
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dolthub/vitess/go/sqltypes"
+
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/load"
+	"github.com/doris-ccr/ccr/dorisim/parser"
+	"github.com/doris-ccr/ccr/dorisim/types"
+)
+
+// insert is INSERT INTO [TABLE] t [PARTITION (p)] [WITH LABEL l] [(columns)]
+// VALUES ... | SELECT ...
+func (s *session) insert(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
+	if c.keyword("OVERWRITE") {
+		return nil, core.Errorf("INSERT OVERWRITE is not supported by dorisim yet")
+	}
+	if !c.keyword("INTO") {
+		return nil, c.mismatch()
+	}
+	c.keyword("TABLE")
+	database, name, err := c.name()
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.target(database, name)
+	if err != nil {
+		return nil, err
+	}
+	head, err := insertHead(c)
+	if err != nil {
+		return nil, err
+	}
+	t.partitions, t.temporary = head.partitions, head.temporary
+	positions, err := t.insertColumns(head.columns)
+	if err != nil {
+		return nil, err
+	}
+	fromValues := c.keyword("VALUES") || c.keyword("VALUE")
+	var given [][]types.Value
+	if fromValues {
+		given, err = s.values(ctx, c, t, positions)
+	} else {
+		given, err = s.selectedRows(ctx, c, len(positions))
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, filtered, err := s.insertBatch(ctx, t, positions, head.columns != nil, given)
+	if err != nil {
+		return nil, err
+	}
+	return s.write(ctx, writeRequest{target: t, label: head.label, batch: b, filtered: filtered, values: fromValues})
+}
+
+// head is what stands between the table's name and the rows.
+type head struct {
+	columns, partitions []string
+	temporary           bool
+	label               string
+}
+
+func insertHead(c *cursor) (head, error) {
+	var h head
+	for {
+		t := c.peek()
+		var err error
+		switch {
+		case t.IsSymbol("(") && !c.peekAt(1).Is("SELECT") && !c.peekAt(1).Is("WITH") && h.columns == nil:
+			h.columns, err = c.names()
+		case t.Is("PARTITION"), t.Is("PARTITIONS"), t.Is("TEMPORARY"):
+			h.partitions, h.temporary, err = c.partitions()
+		case t.Is("WITH") && c.peekAt(1).Is("LABEL"):
+			c.pos += 2
+			h.label, err = c.ident()
+		default:
+			return h, nil
+		}
+		if err != nil {
+			return h, err
+		}
+	}
+}
+
+// values reads VALUES (...), (...).
+func (s *session) values(ctx context.Context, c *cursor, t *target, positions []int) ([][]types.Value, error) {
+	var rows [][]types.Value
+	for {
+		if !c.symbol("(") {
+			return nil, c.mismatch()
+		}
+		row := make([]types.Value, 0, len(positions))
+		for {
+			if len(row) == len(positions) {
+				return nil, errColumnCount()
+			}
+			v, err := s.value(ctx, c, t.columns[positions[len(row)]].Type.Kind)
+			if err != nil {
+				return nil, err
+			}
+			row = append(row, v)
+			if !c.symbol(",") {
+				break
+			}
+		}
+		if !c.symbol(")") {
+			return nil, c.mismatch()
+		}
+		if len(row) != len(positions) {
+			return nil, errColumnCount()
+		}
+		rows = append(rows, row)
+		if !c.symbol(",") {
+			return rows, c.finish()
+		}
+	}
+}
+
+func errColumnCount() error { return core.Errorf("Column count doesn't match value count") }
+
+// value reads one cell. Literals are taken as they are; anything else goes
+// through the query engine.
+func (s *session) value(ctx context.Context, c *cursor, kind types.Kind) (types.Value, error) {
+	if after := c.peekAt(1); after.IsSymbol(",") || after.IsSymbol(")") {
+		if v, ok := literalValue(c.peek()); ok {
+			c.next()
+			return v, nil
+		}
+	}
+	if after := c.peekAt(2); (c.peek().IsSymbol("-") || c.peek().IsSymbol("+")) && c.peekAt(1).Kind == parser.Number && (after.IsSymbol(",") || after.IsSymbol(")")) {
+		sign := c.next().Text
+		return strings.TrimPrefix(sign, "+") + c.next().Text, nil
+	}
+	start := c.peek().Pos
+	end := start
+	for depth := 0; !c.end(); {
+		t := c.peek()
+		switch t.Text {
+		case "(", "[", "{":
+			depth += isSymbol(t)
+		case ")", "]", "}", ",":
+			if depth == 0 && t.Kind == parser.Symbol {
+				return s.constant(ctx, c.src[start:end], kind)
+			}
+			if t.Text != "," {
+				depth -= isSymbol(t)
+			}
+		}
+		end = c.next().End
+	}
+	return nil, c.mismatch()
+}
+
+func isSymbol(t parser.Token) int {
+	if t.Kind == parser.Symbol {
+		return 1
+	}
+	return 0
+}
+
+func literalValue(t parser.Token) (types.Value, bool) {
+	switch t.Kind {
+	case parser.String:
+		return t.Text, true
+	case parser.Number:
+		if n, err := strconv.ParseInt(t.Text, 10, 64); err == nil {
+			return n, true
+		}
+		return t.Text, true
+	case parser.Word:
+		switch strings.ToUpper(t.Text) {
+		case "NULL":
+			return nil, true
+		case "DEFAULT":
+			return useDefault{}, true
+		case "TRUE":
+			return int64(1), true
+		case "FALSE":
+			return int64(0), true
+		}
+	}
+	return nil, false
+}
+
+// constant evaluates an expression without columns.
+func (s *session) constant(ctx context.Context, expression string, kind types.Kind) (types.Value, error) {
+	switch {
+	case expression == "":
+		return nil, errSyntax(")")
+	case opaque(kind), kind == types.JSON && strings.HasPrefix(expression, "["):
+		return expression, nil
+	}
+	c, err := newCursor("SELECT " + expression)
+	if err != nil {
+		return nil, asRefusal(err)
+	}
+	result, err := s.query(ctx, c, relations{session: s})
+	if err != nil {
+		return nil, err
+	}
+	if len(result.Rows) != 1 || len(result.Rows[0]) != 1 {
+		return nil, errSyntax(expression)
+	}
+	return cellValue(result.Rows[0][0]), nil
+}
+
+// selectedRows runs the SELECT of an INSERT ... SELECT.
+func (s *session) selectedRows(ctx context.Context, c *cursor, columns int) ([][]types.Value, error) {
+	if t := c.peek(); !t.Is("SELECT") && !t.Is("WITH") && !t.IsSymbol("(") {
+		return nil, c.mismatch()
+	}
+	result, err := s.query(ctx, c, relations{session: s})
+	if err != nil {
+		return nil, err
+	}
+	if len(result.Fields) != columns {
+		return nil, core.Errorf("insert into cols should be corresponding to the query output")
+	}
+	rows := make([][]types.Value, len(result.Rows))
+	for i, cells := range result.Rows {
+		rows[i] = make([]types.Value, len(cells))
+		for j, cell := range cells {
+			rows[i][j] = cellValue(cell)
+		}
+	}
+	return rows, nil
+}
+
+// insertBatch completes the rows, or keeps to the named columns for a partial
+// update.
+func (s *session) insertBatch(ctx context.Context, t *target, positions []int, named bool, given [][]types.Value) (load.Batch, int, error) {
+	if !named || t.keys != types.UniqueKeys || !s.flag("enable_unique_key_partial_update") {
+		rows, filtered, err := s.rows(ctx, t, positions, given)
+		return t.batch(rows), filtered, err
+	}
+	part := *t
+	part.columns, part.sequenceFrom = nil, -1
+	for i := range t.columns {
+		if t.columns[i].Key && !slices.Contains(positions, i) {
+			return load.Batch{}, 0, core.Errorf("Partial update should include all key columns, missing: %s", t.columns[i].Name)
+		}
+	}
+	local := make([]int, len(positions))
+	for i, at := range positions {
+		part.columns = append(part.columns, t.columns[at])
+		local[i] = i
+	}
+	rows, filtered, err := s.rows(ctx, &part, local, given)
+	b := part.batch(rows)
+	b.Partial = true
+	return b, filtered, err
+}
+
+// writeRequest is one DML statement's share of a transaction.
+type writeRequest struct {
+	target   *target
+	label    string
+	batch    load.Batch
+	filtered int
+	values   bool // rows came from VALUES
+}
+
+// write loads the batch, or keeps it for COMMIT.
+func (s *session) write(ctx context.Context, w writeRequest) (*sqltypes.Result, error) {
+	if s.txn != nil {
+		return s.txn.add(ctx, s, w)
+	}
+	if len(w.batch.Rows) == 0 && w.batch.Predicate == nil {
+		return &sqltypes.Result{}, nil
+	}
+	if w.label == "" {
+		w.label = newLabel()
+	}
+	out, err := s.server.loader.Load(ctx, s.loadOptions(w.label), w.batch)
+	if err != nil {
+		return nil, err
+	}
+	return loaded(out, len(w.batch.Rows), w.filtered), nil
+}
+
+func (s *session) loadOptions(label string) load.Options {
+	o := load.Options{Label: label, Wait: 10 * time.Second, Timeout: 4 * time.Hour}
+	if v, ok := s.variable("insert_visible_timeout_ms"); ok {
+		if ms, err := strconv.Atoi(v); err == nil {
+			o.Wait = time.Duration(max(ms, 1000)) * time.Millisecond
+		}
+	}
+	if v, ok := s.variable("insert_timeout"); ok {
+		if seconds, err := strconv.Atoi(v); err == nil && seconds > 0 {
+			o.Timeout = time.Duration(seconds) * time.Second
+		}
+	}
+	if all := s.server.core.Frontends(); s.server.cfg.Frontend < len(all) {
+		o.Coordinator = "FE: " + all[s.server.cfg.Frontend].Host
+	}
+	return o
+}
+
+// loaded is the OK packet of a load; its info text is what the mysql client
+// prints.
+func loaded(out load.Outcome, rows, filtered int) *sqltypes.Result {
+	return &sqltypes.Result{
+		RowsAffected: uint64(rows),
+		Info:         fmt.Sprintf("{'label':'%s', 'status':'%s', 'txnId':'%d'}", out.Label, out.Status(), out.TxnID),
+	}
+}
+
+// newLabel is a label as Doris makes it from a query id.
+func newLabel() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails
+	text := hex.EncodeToString(id[:])
+	return "label_" + text[:16] + "_" + text[16:]
+}

@@ -1,0 +1,237 @@
+package sql
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/sql/query"
+	"github.com/doris-ccr/ccr/dorisim/types"
+)
+
+// relations is what a session's SELECT can read; it implements query.Catalog.
+type relations struct {
+	session *session
+	// extra are relations of this statement only, by name, in any database.
+	extra map[string]*query.Relation
+	// hidden shows hidden columns, as the session variable
+	// show_hidden_columns does.
+	hidden bool
+}
+
+// HasDatabase implements query.Catalog.
+func (r relations) HasDatabase(name string) bool { return r.session.hasDatabase(name) }
+
+// Relation implements query.Catalog.
+func (r relations) Relation(_ context.Context, database, name string) (*query.Relation, error) {
+	if rel, ok := r.extra[name]; ok {
+		return rel, nil
+	}
+	if strings.EqualFold(database, informationSchema) {
+		return r.session.informationSchema(name)
+	}
+	table, partitions, temporary := splitPartitions(name)
+	c := r.session.server.core
+	c.RLock()
+	defer c.RUnlock()
+	db, ok := c.Database(database)
+	if !ok {
+		return nil, nil
+	}
+	t, ok := db.Tables[table]
+	if !ok {
+		return nil, nil
+	}
+	if t.Kind != catalog.OLAP {
+		return r.session.viewRelation(db, t)
+	}
+	hidden := r.hidden || r.session.flag("show_hidden_columns")
+	return r.session.tableRelation(t, name, partitions, temporary, hidden)
+}
+
+// splitPartitions undoes the name that partitionClause made.
+func splitPartitions(name string) (table string, partitions []string, temporary bool) {
+	mark := partitionMark
+	if strings.Contains(name, temporaryMark) {
+		mark, temporary = temporaryMark, true
+	}
+	table, list, ok := strings.Cut(name, mark)
+	if ok {
+		partitions = strings.Split(list, ",")
+	}
+	return table, partitions, temporary
+}
+
+// viewRelation needs core's read lock.
+func (s *session) viewRelation(db *catalog.Database, v *catalog.Table) (*query.Relation, error) {
+	c, err := newCursor(v.ViewDefinition)
+	if err != nil {
+		return nil, asRefusal(err)
+	}
+	definition, err := s.rewrite(c)
+	if err != nil {
+		return nil, err
+	}
+	create := "CREATE VIEW " + quoteName(v.Name)
+	if len(v.ViewColumns) > 0 {
+		names := make([]string, len(v.ViewColumns))
+		for i, column := range v.ViewColumns {
+			names[i] = quoteName(column.Name)
+		}
+		create += " (" + strings.Join(names, ", ") + ")"
+	}
+	return &query.Relation{Name: v.Name, View: definition, Create: create + " AS " + definition}, nil
+}
+
+// tableRelation needs core's read lock; its rows are read without it.
+func (s *session) tableRelation(t *catalog.Table, name string, only []string, temporary, hidden bool) (*query.Relation, error) {
+	read, err := partitionsToRead(t, only, temporary)
+	if err != nil {
+		return nil, err
+	}
+	base := t.Indexes[t.BaseIndexID]
+	rel := &query.Relation{Name: name}
+	var visible []int
+	for i, column := range base.Schema.Columns {
+		if hidden || !column.Hidden {
+			visible = append(visible, i)
+			rel.Columns = append(rel.Columns, column)
+		}
+	}
+	all := len(visible) == len(base.Schema.Columns)
+	rel.Rows = func(ctx context.Context) ([]types.Row, error) {
+		var rows []types.Row
+		for _, p := range read {
+			part, err := s.server.core.Scan(ctx, t, p, base.ID)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, part...)
+		}
+		if all {
+			return rows, nil
+		}
+		for i, row := range rows {
+			out := make(types.Row, len(visible))
+			for j, from := range visible {
+				if from < len(row) {
+					out[j] = row[from]
+				}
+			}
+			rows[i] = out
+		}
+		return rows, nil
+	}
+	return rel, nil
+}
+
+// partitionsToRead refuses partitions under restore (doris-sql.md 4.7).
+func partitionsToRead(t *catalog.Table, only []string, temporary bool) ([]*catalog.Partition, error) {
+	from := t.Partitions
+	if temporary {
+		from = t.Temporary
+	}
+	var list []*catalog.Partition
+	if only == nil {
+		list = formalPartitions(t)
+	}
+	for _, name := range only {
+		p := findPartition(from, name)
+		if p == nil {
+			return nil, core.Errorf("PARTITION: %s not found in table: %s", name, t.Name)
+		}
+		list = append(list, p)
+	}
+	for _, p := range list {
+		if p.State == catalog.StateRestore {
+			return nil, core.Errorf("Partition state is not NORMAL: %s:RESTORING", p.Name)
+		}
+	}
+	return list, nil
+}
+
+// staticRows are rows of text that exist already.
+func staticRows(cells [][]string) func(context.Context) ([]types.Row, error) {
+	return func(context.Context) ([]types.Row, error) {
+		rows := make([]types.Row, len(cells))
+		for i, line := range cells {
+			rows[i] = make(types.Row, len(line))
+			for j, cell := range line {
+				if cell != null {
+					rows[i][j] = cell
+				}
+			}
+		}
+		return rows, nil
+	}
+}
+
+// tableFunction returns the relation that a table function stands for.
+func (s *session) tableFunction(name, arguments string) (*query.Relation, error) {
+	switch name {
+	case "frontends":
+		return s.showFrontends().relation(name), nil
+	case "backends":
+		return s.showBackends().relation(name), nil
+	case "numbers":
+		parts := strings.Split(arguments, ",")
+		n, err := strconv.Atoi(parts[len(parts)-1])
+		if err != nil || n < 0 || n > maxNumbers {
+			return nil, core.Errorf("cannot parse param value %s", arguments)
+		}
+		return numbers(n), nil
+	}
+	return nil, core.Errorf("Could not find table function %s", name)
+}
+
+// maxNumbers bounds the table function numbers().
+const maxNumbers = 10_000_000
+
+func numbers(n int) *query.Relation {
+	return &query.Relation{
+		Name:    "numbers",
+		Columns: []types.Column{{Name: "number", Type: types.Type{Kind: types.BigInt}}},
+		Rows: func(context.Context) ([]types.Row, error) {
+			rows := make([]types.Row, n)
+			for i := range rows {
+				rows[i] = types.Row{int64(i)}
+			}
+			return rows, nil
+		},
+	}
+}
+
+// informationSchema returns the name of the database and, as a method, its
+// tables.
+const informationSchema = "information_schema"
+
+func (s *session) informationSchema(name string) (*query.Relation, error) {
+	if strings.HasPrefix(name, functionMark) {
+		parts := strings.Split(name, functionMark)
+		rel, err := s.tableFunction(parts[1], parts[2])
+		if rel != nil {
+			rel.Name = name
+		}
+		return rel, err
+	}
+	s.server.core.RLock()
+	defer s.server.core.RUnlock()
+	switch strings.ToLower(name) {
+	case "tables":
+		return s.schemaTables().relation(name), nil
+	case "columns":
+		return s.schemaColumns().relation(name), nil
+	case "schemata":
+		return s.schemata().relation(name), nil
+	case "partitions":
+		return s.schemaPartitions().relation(name), nil
+	case "views":
+		return s.schemaViews().relation(name), nil
+	case "session_variables", "global_variables":
+		return s.showVariables().relation(name), nil
+	}
+	return nil, fmt.Errorf("%w: %s.%s", query.ErrUnknownTable, informationSchema, name)
+}

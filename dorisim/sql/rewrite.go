@@ -1,0 +1,287 @@
+package sql
+
+import (
+	"strings"
+
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/parser"
+)
+
+// internalCatalog is the first part of a fully qualified name.
+const internalCatalog = "internal"
+
+// Relations that are no tables are reached under information_schema by names
+// that no table can have.
+const (
+	partitionMark = "\x01partitions\x01" // table + mark + names joined by ,
+	temporaryMark = "\x01temporary\x01"
+	functionMark  = "\x01function\x01" // mark + name + mark + arguments
+)
+
+// rewriter turns a Doris SELECT into one that the query engine reads.
+type rewriter struct {
+	session *session
+	c       *cursor
+	out     strings.Builder
+	last    int // end of the source that has been copied
+	depth   int
+	from    bool // FROM of the outermost SELECT has been seen
+}
+
+// rewrite changes what MySQL's dialect has not: three-part names, table
+// functions, partitions in FROM, system variables, COUNT() and Doris' names of
+// cast types.
+func (s *session) rewrite(c *cursor) (string, error) {
+	r := &rewriter{session: s, c: c}
+	// Hints are comments; what stands before the first token goes with them.
+	r.last = c.peek().Pos
+	for !c.end() {
+		if err := r.step(); err != nil {
+			return "", err
+		}
+	}
+	r.copyUpTo(c.peek().Pos)
+	return strings.TrimRight(r.out.String(), "; \n\t\r"), nil
+}
+
+// copyUpTo copies the source up to pos, token by token, so that comments and
+// hints disappear.
+func (r *rewriter) copyUpTo(pos int) {
+	for _, t := range r.c.tokens {
+		if t.Pos >= r.last && t.End <= pos && t.Kind != parser.EOF {
+			r.emit(r.c.src[t.Pos:t.End])
+		}
+	}
+	r.last = max(r.last, pos)
+}
+
+func (r *rewriter) emit(text string) {
+	if r.out.Len() > 0 && text != "." && text != "(" && !strings.HasSuffix(r.out.String(), ".") {
+		r.out.WriteByte(' ')
+	}
+	r.out.WriteString(text)
+}
+
+// replace writes text instead of the tokens consumed since the last copy.
+func (r *rewriter) replace(text string) {
+	r.emit(text)
+	r.last = r.c.peek().Pos
+}
+
+func (r *rewriter) step() error {
+	c := r.c
+	t := c.peek()
+	switch {
+	case t.IsSymbol("("):
+		r.depth++
+	case t.IsSymbol(")"):
+		r.depth--
+	case t.Is("FROM") && r.depth == 0:
+		r.from = true
+	case t.IsSymbol("@@"):
+		return r.systemVariable()
+	case t.Is(internalCatalog) && r.dotted(3), t.Kind == parser.QuotedIdent && t.Text == internalCatalog && r.dotted(3):
+		r.flush()
+		c.next()
+		c.next()
+		r.last = c.peek().Pos
+		return nil
+	case t.Is("COUNT") && c.peekAt(1).IsSymbol("(") && c.peekAt(2).IsSymbol(")"):
+		r.flush()
+		c.pos += 3
+		r.replace("count(*)")
+		return nil
+	case t.Is("CAST") && c.peekAt(1).IsSymbol("("):
+		return r.cast()
+	case (t.Is("TEMPORARY") && (c.peekAt(1).Is("PARTITION") || c.peekAt(1).Is("PARTITIONS"))) || ((t.Is("PARTITION") || t.Is("PARTITIONS")) && r.afterTable()):
+		return r.partitionClause()
+	case t.Kind == parser.Word && c.peekAt(1).IsSymbol("(") && r.isFrom(c.pos-1):
+		return r.tableFunction()
+	}
+	r.take()
+	return nil
+}
+
+// take copies one token.
+func (r *rewriter) take() {
+	t := r.c.next()
+	r.emit(r.c.src[t.Pos:t.End])
+	r.last = t.End
+}
+
+// flush copies what has been consumed.
+func (r *rewriter) flush() { r.copyUpTo(r.c.peek().Pos) }
+
+// dotted tells whether n identifiers joined by dots come next.
+func (r *rewriter) dotted(n int) bool {
+	for i := range n {
+		if k := r.c.peekAt(2 * i).Kind; k != parser.Word && k != parser.QuotedIdent {
+			return false
+		}
+		if i < n-1 && !r.c.peekAt(2*i+1).IsSymbol(".") {
+			return false
+		}
+	}
+	return true
+}
+
+// isFrom tells whether the token at pos makes a relation follow.
+func (r *rewriter) isFrom(pos int) bool {
+	return pos >= 0 && (r.c.tokens[pos].Is("FROM") || r.c.tokens[pos].Is("JOIN") || r.c.tokens[pos].IsSymbol(","))
+}
+
+// afterTable tells whether PARTITION follows a table name of FROM, and is not
+// the PARTITION of a window.
+func (r *rewriter) afterTable() bool {
+	i := r.c.pos - 1
+	for i >= 2 && r.c.tokens[i-1].IsSymbol(".") {
+		i -= 2
+	}
+	return i >= 1 && r.isFrom(i-1) && (r.c.peekAt(1).IsSymbol("(") || r.c.peekAt(1).Kind == parser.QuotedIdent || r.c.peekAt(1).Kind == parser.Word && !r.c.peekAt(1).Is("BY"))
+}
+
+// systemVariable replaces @@[session.|global.]name by its value; as a column of
+// the result it keeps its name.
+func (r *rewriter) systemVariable() error {
+	c := r.c
+	r.flush()
+	c.next()
+	label := "@@"
+	for (c.peek().Is("SESSION") || c.peek().Is("GLOBAL")) && c.peekAt(1).IsSymbol(".") {
+		label += c.next().Text + "."
+		c.next()
+	}
+	name, err := c.ident()
+	if err != nil {
+		return err
+	}
+	label += name
+	value, ok := r.session.variable(name)
+	if !ok {
+		return core.CodeErrorf(codeUnknownVariable, "Unknown system variable '%s'", name)
+	}
+	text := quoteString(value)
+	if isNumber(value) {
+		text = value
+	}
+	if t := c.peek(); r.depth == 0 && !r.from && (c.end() || t.IsSymbol(",") || t.IsSymbol(";") || t.Is("FROM") || t.Is("LIMIT")) {
+		text += " AS " + quoteName(label)
+	}
+	r.replace(text)
+	return nil
+}
+
+func isNumber(text string) bool {
+	if text == "" || len(text) > 18 {
+		return false
+	}
+	return strings.Trim(text, "0123456789") == ""
+}
+
+// castTypes maps Doris' names of types to those that CAST knows in MySQL.
+var castTypes = map[string]string{
+	"STRING": "CHAR", "TEXT": "CHAR", "VARCHAR": "CHAR", "INT": "SIGNED", "INTEGER": "SIGNED", "BIGINT": "SIGNED",
+	"TINYINT": "SIGNED", "SMALLINT": "SIGNED", "BOOLEAN": "SIGNED", "LARGEINT": "DECIMAL(39,0)", "DATEV2": "DATE",
+	"DATETIMEV2": "DATETIME", "DECIMALV3": "DECIMAL", "FLOAT": "DOUBLE",
+}
+
+// cast copies CAST(expression AS and replaces the type's name.
+func (r *rewriter) cast() error {
+	c := r.c
+	r.take()
+	r.depth++
+	r.take()
+	for depth := 1; !c.end(); {
+		t := c.peek()
+		switch {
+		case t.IsSymbol("("):
+			depth++
+		case t.IsSymbol(")"):
+			depth--
+		}
+		if depth == 0 {
+			return nil
+		}
+		if depth == 1 && t.Is("AS") {
+			r.take()
+			if name, ok := castTypes[strings.ToUpper(c.peek().Text)]; ok {
+				c.next()
+				if name == "CHAR" && c.symbol("(") { // a length would cut
+					c.next()
+					c.symbol(")")
+				}
+				r.replace(name)
+			}
+			return nil
+		}
+		inner := depth
+		if err := r.step(); err != nil {
+			return err
+		}
+		depth = inner
+	}
+	return nil
+}
+
+// partitionClause turns `t` [TEMPORARY] PARTITION (p) into a relation of its
+// own name.
+func (r *rewriter) partitionClause() error {
+	names, temporary, err := r.c.partitions()
+	if err != nil {
+		return err
+	}
+	mark := partitionMark
+	if temporary {
+		mark = temporaryMark
+	}
+	text := r.out.String()
+	at := strings.LastIndexAny(strings.TrimSuffix(text, "`"), ". `")
+	table := strings.Trim(text[at+1:], "`")
+	r.out.Reset()
+	r.out.WriteString(strings.TrimSuffix(text[:at+1], "`"))
+	r.out.WriteString(quoteName(table + mark + strings.Join(names, ",")))
+	if t := r.c.peek(); !t.Is("AS") && !r.aliasFollows() {
+		r.out.WriteString(" AS " + quoteName(table))
+	}
+	r.last = r.c.peek().Pos
+	return nil
+}
+
+// aliasFollows tells whether the next token is an alias without AS.
+func (r *rewriter) aliasFollows() bool {
+	t := r.c.peek()
+	if t.Kind == parser.QuotedIdent {
+		return true
+	}
+	if t.Kind != parser.Word {
+		return false
+	}
+	switch strings.ToUpper(t.Text) {
+	case "WHERE", "ORDER", "GROUP", "LIMIT", "HAVING", "JOIN", "LEFT", "RIGHT", "INNER", "CROSS", "ON", "UNION":
+		return false
+	}
+	return true
+}
+
+// tableFunction turns FROM f("k" = "v") into a relation of its own name.
+func (r *rewriter) tableFunction() error {
+	c := r.c
+	r.flush()
+	name := strings.ToLower(c.next().Text)
+	c.next()
+	var arguments []string
+	for !c.end() && !c.peek().IsSymbol(")") {
+		if t := c.next(); t.Kind == parser.String || t.Kind == parser.Number {
+			arguments = append(arguments, t.Text)
+		}
+	}
+	if !c.symbol(")") {
+		return c.mismatch()
+	}
+	text := informationSchema + "." + quoteName(functionMark+name+functionMark+strings.Join(arguments, ","))
+	if !c.peek().Is("AS") && !r.aliasFollows() {
+		text += " AS " + quoteName(name)
+	}
+	r.replace(text)
+	return nil
+}

@@ -1,0 +1,81 @@
+package sql
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// session is the state of one connection. Its statements run one after the
+// other; only close may come from another goroutine.
+type session struct {
+	server  *Server
+	id      uint32
+	started time.Time
+	user    string
+	db      string
+	vars    map[string]string // set by this session, lower case
+	txn     *openTxn          // between BEGIN and COMMIT
+
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+func newSession(s *Server, id uint32, now time.Time) *session {
+	ctx, cancel := context.WithCancel(s.ctx)
+	return &session{server: s, id: id, started: now, vars: map[string]string{}, ctx: ctx, cancel: cancel}
+}
+
+// close ends what the session still runs.
+func (s *session) close() { s.cancel() }
+
+// reset is what COM_RESET_CONNECTION asks for.
+func (s *session) reset() {
+	s.vars = map[string]string{}
+	s.txn = nil
+}
+
+// CurrentDatabase is the default database, "" if none is selected.
+func (s *session) CurrentDatabase() string { return s.db }
+
+// User is the account's name.
+func (s *session) User() string { return s.user }
+
+// use selects the default database.
+func (s *session) use(name string) error {
+	if !s.hasDatabase(name) {
+		return errUnknownDatabase(name)
+	}
+	s.db = name
+	return nil
+}
+
+func (s *session) hasDatabase(name string) bool {
+	if strings.EqualFold(name, informationSchema) {
+		return true
+	}
+	s.server.core.RLock()
+	defer s.server.core.RUnlock()
+	_, ok := s.server.core.Database(name)
+	return ok
+}
+
+// database returns the named database, or the current one for "".
+func (s *session) database(name string) (string, error) {
+	if name == "" {
+		name = s.db
+	}
+	if name == "" {
+		return "", errNoDatabase()
+	}
+	if !s.hasDatabase(name) {
+		return "", errUnknownDatabase(name)
+	}
+	return name, nil
+}
+
+// flag reads a boolean session variable.
+func (s *session) flag(name string) bool {
+	v, _ := s.variable(name)
+	return strings.EqualFold(v, "true") || v == "1" || strings.EqualFold(v, "on")
+}

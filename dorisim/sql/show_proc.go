@@ -1,0 +1,293 @@
+package sql
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dolthub/vitess/go/sqltypes"
+
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/rangetext"
+)
+
+func parseID(text string) (int64, error) { return strconv.ParseInt(text, 10, 64) }
+
+// showProc is SHOW PROC '/dbs/...' (doris-sql.md 2.3) and the few other
+// directories that clients read.
+func (s *session) showProc(c *cursor) (*sqltypes.Result, error) {
+	path, err := c.text()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.finish(); err != nil {
+		return nil, err
+	}
+	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+	if len(segments) == 0 {
+		return nil, errNoProc(path)
+	}
+	switch segments[0] {
+	case "frontends":
+		return s.showFrontends().result(), nil
+	case "backends":
+		return s.showBackends().result(), nil
+	case "dbs":
+		s.server.core.RLock()
+		defer s.server.core.RUnlock()
+		l, err := s.procDBs(path, segments[1:])
+		if err != nil {
+			return nil, err
+		}
+		return l.result(), nil
+	}
+	return nil, errNoProc(path)
+}
+
+func errNoProc(path string) error {
+	return core.CodeErrorf(codeUnknownProcPath, "Proc path '%s' doesn't exist", path)
+}
+
+// procDBs needs core's read lock.
+func (s *session) procDBs(path string, segments []string) (*listing, error) {
+	if len(segments) == 0 {
+		return s.procDatabases(), nil
+	}
+	dbID, err := parseID(segments[0])
+	if err != nil {
+		return nil, core.Errorf("Invalid db id format: %s", segments[0])
+	}
+	db, ok := s.server.core.DatabaseByID(dbID)
+	if !ok {
+		return nil, core.Errorf("Database %d does not exist", dbID)
+	}
+	if len(segments) == 1 {
+		return s.procTables(db), nil
+	}
+	tableID, err := parseID(segments[1])
+	if err != nil {
+		return nil, core.Errorf("Invalid table id format: %s", segments[1])
+	}
+	home, t, ok := s.server.core.TableByID(tableID)
+	if !ok || home != db {
+		return nil, errUnknownTable(segments[1])
+	}
+	return s.procTable(path, t, segments[2:])
+}
+
+func (s *session) procTable(path string, t *catalog.Table, segments []string) (*listing, error) {
+	if len(segments) == 0 {
+		l := newListing("Nodes")
+		for _, node := range []string{"partitions", "temp_partitions", "index_schema", "indexes"} {
+			l.add(node)
+		}
+		return l, nil
+	}
+	switch segments[0] {
+	case "indexes":
+		return secondaryIndexes(t), nil
+	case "index_schema":
+		l := newListing("IndexId", "IndexName", "SchemaVersion", "SchemaHash", "ShortKeyColumnCount", "StorageType", "Keys")
+		for _, idx := range core.SortedIndexes(t) {
+			l.add(idx.ID, indexName(t, idx.ID), int(idx.Schema.Version), int(idx.Schema.Hash), idx.ShortKey, "COLUMN", "")
+		}
+		return l, nil
+	case "partitions", "temp_partitions":
+		if t.Kind != catalog.OLAP {
+			return nil, core.Errorf("Table[%s] is not a OLAP or ELASTICSEARCH table", t.Name)
+		}
+		return s.procPartitions(path, t, segments[0] == "temp_partitions", segments[1:])
+	}
+	return nil, errNoProc(path)
+}
+
+func (s *session) procPartitions(path string, t *catalog.Table, temporary bool, segments []string) (*listing, error) {
+	if len(segments) == 0 {
+		return partitionListing(t, temporary), nil
+	}
+	from := t.Partitions
+	if temporary {
+		from = t.Temporary
+	}
+	var partition *catalog.Partition
+	for _, p := range from {
+		if strconv.FormatInt(p.ID, 10) == segments[0] {
+			partition = p
+		}
+	}
+	if partition == nil {
+		return nil, core.Errorf("Partition[%s] does not exist", segments[0])
+	}
+	if len(segments) == 1 {
+		l := newListing("IndexId", "IndexName", "State", "LastConsistencyCheckTime")
+		indexes := core.SortedIndexes(t)
+		slices.SortFunc(indexes, func(a, b *catalog.Index) int { return cmp.Compare(a.ID, b.ID) })
+		for _, idx := range indexes {
+			l.add(idx.ID, indexName(t, idx.ID), string(cmp.Or(idx.State, catalog.IndexNormal)), null)
+		}
+		return l, nil
+	}
+	for _, idx := range t.Indexes {
+		if strconv.FormatInt(idx.ID, 10) == segments[1] && len(segments) == 2 {
+			l := newListing(replicaTitles...)
+			s.addReplicas(l, partition, idx)
+			return l, nil
+		}
+	}
+	if len(segments) > 2 {
+		return nil, errNoProc(path)
+	}
+	return nil, core.Errorf("Index[%s] does not exist.", segments[1])
+}
+
+// procDatabases is level 1.
+func (s *session) procDatabases() *listing {
+	l := newListing("DbId", "DbName", "TableNum", "Size", "Quota", "LastConsistencyCheckTime", "ReplicaCount", "ReplicaQuota",
+		"RunningTransactionNum", "TransactionQuota", "LastUpdateTime")
+	row := func(id int64, name string, tables, replicas, running int) {
+		l.add(id, name, tables, "0.000", "1024.000 TB", null, replicas, 1073741824, running, 1000, s.server.core.Now())
+	}
+	row(0, informationSchema, 6, 0, 0)
+	for i, name := range []string{"mysql", "__internal_schema"} {
+		if _, ok := s.server.core.Database(name); !ok {
+			row(int64(i+1), name, 0, 0, 0)
+		}
+	}
+	for _, db := range s.server.core.Databases() {
+		replicas := 0
+		for _, t := range db.Tables {
+			replicas += replicaCount(t)
+		}
+		row(db.ID, db.Name, len(db.Tables), replicas, s.runningTxns(db.ID, 0))
+	}
+	return l
+}
+
+// runningTxns counts unfinished transactions of a database, or of one table.
+func (s *session) runningTxns(db, table int64) int {
+	n := 0
+	for _, txn := range s.server.core.Txns(db) {
+		if txn.State != core.TxnVisible && txn.State != core.TxnAborted && (table == 0 || slices.Contains(txn.Tables, table)) {
+			n++
+		}
+	}
+	return n
+}
+
+func replicaCount(t *catalog.Table) int {
+	n := 0
+	for _, p := range core.Partitions(t) {
+		for _, tablets := range p.Tablets {
+			for _, tablet := range tablets {
+				n += len(tablet.Replicas)
+			}
+		}
+	}
+	return n
+}
+
+// procTables is level 2.
+func (s *session) procTables(db *catalog.Database) *listing {
+	l := newListing("TableId", "TableName", "IndexNum", "PartitionColumnName", "PartitionNum", "State", "Type", "LastConsistencyCheckTime",
+		"ReplicaCount", "VisibleVersion", "VisibleVersionTime", "RunningTransactionNum", "LastUpdateTime")
+	tables := sortedTables(db)
+	slices.SortFunc(tables, func(a, b *catalog.Table) int { return cmp.Compare(a.ID, b.ID) })
+	running := map[int64]int{}
+	for _, txn := range s.server.core.Txns(db.ID) {
+		if txn.State != core.TxnVisible && txn.State != core.TxnAborted {
+			for _, id := range txn.Tables {
+				running[id]++
+			}
+		}
+	}
+	for _, t := range tables {
+		if t.Kind != catalog.OLAP {
+			l.add(t.ID, t.Name, null, null, 1, null, string(t.Kind), null, 0, null, null, 0, null)
+			continue
+		}
+		columns, partitions := null, 1
+		if t.Partitioning.Kind == catalog.RangePartition {
+			columns, partitions = strings.Join(t.Partitioning.Columns, ", "), len(t.Partitions)
+		}
+		version, at := int64(0), int64(0)
+		for _, p := range t.Partitions {
+			if p.VisibleVersion >= version {
+				version, at = p.VisibleVersion, max(at, p.VisibleTime.UnixMilli())
+			}
+		}
+		l.add(t.ID, t.Name, len(t.Indexes), columns, partitions, string(t.State), string(t.Kind), null, replicaCount(t), version, at, running[t.ID], null)
+	}
+	return l
+}
+
+var partitionTitles = []string{"PartitionId", "PartitionName", "VisibleVersion", "VisibleVersionTime", "State", "PartitionKey", "Range",
+	"DistributionKey", "Buckets", "ReplicationNum", "StorageMedium", "CooldownTime", "RemoteStoragePolicy", "LastConsistencyCheckTime",
+	"DataSize", "IsInMemory", "ReplicaAllocation", "IsMutable", "SyncWithBaseTables", "UnsyncTables", "CommittedVersion", "RowCount"}
+
+// partitionListing is level 3 and SHOW [TEMPORARY] PARTITIONS.
+func partitionListing(t *catalog.Table, temporary bool) *listing {
+	l := newListing(partitionTitles...)
+	from := t.Partitions
+	if temporary {
+		from = t.Temporary
+	}
+	for _, p := range rangetext.Sorted(t, from) {
+		distribution := strings.Join(p.Distribution.Columns, ", ")
+		if p.Distribution.Kind == catalog.RandomDistribution {
+			distribution = "RANDOM"
+		}
+		l.add(p.ID, p.Name, p.VisibleVersion, p.VisibleTime, string(p.State), strings.Join(t.Partitioning.Columns, ", "), rangetext.RangeText(t, p, false),
+			distribution, p.Distribution.Buckets, p.ReplicaNum, strings.ToUpper(cmp.Or(p.Properties["storage_medium"], "HDD")), "9999-12-31 23:59:59", "", null,
+			"0.000", false, fmt.Sprintf("tag.location.default: %d", p.ReplicaNum), true, true, null, p.NextVersion-1, 0)
+	}
+	return l
+}
+
+// showPartitions is SHOW [TEMPORARY] PARTITIONS FROM t.
+func (s *session) showPartitions(ctx context.Context, c *cursor, temporary bool) (*sqltypes.Result, error) {
+	database, table, err := s.fromTable(c)
+	if err != nil {
+		return nil, err
+	}
+	var l *listing
+	err = s.withTable(database, table, func(_ *catalog.Database, t *catalog.Table) error {
+		if t.Kind != catalog.OLAP {
+			return core.Errorf("Table[%s] is not a OLAP table", t.Name)
+		}
+		l = partitionListing(t, temporary)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.filter(ctx, c, l, "PartitionName", true)
+}
+
+var replicaTitles = []string{"TabletId", "ReplicaId", "BackendId", "SchemaHash", "Version", "LstSuccessVersion", "LstFailedVersion",
+	"LstFailedTime", "LocalDataSize", "RemoteDataSize", "RowCount", "State", "LstConsistencyCheckTime", "CheckVersion",
+	"VisibleVersionCount", "VersionCount", "QueryHits", "PathHash", "Path", "MetaUrl", "CompactionStatus", "CooldownReplicaId", "CooldownMetaId"}
+
+// addReplicas is level 5: a row for each replica, tablets in bucket order.
+func (s *session) addReplicas(l *listing, p *catalog.Partition, idx *catalog.Index) {
+	urls := map[int64]string{}
+	for _, b := range s.server.core.Backends() {
+		urls[b.ID] = fmt.Sprintf("http://%s:%d", b.Host, b.HTTPPort)
+	}
+	for _, tablet := range p.Tablets[idx.ID] {
+		for _, r := range tablet.Replicas {
+			failed := int64(-1)
+			if r.LastFailed > 0 {
+				failed = r.LastFailed
+			}
+			l.add(tablet.ID, r.ID, r.BackendID, int(idx.Schema.Hash), r.Version, r.Version, failed,
+				null, 0, 0, 0, "NORMAL", null, -1,
+				1, 1, 0, -6333148228203168624, "/data1/storage",
+				fmt.Sprintf("%s/api/meta/header/%d", urls[r.BackendID], tablet.ID),
+				fmt.Sprintf("%s/api/compaction/show?tablet_id=%d", urls[r.BackendID], tablet.ID), -1, "")
+		}
+	}
+}
