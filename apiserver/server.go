@@ -111,6 +111,9 @@ func setDefaults(o *Options) {
 	if o.Namespace == "" {
 		o.Namespace = client.DefaultNamespace
 	}
+	if o.Version == "" {
+		o.Version = "devel:unknown"
+	}
 	if o.DataConverter == nil {
 		o.DataConverter = converter.GetDefaultDataConverter()
 	}
