@@ -1,0 +1,323 @@
+package fe_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
+	"github.com/doris-ccr/ccr/doris/thriftgen/status"
+	"github.com/doris-ccr/ccr/doris/thriftgen/types"
+	"github.com/doris-ccr/ccr/dorisim/backup"
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/job"
+)
+
+func TestSnapshotTravelsBetweenClusters(t *testing.T) {
+	src, dst := start(t, options{name: "src", bes: 2}), start(t, options{name: "dst", bes: 3})
+	parted, plain := src.table("parted", 3, 2), src.table("plain", 0, 1)
+	for i := range int64(20) {
+		src.insert(parted, fmt.Sprintf("p%d", i%3), i)
+		src.insert(plain, "plain", i)
+	}
+	src.view("v", "SELECT `id` FROM `internal`.`src`.`plain`")
+	meta, info := src.snapshot("snap")
+
+	var parsed struct {
+		Seqs map[int64]int64 `json:"table_commit_seq_map"`
+	}
+	require.NoError(t, json.Unmarshal(info, &parsed))
+	entries, _ := src.ReadBinlogs(src.db.ID, plain.ID, -1, core.MaxBinlogBatch)
+	barrier := entries[len(entries)-1]
+	require.Equal(t, job.Barrier, barrier.Type)
+	require.Equal(t, barrier.CommitSeq, parsed.Seqs[plain.ID])
+
+	done := dst.restore(dst.restoreRequest("r1", meta, info))
+	require.Equal(t, "FINISHED", done.State, done.Status)
+	require.Equal(t, src.ids("plain", "plain"), dst.ids("plain", "plain"))
+	for p := range 3 {
+		name := fmt.Sprintf("p%d", p)
+		require.Equal(t, src.ids("parted", name), dst.ids("parted", name))
+		require.Equal(t, parted.Partitions[name].VisibleVersion, dst.db.Tables["parted"].Partitions[name].VisibleVersion)
+	}
+	restored := dst.db.Tables["plain"]
+	require.Equal(t, catalog.StateNormal, restored.State)
+	require.Equal(t, "true", restored.Properties["is_being_synced"])
+	require.NotContains(t, restored.Properties, "colocate_with")
+	require.Equal(t, "SELECT `id` FROM `internal`.`dst`.`plain`", dst.db.Tables["v"].ViewDefinition)
+	require.Contains(t, done.RestoreObjs, `"name": "parted"`)
+	dst.insert(restored, "plain", 99)
+	require.Len(t, dst.ids("plain", "plain"), 21)
+
+	t.Run("again in place", func(t *testing.T) {
+		done := dst.restore(dst.restoreRequest("r2", meta, info))
+		require.Equal(t, "FINISHED", done.State, done.Status)
+		require.Same(t, restored, dst.db.Tables["plain"])
+		require.Len(t, dst.ids("plain", "plain"), 20, "the extra row is overwritten")
+	})
+	t.Run("again atomically", func(t *testing.T) {
+		r := dst.restoreRequest("r3", meta, info)
+		r.AtomicRestore = ptr(true)
+		done := dst.restore(r)
+		require.Equal(t, "FINISHED", done.State, done.Status)
+		require.NotSame(t, restored, dst.db.Tables["plain"])
+		require.Len(t, dst.db.Tables, 3, "no hidden table stays")
+		require.Len(t, dst.ids("plain", "plain"), 20)
+		dst.insert(dst.db.Tables["plain"], "plain", 100)
+	})
+	t.Run("one table under an alias", func(t *testing.T) {
+		r := dst.restoreRequest("r4", meta, info)
+		r.TableRefs = []*types.TTableRef{{Table: ptr("plain"), AliasName: ptr("other")}}
+		done := dst.restore(r)
+		require.Equal(t, "FINISHED", done.State, done.Status)
+		require.Equal(t, src.ids("plain", "plain"), dst.ids("other", "other"))
+	})
+}
+
+// view adds a view to the database.
+func (c *cluster) view(name, definition string) {
+	c.Lock()
+	defer c.Unlock()
+	c.db.Tables[name] = &catalog.Table{ID: c.NextID(), DBID: c.db.ID, Name: name, Kind: catalog.View, ViewDefinition: definition}
+}
+
+func TestRestoreStopsAtDifferences(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*cluster) // of the destination, before the second restore
+		flags  func(*frontendservice.TRestoreSnapshotRequest)
+		want   string // Status; "" = FINISHED
+	}{
+		{"same", nil, nil, ""},
+		{"schema", differentSchema, nil, "[COMMON_ERROR, msg: Table t already exist but with different schema]"},
+		{"schema, atomic", differentSchema, atomic, "[COMMON_ERROR, msg: Table t already exist but with different schema]"},
+		{"schema, force", differentSchema, force, ""},
+		{"view", differentView, nil, "[COMMON_ERROR, msg: View v already exist but with different schema]"},
+		{"view, force", differentView, force, ""},
+		{"range", func(c *cluster) { c.db.Tables["t"].Partitions["p0"].Item = rangeItem(0, 9) }, nil,
+			"[COMMON_ERROR, msg: Partition p0 in table t has different partition item with partition in repository]"},
+		{"overlap", func(c *cluster) {
+			p := c.db.Tables["t"].Partitions["p0"]
+			delete(c.db.Tables["t"].Partitions, "p0")
+			p.Name = "other"
+			c.db.Tables["t"].Partitions["other"] = p
+		}, nil, "[COMMON_ERROR, msg: Partition p0 in table t has conflict partition item with existing items]"},
+		{"temporary partition", func(c *cluster) { c.db.Tables["t"].Temporary["tp"] = c.db.Tables["t"].Partitions["p0"] }, nil,
+			"[COMMON_ERROR, msg: Do not support restoring table with temp partitions]"},
+		{"state", func(c *cluster) { c.db.Tables["t"].State = catalog.StateSchemaChange }, nil,
+			"[COMMON_ERROR, msg: Table t's state is not NORMAL: SCHEMA_CHANGE]"},
+		{"kind", func(c *cluster) { c.db.Tables["t"] = c.db.Tables["v"] }, nil, "[COMMON_ERROR, msg: Only support restore OLAP table: t]"},
+		{"view is a table", func(c *cluster) { c.db.Tables["v"] = c.db.Tables["t"] }, nil,
+			"[COMMON_ERROR, msg: The local table v with the same name but a different type of backup meta.]"},
+	}
+	src := start(t, options{name: "src"})
+	table := src.table("t", 2, 1)
+	src.insert(table, "p0", 1)
+	src.view("v", "SELECT 1")
+	meta, info := src.snapshot("snap")
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dst := start(t, options{name: "dst"})
+			require.Equal(t, "[OK]", dst.restore(dst.restoreRequest("r1", meta, info)).Status)
+			if tt.change != nil {
+				dst.Lock()
+				tt.change(dst)
+				dst.Unlock()
+			}
+			r := dst.restoreRequest("r2", meta, info)
+			if tt.flags != nil {
+				tt.flags(r)
+			}
+			done := dst.restore(r)
+			if tt.want == "" {
+				require.Equal(t, "FINISHED", done.State, done.Status)
+				require.Equal(t, []int64{1}, dst.ids("t", "p0"))
+				return
+			}
+			require.Equal(t, "CANCELLED", done.State)
+			require.Equal(t, tt.want, done.Status)
+			require.False(t, dst.db.Tables["t"].InAtomicRestore)
+			require.NotEqual(t, catalog.StateRestore, dst.db.Tables["t"].State)
+		})
+	}
+}
+
+func differentSchema(c *cluster) {
+	t := c.db.Tables["t"]
+	idx := t.Indexes[t.BaseIndexID]
+	idx.Schema.Columns = idx.Schema.Columns[:1]
+}
+
+func differentView(c *cluster) { c.db.Tables["v"].ViewDefinition = "SELECT 2" }
+
+func atomic(r *frontendservice.TRestoreSnapshotRequest) { r.AtomicRestore = ptr(true) }
+func force(r *frontendservice.TRestoreSnapshotRequest) {
+	atomic(r)
+	r.ForceReplace = ptr(true)
+}
+
+func TestRestoreRefusals(t *testing.T) {
+	src, dst := start(t, options{name: "src"}), start(t, options{name: "dst"})
+	src.insert(src.table("t", 0, 1), "t", 1)
+	meta, info := src.snapshot("snap")
+	zipped, err := backup.Gzip(info)
+	require.NoError(t, err)
+	edit := func(f func(map[string]any)) []byte {
+		var m map[string]any
+		require.NoError(t, json.Unmarshal(info, &m))
+		f(m)
+		out, err := json.Marshal(m)
+		require.NoError(t, err)
+		return out
+	}
+	tests := []struct {
+		name   string
+		change func(*frontendservice.TRestoreSnapshotRequest)
+		want   string
+	}{
+		{"no meta", func(r *frontendservice.TRestoreSnapshotRequest) { r.Meta = nil }, "errCode = 2, detailMessage = meta is not set"},
+		{"bad meta", func(r *frontendservice.TRestoreSnapshotRequest) { r.Meta = []byte("x") }, "read backup meta failed"},
+		{"extra_info", func(r *frontendservice.TRestoreSnapshotRequest) {
+			r.JobInfo = edit(func(m map[string]any) { delete(m, "extra_info") })
+		}, "Invalid job extra info empty"},
+		{"network map", func(r *frontendservice.TRestoreSnapshotRequest) {
+			r.JobInfo = edit(func(m map[string]any) { m["extra_info"] = map[string]any{"token": "x"} })
+		}, "Invalid job extra info be network map"},
+		{"token", func(r *frontendservice.TRestoreSnapshotRequest) {
+			r.JobInfo = edit(func(m map[string]any) { delete(m["extra_info"].(map[string]any), "token") })
+		}, "Invalid job extra info token"},
+		{"table", func(r *frontendservice.TRestoreSnapshotRequest) { r.TableRefs = []*types.TTableRef{{Table: ptr("x")}} },
+			"Table x does not exist in snapshot snap"},
+		{"property", func(r *frontendservice.TRestoreSnapshotRequest) { r.Properties["x"] = "1" },
+			"errCode = 2, detailMessage = Unknown restore job properties: [x], stmt: RESTORE SNAPSHOT `dst`.`r` FROM `__keep_on_local__`"},
+		{"boolean", func(r *frontendservice.TRestoreSnapshotRequest) { r.Properties["reserve_replica"] = "yes" },
+			"Invalid boolean property reserve_replica value: yes"},
+		{"compressed", func(r *frontendservice.TRestoreSnapshotRequest) { r.JobInfo = zipped },
+			"The request is compressed, but the config `enable_restore_snapshot_rpc_compressed` is not enabled."},
+		{"not compressed", func(r *frontendservice.TRestoreSnapshotRequest) { r.Compressed = ptr(true) }, "decompress meta and job info failed"},
+		{"database", func(r *frontendservice.TRestoreSnapshotRequest) { r.Db = ptr("x") }, "Unknown database 'x'"},
+		{"password", func(r *frontendservice.TRestoreSnapshotRequest) { r.Passwd = ptr("x") },
+			"errCode = 2, detailMessage = Access denied for user 'root@127.0.0.1' (using password: YES)"},
+	}
+	client := dst.client(0, false)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := dst.restoreRequest("r", meta, info)
+			tt.change(r)
+			reply, err := client.RestoreSnapshot(context.Background(), r)
+			require.NoError(t, err)
+			require.Equal(t, status.TStatusCode_ANALYSIS_ERROR, reply.Status.StatusCode)
+			require.Contains(t, reply.Status.ErrorMsgs[0], tt.want)
+			require.NotContains(t, reply.Status.ErrorMsgs[0], "secret")
+		})
+	}
+	t.Run("flags without properties", func(t *testing.T) {
+		r := dst.restoreRequest("r", meta, info)
+		atomic(r)
+		r.Properties = nil
+		reply, err := client.RestoreSnapshot(context.Background(), r)
+		require.NoError(t, err)
+		require.Equal(t, status.TStatusCode_INTERNAL_ERROR, reply.Status.StatusCode)
+	})
+	t.Run("backend missing in extra_info", func(t *testing.T) {
+		r := dst.restoreRequest("r9", meta, edit(func(m map[string]any) {
+			m["extra_info"].(map[string]any)["be_network_map"] = map[string]any{"1": map[string]any{"ip": "x", "port": 1}}
+		}))
+		done := dst.restore(r)
+		require.Equal(t, "CANCELLED", done.State)
+		require.Regexp(t, `^\[COMMON_ERROR, msg: failed to get remote be address of be: \d+\]$`, done.Status)
+		require.Empty(t, dst.db.Tables)
+	})
+	t.Run("compressed", func(t *testing.T) {
+		r := dst.restoreRequest("r10", meta, zipped)
+		r.Meta, err = backup.Gzip(meta)
+		require.NoError(t, err)
+		r.Compressed = ptr(true)
+		require.Equal(t, "[OK]", dst.restore(r).Status)
+	})
+}
+
+func TestOneJobADatabaseAndCancel(t *testing.T) {
+	src, dst := start(t, options{name: "src"}), start(t, options{name: "dst"})
+	table := src.table("t", 0, 1)
+	src.insert(table, "t", 1)
+	meta, info := src.snapshot("snap")
+	hold(t, dst, "restore.DOWNLOADING")
+	client := dst.client(0, false)
+	reply, err := client.RestoreSnapshot(context.Background(), dst.restoreRequest("r1", meta, info))
+	require.NoError(t, err)
+	require.Equal(t, status.TStatusCode_OK, reply.Status.StatusCode)
+	reply, err = client.RestoreSnapshot(context.Background(), dst.restoreRequest("r2", meta, info))
+	require.NoError(t, err)
+	require.Regexp(t, `Can only run one backup or restore job of a database at same time , current running: label = r1 jobId = \d+, to run label = r2, stmt: `, reply.Status.ErrorMsgs[0])
+
+	require.Eventually(t, func() bool { return dst.backup.RestoreJobs("dst")[0].State == "DOWNLOADING" }, soon, tick)
+	dst.RLock()
+	made := dst.db.Tables["t"]
+	require.ErrorContains(t, core.CheckLoad(made, made.Partitions["t"]), "Table t is in restore process. Can not load into it")
+	require.ErrorContains(t, core.CheckAlter(made), "Table[t]'s state(RESTORE) is not NORMAL. Do not allow doing ALTER ops")
+	dst.RUnlock()
+	require.ErrorContains(t, dst.backup.CancelBackup("dst"), "No backup job is currently running")
+	require.NoError(t, dst.backup.CancelRestore("dst"))
+	done := dst.awaitRestore("r1")
+	require.Equal(t, "[COMMON_ERROR, msg: user cancelled, current state: DOWNLOADING]", done.Status)
+	require.Empty(t, dst.db.Tables)
+	require.ErrorContains(t, dst.backup.CancelRestore("dst"), "No restore is currently running")
+}
+
+// hold makes jobs stay at a point until the rules are cleared or the job ends.
+func hold(t *testing.T, c *cluster, point string) {
+	t.Helper()
+	_, err := c.Faults().Add(faults.Rule{Point: point, Action: faults.Delay, DelayMillis: 3_600_000})
+	require.NoError(t, err)
+}
+
+func TestCleanTablesAndPartitions(t *testing.T) {
+	src, dst := start(t, options{name: "src"}), start(t, options{name: "dst"})
+	src.insert(src.table("t", 2, 1), "p0", 1)
+	meta, info := src.snapshot("snap")
+	dst.table("t", 3, 1)
+	dst.table("foreign", 0, 1)
+	r := dst.restoreRequest("r1", meta, info)
+	r.CleanPartitions = ptr(true)
+	require.Equal(t, "[OK]", dst.restore(r).Status)
+	require.Len(t, dst.db.Tables, 2)
+	require.Len(t, dst.db.Tables["t"].Partitions, 2)
+	r = dst.restoreRequest("r2", meta, info)
+	r.CleanTables = ptr(true)
+	require.Equal(t, "[OK]", dst.restore(r).Status)
+	require.Len(t, dst.db.Tables, 1)
+}
+
+func TestSnapshotLife(t *testing.T) {
+	src := start(t, options{name: "src", fes: 2})
+	src.insert(src.table("t", 0, 1), "t", 1)
+	src.snapshot("snap")
+	ask := func(fe int) *frontendservice.TGetSnapshotResult_ {
+		r, err := src.client(fe, false).GetSnapshot(context.Background(), &frontendservice.TGetSnapshotRequest{
+			User: ptr("root"), Passwd: ptr("secret"), Db: ptr("src"), LabelName: ptr("snap"), SnapshotName: ptr(""),
+			SnapshotType: ptr(frontendservice.TSnapshotType_LOCAL), EnableCompress: ptr(true),
+		})
+		require.NoError(t, err)
+		return r
+	}
+	got := ask(0)
+	require.True(t, got.GetCompressed())
+	require.Positive(t, got.GetCommitSeq())
+	src.SetMaster(1)
+	got = ask(1)
+	require.Equal(t, status.TStatusCode_SNAPSHOT_NOT_EXIST, got.Status.StatusCode, "the bytes are on the old master's disk")
+	require.Equal(t, []string{"snapshot snap not exist"}, got.Status.ErrorMsgs)
+	src.SetMaster(0)
+	src.AdvanceClock(25 * 3600 * 1e9)
+	require.Equal(t, status.TStatusCode_SNAPSHOT_EXPIRED, ask(0).Status.StatusCode)
+	for i := range 10 {
+		src.snapshot(fmt.Sprintf("later%d", i))
+	}
+	require.Equal(t, status.TStatusCode_SNAPSHOT_NOT_EXIST, ask(0).Status.StatusCode, "only ten jobs are remembered")
+}
