@@ -296,7 +296,11 @@ func (e *Executor) tableProperties(db *catalog.Database, t *catalog.Table, given
 		return err
 	}
 	t.Properties = props
-	return checkColumnProperties(t)
+	if err := checkColumnProperties(t); err != nil {
+		return err
+	}
+	storeDefaults(t)
+	return nil
 }
 
 func setDefault(m map[string]string, key, value string) {

@@ -1,6 +1,7 @@
 package ddl
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -158,6 +159,15 @@ func (e *Executor) propertyLines(t *catalog.Table, sync bool) []string {
 	}
 	print(printedLast)
 	return lines
+}
+
+// storeDefaults makes the defaults that are printed explicit.
+func storeDefaults(t *catalog.Table) {
+	for _, p := range slices.Concat(printedBeforeSync, printedAfterSync, printedBinlog, printedLast) {
+		if value, ok := p.value(t); ok {
+			t.Properties[p.name] = value
+		}
+	}
 }
 
 // quoteText writes a double quoted string literal.
