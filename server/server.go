@@ -102,7 +102,7 @@ func (p *process) run(ctx context.Context) error {
 		return fatalCause(ctx)
 	})
 	err := g.Wait()
-	p.opts.Logger.Info("ccr is stopping", "error", err)
+	p.opts.Logger.Info("ccr is stopping")
 	return err
 }
 

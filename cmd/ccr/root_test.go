@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// run executes a command line and returns what it printed.
+func run(ctx context.Context, environ []string, args ...string) (string, error) {
+	var out bytes.Buffer
+	cmd := rootCommand(environ)
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
+	return out.String(), err
+}
+
+func TestHelpTeaches(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		has  []string
+		not  []string
+	}{
+		{nil, []string{"ccr server --temporal-address", "healthcheck", "ccr-standalone"}, nil},
+		{[]string{"server", "--help"}, []string{"Examples:", "--listen host:port", "CCR_STREAM_SLOTS", "--config path"}, []string{"--data-dir"}},
+		{[]string{"api", "--help"}, []string{"--listen", "CCR_SECRET_KEY"}, []string{"--stream-slots"}},
+		{[]string{"worker", "--help"}, []string{"--stream-slots", "CCR_SECRET_KEY"}, []string{"CCR_LISTEN"}},
+	} {
+		out, err := run(t.Context(), nil, tt.args...)
+		require.NoError(t, err)
+		for _, want := range tt.has {
+			require.Contains(t, out, want)
+		}
+		for _, not := range tt.not {
+			require.NotContains(t, out, not)
+		}
+	}
+}
+
+func TestMistakesOnTheCommandLine(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"sevrer"}, `unknown command "sevrer"`},
+		{[]string{"server", "extra"}, "unknown command"},
+		{[]string{"server", "--listn", "x"}, "unknown flag: --listn"},
+		{[]string{"server", "--listen", "0.0.0.0:1"}, "reachable from other machines"},
+		{[]string{"worker", "--config", "/does/not/exist"}, "read configuration"},
+	} {
+		_, err := run(t.Context(), nil, tt.args...)
+		require.ErrorContains(t, err, tt.want)
+	}
+}
+
+func TestConfigShowsWhereValuesComeFrom(t *testing.T) {
+	out, err := run(t.Context(), []string{"CCR_RPC_TIMEOUT=9s", "CCR_SECRET_KEY=hunter2"}, "config", "--port=9200")
+	require.NoError(t, err)
+	require.Contains(t, out, "rpc-timeout: 9s  # environment CCR_RPC_TIMEOUT\n")
+	require.Contains(t, out, "listen: \"127.0.0.1:9200\"")
+	require.NotContains(t, out, "hunter2")
+	out, err = run(t.Context(), nil, "config", "--reference")
+	require.NoError(t, err)
+	require.Contains(t, out, "# Configuration\n")
+}
+
+func TestVersion(t *testing.T) {
+	out, err := run(t.Context(), nil, "version")
+	require.NoError(t, err)
+	require.Equal(t, buildVersion()+"\n", out)
+	out, err = run(t.Context(), nil, "--version")
+	require.NoError(t, err)
+	require.Equal(t, buildVersion()+"\n", out)
+}
+
+func TestHealthcheck(t *testing.T) {
+	status := http.StatusOK
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		require.Equal(t, "/healthz", r.URL.Path)
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte("temporal is not reachable"))
+	}))
+	defer srv.Close()
+	address := srv.Listener.Addr().String()
+	_, err := run(t.Context(), nil, "healthcheck", "--listen", address)
+	require.NoError(t, err)
+	_, err = run(t.Context(), []string{"CCR_METRICS_LISTEN=" + address}, "healthcheck")
+	require.NoError(t, err)
+
+	status = http.StatusServiceUnavailable
+	_, err = run(t.Context(), nil, "healthcheck", "--listen", address)
+	require.ErrorContains(t, err, "not well: 503 Service Unavailable: temporal is not reachable")
+	srv.Close()
+	_, err = run(t.Context(), nil, "healthcheck", "--listen", address)
+	require.ErrorContains(t, err, "not running")
+}
