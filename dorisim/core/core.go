@@ -9,6 +9,7 @@ package core
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -76,7 +77,7 @@ type Config struct {
 	FEConfig map[string]string
 	// MetaVersion is printed into job_info; default 141.
 	MetaVersion int
-	Token       string // cluster token; default one derived from Name
+	Token       string // cluster token; default a random UUID
 	Logger      *slog.Logger
 	Faults      *faults.Set
 	// Now is the clock; default time.Now.
@@ -148,7 +149,7 @@ func New(cfg Config) *Core {
 		cfg.MetaVersion = 141
 	}
 	if cfg.Token == "" {
-		cfg.Token = "dorisim-token-" + cfg.Name
+		cfg.Token = newToken()
 	}
 	if cfg.Profile.Name == "" {
 		cfg.Profile = Instant
@@ -252,6 +253,14 @@ func (c *Core) Version() Version { return c.cfg.Version }
 
 // MetaVersion is the FE metadata version printed into snapshots.
 func (c *Core) MetaVersion() int { return c.cfg.MetaVersion }
+
+// newToken makes a token in the form of a random UUID (doris-rpc.md 3.1).
+func newToken() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: it crashes the program instead
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
 
 // Token is the cluster token that BEs demand (doris-rpc.md 3.1).
 func (c *Core) Token() string { return c.cfg.Token }

@@ -83,6 +83,9 @@ func (d database) GetViewDefinition(ctx *sql.Context, name string) (sql.ViewDefi
 	if err != nil || r == nil || r.View == "" {
 		return sql.ViewDefinition{}, false, err
 	}
+	if ctx.GetCurrentDatabase() == "" {
+		ctx.SetCurrentDatabase(d.name) // the engine binds no view without one
+	}
 	return sql.ViewDefinition{Name: r.Name, TextDefinition: r.View, CreateViewStatement: r.Create}, true, nil
 }
 
