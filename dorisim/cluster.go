@@ -153,7 +153,7 @@ func (c *Cluster) FE(i int) *Frontend { return c.frontends[i] }
 // BE returns the i-th backend.
 func (c *Cluster) BE(i int) *be.Backend { return c.backends[i] }
 
-// FEs and BEs count the nodes.
+// FEs counts the frontends.
 func (c *Cluster) FEs() int { return len(c.frontends) }
 
 // BEs counts the backends.
@@ -172,8 +172,7 @@ func (c *Cluster) AdminAddr() string {
 }
 
 // HostMapping maps the advertised addresses to those that nodes listen on; nil
-// when they are the same. Nodes that share an address need Spread to be told
-// apart only if their ports differ not: ports are never mapped.
+// when they are the same. Ports are the same on both sides.
 func (c *Cluster) HostMapping() map[string]string {
 	if c.cfg.AdvertisePrefix == "" {
 		return nil

@@ -28,7 +28,7 @@ func start(t *testing.T, cfg dorisim.Config) *dorisim.Cluster {
 	return c
 }
 
-func open(t *testing.T, c *dorisim.Cluster) *sql.DB {
+func open(t testing.TB, c *dorisim.Cluster) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("mysql", c.DSN(""))
 	require.NoError(t, err)
@@ -36,7 +36,7 @@ func open(t *testing.T, c *dorisim.Cluster) *sql.DB {
 	return db
 }
 
-func exec(t *testing.T, db *sql.DB, statements ...string) {
+func exec(t testing.TB, db *sql.DB, statements ...string) {
 	t.Helper()
 	for _, s := range statements {
 		_, err := db.Exec(s)

@@ -31,7 +31,7 @@ func (m *Manager) restoreStates(ctx context.Context, j *job) error {
 		state string
 		work  func() error
 	}{
-		{statePending, func() error { return m.prepareAndSettle(j) }},
+		{statePending, func() error { return m.prepareAndSettle(ctx, j) }},
 		{stateCreating, nil},
 		{stateSnapshoting, nil},
 		{stateDownload, nil},
@@ -59,7 +59,7 @@ func (m *Manager) restoreStates(ctx context.Context, j *job) error {
 // prepareAndSettle prepares the plan and waits until no older transaction is
 // about to publish into a partition that will be overwritten; new ones are
 // refused from now on.
-func (m *Manager) prepareAndSettle(j *job) error {
+func (m *Manager) prepareAndSettle(ctx context.Context, j *job) error {
 	if err := m.prepare(j); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (m *Manager) prepareAndSettle(j *job) error {
 			partitions = append(partitions, part.local.ID)
 		}
 	}
-	return m.core.WaitPublished(partitions)
+	return m.core.WaitPublished(ctx, partitions)
 }
 
 // download fetches every tablet onto every backend that has a replica.

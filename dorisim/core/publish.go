@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -232,7 +233,7 @@ func (c *Core) recordUpsert(t *txn, parts []*partitionCommit) {
 
 // WaitPublished waits until no transaction of the partitions is between
 // COMMITTED and VISIBLE. It takes locks itself: do not hold any.
-func (c *Core) WaitPublished(partitions []int64) error {
+func (c *Core) WaitPublished(ctx context.Context, partitions []int64) error {
 	for _, id := range partitions {
 		for {
 			c.txns.mu.Lock()
@@ -243,6 +244,8 @@ func (c *Core) WaitPublished(partitions []int64) error {
 			}
 			select {
 			case <-pending:
+			case <-ctx.Done():
+				return fmt.Errorf("wait for publication: %w", ctx.Err())
 			case <-c.ctx.Done():
 				return fmt.Errorf("wait for publication: %w", c.ctx.Err())
 			}

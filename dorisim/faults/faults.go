@@ -1,9 +1,18 @@
 // Package faults holds named fault points of the simulator that can be switched
 // on and off while it runs: lose a request, lose a reply, fail or delay a call.
 //
-// A point is named after what it interrupts: "fe.<method>" for a Thrift method
-// of the FE (e.g. "fe.commitTxn"), "be.<name>" for the hooks of a backend, and
-// "publish" for making a transaction visible.
+// A point is named after what it interrupts:
+//
+//	fe.<method>       a Thrift method of an FE, e.g. fe.commitTxn
+//	be.<name>         a hook of a backend (package be): ingest_binlog, write,
+//	                  publish, query_ingest_binlog, http.binlog, http.snapshot, download
+//	publish           making a transaction visible; Fail holds it back
+//	backup.<STATE>    the end of a state of a BACKUP job, e.g. backup.SNAPSHOTING
+//	restore.<STATE>   the end of a state of a RESTORE job, e.g. restore.DOWNLOADING
+//	backup.submit     submitting either, under the cluster-wide lock
+//
+// Points of frontends and backends also exist with the node's index appended:
+// be.ingest_binlog@1.
 package faults
 
 import (

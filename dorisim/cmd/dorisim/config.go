@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -69,12 +71,22 @@ func (o options) file() configFile {
 		if spec.PortBase > 0 {
 			spec.PortBase += i * portsPerCluster
 		}
-		if spec.AdvertisePrefix != "" && i > 0 {
-			spec.AdvertisePrefix = fmt.Sprintf("%s%d", spec.AdvertisePrefix, i)
-		}
+		spec.AdvertisePrefix = nextPrefix(spec.AdvertisePrefix, i)
 		f.Clusters = append(f.Clusters, spec)
 	}
 	return f
+}
+
+// nextPrefix counts the last number of an address prefix up by i, so that no two
+// clusters advertise the same addresses: "10.66.0." becomes "10.66.1.".
+func nextPrefix(prefix string, i int) string {
+	head := strings.TrimSuffix(prefix, ".")
+	at := strings.LastIndexByte(head, '.') + 1
+	n, err := strconv.Atoi(head[at:])
+	if err != nil {
+		return prefix
+	}
+	return fmt.Sprintf("%s%d.", head[:at], n+i)
 }
 
 func readFile(path string) (configFile, error) {

@@ -65,3 +65,12 @@ func TestConfigFile(t *testing.T) {
 	_, err = clusterSpec{Profile: "warp"}.config(nil)
 	require.ErrorContains(t, err, `unknown profile "warp"`)
 }
+
+func TestEveryClusterAdvertisesOtherAddresses(t *testing.T) {
+	o := defaults()
+	o.clusters, o.AdvertisePrefix = 2, "10.66.0."
+	f := o.file()
+	require.Equal(t, "10.66.0.", f.Clusters[0].AdvertisePrefix)
+	require.Equal(t, "10.66.1.", f.Clusters[1].AdvertisePrefix)
+	require.Equal(t, f.Clusters[0].PortBase+portsPerCluster, f.Clusters[1].PortBase)
+}

@@ -1,0 +1,56 @@
+package faults_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/dorisim/faults"
+)
+
+func TestRulesStrike(t *testing.T) {
+	ctx := context.Background()
+	s := &faults.Set{}
+	require.NoError(t, s.Before(ctx, "fe.commitTxn"))
+	id, err := s.Add(faults.Rule{Point: "fe.*", Action: faults.Fail, Skip: 1, Count: 2, Message: "no"})
+	require.NoError(t, err)
+	var outcomes []bool
+	for range 5 {
+		var failure *faults.Failure
+		outcomes = append(outcomes, errors.As(s.Before(ctx, "fe.commitTxn"), &failure))
+	}
+	require.Equal(t, []bool{false, true, true, false, false}, outcomes, "one passes, two are struck")
+	require.NoError(t, s.Before(ctx, "be.write"))
+	require.Equal(t, 2, s.List()[0].Hits)
+	require.True(t, s.Remove(id))
+	require.False(t, s.Remove(id))
+
+	_, err = s.Add(faults.Rule{Point: "x", Action: faults.DropAfter})
+	require.NoError(t, err)
+	require.NoError(t, s.Before(ctx, "x"))
+	require.ErrorIs(t, s.After(ctx, "x"), faults.ErrDropped)
+	s.Clear()
+	require.NoError(t, s.After(ctx, "x"))
+}
+
+func TestDelaysEndWithTheContext(t *testing.T) {
+	s := &faults.Set{}
+	_, err := s.Add(faults.Rule{Point: "x", Action: faults.Delay, DelayMillis: 3_600_000})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(time.Millisecond, cancel)
+	require.ErrorIs(t, s.Before(ctx, "x"), context.Canceled)
+}
+
+func TestSenselessRulesAreRefused(t *testing.T) {
+	for _, r := range []faults.Rule{
+		{Action: faults.Fail}, {Point: "[", Action: faults.Fail}, {Point: "x", Action: "explode"}, {Point: "x", Action: faults.Delay},
+	} {
+		_, err := (&faults.Set{}).Add(r)
+		require.Error(t, err, "%+v", r)
+	}
+	require.NoError(t, (*faults.Set)(nil).Before(context.Background(), "x"))
+}
