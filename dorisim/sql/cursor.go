@@ -160,3 +160,33 @@ func (c *cursor) partitions() (names []string, temporary bool, err error) {
 	names, err = c.names()
 	return names, temporary, err
 }
+
+// unwrap drops parentheses around all that remains, which the query engine's
+// grammar does not know.
+func (c *cursor) unwrap() {
+	last := len(c.tokens) - 2 // the last one before EOF
+	for last > c.pos && c.tokens[last].IsSymbol(";") {
+		last--
+	}
+	if !c.peek().IsSymbol("(") {
+		return
+	}
+	depth := 0
+	for i := c.pos; i <= last; i++ {
+		switch {
+		case c.tokens[i].IsSymbol("("):
+			depth++
+		case c.tokens[i].IsSymbol(")"):
+			depth--
+		}
+		if depth == 0 && i < last {
+			return
+		}
+	}
+	if depth == 0 {
+		end := c.tokens[len(c.tokens)-1]
+		c.tokens = append(c.tokens[:last:last], end)
+		c.pos++
+		c.unwrap()
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/job"
 )
 
 const one = " DISTRIBUTED BY HASH(k) BUCKETS 2 PROPERTIES ('replication_num' = '2')"
@@ -152,7 +153,8 @@ func TestSequenceAutoIncrementGenerated(t *testing.T) {
 
 func TestTransaction(t *testing.T) {
 	f := newFixture(t)
-	f.exec("CREATE TABLE a (k INT, v INT) UNIQUE KEY(k)"+one, "CREATE TABLE b (k INT, v INT) DUPLICATE KEY(k)"+one, "INSERT INTO a VALUES (1, 1), (2, 2)")
+	f.exec("ALTER DATABASE ccr SET PROPERTIES ('binlog.enable' = 'true')",
+		"CREATE TABLE a (k INT, v INT) UNIQUE KEY(k)"+one, "CREATE TABLE b (k INT, v INT) DUPLICATE KEY(k)"+one, "INSERT INTO a VALUES (1, 1), (2, 2)")
 	f.exec("begin; INSERT INTO b SELECT * FROM a; UPDATE a SET v = 9 WHERE k = 1; DELETE FROM a WHERE k = 2; INSERT INTO b VALUES (7, 7); commit")
 	require.Equal(t, []string{"1,9"}, f.rows("SELECT * FROM a"))
 	require.Equal(t, []string{"1,1", "2,2", "7,7"}, f.rows("SELECT * FROM b ORDER BY k"))
@@ -164,6 +166,15 @@ func TestTransaction(t *testing.T) {
 	require.Len(t, last.SubIDs, 4)
 	require.Len(t, last.Tables, 2)
 	require.True(t, strings.HasPrefix(last.Label, "txn_insert_"))
+
+	binlogs, status := f.core.ReadBinlogs(db.ID, -1, 0, 255)
+	if status == core.ReadTooOld {
+		binlogs, _ = f.core.ReadBinlogs(db.ID, -1, binlogs[0].CommitSeq, 255)
+	}
+	upsert := binlogs[len(binlogs)-1]
+	require.Equal(t, job.Upsert, upsert.Type, "one binlog for the whole transaction")
+	require.Contains(t, upsert.Data, fmt.Sprintf(`"stids":[%d,%d,%d,%d]`, last.ID, last.ID+1, last.ID+2, last.ID+3))
+	require.Contains(t, upsert.Data, last.Label)
 
 	f.exec("BEGIN WITH LABEL mine; INSERT INTO b VALUES (8, 8); INSERT INTO b VALUES (9, 9); COMMIT")
 	txn, ok := f.core.TxnByLabel(db.ID, "mine")
@@ -182,10 +193,10 @@ func TestSelectDialect(t *testing.T) {
 		"SELECT k FROM `internal`.`ccr`.`t` WHERE `internal`.`ccr`.`t`.`k` = 2":               "2",
 		"SELECT /*+ SET_VAR(inverted_index_skip_threshold = 0) */ k FROM t WHERE v = \"one\"": "1",
 		"SELECT COUNT() FROM t": "2",
-		"SELECT CAST(k AS STRING), CAST('5' AS BIGINT) FROM t LIMIT 1": "1,5",
-		"SELECT bm FROM t WHERE k = 1":                                 "NULL",
-		"SELECT big, b FROM t WHERE k = 1":                             "170141183460469231731687303715884105727,1",
-		"SELECT k FROM t p201702_new WHERE p201702_new.v = 'two'":      "2",
+		"SELECT CAST(k AS STRING), CAST('5' AS BIGINT) FROM t ORDER BY k LIMIT 1": "1,5",
+		"SELECT bm FROM t WHERE k = 1":                                            "NULL",
+		"SELECT big, b FROM t WHERE k = 1":                                        "170141183460469231731687303715884105727,1",
+		"SELECT k FROM t p201702_new WHERE p201702_new.v = 'two'":                 "2",
 		"(SELECT 1)": "1",
 		"WITH x AS (SELECT k FROM t) SELECT max(k) FROM x":           "2",
 		"SELECT a.k, b.v FROM t a JOIN t b ON a.k = b.k WHERE a.k=1": "1,one",

@@ -23,49 +23,53 @@ type rewriter struct {
 	session *session
 	c       *cursor
 	out     strings.Builder
-	last    int // end of the source that has been copied
-	depth   int
+	last    int  // end of the source that has been copied or replaced
+	taken   int  // where the last copied token begins in out
+	depth   int  // of parentheses
 	from    bool // FROM of the outermost SELECT has been seen
 }
 
 // rewrite changes what MySQL's dialect has not: three-part names, table
 // functions, partitions in FROM, system variables, COUNT() and Doris' names of
-// cast types.
+// cast types. Comments and hints are left out.
 func (s *session) rewrite(c *cursor) (string, error) {
-	r := &rewriter{session: s, c: c}
-	// Hints are comments; what stands before the first token goes with them.
-	r.last = c.peek().Pos
+	c.unwrap()
+	r := &rewriter{session: s, c: c, last: c.peek().Pos}
 	for !c.end() {
 		if err := r.step(); err != nil {
 			return "", err
 		}
 	}
-	r.copyUpTo(c.peek().Pos)
 	return strings.TrimRight(r.out.String(), "; \n\t\r"), nil
 }
 
-// copyUpTo copies the source up to pos, token by token, so that comments and
-// hints disappear.
-func (r *rewriter) copyUpTo(pos int) {
-	for _, t := range r.c.tokens {
-		if t.Pos >= r.last && t.End <= pos && t.Kind != parser.EOF {
-			r.emit(r.c.src[t.Pos:t.End])
-		}
+// gap copies the blanks before pos; a comment becomes one.
+func (r *rewriter) gap(pos int) {
+	if blank := r.c.src[r.last:pos]; strings.TrimSpace(blank) == "" {
+		r.out.WriteString(blank)
+	} else {
+		r.out.WriteByte(' ')
 	}
-	r.last = max(r.last, pos)
+	r.last = pos
 }
 
-func (r *rewriter) emit(text string) {
-	if r.out.Len() > 0 && text != "." && text != "(" && !strings.HasSuffix(r.out.String(), ".") {
+// take copies one token.
+func (r *rewriter) take() {
+	t := r.c.next()
+	r.gap(t.Pos)
+	r.taken = r.out.Len()
+	r.out.WriteString(r.c.src[t.Pos:t.End])
+	r.last = t.End
+}
+
+// replace writes text instead of the tokens that have been consumed since the
+// last copied one.
+func (r *rewriter) replace(text string) {
+	if r.out.Len() > 0 {
 		r.out.WriteByte(' ')
 	}
 	r.out.WriteString(text)
-}
-
-// replace writes text instead of the tokens consumed since the last copy.
-func (r *rewriter) replace(text string) {
-	r.emit(text)
-	r.last = r.c.peek().Pos
+	r.last = r.c.tokens[r.c.pos-1].End
 }
 
 func (r *rewriter) step() error {
@@ -81,13 +85,11 @@ func (r *rewriter) step() error {
 	case t.IsSymbol("@@"):
 		return r.systemVariable()
 	case t.Is(internalCatalog) && r.dotted(3), t.Kind == parser.QuotedIdent && t.Text == internalCatalog && r.dotted(3):
-		r.flush()
+		r.gap(t.Pos)
 		c.next()
-		c.next()
-		r.last = c.peek().Pos
+		r.last = c.next().End
 		return nil
 	case t.Is("COUNT") && c.peekAt(1).IsSymbol("(") && c.peekAt(2).IsSymbol(")"):
-		r.flush()
 		c.pos += 3
 		r.replace("count(*)")
 		return nil
@@ -95,22 +97,12 @@ func (r *rewriter) step() error {
 		return r.cast()
 	case (t.Is("TEMPORARY") && (c.peekAt(1).Is("PARTITION") || c.peekAt(1).Is("PARTITIONS"))) || ((t.Is("PARTITION") || t.Is("PARTITIONS")) && r.afterTable()):
 		return r.partitionClause()
-	case t.Kind == parser.Word && c.peekAt(1).IsSymbol("(") && r.isFrom(c.pos-1):
+	case t.Kind == parser.Word && c.peekAt(1).IsSymbol("(") && r.isTableFunction():
 		return r.tableFunction()
 	}
 	r.take()
 	return nil
 }
-
-// take copies one token.
-func (r *rewriter) take() {
-	t := r.c.next()
-	r.emit(r.c.src[t.Pos:t.End])
-	r.last = t.End
-}
-
-// flush copies what has been consumed.
-func (r *rewriter) flush() { r.copyUpTo(r.c.peek().Pos) }
 
 // dotted tells whether n identifiers joined by dots come next.
 func (r *rewriter) dotted(n int) bool {
@@ -130,6 +122,22 @@ func (r *rewriter) isFrom(pos int) bool {
 	return pos >= 0 && (r.c.tokens[pos].Is("FROM") || r.c.tokens[pos].Is("JOIN") || r.c.tokens[pos].IsSymbol(","))
 }
 
+// isTableFunction tells whether the word, which an argument list follows, is
+// read from. After a comma only known names are, as it may be any function.
+func (r *rewriter) isTableFunction() bool {
+	if r.c.pos == 0 || !r.isFrom(r.c.pos-1) {
+		return false
+	}
+	if !r.c.tokens[r.c.pos-1].IsSymbol(",") {
+		return true
+	}
+	switch strings.ToLower(r.c.peek().Text) {
+	case "frontends", "backends", "numbers":
+		return true
+	}
+	return false
+}
+
 // afterTable tells whether PARTITION follows a table name of FROM, and is not
 // the PARTITION of a window.
 func (r *rewriter) afterTable() bool {
@@ -144,7 +152,6 @@ func (r *rewriter) afterTable() bool {
 // the result it keeps its name.
 func (r *rewriter) systemVariable() error {
 	c := r.c
-	r.flush()
 	c.next()
 	label := "@@"
 	for (c.peek().Is("SESSION") || c.peek().Is("GLOBAL")) && c.peekAt(1).IsSymbol(".") {
@@ -226,6 +233,7 @@ func (r *rewriter) cast() error {
 // partitionClause turns `t` [TEMPORARY] PARTITION (p) into a relation of its
 // own name.
 func (r *rewriter) partitionClause() error {
+	table := r.c.tokens[r.c.pos-1].Text
 	names, temporary, err := r.c.partitions()
 	if err != nil {
 		return err
@@ -234,16 +242,13 @@ func (r *rewriter) partitionClause() error {
 	if temporary {
 		mark = temporaryMark
 	}
-	text := r.out.String()
-	at := strings.LastIndexAny(strings.TrimSuffix(text, "`"), ". `")
-	table := strings.Trim(text[at+1:], "`")
+	text := r.out.String()[:r.taken]
 	r.out.Reset()
-	r.out.WriteString(strings.TrimSuffix(text[:at+1], "`"))
-	r.out.WriteString(quoteName(table + mark + strings.Join(names, ",")))
+	r.out.WriteString(text + quoteName(table+mark+strings.Join(names, ",")))
 	if t := r.c.peek(); !t.Is("AS") && !r.aliasFollows() {
 		r.out.WriteString(" AS " + quoteName(table))
 	}
-	r.last = r.c.peek().Pos
+	r.last = r.c.tokens[r.c.pos-1].End
 	return nil
 }
 
@@ -266,7 +271,6 @@ func (r *rewriter) aliasFollows() bool {
 // tableFunction turns FROM f("k" = "v") into a relation of its own name.
 func (r *rewriter) tableFunction() error {
 	c := r.c
-	r.flush()
 	name := strings.ToLower(c.next().Text)
 	c.next()
 	var arguments []string

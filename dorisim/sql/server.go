@@ -62,6 +62,7 @@ type Server struct {
 	closed   bool
 	listener *mysql.Listener
 	conns    map[*mysql.Conn]*session
+	globals  map[string]string // by SET GLOBAL; what new sessions start with
 }
 
 // NewServer returns a server that does not listen yet.
@@ -78,7 +79,7 @@ func NewServer(cfg Config) *Server {
 	}
 	s := &Server{
 		cfg: cfg, core: cfg.Core, log: cfg.Logger, engine: query.NewEngine(),
-		loader: load.New(cfg.Core, cfg.DDL), conns: map[*mysql.Conn]*session{},
+		loader: load.New(cfg.Core, cfg.DDL), conns: map[*mysql.Conn]*session{}, globals: map[string]string{},
 	}
 	s.idle = sync.NewCond(&s.mu)
 	s.ctx, s.cancel = context.WithCancel(context.Background())

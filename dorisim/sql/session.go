@@ -2,6 +2,8 @@ package sql
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,9 +23,10 @@ type session struct {
 	cancel context.CancelFunc
 }
 
+// newSession needs s.mu.
 func newSession(s *Server, id uint32, now time.Time) *session {
 	ctx, cancel := context.WithCancel(s.ctx)
-	return &session{server: s, id: id, started: now, vars: map[string]string{}, ctx: ctx, cancel: cancel}
+	return &session{server: s, id: id, started: now, vars: maps.Clone(s.globals), ctx: ctx, cancel: cancel}
 }
 
 // close ends what the session still runs.
@@ -31,7 +34,9 @@ func (s *session) close() { s.cancel() }
 
 // reset is what COM_RESET_CONNECTION asks for.
 func (s *session) reset() {
-	s.vars = map[string]string{}
+	s.server.mu.Lock()
+	s.vars = maps.Clone(s.server.globals)
+	s.server.mu.Unlock()
 	s.txn = nil
 }
 
@@ -51,7 +56,7 @@ func (s *session) use(name string) error {
 }
 
 func (s *session) hasDatabase(name string) bool {
-	if strings.EqualFold(name, informationSchema) {
+	if slices.Contains(systemDatabases, strings.ToLower(name)) {
 		return true
 	}
 	s.server.core.RLock()

@@ -44,18 +44,11 @@ func sortedTables(db *catalog.Database) []*catalog.Table {
 // showTables is SHOW [FULL] TABLES and SHOW VIEWS (doris-sql.md 2.4); only, if
 // given, restricts the kind.
 func (s *session) showTables(ctx context.Context, c *cursor, full bool, only catalog.TableKind) (*sqltypes.Result, error) {
-	typed := s.db // the title uses the name as typed
-	if (c.peek().Is("FROM") || c.peek().Is("IN")) && !c.peekAt(1).IsSymbol(";") {
-		typed = ""
-	}
 	database, err := s.fromDatabase(c)
 	if err != nil {
 		return nil, err
 	}
-	if typed == "" {
-		typed = database
-	}
-	titles := []string{"Tables_in_" + typed}
+	titles := []string{"Tables_in_" + database}
 	if full {
 		titles = append(titles, "Table_type", "Storage_format", "Inverted_index_storage_format")
 	}

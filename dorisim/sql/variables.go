@@ -149,7 +149,10 @@ func (s *session) setOne(c *cursor) error {
 		return err
 	}
 	c.symbol("@@")
-	for c.keyword("SESSION") || c.keyword("GLOBAL") || c.keyword("LOCAL") {
+	global := false
+	for t := c.peek(); t.Is("SESSION") || t.Is("GLOBAL") || t.Is("LOCAL"); t = c.peek() {
+		global = global || t.Is("GLOBAL")
+		c.next()
 		c.symbol(".")
 	}
 	name, err := c.ident()
@@ -169,6 +172,11 @@ func (s *session) setOne(c *cursor) error {
 		value = fallback
 	}
 	s.vars[name] = value
+	if global {
+		s.server.mu.Lock()
+		defer s.server.mu.Unlock()
+		s.server.globals[name] = value
+	}
 	return nil
 }
 
