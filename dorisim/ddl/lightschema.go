@@ -47,7 +47,7 @@ func (e *Executor) changeColumns(db *catalog.Database, t *catalog.Table, clauses
 	base.Schema.Columns = change.columns
 	base.Schema.Version++
 	base.MaxUniqueID = change.maxUniqueID
-	t.Secondary = slices.DeleteFunc(t.Secondary, func(s catalog.SecondaryIndex) bool {
+	t.Secondary = slices.DeleteFunc(slices.Clone(t.Secondary), func(s catalog.SecondaryIndex) bool {
 		return slices.ContainsFunc(s.Columns, func(c string) bool { return slices.Contains(change.dropped, c) })
 	})
 	e.core.SyncTabletSettings(t)

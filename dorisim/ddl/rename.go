@@ -142,20 +142,17 @@ func setColumnName(t *catalog.Table, old, name string) map[int64]int32 {
 		index.Schema.Version++
 		versions[id] = index.Schema.Version
 	}
-	replaceName(t.Partitioning.Columns, old, name)
-	t.Distribution.Columns = slices.Clone(t.Distribution.Columns)
-	replaceName(t.Distribution.Columns, old, name)
+	t.Partitioning.Columns = renamed(t.Partitioning.Columns, old, name)
+	t.Distribution.Columns = renamed(t.Distribution.Columns, old, name)
 	for _, p := range core.Partitions(t) {
-		p.Distribution.Columns = slices.Clone(p.Distribution.Columns)
-		replaceName(p.Distribution.Columns, old, name)
+		p.Distribution.Columns = renamed(p.Distribution.Columns, old, name)
 	}
+	t.Secondary = slices.Clone(t.Secondary)
 	for i := range t.Secondary {
-		replaceName(t.Secondary[i].Columns, old, name)
+		t.Secondary[i].Columns = renamed(t.Secondary[i].Columns, old, name)
 	}
 	if list, ok := t.Properties[bloomFilterColumns]; ok {
-		names := strings.Split(list, ", ")
-		replaceName(names, old, name)
-		t.Properties[bloomFilterColumns] = strings.Join(names, ", ")
+		t.Properties[bloomFilterColumns] = strings.Join(renamed(strings.Split(list, ", "), old, name), ", ")
 	}
 	if t.Properties[sequenceColumn] == old {
 		t.Properties[sequenceColumn] = name
@@ -163,12 +160,15 @@ func setColumnName(t *catalog.Table, old, name string) map[int64]int32 {
 	return versions
 }
 
-func replaceName(names []string, old, name string) {
+// renamed returns a copy of names: a snapshot may share the list.
+func renamed(names []string, old, name string) []string {
+	names = slices.Clone(names)
 	for i := range names {
 		if names[i] == old {
 			names[i] = name
 		}
 	}
+	return names
 }
 
 // replaceTable exchanges two tables, or lets the other one take t's place: ids
