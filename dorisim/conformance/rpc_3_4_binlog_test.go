@@ -32,7 +32,7 @@ func TestBinlogStatuses(t *testing.T) {
 	a := s.tableMeta(db, "a").GetID()
 	named := binlogRequest(db, -1, -1, 1)
 	named.Table = new("no_such_table")
-	requireStatus(t, status.TStatusCode_ANALYSIS_ERROR, "table", s.getBinlog(named).Status)
+	requireStatus(t, status.TStatusCode_ANALYSIS_ERROR, "errCode = 7, detailMessage = table not found, tableName=no_such_table", s.getBinlog(named).Status)
 	requireBare(t, status.TStatusCode_BINLOG_NOT_FOUND_TABLE, s.getBinlog(binlogRequest(db, 4, -1, 1)).Status)
 	requireBare(t, status.TStatusCode_BINLOG_NOT_FOUND_TABLE, s.getBinlog(binlogRequest(db, a, -1, 1)).Status)
 
