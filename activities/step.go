@@ -39,14 +39,14 @@ func step[T any](ctx context.Context, a *Activities, spec job.Spec, stop atStop,
 ) (T, error) {
 	var none T
 	activity.RecordHeartbeat(ctx, job.Heartbeat{At: time.Now()})
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	if ctx.Err() != nil {
 		return none, failure(ctx, ctx.Err())
 	}
 	hum := newHum(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var beside sync.WaitGroup
-	beside.Go(hum.run)
+	beside.Go(func() { hum.run(ctx) })
 	if stop == handOver {
 		beside.Go(func() { cancelAtStop(ctx, cancel) })
 	}
@@ -126,10 +126,12 @@ func problemOf(err error) job.Problem {
 // hum repeats the last report of a step until the step is over. The SDK sends
 // no more heartbeats than its throttle allows.
 type hum struct {
-	ctx    context.Context
-	every  time.Duration
-	mu     sync.Mutex
-	latest job.Heartbeat
+	// activity is the activity's own context: the SDK uses it beyond the call,
+	// when it sends what its throttle held back.
+	activity context.Context
+	every    time.Duration
+	mu       sync.Mutex
+	latest   job.Heartbeat
 }
 
 func newHum(ctx context.Context) *hum {
@@ -137,22 +139,23 @@ func newHum(ctx context.Context) *hum {
 	if every <= 0 {
 		every = time.Second
 	}
-	return &hum{ctx: ctx, every: every}
+	return &hum{activity: ctx, every: every}
 }
 
-func (h *hum) run() {
+// run repeats the last report until ctx is done.
+func (h *hum) run(ctx context.Context) {
 	ticker := time.NewTicker(h.every)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-h.ctx.Done():
+		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
 			h.mu.Lock()
 			latest := h.latest
 			h.mu.Unlock()
 			latest.At = now
-			activity.RecordHeartbeat(h.ctx, latest)
+			activity.RecordHeartbeat(h.activity, latest)
 		}
 	}
 }
@@ -164,7 +167,7 @@ func (h *hum) report(b job.Heartbeat) {
 	h.mu.Lock()
 	h.latest = b
 	h.mu.Unlock()
-	if h.ctx.Err() == nil {
-		activity.RecordHeartbeat(h.ctx, b)
+	if h.activity.Err() == nil {
+		activity.RecordHeartbeat(h.activity, b)
 	}
 }

@@ -22,7 +22,8 @@ type DialOptions struct {
 	TLS *tls.Config
 	// Logger takes what the SDK has to say; nil = slog.Default().
 	Logger *slog.Logger
-	// Metrics takes the SDK's metrics; nil = none.
+	// Metrics takes the SDK's metrics; nil = none. Each client needs a registerer
+	// of its own: a second one would report the same metrics again.
 	Metrics prometheus.Registerer
 }
 

@@ -55,14 +55,3 @@ func TestMetricsMayBeUsedByManyAtOnce(t *testing.T) {
 	all.Wait()
 	require.InDelta(t, 800, testutil.ToFloat64(vector(h.(*metricsHandler).store, "c_total", map[string]string{"a": "b"}, func([]string) *prometheus.CounterVec { return nil })), 0)
 }
-
-func TestASecondClientOfTheProcessSharesTheMetrics(t *testing.T) {
-	registry := prometheus.NewPedanticRegistry()
-	for range 2 {
-		h, err := newMetricsHandler(registry)
-		require.NoError(t, err)
-		h.Counter("temporal_request").Inc(1)
-	}
-	_, err := registry.Gather()
-	require.NoError(t, err)
-}

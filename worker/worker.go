@@ -106,12 +106,14 @@ func (w *Worker) Start() error {
 	return nil
 }
 
-// Stop ends the shifts and steps under way, each with its result, and waits for
-// them, half a minute at most. The worker of workflows stops last: it records
-// what the shifts report.
+// Stop ends the steps and shifts under way, each with its result, and waits for
+// them, half a minute at most for each kind. The worker of workflows stops
+// first, while its jobs are quiet: the shifts' results then go straight to
+// another worker, or wait for the next start. The other way round they would
+// meet polls that nobody listens to any more and wait for ten seconds.
 func (w *Worker) Stop() {
-	w.streams.Stop()
 	w.steps.Stop()
+	w.streams.Stop()
 }
 
 func stepOptions(o Options) sdkworker.Options {

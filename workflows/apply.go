@@ -12,8 +12,8 @@ import (
 func (r *run) apply() {
 	b := r.p.Pending
 	if s := r.p.Skip; s != nil && s.SkipBy == job.SkipSilence && s.SkipCommitSeq == b.CommitSeq {
-		r.pass(b)
 		r.skipped(b.CommitSeq)
+		r.pass(b)
 		return
 	}
 	summary := fmt.Sprintf("apply %s, seq %d", describe(b), b.CommitSeq)
