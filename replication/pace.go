@@ -51,7 +51,7 @@ const (
 	// gatherLongest bounds the wait for them.
 	gatherLongest = 12 * time.Millisecond
 	// idleFraction is the share of the idle time to wait before looking again.
-	idleFraction = 3
+	idleFraction = 4
 	// activeFor is how long after a binlog a source counts as active.
 	activeFor = 5 * time.Second
 )

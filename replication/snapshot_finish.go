@@ -147,9 +147,11 @@ func (j *Job) finishFull(p *job.Progress, restored map[int64]job.Table) job.Snap
 	f.Position.CommitSeq = startAfter(p.Snapshot, restored)
 	f.Position.TxnID = 0
 	if j.spec.Type() == job.TableSync {
+		// A table job has no filter: its only table's barrier is the position.
 		f.State = job.TableIncrementalSync
 		for _, t := range restored {
 			f.DestinationTableID = t.DestID
+			f.Position.CommitSeq = t.CommitSeq
 		}
 	}
 	return f

@@ -209,7 +209,11 @@ func (s *shift) upsert(stop context.Context, rec binlog.Record, fetched time.Tim
 	if err != nil {
 		return s.blocked(err, rec.CommitSeq, rec.Type)
 	}
-	if len(records) == 0 || s.applied[rec.CommitSeq] {
+	switch {
+	case s.applied[rec.CommitSeq]:
+		s.tracker.known(rec.CommitSeq, rec.Timestamp)
+		return nil
+	case len(records) == 0:
 		s.tracker.passed(rec.CommitSeq)
 		return nil
 	}

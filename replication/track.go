@@ -44,6 +44,14 @@ func (t *tracker) passed(seq int64) {
 	t.advance()
 }
 
+// known appends an UPSERT that an earlier attempt has applied.
+func (t *tracker) known(seq, timestamp int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.entries = append(t.entries, &entry{seq: seq, timestamp: timestamp, upsert: true, finished: true})
+	t.advance()
+}
+
 // finish marks the binlog as applied by txn (0: there was nothing to apply).
 func (t *tracker) finish(e *entry, txn int64) {
 	t.mu.Lock()
