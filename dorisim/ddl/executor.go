@@ -23,7 +23,6 @@ const (
 	codeUnknownDatabase   = 1049
 	codeTableExists       = 1050
 	codeUnknownTable      = 1051
-	codeUnknownColumn     = 1054
 	codeDuplicateColumn   = 1060
 	codeWrongDatabaseName = 1102
 	codeWrongTableName    = 1103
@@ -135,10 +134,6 @@ func olapTable(db *catalog.Database, name, verb string) (*catalog.Table, error) 
 
 func unknownTable(name string) error {
 	return core.CodeErrorf(codeUnknownTable, "Unknown table '%s'", name)
-}
-
-func unknownColumn(name string, t *catalog.Table) error {
-	return core.CodeErrorf(codeUnknownColumn, "Unknown column '%s' in '%s'", name, t.Name)
 }
 
 func wrongKind(db *catalog.Database, name, wanted, instead string) error {

@@ -102,7 +102,7 @@ func binlogNumber(key, value string) (string, error) {
 	return value, nil
 }
 
-// tableProperty says how ALTER TABLE SET treats a property.
+// alterKind says how ALTER TABLE SET treats a property.
 type alterKind int
 
 const (
