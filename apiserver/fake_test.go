@@ -58,8 +58,9 @@ type fakeJob struct {
 	closed   bool
 	result   error // why it closed
 
-	activity string
-	beat     *job.Heartbeat
+	describes int // describe calls so far
+	activity  string
+	beat      *job.Heartbeat
 
 	// queriesFail makes the next queries fail with these errors.
 	queriesFail []error
@@ -196,6 +197,7 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 	if err != nil {
 		return nil, err
 	}
+	j.describes++
 	status := enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 	if j.closed {
 		status = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED

@@ -59,9 +59,31 @@ func TestGetLag(t *testing.T) {
 	require.Empty(t, j.signals, "a job that reports by itself is not asked")
 
 	t.Run("unknown times are the epoch", func(t *testing.T) {
-		f.with(func() { j.beat = &job.Heartbeat{Lag: job.Lag{FirstTimestamp: -1, ObservedAt: time.Now()}} })
+		f.with(func() { j.beat = &job.Heartbeat{Lag: job.Lag{Binlogs: 1, FirstTimestamp: -1, ObservedAt: time.Now()}} })
 		require.Contains(t, ask(s, "/get_lag", `{"name":"j1"}`).Body.String(), `"first_binlog_timestamp":"`+local(0)+`"`)
 	})
+}
+
+// TestZeroLagIsObservedAfterTheRequest: somebody may decide on it that the
+// destination takes over.
+func TestZeroLagIsObservedAfterTheRequest(t *testing.T) {
+	f := newFake()
+	j := f.add("j1", func(j *fakeJob) {
+		j.activity = job.ActivityStream
+		j.beat = &job.Heartbeat{Lag: job.Lag{ObservedAt: time.Now()}}
+	})
+	s := newServer(t, f, func(o *Options) { o.CommandTimeout = 10 * time.Second })
+	reply := make(chan string, 1)
+	go func() { reply <- ask(s, "/get_lag", `{"name":"j1"}`).Body.String() }()
+	require.Eventually(t, func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return j.describes > 2
+	}, 5*time.Second, time.Millisecond)
+	require.Empty(t, reply)
+	f.with(func() { j.beat = &job.Heartbeat{Lag: job.Lag{Binlogs: 2, ObservedAt: time.Now()}} })
+	require.Contains(t, <-reply, `{"success":true,"lag":2,`)
+	require.Empty(t, j.signals)
 }
 
 func TestGetLagAsksAPausedJob(t *testing.T) {

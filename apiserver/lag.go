@@ -75,13 +75,16 @@ func localTime(ms int64) string {
 	return time.UnixMilli(max(ms, 0)).Local().Format(time.DateTime)
 }
 
-// freshLag returns a lag that was observed at most lagMaxAge before the request.
+// freshLag returns a lag that is fresh enough for what it says: people decide on
+// a zero that the destination may take over, so it has to be observed after they
+// asked; any other number may be lagMaxAge old.
+//
 // A job that streams well reports its lag every few seconds by itself; any other
 // is told to look at its source. If neither happens in time, the last lag that
 // is known is the answer.
 func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 	var (
-		wanted  = time.Now().Add(-lagMaxAge)
+		asked   = time.Now()
 		newest  job.Lag
 		request string
 	)
@@ -91,13 +94,21 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 			return false, err
 		}
 		newest = newerLag(newest, s.Lag)
-		if newest.ObservedAt.After(wanted) {
+		oldest := asked
+		if newest.Binlogs > 0 {
+			oldest = asked.Add(-lagMaxAge)
+		}
+		if newest.ObservedAt.After(oldest) {
 			return true, nil
 		}
-		if outcome, found := s.Outcome(request); found && outcome.Refused != "" {
-			return false, &refusedError{outcome.Refused}
+		if outcome, found := s.Outcome(request); found && request != "" {
+			if outcome.Refused != "" {
+				return false, &refusedError{outcome.Refused}
+			}
+			return true, nil // fresh, whatever the clocks of two machines say
 		}
-		if request == "" && (s.Phase != job.PhaseStream || !s.Running || s.Stalled) {
+		streaming := s.Phase == job.PhaseStream && s.Running && !s.Stalled
+		if request == "" && !streaming && time.Since(newest.ObservedAt) > observeAgain {
 			request, err = j.requestLag(ctx, name, by)
 		}
 		return false, err

@@ -33,8 +33,11 @@ const (
 	deleteTimeout = 30 * time.Second
 
 	// lagMaxAge is how old a lag may be to be answered without asking the job
-	// to observe it again.
+	// to observe it again, unless it says that nothing is left.
 	lagMaxAge = 2 * time.Second
+	// observeAgain: a job that has observed its lag just now does not do it
+	// again when asked, so asking waits for this long.
+	observeAgain = 1100 * time.Millisecond
 
 	// Stopping: requests in flight may finish for stopGrace, then they are
 	// cancelled; after stopTimeout their connections are cut.
