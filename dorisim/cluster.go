@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/doris-ccr/ccr/dorisim/admin"
@@ -25,8 +26,33 @@ type Cluster struct {
 	faults    *faults.Set
 	frontends []*Frontend
 	backends  []*be.Backend
+	runs      []*backendRun
 	admin     *admin.Server
-	stop      context.CancelFunc
+}
+
+// backendRun ends the fault delays of a backend that is killed.
+type backendRun struct {
+	mu     sync.Mutex
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+func (r *backendRun) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+}
+
+func (r *backendRun) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cancel()
+}
+
+func (r *backendRun) context() context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ctx
 }
 
 // Start starts a cluster. It lives until Close; ctx bounds only the start.
@@ -53,10 +79,8 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 }
 
 func (c *Cluster) startNodes(ctx context.Context) error {
-	run, stop := context.WithCancel(context.Background())
-	c.stop = stop
 	for i := range c.cfg.BEs {
-		if err := c.startBackend(run, i); err != nil {
+		if err := c.startBackend(i); err != nil {
 			return err
 		}
 	}
@@ -81,7 +105,10 @@ func (c *Cluster) startNodes(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (c *Cluster) startBackend(run context.Context, i int) error {
+func (c *Cluster) startBackend(i int) error {
+	run := &backendRun{}
+	run.begin()
+	c.runs = append(c.runs, run)
 	host := c.cfg.listenHost(c.cfg.FEs + i)
 	advertised := c.cfg.advertised(host, 101+i)
 	id := c.core.NextID()
@@ -89,7 +116,7 @@ func (c *Cluster) startBackend(run context.Context, i int) error {
 		ID: id, Host: host, AdvertisedHost: advertised, ThriftPort: c.cfg.port(500 + 10*i), HTTPPort: c.cfg.port(501 + 10*i),
 		StorageRoot: fmt.Sprintf("/dorisim/%s/be%d/storage", c.cfg.Name, i), Token: c.core.Token,
 		Logger: c.cfg.Logger, IngestDelay: func() time.Duration { return c.core.Profile().Ingest },
-		Faults: func(point string) error { return c.backendFault(run, i, point) }, Properties: c.cfg.BEProperties,
+		Faults: func(point string) error { return c.backendFault(run.context(), i, point) }, Properties: c.cfg.BEProperties,
 		RetryPause: c.cfg.RetryPause, Now: c.core.Now,
 	})
 	if err := b.Start(); err != nil {
@@ -112,20 +139,18 @@ func (c *Cluster) backendFault(ctx context.Context, index int, point string) err
 		point, strike = base, c.faults.After
 	}
 	for _, name := range []string{point, fmt.Sprintf("%s@%d", point, index)} {
-		if err := strike(ctx, name); errors.Is(err, faults.ErrDropped) {
-			return be.ErrDropReply
-		} else if err != nil {
+		if err := strike(ctx, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Close stops everything. It may be called once.
+// Close stops everything.
 func (c *Cluster) Close() error {
 	var err error
-	if c.stop != nil {
-		c.stop()
+	for _, r := range c.runs {
+		r.end()
 	}
 	if c.admin != nil {
 		err = c.admin.Close()
@@ -203,6 +228,7 @@ func (c *Cluster) KillBE(i int) error {
 		return errNoNode("backend", i, len(c.backends))
 	}
 	c.core.UpdateBackend(c.backends[i].ID(), func(info *core.BackendInfo) { info.Alive = false })
+	c.runs[i].end()
 	c.backends[i].Kill()
 	return nil
 }
@@ -213,6 +239,10 @@ func (c *Cluster) RestartBE(i int) error {
 	if i < 0 || i >= len(c.backends) {
 		return errNoNode("backend", i, len(c.backends))
 	}
+	if c.backends[i].Alive() {
+		return nil
+	}
+	c.runs[i].begin()
 	if err := c.backends[i].Restart(); err != nil {
 		return fmt.Errorf("restart backend %d: %w", i, err)
 	}

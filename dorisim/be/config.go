@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
-
-	"github.com/doris-ccr/ccr/dorisim/faults"
 )
 
 // Fault points that a backend passes (Config.Faults). An error makes the
@@ -21,10 +19,6 @@ const (
 	FaultSnapshotDownload = "be.http.snapshot"
 	FaultDownload         = "be.download"
 )
-
-// ErrDropReply, returned by Config.Faults, makes the server close the
-// connection instead of answering.
-var ErrDropReply = faults.ErrDropped
 
 // Names of backend properties (be.conf) that change behaviour.
 const (
