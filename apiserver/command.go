@@ -52,7 +52,7 @@ func (j *jobs) signal(ctx context.Context, name, signal string, cmd job.Command)
 		return errUnknownJob
 	}
 	if err != nil {
-		return fmt.Errorf("send %s to job %s: %w", signal, name, err)
+		return fmt.Errorf("send %s to job %s: %w", signal, name, j.explain(ctx, err))
 	}
 	return nil
 }

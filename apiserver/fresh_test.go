@@ -153,3 +153,12 @@ func TestMetrics(t *testing.T) {
 		require.Contains(t, rec.Body.String(), line+"\n")
 	}
 }
+
+func TestUnreachableTemporalIsSaid(t *testing.T) {
+	f := newFake()
+	f.down = serviceerror.NewDeadlineExceeded("too slow")
+	s := newServer(t, f, nil)
+	for _, path := range []string{"/job_status", "/pause", "/delete", "/list_jobs", "/create_ccr"} {
+		require.Contains(t, ask(s, path, `{"name":"j1"}`).Body.String(), "temporal is not reachable: too slow", path)
+	}
+}

@@ -60,15 +60,20 @@ func (j *jobs) query(ctx context.Context, name, query string, out any) error {
 	return fmt.Errorf("ask job %s for %s: %w", name, query, j.explain(ctx, err))
 }
 
-// explain says more about an error that has to do with workers, if it can.
+// explain finds out why a call took too long or was refused for the state of the
+// server, if it can: Temporal itself, or no worker.
 func (j *jobs) explain(ctx context.Context, err error) error {
 	var precondition *serviceerror.FailedPrecondition
 	if !timedOut(err) && !errors.As(err, &precondition) {
 		return err
 	}
-	// ctx may be over already; the question is short.
+	// ctx may be over already; the questions are short.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
+	if _, healthErr := j.client.CheckHealth(ctx, &client.CheckHealthRequest{}); healthErr != nil {
+		// Not wrapped: a timeout of this call is not one of the caller's.
+		return fmt.Errorf("temporal is not reachable: %v", healthErr)
+	}
 	if working, askErr := j.workerRunning(ctx); askErr == nil && !working {
 		return j.noWorker()
 	}
@@ -97,11 +102,10 @@ func (j *jobs) workerRunning(ctx context.Context) (bool, error) {
 
 // awaitWorker waits until a worker polls, or until ctx is done.
 func (j *jobs) awaitWorker(ctx context.Context) error {
-	err := poll(ctx, j.workerRunning)
-	if err != nil && timedOut(err) {
-		return j.noWorker()
+	if err := poll(ctx, j.workerRunning); err != nil {
+		return j.explain(ctx, err)
 	}
-	return err
+	return nil
 }
 
 // open tells whether the job exists, whatever workers do.
@@ -114,7 +118,7 @@ func (j *jobs) open(ctx context.Context, name string) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look for job %s: %w", name, err)
+		return false, fmt.Errorf("look for job %s: %w", name, j.explain(ctx, err))
 	}
 	return isOpen(d), nil
 }

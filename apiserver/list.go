@@ -117,7 +117,7 @@ func (s *Server) handleListJobs(c echo.Context) error {
 	defer cancel()
 	names, err := s.list.all(ctx)
 	if err != nil {
-		return send(c, http.StatusOK, listReply{failure(err), []string{}})
+		return send(c, http.StatusOK, listReply{failure(s.jobs.explain(ctx, err)), []string{}})
 	}
 	return send(c, http.StatusOK, listReply{base{Success: true}, names})
 }
