@@ -54,8 +54,8 @@ func TestGetLag(t *testing.T) {
 	})
 	s := newServer(t, f, nil)
 	require.Equal(t, fmt.Sprintf(`{"success":true,"lag":1,"first_commit_seq":36388,"last_commit_seq":36486,`+
-		`"first_binlog_timestamp":"%s","last_binlog_timestamp":"%s","time_interval_secs":5,"next_commit_seq":36481,"next_binlog_timestamp":"%s","time_interval":5}`,
-		local(lag.FirstTimestamp), local(lag.LastTimestamp), local(lag.NextTimestamp)), ask(s, "/get_lag", `{"name":"j1"}`).Body.String())
+		`"first_binlog_timestamp":"%s","last_binlog_timestamp":"%s","time_interval_secs":5,"next_commit_seq":36481,"next_binlog_timestamp":"%s","time_interval":5,"observed_at":"%s"}`,
+		local(lag.FirstTimestamp), local(lag.LastTimestamp), local(lag.NextTimestamp), local(lag.ObservedAt.UnixMilli())), ask(s, "/get_lag", `{"name":"j1"}`).Body.String())
 	require.Empty(t, j.signals, "a job that reports by itself is not asked")
 
 	t.Run("unknown times are the epoch", func(t *testing.T) {
@@ -107,6 +107,11 @@ func TestGetLagAsksAPausedJob(t *testing.T) {
 			j.onSignal = func(j *fakeJob, _ string, cmd job.Command) { j.conclude(cmd, "source is down") }
 		})
 		require.Contains(t, ask(s, "/get_lag", `{"name":"j1"}`).Body.String(), `{"success":true,"lag":7,`)
+	})
+	t.Run("no old zero", func(t *testing.T) {
+		f.with(func() { j.status.Lag.Binlogs = 0 })
+		require.Regexp(t, `^{"success":false,"error_msg":"lag of job j1 was 0 at [-0-9: ]+, what it is now cannot be found out: source is down","lag":0,`,
+			ask(s, "/get_lag", `{"name":"j1"}`).Body.String())
 	})
 	t.Run("no made-up zero, if nothing is known", func(t *testing.T) {
 		f.with(func() { j.status.Lag = job.Lag{} })

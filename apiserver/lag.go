@@ -25,6 +25,8 @@ type lagReply struct {
 	NextBinlogTimestamp  string `json:"next_binlog_timestamp"`
 	// TimeInterval is the older name of time_interval_secs.
 	TimeInterval int64 `json:"time_interval"`
+	// ObservedAt is ours: when the source was asked.
+	ObservedAt string `json:"observed_at,omitempty"`
 }
 
 // handleGetLag answers /get_lag.
@@ -66,6 +68,7 @@ func newLagReply(l job.Lag) lagReply {
 		NextCommitSeq:        l.NextCommitSeq,
 		NextBinlogTimestamp:  localTime(l.NextTimestamp),
 		TimeInterval:         l.Seconds(),
+		ObservedAt:           localTime(l.ObservedAt.UnixMilli()),
 	}
 }
 
@@ -81,7 +84,7 @@ func localTime(ms int64) string {
 //
 // A job that streams well reports its lag every few seconds by itself; any other
 // is told to look at its source. If neither happens in time, the last lag that
-// is known is the answer.
+// is known is the answer, but not a zero older than zeroMaxAge.
 func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 	var (
 		asked   = time.Now()
@@ -113,14 +116,18 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 		}
 		return false, err
 	})
-	if err == nil || (!newest.ObservedAt.IsZero() && !errors.Is(err, errUnknownJob)) {
+	switch {
+	case err == nil:
 		return newest, nil
-	}
-	if errors.Is(err, errUnknownJob) {
+	case errors.Is(err, errUnknownJob):
 		return job.Lag{}, err
+	case newest.ObservedAt.IsZero():
+		return job.Lag{}, fmt.Errorf("lag of job %s is not known yet: %w", name, err)
+	case newest.Binlogs == 0 && time.Since(newest.ObservedAt) > zeroMaxAge:
+		return job.Lag{}, fmt.Errorf("lag of job %s was 0 at %s, what it is now cannot be found out: %w",
+			name, localTime(newest.ObservedAt.UnixMilli()), err)
 	}
-	// Zero binlogs would look like a job that has caught up.
-	return job.Lag{}, fmt.Errorf("lag of job %s is not known yet: %w", name, err)
+	return newest, nil
 }
 
 // requestLag has the job look at its source and returns the request's id.

@@ -35,6 +35,9 @@ const (
 	// lagMaxAge is how old a lag may be to be answered without asking the job
 	// to observe it again, unless it says that nothing is left.
 	lagMaxAge = 2 * time.Second
+	// zeroMaxAge is how old a lag of zero may be at most, when no newer one can
+	// be had in time. Reports come every 9 s with a heartbeat timeout of 30 s.
+	zeroMaxAge = 15 * time.Second
 	// observeAgain: a job that has observed its lag just now does not do it
 	// again when asked, so asking waits for this long.
 	observeAgain = 1100 * time.Millisecond
