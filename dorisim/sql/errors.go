@@ -10,22 +10,22 @@ import (
 
 // MySQL error codes of doris-sql.md 1.4 that this package raises.
 const (
-	codeNoDatabase         = 1046
-	codeUnknownDatabase    = 1049
-	codeUnknownTable       = 1051
-	codeUnknownColumn      = 1054
-	codeSyntax             = 1105
-	codeUnknownTableIn     = 1109
-	codeUnknownVariable    = 1193
-	codeWrongObject        = 1347
-	codeUnknownProcPath    = 5001
-	codeUnsupportedRequest = 1235
+	codeNoDatabase      = 1046
+	codeUnknownDatabase = 1049
+	codeUnknownTable    = 1051
+	codeUnknownColumn   = 1054
+	codeSyntax          = 1105
+	codeTableDenied     = 1142
+	codeUnknownVariable = 1193
+	codeDenied          = 1227
+	codeWrongObject     = 1347
+	codeUnknownProcPath = 5001
 )
 
 // sqlStates of codes that are not HY000.
 var sqlStates = map[int]string{
 	1044: "42000", 1045: "28000", 1046: "3D000", 1049: "42000", 1050: "42S01", 1051: "42S02",
-	1054: "42S22", 1060: "42S21", 1064: "42000", 1109: "42S02",
+	1054: "42S22", 1060: "42S21", 1142: "42000", 1227: "42000", 1064: "42000", 1109: "42S02",
 }
 
 // wireError turns an error into what goes over the wire.
@@ -58,6 +58,11 @@ func errUnknownTable(name string) error {
 // errNoTable is how the planner refuses a table in FROM or INTO.
 func errNoTable(database, name string) error {
 	return core.Errorf("Table [%s] does not exist in database [%s].", name, database)
+}
+
+// errNotReady is what a frontend answers to writers while there is no master.
+func errNotReady() error {
+	return core.Errorf("Node catalog is not ready, please wait for a while.")
 }
 
 func errSyntax(near string) error {

@@ -41,7 +41,7 @@ func statementFor(word string) statementFunc {
 		return (*session).set
 	case "USE":
 		return (*session).useStatement
-	case "UNSET", "KILL", "GRANT", "REVOKE", "REFRESH", "ANALYZE", "SWITCH", "WARM":
+	case "UNSET", "KILL", "REFRESH", "ANALYZE", "SWITCH", "WARM":
 		return (*session).ignore
 	}
 	return nil
@@ -59,18 +59,23 @@ func (s *session) execute(ctx context.Context, text string) (*sqltypes.Result, e
 	if c.peek().IsSymbol("(") {
 		return s.selectStatement(ctx, c)
 	}
+	s.warnings = 0
 	first := strings.ToUpper(c.peek().Text)
 	if run := statementFor(first); run != nil && c.peek().Kind == parser.Word {
 		c.next()
 		return run(s, ctx, c)
 	}
-	switch {
-	case c.keyword("ADMIN", "SHOW"):
+	if c.keyword("ADMIN", "SHOW") {
 		return s.show(ctx, c)
-	case c.keyword("CREATE", "USER"):
-		return s.createUser(c)
-	case c.keyword("DROP", "USER"):
-		return s.dropUser(c)
+	}
+	if c.keyword("SYNC") {
+		return done(), c.finish()
+	}
+	if err := s.mayWrite(); err != nil {
+		return nil, err
+	}
+	if result, ok, err := s.userStatement(ctx, c); ok {
+		return result, err
 	}
 	return s.executeDDL(ctx, text)
 }
@@ -122,51 +127,4 @@ func (s *session) explain(_ context.Context, c *cursor) (*sqltypes.Result, error
 	l := newListing("Explain String")
 	l.add(c.rest())
 	return l.result(), nil
-}
-
-// createUser knows CREATE USER [IF NOT EXISTS] 'name'[@'host'] [IDENTIFIED BY 'password'].
-func (s *session) createUser(c *cursor) (*sqltypes.Result, error) {
-	quiet := c.keyword("IF", "NOT", "EXISTS")
-	name, err := userName(c)
-	if err != nil {
-		return nil, err
-	}
-	password := ""
-	if c.keyword("IDENTIFIED", "BY") {
-		if password, err = c.text(); err != nil {
-			return nil, err
-		}
-	}
-	if _, ok := s.server.core.Users.Get(name); ok {
-		if quiet {
-			return done(), nil
-		}
-		return nil, core.Errorf("User '%s'@'%%' already exist", name)
-	}
-	s.server.core.Users.Set(core.User{Name: name, Password: password, Admin: true})
-	return done(), nil
-}
-
-func (s *session) dropUser(c *cursor) (*sqltypes.Result, error) {
-	quiet := c.keyword("IF", "EXISTS")
-	name, err := userName(c)
-	if err != nil {
-		return nil, err
-	}
-	if !s.server.core.Users.Remove(name) && !quiet {
-		return nil, core.Errorf("User '%s'@'%%' does not exist", name)
-	}
-	return done(), nil
-}
-
-// userName consumes a user, quoted in any way, with an optional host.
-func userName(c *cursor) (string, error) {
-	t := c.next()
-	if t.Kind == parser.EOF || t.Kind == parser.Symbol {
-		return "", errSyntax(t.Text)
-	}
-	if c.symbol("@") {
-		c.next()
-	}
-	return t.Text, nil
 }

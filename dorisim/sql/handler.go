@@ -120,7 +120,12 @@ func (h handler) ComStmtExecute(_ context.Context, c *mysql.Conn, prepare *mysql
 }
 
 // WarningCount implements mysql.Handler.
-func (handler) WarningCount(*mysql.Conn) uint16 { return 0 }
+func (h handler) WarningCount(c *mysql.Conn) uint16 {
+	if s := h.session(c); s != nil {
+		return s.warnings
+	}
+	return 0
+}
 
 // ComResetConnection implements mysql.Handler.
 func (h handler) ComResetConnection(c *mysql.Conn) error {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,7 +60,8 @@ func (s *session) insert(ctx context.Context, c *cursor) (*sqltypes.Result, erro
 	if err != nil {
 		return nil, err
 	}
-	return s.write(ctx, writeRequest{target: t, label: head.label, batch: b, filtered: filtered, values: fromValues})
+	s.warnings = uint16(min(filtered, math.MaxUint16))
+	return s.write(ctx, writeRequest{label: head.label, batch: b, values: fromValues})
 }
 
 // head is what stands between the table's name and the rows.
@@ -262,11 +264,9 @@ func (s *session) insertBatch(ctx context.Context, t *target, positions []int, n
 
 // writeRequest is one DML statement's share of a transaction.
 type writeRequest struct {
-	target   *target
-	label    string
-	batch    load.Batch
-	filtered int
-	values   bool // rows came from VALUES
+	label  string
+	batch  load.Batch
+	values bool // rows came from VALUES
 }
 
 // write loads the batch, or keeps it for COMMIT.
@@ -284,7 +284,7 @@ func (s *session) write(ctx context.Context, w writeRequest) (*sqltypes.Result, 
 	if err != nil {
 		return nil, err
 	}
-	return loaded(out, len(w.batch.Rows), w.filtered), nil
+	return loaded(out, len(w.batch.Rows)), nil
 }
 
 func (s *session) loadOptions(label string) load.Options {
@@ -307,7 +307,7 @@ func (s *session) loadOptions(label string) load.Options {
 
 // loaded is the OK packet of a load; its info text is what the mysql client
 // prints.
-func loaded(out load.Outcome, rows, filtered int) *sqltypes.Result {
+func loaded(out load.Outcome, rows int) *sqltypes.Result {
 	return &sqltypes.Result{
 		RowsAffected: uint64(rows),
 		Info:         fmt.Sprintf("{'label':'%s', 'status':'%s', 'txnId':'%d'}", out.Label, out.Status(), out.TxnID),

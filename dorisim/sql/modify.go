@@ -33,7 +33,7 @@ func (s *session) deleteRows(ctx context.Context, c *cursor) (*sqltypes.Result, 
 			return nil, err
 		}
 		b := load.Batch{DB: t.dbID, Table: t.tableID, Predicate: predicate, Partitions: t.partitions, Temporary: t.temporary}
-		return s.write(ctx, writeRequest{target: t, batch: b})
+		return s.write(ctx, writeRequest{batch: b})
 	}
 	rows, _, err := s.matching(ctx, t, alias, nil, c.rest())
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *session) deleteRows(ctx context.Context, c *cursor) (*sqltypes.Result, 
 	}
 	b := t.batch(rows)
 	b.Delete = true
-	return s.write(ctx, writeRequest{target: t, batch: b})
+	return s.write(ctx, writeRequest{batch: b})
 }
 
 // modified reads the table of DELETE and UPDATE.
@@ -149,7 +149,7 @@ func (s *session) update(ctx context.Context, c *cursor) (*sqltypes.Result, erro
 	if err := s.generate(ctx, t, rows); err != nil {
 		return nil, err
 	}
-	return s.write(ctx, writeRequest{target: t, batch: t.batch(rows)})
+	return s.write(ctx, writeRequest{batch: t.batch(rows)})
 }
 
 // refused turns the complaint about a row into what a client sees.

@@ -34,6 +34,9 @@ func (r relations) Relation(_ context.Context, database, name string) (*query.Re
 		return r.session.informationSchema(name)
 	}
 	table, partitions, temporary := splitPartitions(name)
+	if !r.session.isAdmin() {
+		return nil, core.CodeErrorf(codeTableDenied, "SELECT command denied to user '%s'@'%%' for table '%s: %s'", r.session.user, database, table)
+	}
 	c := r.session.server.core
 	c.RLock()
 	defer c.RUnlock()

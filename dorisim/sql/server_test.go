@@ -1,10 +1,14 @@
 package sql
 
 import (
+	"bytes"
 	"context"
-	"database/sql"
+	"net"
+	"strconv"
 	"testing"
+	"time"
 
+	vitess "github.com/dolthub/vitess/go/mysql"
 	"github.com/stretchr/testify/require"
 )
 
@@ -38,6 +42,23 @@ func TestAuthentication(t *testing.T) {
 	}
 	f.exec("CREATE USER IF NOT EXISTS 'writer'@'%' IDENTIFIED BY 'pw'", "GRANT ALL ON *.*.* TO 'writer'@'%'")
 	require.NoError(t, f.open("writer:pw@tcp(%s)/ccr").Ping())
+	f.exec("CREATE USER 'guest' IDENTIFIED BY 'pw'", "CREATE TABLE t (k INT) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 1 PROPERTIES ('replication_num' = '1')")
+	guest := f.open("guest:pw@tcp(%s)/ccr")
+	for statement, want := range map[string]string{
+		"SELECT * FROM t":          "SELECT command denied to user 'guest'@'%' for table 'ccr: t'",
+		"INSERT INTO t VALUES (1)": "Access denied; you need",
+		"DROP TABLE t":             "Access denied; you need",
+		"GRANT ALL ON *.* TO root": "Access denied; you need",
+	} {
+		_, _, err := readAll(guest, statement)
+		require.ErrorContains(t, err, want)
+	}
+	f.exec("GRANT ADMIN_PRIV ON *.*.* TO 'guest'@'%'")
+	_, err := guest.Exec("INSERT INTO t VALUES (1)")
+	require.NoError(t, err)
+	f.exec("REVOKE ADMIN_PRIV ON *.*.* FROM 'guest'@'%'")
+	_, err = guest.Exec("INSERT INTO t VALUES (1)")
+	require.Error(t, err)
 	f.exec("SET PASSWORD FOR 'writer'@'%' = PASSWORD('other')")
 	require.Error(t, f.open("writer:pw@tcp(%s)/").Ping())
 	require.NoError(t, f.open("writer:other@tcp(%s)/").Ping())
@@ -107,11 +128,53 @@ func TestSessionState(t *testing.T) {
 	require.ErrorContains(t, err, "Error 1049 (42000): errCode = 2, detailMessage = Unknown database 'nope'")
 }
 
+// rawConn is a connection of the protocol library's own client.
+func (f *fixture) rawConn() *vitess.Conn {
+	f.t.Helper()
+	host, port, err := net.SplitHostPort(f.addr)
+	require.NoError(f.t, err)
+	number, err := strconv.Atoi(port)
+	require.NoError(f.t, err)
+	conn, err := vitess.Connect(context.Background(), &vitess.ConnParams{Host: host, Port: number, Uname: "root", DbName: "ccr"})
+	require.NoError(f.t, err)
+	f.t.Cleanup(conn.Close)
+	return conn
+}
+
+func TestFieldList(t *testing.T) {
+	f := newFixture(t)
+	f.exec("CREATE TABLE t (first_column INT, second_column INT) DUPLICATE KEY(first_column) DISTRIBUTED BY HASH(first_column) BUCKETS 1 PROPERTIES ('replication_num' = '1')")
+	conn := f.rawConn()
+	// COM_FIELD_LIST "t", as the mysql command line client sends it.
+	require.NoError(t, conn.Conn.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err := conn.Conn.Write([]byte{3, 0, 0, 0, 4, 't', 0})
+	require.NoError(t, err)
+	var reply []byte
+	for !bytes.Contains(reply, []byte{0xfe, 0, 0}) {
+		chunk := make([]byte, 4096)
+		n, err := conn.Conn.Read(chunk)
+		require.NoError(t, err)
+		reply = append(reply, chunk[:n]...)
+	}
+	require.Contains(t, string(reply), "first_column")
+	require.Contains(t, string(reply), "second_column")
+}
+
+func TestFilteredRowsAreWarnings(t *testing.T) {
+	f := newFixture(t)
+	f.exec("CREATE TABLE t (k INT, v VARCHAR(1)) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 1 PROPERTIES ('replication_num' = '1')")
+	conn := f.rawConn()
+	_, err := conn.ExecuteFetch("set enable_insert_strict = false", 1, false)
+	require.NoError(t, err)
+	result, warnings, err := conn.ExecuteFetchWithWarningCount("INSERT INTO t VALUES (1, 'a'), (2, 'bb'), (3, 'c')", 1, false)
+	require.NoError(t, err)
+	require.Equal(t, uint64(2), result.RowsAffected)
+	require.Equal(t, uint16(1), warnings)
+}
+
 func TestCloseDropsConnections(t *testing.T) {
 	f := newFixture(t)
 	require.NoError(t, f.db.Ping())
 	f.server.Close()
 	require.Error(t, f.db.Ping())
-	_, err := sql.Open("mysql", "root@tcp("+f.addr+")/")
-	require.NoError(t, err)
 }

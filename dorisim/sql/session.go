@@ -18,6 +18,8 @@ type session struct {
 	db      string
 	vars    map[string]string // set by this session, lower case
 	txn     *openTxn          // between BEGIN and COMMIT
+	// warnings of the last statement: rows that an INSERT left out.
+	warnings uint16
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -77,6 +79,12 @@ func (s *session) database(name string) (string, error) {
 		return "", errUnknownDatabase(name)
 	}
 	return name, nil
+}
+
+// isAdmin tells whether the user may do more than connect.
+func (s *session) isAdmin() bool {
+	user, ok := s.server.core.Users.Get(s.user)
+	return ok && user.Admin
 }
 
 // flag reads a boolean session variable.

@@ -35,7 +35,7 @@ func TestShowCluster(t *testing.T) {
 	f.exec(`ADMIN SET FRONTEND CONFIG ("random_add_cluster_keys_for_mow" = "false")`)
 
 	require.Contains(t, f.maps("show variables like 'version_comment'")[0]["Value"], "doris-3.")
-	require.Len(t, f.rows("SHOW PROCESSLIST"), 1)
+	require.Len(t, f.rows("SHOW PROCESSLIST WHERE CurrentConnected = 'Yes' AND Db = 'ccr'"), 1)
 }
 
 func TestShowTables(t *testing.T) {

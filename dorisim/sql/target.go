@@ -41,6 +41,9 @@ func (s *session) target(database, name string) (*target, error) {
 	if database == "" {
 		return nil, errNoDatabase()
 	}
+	if err := s.mayWrite(); err != nil {
+		return nil, err
+	}
 	c := s.server.core
 	c.RLock()
 	defer c.RUnlock()

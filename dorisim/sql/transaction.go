@@ -69,12 +69,15 @@ func (s *session) commit(ctx context.Context, c *cursor) (*sqltypes.Result, erro
 	if txn == nil || len(txn.parts) == 0 {
 		return done(), nil
 	}
+	if err := s.mayWrite(); err != nil {
+		return nil, err
+	}
 	batches := txn.batches()
 	out, err := s.server.loader.Load(ctx, s.loadOptions(txn.label), batches...)
 	if err != nil {
 		return nil, err
 	}
-	return loaded(out, 0, 0), nil
+	return loaded(out, 0), nil
 }
 
 // batches are the statements in order. INSERT VALUES into one and the same table

@@ -215,6 +215,11 @@ func (s *session) setPassword(c *cursor) (*sqltypes.Result, error) {
 			return nil, err
 		}
 	}
+	if name != s.user {
+		if err := s.mayWrite(); err != nil {
+			return nil, err
+		}
+	}
 	user, ok := s.server.core.Users.Get(name)
 	if !ok {
 		return nil, core.Errorf("User '%s'@'%%' does not exist", name)
