@@ -70,13 +70,15 @@ func viewSignature(t *catalog.Table, definition string) string {
 }
 
 // sameView compares raw, and with the source database's name replaced by the
-// destination's as plain text.
+// destination's.
 func sameView(local, remote *catalog.Table, from, to string) bool {
 	have := viewSignature(local, local.ViewDefinition)
 	return have == viewSignature(remote, remote.ViewDefinition) || have == viewSignature(remote, viewDefinition(remote, from, to))
 }
 
-// viewDefinition is a view's text moved to another database.
+// viewDefinition is a view's text moved to another database. Only the quoted
+// name is replaced: definitions are stored qualified, and a bare substring
+// replacement would also hit columns (doris-sql.md 4.6).
 func viewDefinition(v *catalog.Table, from, to string) string {
 	return strings.ReplaceAll(v.ViewDefinition, "`"+from+"`", "`"+to+"`")
 }

@@ -170,6 +170,7 @@ func (c *Core) makeVisible(t *txn, published map[*partitionCommit]*replicaResult
 	}
 	t.State, t.PublishTime, t.FinishTime = TxnVisible, now, now
 	c.recordUpsert(t, alive)
+	t.parts, t.after = nil, nil // finished transactions are kept for their labels
 	c.txns.of(t.DB).finish(t, c.keepFinished())
 }
 

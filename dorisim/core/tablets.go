@@ -2,7 +2,6 @@ package core
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -66,7 +65,7 @@ func (c *Core) addTablets(t *catalog.Table, p *catalog.Partition, idx *catalog.I
 			}
 			tasks, _ := c.Backend(host)
 			if err := tasks.CreateTablet(spec); err != nil {
-				return fmt.Errorf("create tablet %d on backend %d: %w", tablet.ID, host, err)
+				return Errorf("failed to create tablet %d on backend %d: %v", tablet.ID, host, err)
 			}
 			tablet.Replicas = append(tablet.Replicas, &catalog.Replica{ID: c.NextID(), BackendID: host, Version: p.VisibleVersion})
 		}

@@ -129,7 +129,7 @@ func rangeItem(from, to int64) catalog.Item {
 	return catalog.Item{Lower: catalog.Bound{{Value: from}}, Upper: catalog.Bound{{Value: to}}}
 }
 
-// insert writes one row into the partition through the core.
+// insert writes one row into the partition, bucket id%2, through the core.
 func (c *cluster) insert(t *catalog.Table, partition string, id int64) {
 	c.t.Helper()
 	ctx := context.Background()
@@ -139,7 +139,7 @@ func (c *cluster) insert(t *catalog.Table, partition string, id int64) {
 	var commits []core.TabletCommit
 	for i, tablet := range p.Tablets[t.BaseIndexID] {
 		data := be.RowsetData{Columns: []string{"id", "v"}}
-		if i == 0 {
+		if i == int(id%2) {
 			data.Rows = []types.Row{{id, fmt.Sprintf("v%d", id)}}
 		}
 		for _, r := range tablet.Replicas {

@@ -90,7 +90,7 @@ func (s *service) databaseMeta(r *frontendservice.TGetMetaDB) *frontendservice.T
 		return nil
 	}
 	meta := &frontendservice.TGetMetaDBMeta{ID: pointer(db.ID), Name: pointer(db.Name), Tables: []*frontendservice.TGetMetaTableMeta{}}
-	for _, t := range wantedTables(db, r) {
+	for _, t := range s.wantedTables(db, r) {
 		meta.Tables = append(meta.Tables, s.tableMeta(t))
 	}
 	if s.core.FEConfig("enable_feature_binlog") == "true" {
@@ -117,21 +117,17 @@ func filled(m map[int64]int64) map[int64]int64 {
 }
 
 // wantedTables are the OLAP tables asked for by id, or else by name, or all.
-func wantedTables(db *catalog.Database, r *frontendservice.TGetMetaDB) []*catalog.Table {
+func (s *service) wantedTables(db *catalog.Database, r *frontendservice.TGetMetaDB) []*catalog.Table {
 	var tables []*catalog.Table
 	if r.Tables == nil {
 		tables = slices.Collect(maps.Values(db.Tables))
 	}
-	byID := map[int64]*catalog.Table{}
-	if len(r.Tables) > 0 {
-		for _, t := range db.Tables {
-			byID[t.ID] = t
-		}
-	}
 	for _, want := range r.Tables {
-		t, known := byID[want.GetID()]
-		if want.ID == nil {
-			t, known = db.Tables[want.GetName()]
+		t, known := db.Tables[want.GetName()]
+		if want.ID != nil {
+			var home *catalog.Database
+			home, t, known = s.core.TableByID(*want.ID)
+			known = known && home == db
 		}
 		if known {
 			tables = append(tables, t)

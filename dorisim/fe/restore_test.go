@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -150,7 +151,8 @@ func TestRestoreStopsAtDifferences(t *testing.T) {
 func differentSchema(c *cluster) {
 	t := c.db.Tables["t"]
 	idx := t.Indexes[t.BaseIndexID]
-	idx.Schema.Columns = idx.Schema.Columns[:1]
+	idx.Schema.Columns = slices.Clone(idx.Schema.Columns)
+	idx.Schema.Columns[1].Name = "w"
 }
 
 func differentView(c *cluster) { c.db.Tables["v"].ViewDefinition = "SELECT 2" }
@@ -320,4 +322,109 @@ func TestSnapshotLife(t *testing.T) {
 		src.snapshot(fmt.Sprintf("later%d", i))
 	}
 	require.Equal(t, status.TStatusCode_SNAPSHOT_NOT_EXIST, ask(0).Status.StatusCode, "only ten jobs are remembered")
+}
+
+func TestExistingTableWhileARestoreRuns(t *testing.T) {
+	src, dst := start(t, options{name: "src"}), start(t, options{name: "dst"})
+	src.insert(src.table("t", 1, 1), "p0", 1)
+	meta, info := src.snapshot("snap")
+	table := dst.table("t", 2, 1)
+	dst.insert(table, "p0", 2)
+	hold(t, dst, "restore.DOWNLOADING")
+	client := dst.client(0, false)
+	ctx := context.Background()
+	begun := dst.beginRPC(client, "load", table.ID)
+	commit := func(partition string) *status.TStatus {
+		p := table.Partitions[partition]
+		r, err := client.CommitTxn(ctx, &frontendservice.TCommitTxnRequest{User: ptr("root"), Passwd: ptr("secret"), Db: ptr("dst"), TxnID: begun.TxnID,
+			CommitInfos: []*types.TTabletCommitInfo{{TabletId: p.Tablets[table.BaseIndexID][0].ID, BackendId: dst.Backends()[0].ID}}})
+		require.NoError(t, err)
+		return r.Status
+	}
+	_, err := client.RestoreSnapshot(ctx, dst.restoreRequest("r1", meta, info))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return dst.backup.RestoreJobs("dst")[0].State == "DOWNLOADING" }, soon, tick)
+	require.Equal(t, []string{"errCode = 2, detailMessage = Table [t], Partition [p0] is in restore process. Can not load into it"}, commit("p0").ErrorMsgs)
+	require.Contains(t, commit("p1").ErrorMsgs[0], "Failed to commit txn", "other partitions take loads")
+	dst.RLock()
+	require.ErrorContains(t, core.CheckSelect(table.Partitions["p0"]), "Partition state is not NORMAL: p0:RESTORING")
+	require.ErrorContains(t, core.CheckDrop(table, false), "The table [t]'s state is RESTORE, cannot be dropped.")
+	dst.RUnlock()
+	require.NoError(t, dst.backup.CancelRestore("dst"))
+	require.Equal(t, catalog.StateNormal, table.State)
+	require.Equal(t, []int64{2}, dst.ids("t", "p0"), "data moves in COMMIT only")
+	dst.insert(table, "p0", 3)
+	dst.Faults().Clear()
+
+	hold(t, dst, "restore.DOWNLOADING")
+	r := dst.restoreRequest("r2", meta, info)
+	atomic(r)
+	_, err = client.RestoreSnapshot(ctx, r)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return dst.backup.RestoreJobs("dst")[1].State == "DOWNLOADING" }, soon, tick)
+	dst.insert(table, "p0", 4)
+	dst.RLock()
+	require.ErrorContains(t, core.CheckAlter(table), "Table[t] is in atomic restore state. Do not allow doing ALTER ops")
+	dst.RUnlock()
+	require.NoError(t, dst.backup.CancelRestore("dst"))
+	require.Len(t, dst.db.Tables, 1)
+	require.Equal(t, "[COMMON_ERROR, msg: user cancelled, current state: DOWNLOADING]", dst.awaitRestore("r2").Status)
+}
+
+func TestBackupCancelled(t *testing.T) {
+	src := start(t, options{name: "src"})
+	table := src.table("t", 0, 1)
+	submit := func(label string) {
+		require.NoError(t, src.backup.Backup(context.Background(), backup.BackupRequest{DB: "src", Label: label, Repository: backup.LocalRepository}))
+	}
+	hold(t, src, "backup.SAVE_META")
+	submit("b1")
+	src.awaitBackup("b1", "SAVE_META")
+	require.ErrorContains(t, src.backup.CancelRestore("src"), "No restore is currently running")
+	require.NoError(t, src.backup.CancelBackup("src"))
+	require.Equal(t, "[COMMON_ERROR, msg: user cancelled]", src.backup.BackupJobs("src")[0].Status)
+	_, err := src.backup.Snapshot("b1")
+	require.EqualError(t, err, "snapshot b1 not exist")
+	src.Faults().Clear()
+
+	src.RLock() // the job's first step needs the lock for writing
+	submit("b2")
+	delete(src.db.Tables, "t")
+	src.DropTable(table)
+	src.RUnlock()
+	src.awaitBackup("b2", "CANCELLED")
+	require.Equal(t, "[NOT_FOUND, msg: table t does not exist]", src.backup.BackupJobs("src")[1].Status)
+}
+
+func TestBackupRefusals(t *testing.T) {
+	src := start(t, options{name: "src"})
+	table := src.table("t", 1, 1)
+	type refs = []backup.TableRef
+	tests := []struct {
+		request backup.BackupRequest
+		want    string
+	}{
+		{backup.BackupRequest{Tables: refs{{Name: "x"}}}, "Unknown table 'x'"},
+		{backup.BackupRequest{Tables: refs{{Name: "t", Partitions: []string{"px"}}}}, "Unknown partition px in tablet"},
+		{backup.BackupRequest{Tables: refs{{Name: "t"}, {Name: "t"}}}, "Duplicated table: t"},
+		{backup.BackupRequest{Tables: refs{{Name: "t", Alias: "u"}}}, "Can not set alias for table in Backup Stmt: t"},
+		{backup.BackupRequest{Properties: map[string]string{"x": "y"}}, "Unknown backup job properties: [x]"},
+		{backup.BackupRequest{Properties: map[string]string{"timeout": "599"}}, "timeout must be at least 10 min"},
+		{backup.BackupRequest{Repository: "repo"}, "Repository repo does not exist"},
+		{backup.BackupRequest{DB: "x"}, "Unknown database 'x'"},
+	}
+	for _, tt := range tests {
+		r := tt.request
+		r.Label = "l"
+		if r.DB == "" {
+			r.DB = "src"
+		}
+		if r.Repository == "" {
+			r.Repository = backup.LocalRepository
+		}
+		require.ErrorContains(t, src.backup.Backup(context.Background(), r), tt.want)
+	}
+	table.Temporary["tp"] = table.Partitions["p0"]
+	require.ErrorContains(t, src.backup.Backup(context.Background(), backup.BackupRequest{DB: "src", Label: "l", Repository: backup.LocalRepository}),
+		"Do not support backup table t with temp partitions")
 }
