@@ -41,8 +41,9 @@ type Tasks interface {
 	// CanPublish tells whether the transaction has a committed rowset for the tablet.
 	CanPublish(txnID, tabletID int64) bool
 	// Publish makes the transaction's rowset of the tablet visible as version.
-	// The version must be the tablet's next one. A transaction that wrote
-	// nothing into the tablet publishes an empty rowset.
+	// The version must be the tablet's next one; repeating is no error. A
+	// transaction that wrote nothing into the tablet publishes an empty rowset,
+	// one whose rowset was aborted or is still being ingested is refused.
 	Publish(txnID, partitionID, tabletID, version int64) error
 	// Abort drops what the transaction wrote.
 	Abort(txnID int64)
@@ -50,10 +51,10 @@ type Tasks interface {
 	Version(tabletID int64) (int64, error)
 
 	// Scan returns the merged rows as of version, in key order for key models,
-	// in insertion order for duplicate tables.
+	// in insertion order for duplicate tables. Callers must not change them.
 	Scan(ctx context.Context, tabletID, version int64) ([]types.Row, error)
 	// Clone copies a tablet (all rowsets, no binlogs) from a sibling backend of
-	// the same cluster, to repair a replica.
+	// the same cluster, to repair a replica; it fails if the sibling is behind.
 	Clone(ctx context.Context, tabletID int64, from *Backend) error
 
 	// MakeSnapshot freezes the tablet at version in a directory that lives for

@@ -184,10 +184,10 @@ func readSnapshot(files map[string][]byte, tabletID int64, current *schema) (con
 		if err != nil {
 			return content{}, err
 		}
+		if r.Base != (i == 0) {
+			return content{}, errors.New("the header must have one base, at the beginning")
+		}
 		if r.Base {
-			if i != 0 {
-				return content{}, errors.New("the header has a base in the middle")
-			}
 			entries, err := rs.entries()
 			if err != nil {
 				return content{}, err
@@ -199,6 +199,9 @@ func readSnapshot(files map[string][]byte, tabletID int64, current *schema) (con
 			return content{}, fmt.Errorf("the header skips to version %d", r.End)
 		}
 		c.rowsets = append(c.rowsets, placed{version: r.End, rs: rs})
+	}
+	if c.base.schema == nil {
+		return content{}, errors.New("the header has no rowsets")
 	}
 	if c.base.version+int64(len(c.rowsets)) != h.Version {
 		return content{}, fmt.Errorf("the header promises version %d and has %d", h.Version, c.base.version+int64(len(c.rowsets)))

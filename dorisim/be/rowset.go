@@ -76,13 +76,16 @@ func (rs *rowset) entries() ([]entry, error) {
 	if cached := rs.decoded.Load(); cached != nil {
 		return *cached, nil
 	}
-	all := make([]entry, 0, rs.rows)
+	var all []entry
 	for i, file := range rs.segments {
 		entries, err := decodeSegment(file, len(rs.columns))
 		if err != nil {
 			return nil, fmt.Errorf("rowset %s segment %d: %w", rs.id, i, err)
 		}
 		all = append(all, entries...)
+	}
+	if len(all) != rs.rows {
+		return nil, fmt.Errorf("rowset %s has %d rows, its meta %d: %w", rs.id, len(all), rs.rows, errCorrupt)
 	}
 	rs.decoded.Store(&all)
 	return all, nil

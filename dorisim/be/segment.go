@@ -63,7 +63,7 @@ func decodeSegment(file []byte, width int) ([]entry, error) {
 	if columns != uint64(width) {
 		return nil, fmt.Errorf("segment has %d columns, its meta %d: %w", columns, width, errCorrupt)
 	}
-	if rows > uint64(len(file)) {
+	if rows > uint64(len(r.b)) || rows*uint64(1+width) > uint64(len(r.b)) { // every cell takes a byte at least
 		return nil, fmt.Errorf("segment row count: %w", errCorrupt)
 	}
 	entries := make([]entry, rows)
