@@ -52,7 +52,7 @@ func (c *cluster) checkFeature(ctx context.Context, conn *Connector) error {
 	}
 	backends, err := c.backends(ctx)
 	if err != nil {
-		return c.refused("list backends", err)
+		return c.refused("work with its backends", err)
 	}
 	var off []string
 	for _, b := range backends {
@@ -87,8 +87,8 @@ func (c *cluster) refused(doing string, err error) error {
 	if errors.As(err, &refusal) {
 		return err
 	}
-	err = fmt.Errorf("%s cluster %s: %s: %w", c.side, net.JoinHostPort(c.spec.Host, strconv.Itoa(c.spec.Port)), doing, err)
-	if remedy := Remedy(err); remedy != "" {
+	err = fmt.Errorf("%s cluster %s: cannot %s: %w", c.side, net.JoinHostPort(c.spec.Host, strconv.Itoa(c.spec.Port)), doing, err)
+	if remedy := Remedy(err); remedy != "" && !strings.Contains(err.Error(), remedy) {
 		return &Refusal{Text: err.Error() + " (" + remedy + ")", Err: err}
 	}
 	return &Refusal{Text: err.Error(), Err: err}

@@ -14,8 +14,48 @@ import (
 type cluster struct {
 	side string // "source" or "destination"
 	spec job.Cluster
-	fe   *fe.Client
-	sql  *sqlclient.Client
+	fe   frontend
+	sql  database
+}
+
+// frontend is what is asked of a cluster over Thrift: *fe.Client, or a fake.
+type frontend interface {
+	MasterToken(ctx context.Context) (string, error)
+	Backends(ctx context.Context) ([]meta.Backend, error)
+	Meta(ctx context.Context, req fe.MetaRequest) (*meta.Database, error)
+	Binlogs(ctx context.Context, req fe.BinlogRequest) (fe.BinlogBatch, error)
+	BinlogLag(ctx context.Context, req fe.BinlogRequest) (job.Lag, error)
+	LockBinlog(ctx context.Context, req fe.LockRequest) (int64, error)
+	BeginTxn(ctx context.Context, req fe.BeginRequest) (fe.Txn, error)
+	CommitTxn(ctx context.Context, req fe.CommitRequest) (visible bool, err error)
+	RollbackTxn(ctx context.Context, req fe.RollbackRequest) error
+	Snapshot(ctx context.Context, req fe.SnapshotRequest) (fe.Snapshot, error)
+	RestoreSnapshot(ctx context.Context, req fe.RestoreRequest) error
+	Close() error
+}
+
+// database is what is asked of a cluster in SQL: *sqlclient.Client, or a fake.
+type database interface {
+	Exec(ctx context.Context, statement string) error
+	FrontendConfig(ctx context.Context, key string) (value string, ok bool, err error)
+	Frontends(ctx context.Context) ([]job.Frontend, error)
+	DatabaseExists(ctx context.Context, db string) (bool, error)
+	CreateDatabase(ctx context.Context, db string) error
+	CreateDatabaseText(ctx context.Context, db string) (string, error)
+	CreateTableText(ctx context.Context, db, table string) (string, error)
+	TableExists(ctx context.Context, db, table string) (bool, error)
+	Tables(ctx context.Context, db string) ([]string, error)
+	Views(ctx context.Context, db string) ([]string, error)
+	Columns(ctx context.Context, db, table string) ([]sqlclient.Column, error)
+	DropTable(ctx context.Context, db, table string) error
+	DropView(ctx context.Context, db, view string) error
+	BackupJob(ctx context.Context, db, name string) (job sqlclient.BackupJob, ok bool, err error)
+	CancelBackup(ctx context.Context, db string) error
+	RestoreJobs(ctx context.Context, db, prefix string) ([]sqlclient.RestoreJob, error)
+	CancelRestore(ctx context.Context, db string) error
+	Transactions(ctx context.Context, db, labelPrefix string) ([]sqlclient.Transaction, error)
+	TransactionByID(ctx context.Context, db string, id int64) (sqlclient.Transaction, error)
+	Close() error
 }
 
 func (c *Connector) openCluster(side string, spec job.Cluster, password string) *cluster {
@@ -54,7 +94,7 @@ func (c *cluster) close() {
 func (c *cluster) backends(ctx context.Context) ([]meta.Backend, error) {
 	list, err := c.fe.Backends(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list the backends of the %s cluster: %w", c.side, err)
+		return nil, fmt.Errorf("list backends of the %s: %w", c.side, err)
 	}
 	public := list[:0:0]
 	for _, b := range list {
@@ -63,7 +103,7 @@ func (c *cluster) backends(ctx context.Context) ([]meta.Backend, error) {
 			if !b.Alive {
 				continue
 			}
-			return nil, fmt.Errorf("backend %d of the %s cluster: %w", b.ID, c.side, err)
+			return nil, fmt.Errorf("backend %d of the %s: %w", b.ID, c.side, err)
 		}
 		b.Host = host
 		public = append(public, b)

@@ -93,12 +93,16 @@ func (o *Options) setDefaults() {
 	duration(&o.RetryBudget, 10*time.Second)
 }
 
+// ingestFunc makes one backend fetch one tablet's rows of one version.
+type ingestFunc func(ctx context.Context, to be.Endpoint, req be.IngestRequest) error
+
 // Connector holds what the jobs of a process share. It is safe for concurrent
 // use.
 type Connector struct {
 	opts      Options
 	frontends *thriftpool.Pool
 	backends  *be.Pool
+	ingest    ingestFunc // backends.Ingest, unless a test has another
 	http      *http.Client
 
 	mu      sync.Mutex
@@ -108,15 +112,17 @@ type Connector struct {
 // NewConnector returns a connector; it makes no call.
 func NewConnector(opts Options) *Connector {
 	opts.setDefaults()
+	backends := be.NewPool(be.Config{
+		Limit: opts.IngestLimit, ConnectTimeout: opts.ConnectTimeout, IngestTimeout: opts.IngestTimeout,
+		Observe: opts.Metrics.observeBE,
+	})
 	return &Connector{
 		opts:      opts,
 		frontends: thriftpool.New(thriftpool.Config{}),
-		backends: be.NewPool(be.Config{
-			Limit: opts.IngestLimit, ConnectTimeout: opts.ConnectTimeout, IngestTimeout: opts.IngestTimeout,
-			Observe: opts.Metrics.observeBE,
-		}),
-		http:    &http.Client{Timeout: opts.ConnectTimeout},
-		budgets: map[string]*pollBudget{},
+		backends:  backends,
+		ingest:    backends.Ingest,
+		http:      &http.Client{Timeout: opts.ConnectTimeout},
+		budgets:   map[string]*pollBudget{},
 	}
 }
 

@@ -110,8 +110,8 @@ func Remedy(err error) string {
 	case errors.As(err, &decided):
 		return decided.remedy
 	case errors.As(err, &unmapped):
-		return "add the host to the host mapping with update_host_mapping"
-	case errors.Is(err, fe.ErrAccessDenied):
+		return "add it to the host mapping with update_host_mapping"
+	case errors.Is(err, fe.ErrAccessDenied), errors.Is(err, sqlclient.ErrAccessDenied):
 		return "check the user's password and privileges on both clusters"
 	case errors.Is(err, be.ErrBinlogDisabled):
 		return "set enable_feature_binlog=true in be.conf of the destination's backends and restart them"

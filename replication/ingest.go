@@ -103,7 +103,7 @@ func (t *txn) txnOf(sub int64) (int64, error) {
 
 // ingester has what the ingests of one transaction share.
 type ingester struct {
-	be           *be.Pool
+	ingest       ingestFunc
 	sources      map[int64]meta.Backend
 	destinations map[int64]meta.Backend
 	commits      *commitSet
@@ -119,7 +119,7 @@ func (t *txn) newIngester(ctx context.Context) (*ingester, error) {
 		return nil, err
 	}
 	return &ingester{
-		be: t.s.job.c.backends, sources: sources, destinations: destinations,
+		ingest: t.s.job.c.ingest, sources: sources, destinations: destinations,
 		commits: &commitSet{infos: map[commitKey][]fe.TabletCommit{}},
 	}, nil
 }
@@ -169,7 +169,7 @@ func (in *ingester) replica(ctx context.Context, table *tablePlan, p piece, n in
 	tried := 0
 	for _, from := range in.candidates(p, n) {
 		tried++
-		err = in.be.Ingest(ctx, be.Endpoint{Host: to.Host, Port: to.Port}, be.IngestRequest{
+		err = in.ingest(ctx, be.Endpoint{Host: to.Host, Port: to.Port}, be.IngestRequest{
 			TxnID: txnID, RemoteTabletID: p.from.ID, Version: p.version,
 			RemoteHost: from.Host, RemotePort: from.HTTPPort,
 			PartitionID: p.partition, LocalTabletID: p.to.ID,

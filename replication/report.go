@@ -14,6 +14,8 @@ const (
 	// reportIdle the time between reports of one that stands still.
 	reportGap  = 200 * time.Millisecond
 	reportIdle = 2 * time.Second
+	// warnEvery bounds what a trouble that keeps a whole window busy logs.
+	warnEvery = time.Second
 	// lagEvery is how often a busy shift asks the source for its lag.
 	lagEvery = 2 * time.Second
 	// lockDistance is how far the lock on the source's binlogs may fall behind
@@ -67,7 +69,10 @@ func (s *shift) troubled(err error, seq int64, t job.BinlogType) {
 		p.Since, p.Tries = s.problem.Since, s.problem.Tries+1
 	}
 	s.problem = p
-	s.log.Warn("retrying", "commit_seq", seq, "error", err)
+	if time.Since(s.warned) > warnEvery {
+		s.warned = time.Now()
+		s.log.Warn("retrying", "commit_seq", seq, "tries", p.Tries, "error", err)
+	}
 }
 
 // fine ends a trouble.

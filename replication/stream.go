@@ -60,6 +60,7 @@ type shift struct {
 	problem *job.Problem
 	lag     job.Lag
 	idle    bool
+	warned  time.Time
 }
 
 // failure is why a binlog could not be applied.

@@ -1,0 +1,397 @@
+package replication
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/be"
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/doris/status"
+	"github.com/doris-ccr/ccr/job"
+)
+
+const testEpoch = 1700000000
+
+// fakeSource serves binlogs and the metadata of its tables. Methods that are not
+// faked panic.
+type fakeSource struct {
+	frontend
+	mu      sync.Mutex
+	log     []binlog.Record
+	gone    meta.Database // only the dropped maps
+	tables  map[int64]*meta.Table
+	asked   map[string]int
+	batches int // binlogs a call, 0 = as many as asked for
+}
+
+func (f *fakeSource) count(method string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked[method]++
+}
+
+func (f *fakeSource) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.BinlogBatch, error) {
+	f.count("getBinlog")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	limit := int(req.Limit)
+	if f.batches > 0 {
+		limit = f.batches
+	}
+	var got []binlog.Record
+	for _, rec := range f.log {
+		if rec.CommitSeq > req.PrevCommitSeq && len(got) < limit {
+			got = append(got, rec)
+		}
+	}
+	switch {
+	case len(got) == 0:
+		return fe.BinlogBatch{Status: status.BinlogTooNewCommitSeq}, nil
+	case got[0].Type == job.Dummy:
+		return fe.BinlogBatch{Status: status.BinlogTooOldCommitSeq, Binlogs: got[:1]}, nil
+	}
+	return fe.BinlogBatch{Binlogs: got}, nil
+}
+
+func (f *fakeSource) BinlogLag(context.Context, fe.BinlogRequest) (job.Lag, error) {
+	return job.Lag{Binlogs: 1}, nil
+}
+
+func (f *fakeSource) LockBinlog(context.Context, fe.LockRequest) (int64, error) {
+	return 0, fe.ErrUnknownMethod
+}
+
+func (f *fakeSource) Backends(context.Context) ([]meta.Backend, error) {
+	f.count("getBackendMeta")
+	return []meta.Backend{{ID: 1, Host: "src-be", HTTPPort: 8040, Alive: true}}, nil
+}
+
+func (f *fakeSource) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, error) {
+	f.count("getMeta")
+	return pick(f.tables, req, f.gone), nil
+}
+
+func (f *fakeSource) Close() error { return nil }
+
+func pick(tables map[int64]*meta.Table, req fe.MetaRequest, gone meta.Database) *meta.Database {
+	db := gone
+	db.ID, db.Tables = req.DatabaseID, map[int64]*meta.Table{}
+	for _, id := range req.TableIDs {
+		if t := tables[id]; t != nil {
+			db.Tables[id] = t
+		}
+	}
+	return &db
+}
+
+// fakeDestination keeps transactions as a Doris frontend does: labels, request
+// ids and states (doris-rpc.md 3.7-3.9).
+type fakeDestination struct {
+	frontend
+	database
+	tables map[int64]*meta.Table
+
+	mu     sync.Mutex
+	asked  map[string]int
+	nextID int64
+	txns   map[int64]*fakeTxn
+	order  []int64 // commit seqs in the order of their commits
+	others int     // finished transactions of somebody else
+
+	// beforeCommit and afterCommit may fail the call, without and with effect.
+	beforeCommit, afterCommit func(seq int64) error
+	// onIngest may fail or delay an ingest.
+	onIngest func(seq int64, req be.IngestRequest) error
+}
+
+type fakeTxn struct {
+	id       int64
+	label    string
+	request  fe.UniqueID
+	state    string
+	seq      int64
+	subs     []int64
+	ingested map[string]bool // txn/tablet/version
+	commit   fe.CommitRequest
+}
+
+func (f *fakeDestination) count(method string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked[method]++
+}
+
+func (f *fakeDestination) byLabel(label string) *fakeTxn {
+	for _, tx := range f.txns {
+		if tx.label == label && tx.state != sqlclient.TxnAborted {
+			return tx
+		}
+	}
+	return nil
+}
+
+// put adds a transaction of an earlier attempt.
+func (f *fakeDestination) put(label, state string) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nextID++
+	l, _ := parseLabel(label)
+	f.txns[f.nextID] = &fakeTxn{id: f.nextID, label: label, state: state, seq: l.seq, ingested: map[string]bool{}}
+	if state == sqlclient.TxnVisible || state == sqlclient.TxnCommitted {
+		f.order = append(f.order, l.seq)
+	}
+	return f.nextID
+}
+
+func (f *fakeDestination) BeginTxn(_ context.Context, req fe.BeginRequest) (fe.Txn, error) {
+	f.count("beginTxn")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if tx := f.byLabel(req.Label); tx != nil {
+		switch {
+		case tx.state != sqlclient.TxnPrepare:
+			return fe.Txn{}, &fe.LabelExistsError{Label: req.Label, TxnID: tx.id, JobStatus: fe.JobFinished}
+		case tx.request == req.RequestID:
+			return fe.Txn{ID: tx.id, Existing: true}, nil
+		}
+		return fe.Txn{}, &fe.LabelExistsError{Label: req.Label, TxnID: tx.id, JobStatus: fe.JobRunning}
+	}
+	f.nextID++
+	l, ok := parseLabel(req.Label)
+	if !ok {
+		return fe.Txn{}, fmt.Errorf("label %q", req.Label)
+	}
+	tx := &fakeTxn{id: f.nextID, label: req.Label, request: req.RequestID, state: sqlclient.TxnPrepare, seq: l.seq, ingested: map[string]bool{}}
+	for i := range req.SubTxnNum {
+		tx.subs = append(tx.subs, f.nextID+i)
+	}
+	f.nextID += req.SubTxnNum
+	f.txns[tx.id] = tx
+	return fe.Txn{ID: tx.id, DatabaseID: 2, SubIDs: tx.subs}, nil
+}
+
+func (f *fakeDestination) CommitTxn(_ context.Context, req fe.CommitRequest) (bool, error) {
+	f.count("commitTxn")
+	f.mu.Lock()
+	tx := f.txns[req.TxnID]
+	f.mu.Unlock()
+	if tx == nil {
+		return false, fe.ErrTxnNotFound
+	}
+	if f.beforeCommit != nil {
+		if err := f.beforeCommit(tx.seq); err != nil {
+			return false, err
+		}
+	}
+	f.mu.Lock()
+	switch tx.state {
+	case sqlclient.TxnAborted:
+		f.mu.Unlock()
+		return false, fe.ErrTxnAborted
+	case sqlclient.TxnPrepare:
+		tx.state, tx.commit = sqlclient.TxnVisible, req
+		f.order = append(f.order, tx.seq)
+	}
+	f.mu.Unlock()
+	if f.afterCommit != nil {
+		return false, f.afterCommit(tx.seq)
+	}
+	return false, nil
+}
+
+func (f *fakeDestination) RollbackTxn(_ context.Context, req fe.RollbackRequest) error {
+	f.count("rollbackTxn")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	tx := f.txns[req.TxnID]
+	if tx == nil || tx.state != sqlclient.TxnPrepare {
+		return fe.ErrTxnNotFound // as Doris says of finished ones too
+	}
+	tx.state = sqlclient.TxnAborted
+	return nil
+}
+
+func (f *fakeDestination) ingest(_ context.Context, _ be.Endpoint, req be.IngestRequest) error {
+	f.mu.Lock()
+	tx := f.txns[req.TxnID]
+	for _, other := range f.txns {
+		for _, sub := range other.subs {
+			if sub == req.TxnID {
+				tx = other
+			}
+		}
+	}
+	f.mu.Unlock()
+	if f.onIngest != nil {
+		if err := f.onIngest(tx.seq, req); err != nil {
+			return err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	tx.ingested[fmt.Sprintf("%d<-%d@%d", req.LocalTabletID, req.RemoteTabletID, req.Version)] = true
+	return nil
+}
+
+func (f *fakeDestination) Backends(context.Context) ([]meta.Backend, error) {
+	f.count("getBackendMeta")
+	return []meta.Backend{{ID: 1, Host: "dst-be", Port: 9060, Alive: true}}, nil
+}
+
+func (f *fakeDestination) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, error) {
+	f.count("getMeta")
+	return pick(f.tables, req, meta.Database{}), nil
+}
+
+func (f *fakeDestination) Transactions(_ context.Context, _, prefix string) ([]sqlclient.Transaction, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []sqlclient.Transaction
+	for _, tx := range f.txns {
+		if strings.HasPrefix(tx.label, prefix) {
+			list = append(list, sqlclient.Transaction{ID: tx.id, Label: tx.label, Status: tx.state})
+		}
+	}
+	if prefix == "" {
+		list = append(list, make([]sqlclient.Transaction, f.others)...)
+	}
+	return list, nil
+}
+
+func (f *fakeDestination) TransactionByID(_ context.Context, _ string, id int64) (sqlclient.Transaction, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	tx := f.txns[id]
+	if tx == nil {
+		return sqlclient.Transaction{}, sqlclient.ErrNotExist
+	}
+	return sqlclient.Transaction{ID: tx.id, Label: tx.label, Status: tx.state}, nil
+}
+
+func (f *fakeDestination) Close() error { return nil }
+
+func (f *fakeDestination) commits() []int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]int64(nil), f.order...)
+}
+
+func (f *fakeDestination) open() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, tx := range f.txns {
+		if tx.state == sqlclient.TxnPrepare {
+			n++
+		}
+	}
+	return n
+}
+
+// bench is a job between two fakes, with tables 10..13 on the source (one
+// partition, one tablet) and 20..23 on the destination.
+type bench struct {
+	t    *testing.T
+	src  *fakeSource
+	dst  *fakeDestination
+	spec job.Spec
+	p    job.Progress
+	opts Options
+}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{
+		t:    t,
+		src:  &fakeSource{tables: map[int64]*meta.Table{}, asked: map[string]int{}},
+		dst:  &fakeDestination{tables: map[int64]*meta.Table{}, asked: map[string]int{}, txns: map[int64]*fakeTxn{}, nextID: 1000},
+		spec: *databaseSpec(),
+		p:    job.Progress{Epoch: testEpoch, State: job.DBIncrementalSync, Position: job.Position{CommitSeq: 100}, Tables: map[int64]job.Table{}},
+		opts: Options{
+			Logger: slog.New(slog.DiscardHandler), Window: 8, RetryBudget: 80 * time.Millisecond,
+			IdlePollMin: time.Millisecond, IdlePollMax: 5 * time.Millisecond, PollBudget: 10000,
+		},
+	}
+	for i := range int64(4) {
+		name := fmt.Sprintf("t%d", i)
+		b.src.tables[10+i] = &meta.Table{ID: 10 + i, Name: name, Partitions: []*meta.Partition{partition(100+i, name, "", index(1000+i, name, 5000+i))}}
+		b.dst.tables[20+i] = &meta.Table{ID: 20 + i, Name: name, Partitions: []*meta.Partition{partition(200+i, name, "", index(2000+i, name, 6000+i))}}
+		b.p.Tables[10+i] = job.Table{DestID: 20 + i, Name: name}
+	}
+	return b
+}
+
+// upsert appends an UPSERT into tables at a commit seq.
+func (b *bench) upsert(seq int64, tables ...int64) {
+	u := binlog.Upsert{CommitSeq: seq, Label: fmt.Sprintf("load_%d", seq), TableRecords: map[int64]binlog.TableRecord{}}
+	for _, id := range tables {
+		u.TableRecords[id] = binlog.TableRecord{
+			PartitionRecords: []binlog.PartitionRecord{{PartitionID: id + 90, Version: seq, SubTxnID: -1}},
+			IndexIDs:         []int64{id + 990},
+		}
+	}
+	b.append(seq, job.Upsert, u, tables...)
+}
+
+func (b *bench) append(seq int64, t job.BinlogType, payload any, tables ...int64) {
+	data, err := json.Marshal(payload)
+	require.NoError(b.t, err)
+	b.src.mu.Lock()
+	defer b.src.mu.Unlock()
+	b.src.log = append(b.src.log, binlog.Record{CommitSeq: seq, Timestamp: seq * 1000, Type: t, TableIDs: tables, Data: string(data)})
+}
+
+func (b *bench) label(seq int64) string {
+	return job.TxnLabel(b.spec.UID, testEpoch, b.spec.Source.DatabaseID, seq)
+}
+
+func (b *bench) job() *Job {
+	c := NewConnector(b.opts)
+	c.ingest = b.dst.ingest
+	b.t.Cleanup(func() { _ = c.Close() })
+	return &Job{
+		c: c, opts: &c.opts, spec: b.spec, log: c.opts.Logger,
+		source:      &cluster{side: "source", spec: b.spec.Source, fe: b.src},
+		destination: &cluster{side: "destination", spec: b.spec.Destination, fe: b.dst, sql: b.dst},
+	}
+}
+
+// stream runs a shift until it ends by itself or has reached the commit seq.
+func (b *bench) stream(until int64, h StreamHooks) job.StreamResult {
+	b.t.Helper()
+	return b.streamContext(context.Background(), until, h)
+}
+
+func (b *bench) streamContext(ctx context.Context, until int64, h StreamHooks) job.StreamResult {
+	b.t.Helper()
+	stop := make(chan struct{})
+	var once sync.Once
+	given := h.Heartbeat
+	h.Stop = stop
+	h.Heartbeat = func(hb job.Heartbeat) {
+		if given != nil {
+			given(hb)
+		}
+		if until > 0 && hb.Position.CommitSeq >= until {
+			once.Do(func() { close(stop) })
+		}
+	}
+	in := job.StreamInput{StepInput: job.StepInput{Spec: b.spec, Progress: b.p}, Shift: 20 * time.Second}
+	result, err := b.job().Stream(ctx, in, h)
+	require.NoError(b.t, err)
+	return result
+}
+
+func lostReply() error {
+	return &fe.TransportError{Method: "commitTxn", Addr: "fe:9020", Sent: true, Err: io.ErrUnexpectedEOF}
+}

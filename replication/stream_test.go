@@ -1,0 +1,521 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/be"
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// seqs are n commit seqs after the position, with gaps as in Doris.
+func seqs(n int) (list []int64) {
+	for i := range n {
+		list = append(list, int64(102+2*i))
+	}
+	return list
+}
+
+func (b *bench) upserts(n int) []int64 {
+	list := seqs(n)
+	for i, seq := range list {
+		b.upsert(seq, int64(10+i%4))
+	}
+	return list
+}
+
+func randomDelay(int64, be.IngestRequest) error {
+	time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond)
+	return nil
+}
+
+func TestStreamCommitsInOrder(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(300)
+	b.dst.onIngest = randomDelay
+	got := b.stream(want[299], StreamHooks{})
+	require.Equal(t, job.EndStopped, got.End)
+	require.Equal(t, want, b.dst.commits(), "each once, in order")
+	require.Equal(t, want[299], got.Position.CommitSeq)
+	require.Equal(t, int64(300), got.Position.Applied)
+	require.Equal(t, want[299]*1000, got.Position.Timestamp)
+	calls := 0
+	for _, asked := range []map[string]int{b.src.asked, b.dst.asked} {
+		for _, n := range asked {
+			calls += n
+		}
+	}
+	require.LessOrEqual(t, float64(calls)/300, 2.5, "calls per transaction")
+}
+
+func TestStreamPerTableDoesNotWaitForOthers(t *testing.T) {
+	b := newBench(t)
+	b.spec.CommitOrder = job.CommitOrderPerTable
+	want := b.upserts(40) // every fourth into table 10
+	release := make(chan struct{})
+	b.dst.onIngest = func(seq int64, _ be.IngestRequest) error {
+		if seq == want[0] {
+			<-release
+		}
+		return nil
+	}
+	var position atomic.Int64
+	done := make(chan job.StreamResult, 1)
+	go func() {
+		done <- b.stream(want[39], StreamHooks{Heartbeat: func(h job.Heartbeat) { position.Store(h.Position.CommitSeq) }})
+	}()
+	// Of the first window only the transactions of table 10 wait.
+	require.Eventually(t, func() bool { return len(b.dst.commits()) >= 3 }, 5*time.Second, time.Millisecond)
+	require.NotContains(t, b.dst.commits(), want[0])
+	require.NotContains(t, b.dst.commits(), want[4])
+	require.LessOrEqual(t, position.Load(), int64(100), "the position is the unbroken row")
+	close(release)
+	got := <-done
+	require.Equal(t, want[39], got.Position.CommitSeq)
+	require.ElementsMatch(t, want, b.dst.commits())
+	var ofTable10 []int64
+	for _, seq := range b.dst.commits() {
+		if (seq-102)/2%4 == 0 {
+			ofTable10 = append(ofTable10, seq)
+		}
+	}
+	require.True(t, slices.IsSorted(ofTable10))
+}
+
+func TestStreamGoesOnFromWhatIsApplied(t *testing.T) {
+	for _, order := range []job.CommitOrder{job.CommitOrderGlobal, job.CommitOrderPerTable} {
+		b := newBench(t)
+		b.spec.CommitOrder = order
+		want := b.upserts(10)
+		applied := want[:3]
+		if order == job.CommitOrderPerTable {
+			applied = []int64{want[0], want[2], want[5]}
+		}
+		for _, seq := range applied {
+			b.dst.put(b.label(seq), sqlclient.TxnVisible)
+		}
+		left := b.dst.put(b.label(want[6]), sqlclient.TxnPrepare)
+		b.dst.put("somebody_else", sqlclient.TxnPrepare)
+		got := b.stream(want[9], StreamHooks{})
+		require.Equal(t, want[9], got.Position.CommitSeq)
+		require.ElementsMatch(t, want, b.dst.commits(), "none twice, none missing")
+		require.Equal(t, int64(10), got.Position.Applied)
+		require.Equal(t, sqlclient.TxnAborted, b.dst.txns[left].state, "what an earlier attempt left open is rolled back")
+		require.Equal(t, 1, b.dst.open(), "what is not ours is left alone")
+	}
+}
+
+// In per_table order with very many commits beyond the position, everything
+// older than the distance a shift may be ahead is applied.
+func TestAdoptPerTable(t *testing.T) {
+	b := newBench(t)
+	b.spec.CommitOrder = job.CommitOrderPerTable
+	s := &shift{job: b.job(), in: job.StreamInput{StepInput: job.StepInput{Spec: b.spec, Progress: b.p}}, tracker: newTracker(b.p.Position), applied: map[int64]bool{}}
+	s.log = s.job.log
+	var found []committedLabel
+	for i := range int64(maxAhead + 10) {
+		found = append(found, committedLabel{label: label{seq: 200 + i, epoch: testEpoch}, txn: i})
+	}
+	s.adopt(b.p.Position, found)
+	p, _ := s.tracker.now()
+	require.Equal(t, int64(209), p.CommitSeq)
+	require.Len(t, s.applied, maxAhead)
+	require.True(t, s.applied[210])
+}
+
+func TestStreamCommitOutcomeUnknown(t *testing.T) {
+	for name, effect := range map[string]bool{"before the effect": false, "after the effect": true} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			want := b.upserts(30)
+			var once sync.Once
+			fail := func(seq int64) (err error) {
+				if seq == want[7] {
+					once.Do(func() { err = lostReply() })
+				}
+				return err
+			}
+			if effect {
+				b.dst.afterCommit = fail
+			} else {
+				b.dst.beforeCommit = fail
+			}
+			got := b.stream(want[29], StreamHooks{})
+			require.Nil(t, got.Problem)
+			require.Equal(t, want, b.dst.commits())
+		})
+	}
+}
+
+// A new master of the destination does not know transactions that were open.
+func TestStreamBeginsAgainWhenMasterForgot(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(40)
+	var once sync.Once
+	b.dst.beforeCommit = func(seq int64) (err error) {
+		if seq == want[10] {
+			once.Do(func() {
+				b.dst.mu.Lock()
+				defer b.dst.mu.Unlock()
+				for id, tx := range b.dst.txns {
+					if tx.state == sqlclient.TxnPrepare {
+						delete(b.dst.txns, id)
+					}
+				}
+				err = fe.ErrTxnNotFound
+			})
+		}
+		return err
+	}
+	got := b.stream(want[39], StreamHooks{})
+	require.Nil(t, got.Problem)
+	require.Equal(t, want, b.dst.commits())
+}
+
+// A stale attempt may still commit something after this one has looked back.
+func TestStreamMeetsItsOwnLabel(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(5)
+	b.dst.onIngest = func(seq int64, _ be.IngestRequest) error {
+		if seq == want[0] {
+			b.dst.put(b.label(want[3]), sqlclient.TxnVisible)
+		}
+		return nil
+	}
+	b.opts.Window = 1
+	got := b.stream(want[4], StreamHooks{})
+	require.Equal(t, want[4], got.Position.CommitSeq)
+	sorted := b.dst.commits()
+	slices.Sort(sorted)
+	require.Equal(t, want, sorted, "a finished label means applied")
+}
+
+func TestStreamEndsAtFences(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(12)
+	b.append(131, job.Barrier, map[string]any{"dbId": 1}, 10)
+	b.append(133, job.DropTable, map[string]any{"tableId": 13, "tableName": "t3"}, 13)
+	b.upsert(135, 10)
+	b.dst.onIngest = randomDelay
+	got := b.stream(0, StreamHooks{})
+	require.Equal(t, job.EndBinlog, got.End)
+	require.Equal(t, int64(133), got.Binlog.CommitSeq)
+	require.Equal(t, job.DropTable, got.Binlog.Type)
+	require.Contains(t, got.Binlog.Summary, "t3")
+	require.Equal(t, want, b.dst.commits(), "all before it are committed, none after")
+	require.Equal(t, int64(131), got.Position.CommitSeq, "what needs nothing is passed")
+}
+
+func TestStreamUnwrapsBarrier(t *testing.T) {
+	b := newBench(t)
+	b.append(131, job.Barrier, map[string]any{"binlogType": job.RenameTable, "binlog": `{"tb":10,"nT":"x","oT":"t0"}`}, 10)
+	got := b.stream(0, StreamHooks{})
+	require.Equal(t, job.EndBinlog, got.End)
+	require.Equal(t, job.RenameTable, got.Binlog.Type)
+	require.Equal(t, int64(131), got.Binlog.CommitSeq)
+}
+
+func TestStreamLostBinlogs(t *testing.T) {
+	b := newBench(t)
+	b.append(500, job.Dummy, nil)
+	got := b.stream(0, StreamHooks{})
+	require.Equal(t, job.EndSnapshot, got.End)
+	require.Nil(t, got.Wanted.Partial)
+	require.Contains(t, got.Wanted.Reason, "500")
+	require.Equal(t, int64(100), got.Position.CommitSeq)
+}
+
+func TestStreamAsksForSnapshot(t *testing.T) {
+	for name, change := range map[string]func(b *bench){
+		"unmapped table":           func(b *bench) { delete(b.p.Tables, 13) },
+		"destination table gone":   func(b *bench) { delete(b.dst.tables, 23) },
+		"partition is not there":   func(b *bench) { b.dst.tables[23].Partitions = nil },
+		"index dropped afterwards": func(b *bench) { b.src.gone.DroppedIndexes = map[int64]int64{1003: 900} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			want := b.upserts(12)
+			change(b)
+			got := b.stream(0, StreamHooks{})
+			require.Equal(t, job.EndSnapshot, got.End)
+			require.Equal(t, &job.PartialSync{TableID: 13, Table: "t3", Replace: true}, got.Wanted.Partial)
+			require.Equal(t, want[:3], b.dst.commits(), "everything before, nothing after")
+			require.Equal(t, want[2], got.Position.CommitSeq)
+			require.Zero(t, b.dst.open(), "transactions behind it are rolled back")
+		})
+	}
+}
+
+func TestStreamPassesWhatIsGone(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(8)
+	delete(b.src.tables, 13)
+	b.src.gone.DroppedTables = map[int64]int64{13: 900}
+	b.src.tables[12].Partitions = nil
+	b.src.gone.DroppedPartitions = map[int64]int64{102: 901}
+	b.src.tables[11].Type = materializedView
+	got := b.stream(want[7], StreamHooks{})
+	require.Equal(t, want[7], got.Position.CommitSeq)
+	require.Equal(t, []int64{want[0], want[4]}, b.dst.commits())
+}
+
+// An answer that lacks a table which is not known as dropped is no fact.
+func TestStreamDoesNotBelieveHalfAnAnswer(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(8)
+	delete(b.src.tables, 13)
+	got := b.stream(0, StreamHooks{})
+	require.Equal(t, job.EndBlocked, got.End)
+	require.Equal(t, job.KindMeta, got.Problem.Kind)
+	require.Equal(t, want[3], got.Problem.CommitSeq)
+	require.NotEmpty(t, got.Problem.Remedy)
+}
+
+func TestStreamBlocked(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(20)
+	b.dst.onIngest = func(seq int64, _ be.IngestRequest) error {
+		if seq == want[5] {
+			return be.ErrHTTP
+		}
+		return nil
+	}
+	got := b.stream(0, StreamHooks{})
+	require.Equal(t, job.EndBlocked, got.End)
+	require.Equal(t, want[5], got.Problem.CommitSeq)
+	require.Greater(t, got.Problem.Tries, 1, "it was tried again")
+	require.Equal(t, want[:5], b.dst.commits())
+	require.Equal(t, want[4], got.Position.CommitSeq)
+	require.Zero(t, b.dst.open())
+}
+
+func TestStreamRecoversByItself(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(20)
+	var tries atomic.Int64
+	b.dst.onIngest = func(seq int64, _ be.IngestRequest) error {
+		if seq == want[5] && tries.Add(1) < 2 {
+			return be.ErrHTTP
+		}
+		return nil
+	}
+	got := b.stream(want[19], StreamHooks{})
+	require.Nil(t, got.Problem)
+	require.Equal(t, want, b.dst.commits())
+}
+
+func TestStreamStopsWhenSuperseded(t *testing.T) {
+	b := newBench(t)
+	b.upserts(20)
+	b.dst.onIngest = func(int64, be.IngestRequest) error { time.Sleep(time.Millisecond); return nil }
+	alive := atomic.Int64{}
+	got := b.stream(0, StreamHooks{
+		Alive: func() bool { return alive.Add(1) < 5 },
+		Checkpoint: func(context.Context, job.Heartbeat) error {
+			if alive.Load() == 0 {
+				return nil
+			}
+			return errors.New("activity not found")
+		},
+	})
+	require.Equal(t, job.EndStopped, got.End)
+	require.LessOrEqual(t, len(b.dst.commits()), 4, "nothing new after the reports are not acknowledged")
+	require.Zero(t, b.dst.asked["rollbackTxn"], "another attempt owns what is open")
+}
+
+func TestStreamFirstReportComesFirst(t *testing.T) {
+	b := newBench(t)
+	b.upserts(3)
+	b.dst.put(b.label(102), sqlclient.TxnPrepare)
+	got := b.stream(0, StreamHooks{Checkpoint: func(context.Context, job.Heartbeat) error { return errors.New("gone") }})
+	require.Equal(t, job.EndStopped, got.End)
+	require.Empty(t, b.dst.asked)
+	require.Equal(t, 1, b.dst.open())
+}
+
+func TestStreamCheckpoints(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(900)
+	var positions []int64
+	got := b.stream(want[899], StreamHooks{Checkpoint: func(_ context.Context, h job.Heartbeat) error {
+		positions = append(positions, h.Position.Applied)
+		return nil
+	}})
+	require.Equal(t, want[899], got.Position.CommitSeq)
+	require.Len(t, positions, 3)
+	for i := 1; i < len(positions); i++ {
+		require.LessOrEqual(t, positions[i]-positions[i-1], int64(500))
+	}
+}
+
+func TestStreamCancelEndsNormally(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(200)
+	b.dst.onIngest = func(int64, be.IngestRequest) error { time.Sleep(2 * time.Millisecond); return nil }
+	ctx, cancel := context.WithCancel(context.Background())
+	var once sync.Once
+	b.dst.afterCommit = func(seq int64) error {
+		if seq == want[20] {
+			once.Do(cancel)
+		}
+		return nil
+	}
+	got := b.streamContext(ctx, 0, StreamHooks{})
+	require.Equal(t, job.EndStopped, got.End)
+	commits := b.dst.commits()
+	require.Less(t, len(commits), 200)
+	require.Equal(t, commits[len(commits)-1], got.Position.CommitSeq, "the position is exactly what is committed")
+	require.Equal(t, want[:len(commits)], commits)
+	require.Zero(t, b.dst.open())
+}
+
+func TestStreamProbe(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(3)
+	in := job.StreamInput{StepInput: job.StepInput{Spec: b.spec, Progress: b.p}, Shift: 20 * time.Second, Probe: true}
+	got, err := b.job().Stream(context.Background(), in, StreamHooks{})
+	require.NoError(t, err)
+	require.Equal(t, job.EndShiftOver, got.End)
+	require.Equal(t, want[2], got.Position.CommitSeq)
+
+	in.Progress.Position = got.Position // nothing to do is a success as well
+	got, err = b.job().Stream(context.Background(), in, StreamHooks{})
+	require.NoError(t, err)
+	require.Equal(t, job.EndShiftOver, got.End)
+}
+
+func TestStreamShiftOver(t *testing.T) {
+	b := newBench(t)
+	in := job.StreamInput{StepInput: job.StepInput{Spec: b.spec, Progress: b.p}, Shift: 10 * time.Millisecond}
+	got, err := b.job().Stream(context.Background(), in, StreamHooks{})
+	require.NoError(t, err)
+	require.Equal(t, job.EndShiftOver, got.End)
+}
+
+func TestStreamSkips(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(6)
+	b.p.Skip = &job.SkipBinlog{SkipBy: job.SkipSilence, SkipCommitSeq: want[3]}
+	got := b.stream(0, StreamHooks{})
+	require.Equal(t, job.EndSkipped, got.End)
+	require.Equal(t, want[3], got.Position.CommitSeq)
+	require.Equal(t, want[:3], b.dst.commits())
+}
+
+func TestStreamFiltersPartly(t *testing.T) {
+	b := newBench(t)
+	covered := b.p.Tables[10]
+	covered.CommitSeq = 150
+	b.p.Tables[10] = covered
+	b.upsert(120, 10, 11)
+	b.upsert(130, 10)
+	got := b.stream(130, StreamHooks{})
+	require.Equal(t, int64(130), got.Position.CommitSeq)
+	require.Equal(t, []int64{120}, b.dst.commits())
+	for _, tx := range b.dst.txns {
+		require.Equal(t, map[string]bool{"6001<-5001@120": true}, tx.ingested, "only the table that is not in its snapshot")
+	}
+}
+
+func TestStreamSubTransactions(t *testing.T) {
+	b := newBench(t)
+	b.append(120, job.Upsert, binlog.Upsert{
+		CommitSeq: 120, SubTxnIDs: []int64{70, 71, 72},
+		TableRecords: map[int64]binlog.TableRecord{
+			10: {IndexIDs: []int64{1000}, PartitionRecords: []binlog.PartitionRecord{
+				{PartitionID: 100, Version: 5, SubTxnID: 70}, {PartitionID: 100, Version: 6, SubTxnID: 72}}},
+			11: {IndexIDs: []int64{1001}, PartitionRecords: []binlog.PartitionRecord{{PartitionID: 101, Version: 9, SubTxnID: 71}}},
+		},
+	}, 10, 11)
+	got := b.stream(120, StreamHooks{})
+	require.Nil(t, got.Problem)
+	require.Equal(t, []int64{120}, b.dst.commits())
+	for _, tx := range b.dst.txns {
+		require.True(t, tx.commit.TxnInsert)
+		require.False(t, tx.commit.OnlyCommit)
+		tablet := func(id int64) []fe.TabletCommit { return []fe.TabletCommit{{TabletID: id, BackendID: 1}} }
+		require.Equal(t, []fe.SubTxn{
+			{ID: tx.subs[0], TableID: 20, CommitInfos: tablet(6000)},
+			{ID: tx.subs[1], TableID: 21, CommitInfos: tablet(6001)},
+			{ID: tx.subs[2], TableID: 20, CommitInfos: tablet(6000)},
+		}, tx.commit.SubTxns, "paired by position")
+	}
+}
+
+func TestStreamQuorumOnlyWhenBackendIsDown(t *testing.T) {
+	b := newBench(t)
+	three := []meta.Replica{{ID: 1, BackendID: 1}, {ID: 2, BackendID: 8}, {ID: 3, BackendID: 1}}
+	b.dst.tables[20].Partitions[0].Indexes[0].Tablets[0].Replicas = three // 8 is not a living backend
+	b.upsert(120, 10)
+	got := b.stream(120, StreamHooks{})
+	require.Nil(t, got.Problem)
+	require.Equal(t, []int64{120}, b.dst.commits())
+
+	b = newBench(t)
+	b.dst.tables[20].Partitions[0].Indexes[0].Tablets[0].Replicas = three[1:2]
+	b.upsert(120, 10)
+	got = b.stream(0, StreamHooks{})
+	require.Equal(t, job.EndBlocked, got.End)
+	require.Equal(t, job.KindBE, got.Problem.Kind)
+}
+
+func TestStreamForgottenTransactions(t *testing.T) {
+	for name, c := range map[string]struct {
+		unheard time.Duration
+		others  int
+		known   bool
+		full    bool
+	}{
+		"just now":               {unheard: time.Second},
+		"long ago":               {unheard: 20 * time.Hour, full: true},
+		"many others since":      {unheard: time.Minute, others: 5000, full: true},
+		"many others, but known": {unheard: time.Minute, others: 5000, known: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			want := b.upserts(3)
+			b.dst.others = c.others
+			position := job.Position{CommitSeq: 101, TxnID: 77}
+			if c.known {
+				position.TxnID = b.dst.put(b.label(101), sqlclient.TxnVisible)
+			}
+			got := b.stream(want[2], StreamHooks{Resume: &job.Heartbeat{Position: position, At: time.Now().Add(-c.unheard)}})
+			if c.full {
+				require.Equal(t, job.EndSnapshot, got.End)
+				require.Nil(t, got.Wanted.Partial)
+				require.Empty(t, b.dst.commits())
+				return
+			}
+			require.Equal(t, want[2], got.Position.CommitSeq)
+		})
+	}
+}
+
+func TestParseLabel(t *testing.T) {
+	l, ok := parseLabel(job.TxnLabel("0123456789abcdef", 5, 6, 7))
+	require.True(t, ok)
+	require.Equal(t, label{uid: "0123456789abcdef", epoch: 5, db: 6, seq: 7}, l)
+	for _, text := range []string{"", "insert_1", "ccrj-x:1:2", "ccrj-x:1:2:y", "ccrj-ab:db_sync:1:2:3"} {
+		_, ok := parseLabel(text)
+		require.False(t, ok, text)
+	}
+}
+
+func TestRequestIDIsStable(t *testing.T) {
+	require.Equal(t, requestID("a"), requestID("a"))
+	require.NotEqual(t, requestID("a"), requestID("b"))
+	require.NotEqual(t, fe.UniqueID{}, requestID(fmt.Sprint(1)))
+}
