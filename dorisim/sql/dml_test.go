@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -237,4 +238,29 @@ func BenchmarkSelectAll(b *testing.B) {
 			}
 		})
 	}
+}
+
+func TestRestoringPartitionIsUnreadable(t *testing.T) {
+	f := newFixture(t)
+	f.exec("CREATE TABLE r (k INT) DUPLICATE KEY(k) PARTITION BY RANGE(k) (PARTITION p1 VALUES LESS THAN ('10'), PARTITION p2 VALUES LESS THAN ('20'))"+one,
+		"INSERT INTO r VALUES (5), (15)")
+	f.core.Lock()
+	db, _ := f.core.Database("ccr")
+	db.Tables["r"].State, db.Tables["r"].Partitions["p2"].State = catalog.StateRestore, catalog.StateRestore
+	f.core.Unlock()
+	f.fails("SELECT * FROM r", "Partition state is not NORMAL: p2:RESTORING")
+	f.fails("INSERT INTO r VALUES (16)", "Table [r], Partition [p2] is in restore process. Can not load into it")
+	require.Equal(t, []string{"5"}, f.rows("SELECT * FROM r PARTITION (p1)"))
+	require.Equal(t, []string{"r"}, f.rows("SHOW TABLES"))
+}
+
+func TestWritersNeedAMaster(t *testing.T) {
+	f := newFixture(t)
+	f.exec("CREATE TABLE t (k INT) DUPLICATE KEY(k)" + one)
+	f.core.SetMaster(-1)
+	f.fails("INSERT INTO t VALUES (1)", "Node catalog is not ready")
+	f.fails("DROP TABLE t", "Node catalog is not ready")
+	require.Equal(t, []string{"0"}, f.rows("SELECT count(*) FROM t"))
+	f.core.SetMaster(0)
+	f.exec("INSERT INTO t VALUES (1)")
 }
