@@ -79,7 +79,7 @@ func (s *Server) Serve(l net.Listener) error {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
-			if s.ctx.Err() != nil {
+			if s.isClosed() {
 				return nil
 			}
 			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
@@ -99,7 +99,6 @@ func (s *Server) Serve(l net.Listener) error {
 // Close drops the listener and all connections at once, cancels the context of
 // running calls, and waits until they have returned.
 func (s *Server) Close() {
-	s.cancel()
 	s.mu.Lock()
 	s.closed = true
 	if s.listener != nil {
@@ -109,7 +108,14 @@ func (s *Server) Close() {
 		_ = conn.Close()
 	}
 	s.mu.Unlock()
+	s.cancel() // after the connections: a call that ends now answers nobody
 	s.wg.Wait()
+}
+
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 func (s *Server) add(conn net.Conn) bool {
@@ -139,7 +145,7 @@ func (s *Server) serve(conn net.Conn) {
 	ctx := context.WithValue(s.ctx, peerKey{}, conn.RemoteAddr().String())
 	for {
 		if err := s.call(ctx, protocol); err != nil {
-			if !ended(err) && s.ctx.Err() == nil {
+			if !ended(err) && !s.isClosed() {
 				s.log.Debug("thrift connection ends", "peer", conn.RemoteAddr(), "error", err)
 			}
 			return
