@@ -232,3 +232,11 @@ func TestCreateSaysThatChecksGoOn(t *testing.T) {
 	require.Equal(t, `{"success":false,"error_msg":"job ccr_test is created, but its first checks are still going on: look at job_status"}`,
 		ask(s, "/create_ccr", minimal).Body.String())
 }
+
+func TestCreateThatSomebodyElseWins(t *testing.T) {
+	f := newFake()
+	f.raced = true
+	s := newServer(t, f, nil)
+	require.Equal(t, `{"success":false,"error_msg":"job is invalid: [normal] job ccr_test already exist"}`, ask(s, "/create_ccr", minimal).Body.String())
+	require.Equal(t, `{"success":true,"jobs":[]}`, ask(s, "/list_jobs", "{}").Body.String())
+}

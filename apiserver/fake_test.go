@@ -39,6 +39,10 @@ type fakeTemporal struct {
 	lists    int // list calls so far
 	pageSize int
 	down     error // every call fails with it
+	// listed replaces what ListWorkflow finds: visibility lags behind.
+	listed []string
+	// raced: somebody else starts the workflow first.
+	raced bool
 
 	// onStart decides what becomes of a job that is started.
 	onStart func(*fakeJob)
@@ -119,7 +123,7 @@ func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, o client.StartWorkflow
 	if workflow != job.WorkflowType {
 		return nil, errors.New("unexpected workflow type")
 	}
-	if j, ok := f.jobs[o.ID]; ok && !j.closed {
+	if j, ok := f.jobs[o.ID]; f.raced || ok && !j.closed {
 		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("already", "", "")
 	}
 	in := args[0].(job.WorkflowInput)
@@ -249,6 +253,9 @@ func (f *fakeTemporal) ListWorkflow(_ context.Context, r *workflowservice.ListWo
 		if !j.closed {
 			ids = append(ids, id)
 		}
+	}
+	if f.listed != nil {
+		ids = slices.Clone(f.listed)
 	}
 	slices.Sort(ids)
 	resp := &workflowservice.ListWorkflowExecutionsResponse{}

@@ -140,6 +140,20 @@ func TestListJobs(t *testing.T) {
 	require.Equal(t, `{"success":false,"error_msg":"list jobs: gone","jobs":[]}`, ask(s, "/list_jobs", "").Body.String())
 }
 
+// TestListKnowsWhatVisibilityDoesNotKnowYet: the list is right the moment after
+// this server has created or deleted a job.
+func TestListKnowsWhatVisibilityDoesNotKnowYet(t *testing.T) {
+	f := newFake()
+	j := f.add("old", nil)
+	f.listed = []string{"ccr-job-old"}
+	j.onSignal = func(j *fakeJob, _ string, _ job.Command) { j.closed = true }
+	s := newServer(t, f, nil)
+	require.Equal(t, `{"success":true}`, ask(s, "/create_ccr", minimal).Body.String())
+	require.Equal(t, `{"success":true,"jobs":["ccr_test","old"]}`, ask(s, "/list_jobs", "").Body.String())
+	require.Equal(t, `{"success":true}`, ask(s, "/delete", `{"name":"old"}`).Body.String())
+	require.Equal(t, `{"success":true,"jobs":["ccr_test"]}`, ask(s, "/list_jobs", "").Body.String())
+}
+
 func TestMetrics(t *testing.T) {
 	f := newFake()
 	f.add("j1", func(j *fakeJob) {
