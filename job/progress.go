@@ -213,16 +213,19 @@ func (p *Progress) SettleIncremental() bool {
 	if p.State != DBTablesIncrementalSync && len(p.Partitions) == 0 {
 		return false
 	}
+	//workflowcheck:ignore a test for all: order does not matter
 	for _, t := range p.Tables {
 		if t.CommitSeq > p.Position.CommitSeq {
 			return false
 		}
 	}
+	//workflowcheck:ignore a test for all: order does not matter
 	for _, seq := range p.Partitions {
 		if seq > p.Position.CommitSeq {
 			return false
 		}
 	}
+	//workflowcheck:ignore a change of each: order does not matter
 	for id, t := range p.Tables {
 		if t.CommitSeq != 0 {
 			t.CommitSeq = 0

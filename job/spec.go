@@ -135,6 +135,7 @@ func (c *Cluster) MergeHostMapping(update map[string]string) {
 	if merged == nil {
 		merged = map[string]string{}
 	}
+	//workflowcheck:ignore a copy: order does not matter
 	for private, public := range update {
 		if public == "" {
 			delete(merged, private)

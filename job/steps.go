@@ -150,6 +150,7 @@ func (p *Progress) Apply(c TableChanges) {
 	if p.Tables == nil && len(c.Set) > 0 {
 		p.Tables = map[int64]Table{}
 	}
+	//workflowcheck:ignore a copy: order does not matter
 	for id, t := range c.Set {
 		p.Tables[id] = t
 	}
