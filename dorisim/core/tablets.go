@@ -109,15 +109,6 @@ func (c *Core) DropTable(t *catalog.Table) {
 	}
 }
 
-// DropIndexTablets removes the tablets of one index from all partitions. It
-// needs the lock.
-func (c *Core) DropIndexTablets(t *catalog.Table, indexID int64) {
-	for _, p := range Partitions(t) {
-		c.dropTablets(p.Tablets[indexID])
-		delete(p.Tablets, indexID)
-	}
-}
-
 func (c *Core) dropTablets(tablets []*catalog.Tablet) {
 	for _, tablet := range tablets {
 		delete(c.tablets, tablet.ID)
@@ -162,18 +153,6 @@ func (c *Core) eachReplica(t *catalog.Table, f func(*catalog.Index, *catalog.Tab
 func (c *Core) Tablet(id int64) (TabletHome, bool) {
 	home, ok := c.tablets[id]
 	return home, ok
-}
-
-// AdoptTablets makes the tablets of all partitions of t belong to t, after the
-// table's id changed. It needs the lock.
-func (c *Core) AdoptTablets(t *catalog.Table) {
-	for _, p := range Partitions(t) {
-		for indexID, tablets := range p.Tablets {
-			for _, tablet := range tablets {
-				c.tablets[tablet.ID] = TabletHome{TableID: t.ID, IndexID: indexID, Partition: p}
-			}
-		}
-	}
 }
 
 // Partitions returns the formal and temporary partitions of t by id.
