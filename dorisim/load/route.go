@@ -75,8 +75,8 @@ func (l *Loader) routeOnce(b *Batch) (routePlan, error) {
 		return plan, nil
 	}
 	for _, p := range r.order {
-		if p.State == catalog.StateRestore {
-			return plan, core.Errorf("Table [%s], Partition [%s] is in restore process. Can not load into it", t.Name, p.Name)
+		if err := core.CheckLoad(t, p); err != nil {
+			return plan, err
 		}
 		plan.writes = append(plan.writes, r.writes(p)...)
 	}
@@ -101,15 +101,7 @@ func CheckTable(t *catalog.Table) error {
 	if t.Kind != catalog.OLAP {
 		return core.Errorf("the target table of insert command should be an OLAP table, %s is a %s", t.Name, t.Kind)
 	}
-	if t.State == catalog.StateRestore {
-		for _, p := range t.Partitions {
-			if p.State == catalog.StateRestore {
-				return nil // partitions decide one by one
-			}
-		}
-		return core.Errorf("Table %s is in restore process. Can not load into it", t.Name)
-	}
-	return nil
+	return core.CheckLoad(t, nil) // partitions decide one by one
 }
 
 func newRouter(t *catalog.Table, b *Batch) (*router, error) {

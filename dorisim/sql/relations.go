@@ -149,8 +149,8 @@ func partitionsToRead(t *catalog.Table, only []string, temporary bool) ([]*catal
 		list = append(list, p)
 	}
 	for _, p := range list {
-		if p.State == catalog.StateRestore {
-			return nil, core.Errorf("Partition state is not NORMAL: %s:RESTORING", p.Name)
+		if err := core.CheckSelect(p); err != nil {
+			return nil, err
 		}
 	}
 	return list, nil
