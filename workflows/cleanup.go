@@ -12,9 +12,15 @@ import (
 // bounded time: a cluster that is gone must not keep the job alive, and what is
 // left (a backup, a prepared transaction) runs out by itself.
 func (r *run) delete() {
-	if !r.cleanUp {
-		return
+	if r.cleanUp {
+		r.removeTraces()
 	}
+	r.obey() // whoever waits for an answer gets it
+	r.event(levelInfo, "job deleted")
+	r.show()
+}
+
+func (r *run) removeTraces() {
 	o := r.settings.activityOptions("clean up after "+r.spec.Name, cleanUpTimeout)
 	o.ScheduleToCloseTimeout = cleanUpTimeout
 	out, err := execute[job.CleanedUp](r, o, never, job.ActivityCleanUp, job.CleanUpInput{StepInput: r.input()})
@@ -25,9 +31,6 @@ func (r *run) delete() {
 		r.log.Warn("Something was left behind by a deleted job.", "what", what)
 		r.event(levelWarn, "left behind: %s", oneLine(what, eventLimit))
 	}
-	r.obey() // whoever waits for an answer gets it
-	r.event(levelInfo, "job deleted")
-	r.show()
 }
 
 // setBeingSynced carries out desync and sync (http-api.md 3.8): it sets the

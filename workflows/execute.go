@@ -68,11 +68,11 @@ func (r *run) delay() time.Duration {
 func (r *run) restAfterFailure() {
 	summary := "a new try"
 	if r.p.Problem != nil {
-		summary = "try again after: " + oneLine(r.p.Problem.Text, summaryLimit)
+		summary = "try again after: " + r.p.Problem.Text
 	}
 	_, _ = workflow.AwaitWithOptions(r.ctx, workflow.AwaitOptions{
 		Timeout:      r.delay(),
-		TimerOptions: workflow.TimerOptions{Summary: summary},
+		TimerOptions: workflow.TimerOptions{Summary: summaryOf(summary)},
 	}, r.disturbed)
 }
 

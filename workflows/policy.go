@@ -90,7 +90,7 @@ func (w Workflow) activityOptions(summary string, timeout time.Duration) workflo
 		// The result of an interrupted step counts: it may have finished.
 		WaitForCancellation: true,
 		RetryPolicy:         &crashRetries,
-		Summary:             summary,
+		Summary:             summaryOf(summary),
 	}
 }
 

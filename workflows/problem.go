@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -66,13 +67,29 @@ const (
 	summaryLimit = 100
 )
 
+// encodedSummaryLimit bounds a summary as the server counts it, as JSON. It
+// refuses more than 400 bytes, and with them the whole workflow task, for ever.
+const encodedSummaryLimit = 350
+
+// summaryOf makes a summary of an activity or a timer for the Web UI.
+func summaryOf(text string) string {
+	text = oneLine(text, 2*summaryLimit)
+	for {
+		encoded, err := json.Marshal(text)
+		if err == nil && len(encoded) <= encodedSummaryLimit {
+			return text
+		}
+		text = limit(text, len(text)*3/4)
+	}
+}
+
 // limit cuts text to at most n bytes, between characters.
 func limit(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}
 	const mark = "…"
-	cut := n - len(mark)
+	cut := max(0, n-len(mark))
 	for cut > 0 && !utf8.RuneStart(text[cut]) {
 		cut--
 	}

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -194,4 +195,13 @@ func TestLongTextsAreCutBetweenCharacters(t *testing.T) {
 	require.Equal(t, "ab…", limit("abcdefg", 5))
 	require.Equal(t, "ä…", limit("äöüäöü", 6))
 	require.Equal(t, "a b", oneLine(" a \n\t b ", 10))
+}
+
+func TestSummariesStayBelowTheServersLimit(t *testing.T) {
+	require.Equal(t, "apply ADD_PARTITION p5 of orders, seq 1234", summaryOf("apply ADD_PARTITION p5 of orders, seq 1234"))
+	for _, text := range []string{strings.Repeat("<", 1000), strings.Repeat("\xff", 1000), strings.Repeat("ü", 1000)} {
+		encoded, err := json.Marshal(summaryOf(text))
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(encoded), encodedSummaryLimit)
+	}
 }
