@@ -45,9 +45,10 @@ type lease struct {
 
 	sending sync.Mutex // one heartbeat at a time, in order
 
-	mu      sync.Mutex
-	latest  job.Heartbeat
-	renewed time.Time
+	mu       sync.Mutex
+	latest   job.Heartbeat
+	renewed  time.Time
+	watchdog watchdog
 }
 
 func newLease(p pulse, timeout time.Duration, end context.CancelCauseFunc) *lease {
@@ -78,7 +79,7 @@ func (l *lease) note(b job.Heartbeat) {
 	b.At = time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.latest = b
+	l.latest = l.watchdog.watch(b, b.At)
 }
 
 // last returns the shift's latest report.
