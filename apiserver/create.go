@@ -75,8 +75,8 @@ func (s *Server) create(ctx context.Context, request createRequest) error {
 // nameUnused is asked before the fields are looked at, so a body with just a
 // used name is answered by it (http-api.md 3.2).
 func (s *Server) nameUnused(ctx context.Context, name string) error {
-	if name == "" {
-		return nil
+	if !job.NameAllowed(name) {
+		return nil // no job can have it; Spec.Validate says why
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.commandTimeout)
 	defer cancel()

@@ -64,13 +64,13 @@ func TestGetLag(t *testing.T) {
 	})
 }
 
-// TestZeroLagIsObservedAfterTheRequest: somebody may decide on it that the
-// destination takes over.
-func TestZeroLagIsObservedAfterTheRequest(t *testing.T) {
+// TestGetLagWaitsForTheNextHeartbeat: a streaming job is not signalled; what its
+// last heartbeat said is the answer unless it is overdue.
+func TestGetLagWaitsForTheNextHeartbeat(t *testing.T) {
 	f := newFake()
 	j := f.add("j1", func(j *fakeJob) {
 		j.activity = job.ActivityStream
-		j.beat = &job.Heartbeat{Lag: job.Lag{ObservedAt: time.Now()}}
+		j.beat = &job.Heartbeat{Lag: job.Lag{ObservedAt: time.Now().Add(-streamingLagMaxAge)}}
 	})
 	s := newServer(t, f, func(o *Options) { o.CommandTimeout = 10 * time.Second })
 	reply := make(chan string, 1)

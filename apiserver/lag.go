@@ -78,16 +78,13 @@ func localTime(ms int64) string {
 	return time.UnixMilli(max(ms, 0)).Local().Format(time.DateTime)
 }
 
-// freshLag returns a lag that is fresh enough for what it says: people decide on
-// a zero that the destination may take over, so it has to be observed after they
-// asked; any other number may be lagMaxAge old.
-//
-// A job that streams well reports its lag every few seconds by itself; any other
-// is told to look at its source. If neither happens in time, the last lag that
-// is known is the answer, but not a zero older than zeroMaxAge.
+// freshLag returns a lag that is fresh enough. A job that streams well reports
+// its lag with every heartbeat, so streamingLagMaxAge is as fresh as it gets
+// without asking; any other job is told to look at its source. If neither
+// happens in time, the last lag that is known is the answer, but not a zero
+// older than zeroMaxAge: people decide on it that the destination may take over.
 func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 	var (
-		asked   = time.Now()
 		newest  job.Lag
 		request string
 	)
@@ -97,11 +94,12 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 			return false, err
 		}
 		newest = newerLag(newest, s.Lag)
-		oldest := asked
-		if newest.Binlogs > 0 {
-			oldest = asked.Add(-lagMaxAge)
+		streaming := s.Phase == job.PhaseStream && s.Running && !s.Stalled
+		maxAge := lagMaxAge
+		if streaming {
+			maxAge = streamingLagMaxAge
 		}
-		if newest.ObservedAt.After(oldest) {
+		if time.Since(newest.ObservedAt) < maxAge {
 			return true, nil
 		}
 		if outcome, found := s.Outcome(request); found && request != "" {
@@ -110,7 +108,6 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 			}
 			return true, nil // fresh, whatever the clocks of two machines say
 		}
-		streaming := s.Phase == job.PhaseStream && s.Running && !s.Stalled
 		if request == "" && !streaming && time.Since(newest.ObservedAt) > observeAgain {
 			request, err = j.requestLag(ctx, name, by)
 		}

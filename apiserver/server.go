@@ -33,8 +33,11 @@ const (
 	deleteTimeout = 30 * time.Second
 
 	// lagMaxAge is how old a lag may be to be answered without asking the job
-	// to observe it again, unless it says that nothing is left.
+	// to observe it again.
 	lagMaxAge = 2 * time.Second
+	// streamingLagMaxAge is the same for a job that streams: its heartbeats
+	// come every 3 s and carry a lag of at most 2 s.
+	streamingLagMaxAge = 5500 * time.Millisecond
 	// zeroMaxAge is how old a lag of zero may be at most, when no newer one can
 	// be had in time. Reports come every 9 s with a heartbeat timeout of 30 s.
 	zeroMaxAge = 15 * time.Second

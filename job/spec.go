@@ -192,6 +192,11 @@ const MaxNameLength = 200
 // which SnapshotName replaces.
 var nameRule = regexp.MustCompile(`^[-_A-Za-z0-9.:]+$`)
 
+// NameAllowed tells whether a job may have this name.
+func NameAllowed(name string) bool {
+	return len(name) <= MaxNameLength && nameRule.MatchString(name)
+}
+
 func (c *Cluster) validate() error {
 	switch {
 	case c.Host == "":
