@@ -101,6 +101,7 @@ func TestRecordsOf(t *testing.T) {
 	for seq, want := range map[int64][]int64{
 		40: nil,      // both in their snapshots
 		45: nil,      // 11 is not, but its partition is in a later one
+		50: nil,      // the barrier itself
 		51: {10},     // as above, 10 is free
 		60: {10},     // still in the partition's
 		61: {10, 11}, // both

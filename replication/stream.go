@@ -51,6 +51,8 @@ type shift struct {
 	lastOf  map[int64]*txn // in per_table order: the same by source table
 	begun   int            // transactions begun since the last checkpoint
 	applied map[int64]bool // commit seqs beyond the position that are committed
+	handled int64          // the last binlog looked at
+	filter  int64          // see filterEnd
 
 	failing    chan struct{} // closed at the first failure
 	superseded atomic.Bool   // another attempt owns the transactions now
@@ -97,6 +99,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 		applied:     map[int64]bool{},
 		failing:     make(chan struct{}),
 		lag:         in.Progress.Lag,
+		filter:      filterEnd(&in.Progress),
 	}
 	s.work, s.cancelWork = context.WithCancel(context.WithoutCancel(ctx))
 	defer s.cancelWork()
@@ -164,11 +167,33 @@ func (s *shift) loop(stop context.Context, batches <-chan batch) *ending {
 					return e
 				}
 			}
-			if s.in.Probe {
+			if s.in.Probe || s.caughtUp() {
 				return &ending{end: job.EndShiftOver}
 			}
 		}
 	}
+}
+
+// caughtUp tells that every table and partition has reached the position that
+// its snapshot had: the workflow can now drop the filter and show the plain
+// incremental state (doris-binlogs.md 4.4). What is still being applied is
+// waited for at the end of the shift.
+func (s *shift) caughtUp() bool {
+	return s.filter > 0 && s.handled >= s.filter
+}
+
+// filterEnd is the highest position that a snapshot has given to a table or a
+// partition, 0 if there is no filter to drop. A table that counts as contained
+// for ever keeps the filter (doris-binlogs.md 4.5.5).
+func filterEnd(p *job.Progress) int64 {
+	end := int64(0)
+	for _, t := range p.Tables {
+		end = max(end, t.CommitSeq)
+	}
+	for _, seq := range p.Partitions {
+		end = max(end, seq)
+	}
+	return end
 }
 
 // handle does what one binlog asks for; an ending stops the loop.
@@ -177,6 +202,7 @@ func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Tim
 	if rec.CommitSeq <= position.CommitSeq {
 		return nil
 	}
+	s.handled = rec.CommitSeq
 	inner, err := rec.Unwrap()
 	if err != nil {
 		return s.blocked(err, rec.CommitSeq, rec.Type)

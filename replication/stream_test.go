@@ -108,14 +108,34 @@ func TestStreamGoesOnFromWhatIsApplied(t *testing.T) {
 			b.dst.put(b.label(seq), sqlclient.TxnVisible)
 		}
 		left := b.dst.put(b.label(want[6]), sqlclient.TxnPrepare)
+		old := b.dst.put(job.TxnLabel(b.spec.UID, testEpoch-1, 1, 90), sqlclient.TxnPrepare)
 		b.dst.put("somebody_else", sqlclient.TxnPrepare)
 		got := b.stream(want[9], StreamHooks{})
 		require.Equal(t, want[9], got.Position.CommitSeq)
 		require.ElementsMatch(t, want, b.dst.commits(), "none twice, none missing")
 		require.Equal(t, int64(10), got.Position.Applied)
 		require.Equal(t, sqlclient.TxnAborted, b.dst.txns[left].state, "what an earlier attempt left open is rolled back")
+		require.Equal(t, sqlclient.TxnAborted, b.dst.txns[old].state)
 		require.Equal(t, 1, b.dst.open(), "what is not ours is left alone")
 	}
+}
+
+// The destination forgets old labels: in global order the newest commit says
+// that everything before it is applied.
+func TestStreamTrustsTheNewestCommit(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(10)
+	b.dst.put(b.label(want[6]), sqlclient.TxnCommitted)
+	got := b.stream(want[9], StreamHooks{})
+	require.Equal(t, want[9], got.Position.CommitSeq)
+	require.Equal(t, want[6:], b.dst.commits())
+
+	// A label of an earlier epoch says nothing about this one.
+	b = newBench(t)
+	want = b.upserts(10)
+	b.dst.put(job.TxnLabel(b.spec.UID, testEpoch-1, 1, want[6]), sqlclient.TxnVisible)
+	b.stream(want[9], StreamHooks{})
+	require.Len(t, b.dst.commits(), 11)
 }
 
 // In per_table order with very many commits beyond the position, everything
