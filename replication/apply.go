@@ -8,6 +8,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/doris/status"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -16,8 +17,8 @@ import (
 type handler func(a *application) (job.ApplyResult, error)
 
 // handlers has what is handled so far; every other type blocks the job until a
-// person decides, for passing it over would lose something. How to add one:
-// docs/binlog-handlers.md.
+// person decides, for passing it over would lose something. A new handler has a
+// file of its own and a line here.
 var handlers = map[job.BinlogType]handler{
 	job.AddPartition:                applyAddPartition,
 	job.CreateTable:                 applyCreateTable,
@@ -53,7 +54,7 @@ type application struct {
 func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, error) {
 	rec, err := j.pending(ctx, in.Progress.Pending)
 	if err != nil {
-		return j.problemOr(err, in.Progress.Pending)
+		return j.conclude(job.ApplyResult{}, err, in.Progress.Pending)
 	}
 	if s := in.Progress.Skip; s != nil && s.SkipBy == job.SkipSilence && s.SkipCommitSeq == rec.CommitSeq {
 		return job.ApplyResult{Done: true, Summary: "skipped by order"}, nil
@@ -70,28 +71,27 @@ func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, er
 	}
 	a := &application{ctx: ctx, j: j, p: &in.Progress, rec: rec, unknown: in.Unknown}
 	result, err := handle(a)
-	var want *wantSnapshot
-	switch {
-	case errors.As(err, &want):
-		return job.ApplyResult{Wanted: &want.wanted}, nil
-	case err != nil:
-		return j.problemOr(err, in.Progress.Pending)
-	}
-	if result.Wanted == nil && result.Problem == nil {
-		result.Done = true
-	}
-	return result, nil
+	return j.conclude(result, err, in.Progress.Pending)
 }
 
-// problemOr makes a refusal a problem and leaves trouble on the way an error.
-func (j *Job) problemOr(err error, b *job.Binlog) (job.ApplyResult, error) {
+// conclude completes a handler's result. A refusal is a problem, an order for a
+// snapshot is a result, and trouble on the way stays an error.
+func (j *Job) conclude(result job.ApplyResult, err error, b *job.Binlog) (job.ApplyResult, error) {
+	var want *wantSnapshot
 	var refused *sqlclient.Error
 	_, retryable := Classify(err)
-	if b == nil || retryable && !errors.As(err, &refused) {
+	switch {
+	case err == nil:
+		result.Done = result.Wanted == nil && result.Problem == nil
+		return result, nil
+	case errors.As(err, &want):
+		return job.ApplyResult{Wanted: &want.wanted}, nil
+	case b == nil || retryable && !errors.As(err, &refused):
 		return job.ApplyResult{}, err
 	}
-	j.opts.Metrics.errors.WithLabelValues(string(problemOf(err, 0, 0).Kind), "apply").Inc()
-	return job.ApplyResult{Problem: problemOf(err, b.CommitSeq, b.Type)}, nil
+	p := problemOf(err, b.CommitSeq, b.Type)
+	j.opts.Metrics.errors.WithLabelValues(string(p.Kind), "apply").Inc()
+	return job.ApplyResult{Problem: p}, nil
 }
 
 // unhandled is the problem of a type without a handler.
@@ -121,6 +121,8 @@ func (j *Job) pending(ctx context.Context, b *job.Binlog) (binlog.Record, error)
 			return rec, metaErrorf("binlog %d cannot be read again: %v", b.CommitSeq, err)
 		case err != nil:
 			return rec, fmt.Errorf("read binlog %d again: %w", b.CommitSeq, err)
+		case got.Status == status.BinlogTooOldCommitSeq && len(got.Binlogs) > 0:
+			return rec, &wantSnapshot{wanted: job.SnapshotWanted{Reason: lostReason(b.CommitSeq, got.Binlogs[0].CommitSeq)}}
 		case len(got.Binlogs) == 0 || got.Binlogs[0].CommitSeq != b.CommitSeq:
 			return rec, metaErrorf("binlog %d is not there any more", b.CommitSeq)
 		}

@@ -158,11 +158,15 @@ func (j *Job) finishFull(p *job.Progress, restored map[int64]job.Table) job.Snap
 }
 
 // startAfter is the position that a full snapshot leads to: the least of its
-// tables', so that none misses anything.
+// tables', so that none misses anything, and not after the moment before it was
+// ordered, so that no table created meanwhile is missed.
 func startAfter(snap *job.Snapshot, restored map[int64]job.Table) int64 {
 	least := snap.Restored.CommitSeq
+	if snap.Prepared && (least <= 0 || snap.Before < least) {
+		least = snap.Before
+	}
 	for _, t := range restored {
-		if t.CommitSeq > 0 && (least <= 0 || t.CommitSeq < least) {
+		if t.CommitSeq > 0 && (t.CommitSeq < least || least <= 0 && !snap.Prepared) {
 			least = t.CommitSeq
 		}
 	}

@@ -22,6 +22,16 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 	if snap == nil {
 		return job.SnapshotTaken{}, errors.New("take a snapshot: none is ordered")
 	}
+	if snap.Partial == nil && !snap.Prepared {
+		// The lock comes first: what the backup does not contain must stay
+		// readable. A partial sync goes on before the backup, so it must not lock
+		// what is newer than that.
+		newest, err := j.newestBinlog(ctx)
+		if err != nil {
+			return job.SnapshotTaken{}, err
+		}
+		return job.SnapshotTaken{Prepared: true, Before: newest}, nil
+	}
 	name := job.SnapshotName(&j.spec, in.Progress.Epoch, snap.Partial != nil, snap.Attempt)
 	w := waiter{j: j, report: report, position: in.Progress.Position}
 	var what backupObjects
@@ -41,7 +51,7 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 		case found:
 			w.note("backup %s: %s %s", name, backup.State, backup.Progress)
 		default:
-			taken, err := j.submitBackup(ctx, name, snap.Partial, &what, &w)
+			taken, err := j.submitBackup(ctx, name, snap, &what, &w)
 			if err != nil || taken != nil {
 				return orZero(taken), err
 			}
@@ -67,18 +77,9 @@ type backupObjects struct {
 }
 
 // submitBackup starts the backup. A result ends the step; nil means: look again.
-func (j *Job) submitBackup(ctx context.Context, name string, partial *job.PartialSync, what *backupObjects, w *waiter) (*job.SnapshotTaken, error) {
-	newest := int64(0)
-	if partial == nil {
-		// The lock comes first: what the backup does not contain must stay
-		// readable. A partial sync goes on before the backup, so it must not lock
-		// what is newer than that.
-		var err error
-		if newest, err = j.newestBinlog(ctx); err != nil {
-			return nil, err
-		}
-	}
-	resolved, taken, err := j.backupObjects(ctx, partial, newest)
+func (j *Job) submitBackup(ctx context.Context, name string, snap *job.Snapshot, what *backupObjects, w *waiter) (*job.SnapshotTaken, error) {
+	partial := snap.Partial
+	resolved, taken, err := j.backupObjects(ctx, partial, snap.Before)
 	if err != nil || taken != nil {
 		return taken, err
 	}

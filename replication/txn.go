@@ -164,6 +164,7 @@ func (t *txn) begin(ctx context.Context) (id int64, applied bool, err error) {
 		TableIDs:  t.plan.destinations(),
 		Label:     t.label,
 		RequestID: requestID(t.label),
+		Timeout:   abandonedAfter,
 		SubTxnNum: int64(len(t.upsert.SubTxnIDs)),
 	})
 	var exists *fe.LabelExistsError
@@ -196,6 +197,10 @@ func (t *txn) begin(ctx context.Context) (id int64, applied bool, err error) {
 
 // errAgain asks for another try.
 var errAgain = errors.New("the transaction has to begin again")
+
+// abandonedAfter is when the destination itself aborts a transaction that
+// nobody commits: much later than any ingest takes.
+const abandonedAfter = 2 * time.Hour
 
 // meet handles a label in use by a transaction that is not ours to continue.
 func (t *txn) meet(ctx context.Context, exists *fe.LabelExistsError) (id int64, applied bool, err error) {

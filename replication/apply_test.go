@@ -1,0 +1,350 @@
+package replication
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/doris/status"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// ddl is a destination that executes statements; refuse answers by a part of
+// the statement.
+type ddl struct {
+	script
+	refuse     map[string]error
+	unfinished int // looks at transactions that still find one committed
+	columns    []string
+	log        fe.BinlogBatch
+}
+
+func (d *ddl) Exec(ctx context.Context, statement string) error {
+	for part, err := range d.refuse {
+		if strings.Contains(statement, part) {
+			return err
+		}
+	}
+	d.executed = append(d.executed, statement)
+	if name, ok := strings.CutPrefix(statement, "CREATE TABLE IF NOT EXISTS `dst`.`"); ok {
+		name, _, _ = strings.Cut(name, "`")
+		d.names = append(d.names, name)
+		d.tables[99] = &meta.Table{ID: 99, Name: name}
+	}
+	return nil
+}
+
+func (d *ddl) Transactions(context.Context, string, string) ([]sqlclient.Transaction, error) {
+	if d.unfinished > 0 {
+		d.unfinished--
+		return []sqlclient.Transaction{{ID: 5, Status: sqlclient.TxnCommitted}}, nil
+	}
+	return []sqlclient.Transaction{{ID: 5, Status: sqlclient.TxnVisible}}, nil
+}
+
+func (d *ddl) Columns(context.Context, string, string) (list []sqlclient.Column, err error) {
+	for _, c := range d.columns {
+		list = append(list, sqlclient.Column{Name: c})
+	}
+	return list, nil
+}
+
+func (d *ddl) Binlogs(context.Context, fe.BinlogRequest) (fe.BinlogBatch, error) { return d.log, nil }
+
+func refusal(text string) error { return &sqlclient.Error{Code: 1105, Message: text} }
+
+// apply runs Apply for one binlog: source table 10 is t, mapped to 20.
+type applied struct {
+	src, dst *ddl
+	in       job.ApplyInput
+}
+
+func applying(t job.BinlogType, payload any, tables ...int64) *applied {
+	data, ok := payload.(string)
+	if !ok {
+		raw, _ := json.Marshal(payload)
+		data = string(raw)
+	}
+	a := &applied{
+		src: &ddl{script: script{tables: map[int64]*meta.Table{10: {ID: 10, Name: "t"}}}},
+		dst: &ddl{script: script{tables: map[int64]*meta.Table{20: {ID: 20, Name: "t"}}, names: []string{"t"}}},
+	}
+	a.in.Spec = *databaseSpec()
+	a.in.Progress = job.Progress{
+		Tables:  map[int64]job.Table{10: {Name: "t", DestID: 20}},
+		Pending: &job.Binlog{CommitSeq: 500, Type: t, TableIDs: tables, Data: data},
+	}
+	return a
+}
+
+func (a *applied) run(t *testing.T) job.ApplyResult {
+	t.Helper()
+	j := scripted(&a.in.Spec, &script{}, &script{})
+	j.source.fe, j.source.sql, j.destination.fe, j.destination.sql = a.src, a.src, a.dst, a.dst
+	got, err := j.Apply(context.Background(), a.in)
+	require.NoError(t, err)
+	n := 0
+	for _, set := range []bool{got.Done, got.Wanted != nil, got.Problem != nil} {
+		if set {
+			n++
+		}
+	}
+	require.Equal(t, 1, n, "exactly one of Done, Wanted and Problem")
+	return got
+}
+
+const plainCreate = "CREATE TABLE `n` (\n  `id` int NULL\n) ENGINE=OLAP\nDUPLICATE KEY(`id`)\nDISTRIBUTED BY HASH(`id`) BUCKETS 1\nPROPERTIES (\n\"binlog.enable\" = \"true\"\n)"
+
+func TestApplyCreateTable(t *testing.T) {
+	create := func(sql string) *applied {
+		return applying(job.CreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: sql}, 11)
+	}
+	a := create(plainCreate)
+	a.dst.unfinished = 2
+	got := a.run(t)
+	require.True(t, got.Done)
+	require.Equal(t, map[int64]job.Table{11: {Name: "n", DestID: 99}}, got.Tables.Set)
+	require.Zero(t, a.dst.unfinished, "earlier transactions are visible first")
+
+	for name, c := range map[string]struct {
+		change  func(a *applied)
+		sql     string
+		partial *job.PartialSync
+	}{
+		"name taken":     {func(a *applied) { a.dst.names = append(a.dst.names, "n") }, plainCreate, &job.PartialSync{TableID: 11, Table: "n", Replace: true}},
+		"inverted index": {nil, strings.Replace(plainCreate, "\n)", ",\n  INDEX i (`id`) USING INVERTED\n)", 1), &job.PartialSync{TableID: 11, Table: "n", Replace: true}},
+		"session variable": {func(a *applied) {
+			a.dst.refuse = map[string]error{"CREATE TABLE": refusal("disabled by default. set enable_decimal256 = true to enable it.")}
+		}, plainCreate, &job.PartialSync{TableID: 11, Table: "n"}},
+		"renamed since": {func(a *applied) {
+			a.dst.names = append(a.dst.names, "n")
+			a.src.tables[11].Name = "m"
+		}, plainCreate, &job.PartialSync{TableID: 11, Table: "m", Replace: true}},
+		"view over a changed table": {func(a *applied) {
+			a.dst.refuse = map[string]error{"CREATE VIEW": refusal("Unknown column 'x' in 't'")}
+		}, "CREATE VIEW `n` AS SELECT 1", &job.PartialSync{TableID: 11, Table: "n", View: true}},
+	} {
+		a := create(c.sql)
+		a.src.tables[11] = &meta.Table{ID: 11, Name: "n"}
+		if c.change != nil {
+			c.change(a)
+		}
+		got := a.run(t)
+		require.NotNil(t, got.Wanted, name)
+		require.Equal(t, c.partial, got.Wanted.Partial, name)
+	}
+
+	got = create("CREATE MATERIALIZED VIEW `n` ENGINE=MATERIALIZED_VIEW").run(t)
+	require.True(t, got.Done)
+	require.Empty(t, got.Tables.Set)
+
+	a = create("CREATE VIEW `n` AS SELECT f(`internal`.`src`.`t`.`a`) FROM `internal`.`src`.`t`")
+	got = a.run(t)
+	require.Equal(t, map[int64]job.Table{11: {Name: "n", View: true}}, got.Tables.Set)
+	require.Equal(t, []string{"DROP n", "CREATE VIEW `dst`.`n` AS SELECT f(`internal`.`dst`.`t`.`a`) FROM `internal`.`dst`.`t`"}, a.dst.executed)
+	a.dst.refuse = map[string]error{"CREATE VIEW": refusal("Can not found function 'f'")}
+	require.True(t, a.run(t).Done)
+
+	a = create(plainCreate)
+	a.dst.refuse = map[string]error{"CREATE TABLE": refusal("Failed to find enough backend")}
+	got = a.run(t)
+	require.Equal(t, job.KindDB, got.Problem.Kind)
+	require.Equal(t, int64(500), got.Problem.CommitSeq)
+}
+
+func TestApplyDropTable(t *testing.T) {
+	drop := func(id int64, view bool) *applied {
+		return applying(job.DropTable, binlog.DropTable{TableID: id, TableName: "t", View: view}, id)
+	}
+	a := drop(10, false)
+	got := a.run(t)
+	require.Equal(t, []int64{10}, got.Tables.Drop)
+	require.Equal(t, []string{"DROP t"}, a.dst.executed)
+
+	a = drop(11, false) // never replicated: the name may be another table's
+	require.True(t, a.run(t).Done)
+	require.Empty(t, a.dst.executed)
+
+	a = drop(10, false) // replaced since: what has the name now is not it
+	a.dst.tables = map[int64]*meta.Table{21: {ID: 21, Name: "t"}}
+	got = a.run(t)
+	require.Equal(t, []int64{10}, got.Tables.Drop)
+	require.Empty(t, a.dst.executed)
+
+	a = drop(10, false) // found gone by a partial sync
+	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, CommitSeq: job.Contained}
+	got = a.run(t)
+	require.Equal(t, []int64{10}, got.Tables.Drop)
+	require.Equal(t, []string{"DROP t"}, a.dst.executed)
+
+	a = drop(10, false)
+	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, CommitSeq: 600}
+	require.True(t, a.run(t).Done)
+	require.Empty(t, a.dst.executed)
+
+	a = drop(12, true)
+	require.True(t, a.run(t).Done)
+	require.Equal(t, []string{"DROP t"}, a.dst.executed)
+}
+
+func TestApplyPartitions(t *testing.T) {
+	add := `{"tableId":10,"partition":{"nm":"p5","di":{"type":"HASH","bucketNum":7,"distributionColumns":[{"name":"id"}]}},"sql":"ADD PARTITION ` + "`p5`" + ` VALUES [(\"1\"), (\"2\"));"}`
+	a := applying(job.AddPartition, add, 10)
+	a.dst.tables[20].Name = "renamed" // the destination's name goes by id
+	a.run(t)
+	require.Equal(t, []string{"ALTER TABLE `dst`.`renamed` ADD PARTITION IF NOT EXISTS `p5` VALUES [(\"1\"), (\"2\")) DISTRIBUTED BY HASH(`id`) BUCKETS 7"}, a.dst.executed)
+
+	a = applying(job.AddPartition, add, 10)
+	a.dst.refuse = map[string]error{"ADD PARTITION": refusal("Range [1, 2) is intersected with range: [0, 9)")}
+	require.Equal(t, &job.PartialSync{TableID: 10, Table: "t", Replace: true}, a.run(t).Wanted.Partial)
+
+	a = applying(job.DropPartition, `{"tableId":10,"partitionName":"p1","forceDrop":true}`, 10)
+	a.run(t)
+	require.Equal(t, []string{"ALTER TABLE `dst`.`t` DROP PARTITION IF EXISTS `p1` FORCE"}, a.dst.executed)
+
+	a = applying(job.TruncateTable, `{"tblId":10,"isEntireTable":false,"rawSql":"PARTITIONS (p5)","op":{"100":"p5"}}`, 10)
+	a.run(t)
+	require.Equal(t, []string{"TRUNCATE TABLE `dst`.`t` PARTITIONS (p5)"}, a.dst.executed)
+	a.in.Progress.Partitions = map[int64]int64{100: 700}
+	require.True(t, a.run(t).Wanted.Partial.Replace, "the partition's rows are newer than the TRUNCATE")
+
+	a = applying(job.TruncateTable, `{"tblId":10,"isEntireTable":true,"rawSql":""}`, 10)
+	a.run(t)
+	require.Equal(t, []string{"TRUNCATE TABLE `dst`.`t`"}, a.dst.executed)
+
+	replace := `{"tblId":10,"tblName":"t","partitions":["p2"],"tempPartitions":["tp"],"strictRange":%t,"useTempPartitionName":%t}`
+	a = applying(job.ReplacePartitions, fmt.Sprintf(replace, true, false), 10)
+	require.Equal(t, &job.PartialSync{TableID: 10, Table: "t", Partitions: []string{"p2"}}, a.run(t).Wanted.Partial)
+	for _, flags := range [][2]bool{{false, false}, {true, true}} {
+		a = applying(job.ReplacePartitions, fmt.Sprintf(replace, flags[0], flags[1]), 10)
+		require.Equal(t, &job.PartialSync{TableID: 10, Table: "t", Replace: true}, a.run(t).Wanted.Partial)
+	}
+}
+
+func TestApplyAlterJob(t *testing.T) {
+	alter := `{"type":"SCHEMA_CHANGE","tableId":10,"tableName":"t","jobState":"%s","iim":{"31":30}}`
+	a := applying(job.AlterJob, fmt.Sprintf(alter, "PENDING"), 10)
+	a.in.Progress.ShadowIndexes = map[int64]int64{9: 8}
+	got := a.run(t)
+	require.True(t, got.Done)
+	require.Equal(t, map[int64]int64{9: 8, 31: 30}, got.ShadowIndexes)
+
+	a = applying(job.AlterJob, fmt.Sprintf(alter, "FINISHED"), 10)
+	a.in.Progress.ShadowIndexes = got.ShadowIndexes
+	got = a.run(t)
+	require.Equal(t, &job.PartialSync{TableID: 10, Table: "t", Replace: true}, got.Wanted.Partial)
+	require.Equal(t, map[int64]int64{9: 8}, got.ShadowIndexes)
+
+	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, CommitSeq: 600}
+	got = a.run(t)
+	require.True(t, got.Done, "contained, but the books are kept")
+	require.True(t, got.SetShadowIndexes)
+}
+
+func TestApplyTableProperty(t *testing.T) {
+	a := applying(job.ModifyTableProperty, `{"tableId":10,"properties":{"dynamic_partition.start":"-3","dynamic_partition.enable":"true","storage_policy":"x"}}`, 10)
+	a.run(t)
+	require.Equal(t, []string{"ALTER TABLE `dst`.`t` SET (\"dynamic_partition.start\" = \"-3\")"}, a.dst.executed)
+}
+
+func TestApplyModifyColumns(t *testing.T) {
+	payload := `{"tableId":10,"rawSql":"ALTER TABLE ` + "`src`.`t`" + ` ADD COLUMN ` + "`c`" + ` int NULL","indexSchemaMap":{"30":[{"name":"id"},{"name":"C"},{"name":"__DORIS_DELETE_SIGN__","visible":false}],"31":[{"name":"id"}]}}`
+	a := applying(job.ModifyTableAddOrDropColumns, payload, 10)
+	a.run(t)
+	require.Equal(t, []string{"ALTER TABLE `dst`.`t` ADD COLUMN `c` int NULL"}, a.dst.executed)
+
+	a = applying(job.ModifyTableAddOrDropColumns, payload, 10)
+	a.in.Unknown = true
+	a.dst.columns = []string{"id", "c"}
+	require.True(t, a.run(t).Done)
+	require.Empty(t, a.dst.executed, "an earlier attempt had done it")
+	a.dst.columns = []string{"id"}
+	a.run(t)
+	require.Len(t, a.dst.executed, 1)
+}
+
+func TestApplyOnTablesThatAreNotThere(t *testing.T) {
+	truncate := func() *applied { return applying(job.TruncateTable, `{"tblId":11,"isEntireTable":true}`, 11) }
+	require.True(t, truncate().run(t).Done, "gone from the source: ignored")
+
+	a := truncate()
+	a.src.tables[11] = &meta.Table{ID: 11, Name: "n"}
+	require.Equal(t, &job.PartialSync{TableID: 11, Table: "n", Replace: true}, a.run(t).Wanted.Partial, "not known yet")
+
+	a = truncate()
+	a.src.tables[11] = &meta.Table{ID: 11, Name: "n", Type: materializedView}
+	require.True(t, a.run(t).Done)
+
+	a = applying(job.TruncateTable, `{"tblId":10,"isEntireTable":true}`, 10)
+	delete(a.dst.tables, 20)
+	require.NotNil(t, a.run(t).Wanted, "dropped on the destination")
+
+	a = applying(job.TruncateTable, `{"tblId":10,"isEntireTable":true}`, 10)
+	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, CommitSeq: 500}
+	require.True(t, a.run(t).Done)
+	require.Empty(t, a.dst.executed)
+}
+
+func TestApplyUnhandled(t *testing.T) {
+	got := applying(job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10).run(t)
+	require.Contains(t, got.Problem.Text, "binlog type RENAME_COLUMN at commit seq 500 is not handled yet")
+	require.Contains(t, got.Problem.Remedy, "skip_binlog")
+	got = applying(99, `{}`, 10).run(t)
+	require.Contains(t, got.Problem.Text, "unknown binlog type: 99")
+	require.Equal(t, job.BinlogType(99), got.Problem.BinlogType)
+}
+
+func TestApplyUnwrapsAndReadsAgain(t *testing.T) {
+	a := applying(job.Barrier, `{"binlogType":13,"binlog":"{\"tblId\":10,\"isEntireTable\":true}"}`, 10)
+	a.run(t)
+	require.Equal(t, []string{"TRUNCATE TABLE `dst`.`t`"}, a.dst.executed)
+
+	a = applying(job.TruncateTable, "", 10)
+	a.in.Progress.Pending.Truncated = true
+	a.src.log.Binlogs = []binlog.Record{{CommitSeq: 500, Type: job.TruncateTable, TableIDs: []int64{10}, Data: `{"tblId":10,"isEntireTable":true}`}}
+	a.run(t)
+	require.Len(t, a.dst.executed, 1)
+
+	a.src.log = fe.BinlogBatch{Status: status.BinlogTooOldCommitSeq, Binlogs: []binlog.Record{{CommitSeq: 900, Type: job.Dummy}}}
+	got := a.run(t)
+	require.Nil(t, got.Wanted.Partial, "it is lost")
+}
+
+func TestApplySkipped(t *testing.T) {
+	a := applying(job.RenameColumn, `{}`, 10)
+	a.in.Progress.Skip = &job.SkipBinlog{SkipBy: job.SkipSilence, SkipCommitSeq: 500}
+	require.True(t, a.run(t).Done)
+}
+
+func TestClassify(t *testing.T) {
+	for _, c := range []struct {
+		err       error
+		kind      job.Kind
+		retryable bool
+	}{
+		{refusef("no"), job.KindNormal, false},
+		{fmt.Errorf("x: %w", metaErrorf("y")), job.KindMeta, true},
+		{fmt.Errorf("x: %w", lostReply()), job.KindRPC, true},
+		{&fe.UnmappedHostError{Host: "10.0.0.1"}, job.KindNormal, false},
+		{&fe.StatusError{Code: status.NotAuthorized, Messages: []string{"Access denied"}}, job.KindFE, false},
+		{&fe.StatusError{Code: status.InternalError}, job.KindFE, true},
+		{refusal("x"), job.KindDB, true},
+		{&sqlclient.NetworkError{Err: context.DeadlineExceeded}, job.KindRPC, true},
+		{errBackendDown, job.KindBE, true},
+		{withRemedy(metaErrorf("y"), "do z"), job.KindMeta, false},
+	} {
+		kind, retryable := Classify(c.err)
+		require.Equal(t, c.kind, kind, "%v", c.err)
+		require.Equal(t, c.retryable, retryable, "%v", c.err)
+	}
+	require.Equal(t, "do z", Remedy(fmt.Errorf("x: %w", withRemedy(metaErrorf("y"), "do z"))))
+	require.Contains(t, Remedy(&fe.UnmappedHostError{Host: "10.0.0.1"}), "update_host_mapping")
+}
