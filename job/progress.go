@@ -143,6 +143,13 @@ type Snapshot struct {
 	// Trigger is the commit seq at which the snapshot was ordered; a partial
 	// sync of a database job resumes after it.
 	Trigger int64 `json:"trigger"`
+	// Prepared is set once Before is known.
+	Prepared bool `json:"prepared,omitempty"`
+	// Before is the source's newest commit seq at a moment before the backup was
+	// ordered. A backup lists its tables when it is ordered and draws its
+	// barriers later: what is created in between is in neither, so a database
+	// job goes on from Before, however late the barriers are.
+	Before int64 `json:"before,omitempty"`
 	// Name is the BACKUP label, set once the backup has finished.
 	Name string `json:"name,omitempty"`
 	// Aliases maps destination table names to temporary names under which they

@@ -18,6 +18,10 @@ type Checked struct {
 
 // SnapshotTaken is the result of TakeSnapshot.
 type SnapshotTaken struct {
+	// Prepared is set when the step has only found out Before (see Snapshot):
+	// it wants to be called again once that is recorded.
+	Prepared bool  `json:"prepared,omitempty"`
+	Before   int64 `json:"before,omitempty"`
 	// Name of the finished backup.
 	Name string `json:"name,omitempty"`
 	// Wanted is set when the snapshot cannot be taken as ordered and another one

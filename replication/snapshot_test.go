@@ -69,6 +69,11 @@ func TestFinishFull(t *testing.T) {
 	require.Equal(t, job.Position{CommitSeq: 500, Applied: 7}, f.Position, "the least of the tables")
 	require.Equal(t, restored, f.Tables)
 	require.Equal(t, int64(495), j.finishFull(progress(495), restored).Position.CommitSeq, "or the backup's own")
+	prepared := progress(495)
+	prepared.Snapshot.Prepared, prepared.Snapshot.Before = true, 480
+	require.Equal(t, int64(480), j.finishFull(prepared, restored).Position.CommitSeq, "or what was newest before it was ordered")
+	prepared.Snapshot.Before = 0
+	require.Zero(t, j.finishFull(prepared, restored).Position.CommitSeq, "nothing was recorded before it was ordered")
 
 	j = &Job{spec: *tableSpec()}
 	f = j.finishFull(progress(495), map[int64]job.Table{10: {Name: "t", DestID: 20, CommitSeq: 500}})
@@ -239,7 +244,7 @@ func scripted(spec *job.Spec, src, dst *script) *Job {
 
 func ordered(spec *job.Spec, partial *job.PartialSync, name string) job.StepInput {
 	return job.StepInput{Spec: *spec, Progress: job.Progress{
-		Epoch: testEpoch, CreatedAt: time.Unix(testEpoch-10, 0), Snapshot: &job.Snapshot{Partial: partial, Name: name, Trigger: 50},
+		Epoch: testEpoch, CreatedAt: time.Unix(testEpoch-10, 0), Snapshot: &job.Snapshot{Partial: partial, Name: name, Trigger: 50, Prepared: true, Before: 77},
 	}}
 }
 
@@ -248,6 +253,15 @@ func TestTakeSnapshot(t *testing.T) {
 	table := map[int64]*meta.Table{10: {ID: 10, Name: "t"}}
 	partial := &job.PartialSync{TableID: 10, Table: "t", Replace: true}
 
+	t.Run("first finds out from where binlogs are needed", func(t *testing.T) {
+		src := &script{newest: 77, names: []string{"t"}}
+		in := ordered(databaseSpec(), nil, "")
+		in.Progress.Snapshot.Prepared = false
+		got, err := scripted(databaseSpec(), src, nil).TakeSnapshot(ctx, in, nil)
+		require.NoError(t, err)
+		require.Equal(t, job.SnapshotTaken{Prepared: true, Before: 77}, got)
+		require.Empty(t, src.executed, "it has to be recorded before the backup is ordered")
+	})
 	t.Run("waits for others and for itself", func(t *testing.T) {
 		src := &script{names: []string{"t"}, backupErr: []error{fmt.Errorf("busy: %w", sqlclient.ErrJobRunning), &sqlclient.NetworkError{Sent: true}}}
 		var notes []string

@@ -19,6 +19,9 @@ func (r *run) takeSnapshot() {
 	}
 	switch {
 	case r.redirected(out.Wanted, out.TableGone, out.SourceTableID):
+	case out.Prepared:
+		// Recorded before the backup is ordered; the loop takes the step again.
+		r.p.Snapshot.Prepared, r.p.Snapshot.Before = true, out.Before
 	case out.Nothing:
 		r.startFromNothing(out.CommitSeq)
 	case out.Name != "":
@@ -108,6 +111,7 @@ func (r *run) takeSnapshotAgain(reason string) {
 	s := r.p.Snapshot
 	s.Attempt++
 	s.Name, s.Aliases, s.Restored = "", nil, nil
+	s.Prepared, s.Before = false, 0
 	r.p.Phase = job.PhaseTakeSnapshot
 	r.event(levelWarn, "taking the snapshot again: %s", oneLine(reason, eventLimit))
 	r.waitBefore(s.Attempt)

@@ -30,6 +30,25 @@ func TestLostBinlogsLeadToAFullSync(t *testing.T) {
 	b.mustRun()
 }
 
+// The position before the backup is in the history before the backup is ordered.
+func TestWhatIsNewestBeforeTheBackupIsRecordedFirst(t *testing.T) {
+	b := newBench(t)
+	once(b, job.ActivityTakeSnapshot, 0, func(in job.StepInput) (job.SnapshotTaken, error) {
+		require.False(t, in.Progress.Snapshot.Prepared)
+		return job.SnapshotTaken{Prepared: true, Before: 70}, nil
+	})
+	var before int64
+	once(b, job.ActivityTakeSnapshot, 0, func(in job.StepInput) (job.SnapshotTaken, error) {
+		require.True(t, in.Progress.Snapshot.Prepared)
+		before = in.Progress.Snapshot.Before
+		return job.SnapshotTaken{Name: "full"}, nil
+	})
+	b.idle()
+	b.deleteAt(time.Minute)
+	b.mustRun()
+	require.Equal(t, int64(70), before)
+}
+
 func TestAPartialSyncThatADDLAskedFor(t *testing.T) {
 	b := newBench(t)
 	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: job.AlterJob}})

@@ -172,14 +172,18 @@ var ErrDeadline = errors.New("waited too long")
 func Await(ctx context.Context, limit time.Duration, check func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	var last error // not the error of a check that the deadline cut off
 	for {
 		err := check(ctx)
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() == nil || last == nil {
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w (%s): %w", ErrDeadline, limit, err)
+			return fmt.Errorf("%w (%s): %w", ErrDeadline, limit, last)
 		case <-time.After(25 * time.Millisecond):
 		}
 	}
