@@ -149,9 +149,11 @@ func (j *Job) finishFull(p *job.Progress, restored map[int64]job.Table) job.Snap
 	if j.spec.Type() == job.TableSync {
 		// A table job has no filter: its only table's barrier is the position.
 		f.State = job.TableIncrementalSync
-		for _, t := range restored {
+		for id, t := range restored {
 			f.DestinationTableID = t.DestID
 			f.Position.CommitSeq = t.CommitSeq
+			t.CommitSeq = 0
+			f.Tables = map[int64]job.Table{id: t}
 		}
 	}
 	return f

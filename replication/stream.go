@@ -186,6 +186,9 @@ func (s *shift) caughtUp() bool {
 // partition, 0 if there is no filter to drop. A table that counts as contained
 // for ever keeps the filter (doris-binlogs.md 4.5.5).
 func filterEnd(p *job.Progress) int64 {
+	if p.State != job.DBTablesIncrementalSync && len(p.Partitions) == 0 {
+		return 0 // as SettleIncremental sees it
+	}
 	end := int64(0)
 	for _, t := range p.Tables {
 		end = max(end, t.CommitSeq)

@@ -539,3 +539,22 @@ func TestRequestIDIsStable(t *testing.T) {
 	require.NotEqual(t, requestID("a"), requestID("b"))
 	require.NotEqual(t, fe.UniqueID{}, requestID(fmt.Sprint(1)))
 }
+
+// A shift ends when no table is ahead of the position any more, so that the
+// state can change; without such a filter it goes on.
+func TestStreamEndsWhenTheFilterIsPassed(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(6)
+	b.src.batches = 1
+	b.p.State = job.DBTablesIncrementalSync
+	ahead := b.p.Tables[12]
+	ahead.CommitSeq = want[3]
+	b.p.Tables[12] = ahead
+	got := b.stream(0, StreamHooks{})
+	require.Equal(t, job.EndShiftOver, got.End)
+	require.Equal(t, want[3], got.Position.CommitSeq)
+
+	b.p.State = job.TableIncrementalSync
+	got = b.stream(want[5], StreamHooks{})
+	require.Equal(t, job.EndStopped, got.End)
+}
