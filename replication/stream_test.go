@@ -287,6 +287,13 @@ func TestStreamPassesWhatIsGone(t *testing.T) {
 	b.src.tables[12].Partitions = nil
 	b.src.gone.DroppedPartitions = map[int64]int64{102: 901}
 	b.src.tables[11].Type = materializedView
+	// What is passed must not let its successors overtake its predecessors.
+	b.dst.onIngest = func(seq int64, _ be.IngestRequest) error {
+		if seq == want[0] {
+			time.Sleep(10 * time.Millisecond)
+		}
+		return nil
+	}
 	got := b.stream(want[7], StreamHooks{})
 	require.Equal(t, want[7], got.Position.CommitSeq)
 	require.Equal(t, []int64{want[0], want[4]}, b.dst.commits())

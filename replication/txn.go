@@ -118,6 +118,7 @@ const rollbackTimeout = 5 * time.Second
 
 // try makes one attempt, going on from what earlier ones have reached. It
 // returns the transaction that holds the rows, 0 if there is nothing to apply.
+// Even then it waits for its predecessors: its successors rely on that.
 func (t *txn) try(ctx context.Context) (int64, error) {
 	p, err := t.s.planFor(ctx, t.records, t.fresh)
 	if err != nil {
@@ -130,26 +131,38 @@ func (t *txn) try(ctx context.Context) (int64, error) {
 	}
 	t.plan = p
 	if p.empty() {
-		return 0, nil
+		return 0, t.awaitTurn(ctx)
 	}
-	if id, applied, err := t.begin(ctx); err != nil || applied {
-		return id, err
+	id, applied, err := t.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if applied {
+		return id, t.awaitTurn(ctx)
 	}
 	commits, err := t.ingest(ctx)
 	if err != nil {
 		return 0, err
 	}
+	if err := t.awaitTurn(ctx); err != nil {
+		return 0, err
+	}
+	return t.commit(ctx, commits)
+}
+
+// awaitTurn waits until everything that has to be committed first is.
+func (t *txn) awaitTurn(ctx context.Context) error {
 	for _, earlier := range t.after {
 		select {
 		case <-earlier.done:
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return ctx.Err()
 		}
 		if earlier.err != nil {
-			return 0, errOvertaken
+			return errOvertaken
 		}
 	}
-	return t.commit(ctx, commits)
+	return nil
 }
 
 // begin opens the transaction, or finds the one that an earlier attempt opened.
