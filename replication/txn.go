@@ -28,9 +28,10 @@ type txn struct {
 	label   string
 	after   []*txn // to commit before this one
 
-	// done is closed at the end; err is set before.
-	done chan struct{}
-	err  error
+	// done is closed when the next one may commit; err is set before.
+	done     chan struct{}
+	released bool // only run's goroutine looks
+	err      error
 
 	// What earlier tries have reached.
 	fresh time.Time // metadata must be younger than this
@@ -58,7 +59,7 @@ func newTxn(s *shift, rec binlog.Record, u *binlog.Upsert, records map[int64]bin
 // run tries until the UPSERT is applied, the retry budget is used up, or an
 // error does not go away by trying again.
 func (t *txn) run(ctx context.Context) {
-	defer close(t.done)
+	defer t.release()
 	retry := backoff{budget: t.s.job.opts.RetryBudget}
 	for {
 		id, err := t.try(ctx)
@@ -82,6 +83,15 @@ func (t *txn) run(ctx context.Context) {
 			t.giveUp(err)
 			return
 		}
+	}
+}
+
+// release lets the next transaction commit: commits one after the other are
+// what bounds the throughput of the global order, so it comes before the books.
+func (t *txn) release() {
+	if !t.released {
+		t.released = true
+		close(t.done)
 	}
 }
 
@@ -144,10 +154,11 @@ func (t *txn) try(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	request := t.commitRequest(commits) // so that nothing is left to do when the turn comes
 	if err := t.awaitTurn(ctx); err != nil {
 		return 0, err
 	}
-	return t.commit(ctx, commits)
+	return t.commit(ctx, request)
 }
 
 // awaitTurn waits until everything that has to be committed first is.
@@ -246,9 +257,7 @@ func (t *txn) restart(ctx context.Context, reason string) error {
 	return err
 }
 
-// commit commits and returns the transaction's id. Losing the reply leaves the
-// outcome open: then the destination is asked before anything else is done.
-func (t *txn) commit(ctx context.Context, commits *commitSet) (int64, error) {
+func (t *txn) commitRequest(commits *commitSet) fe.CommitRequest {
 	dst := &t.s.in.Spec.Destination
 	req := fe.CommitRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: t.begun.ID, OnlyCommit: true}
 	if len(t.upsert.SubTxnIDs) > 0 {
@@ -257,9 +266,16 @@ func (t *txn) commit(ctx context.Context, commits *commitSet) (int64, error) {
 	} else {
 		req.CommitInfos = commits.all()
 	}
+	return req
+}
+
+// commit commits and returns the transaction's id. Losing the reply leaves the
+// outcome open: then the destination is asked before anything else is done.
+func (t *txn) commit(ctx context.Context, req fe.CommitRequest) (int64, error) {
 	id := t.begun.ID
 	_, err := t.s.job.destination.fe.CommitTxn(ctx, req)
 	if err == nil || errors.Is(err, fe.ErrTxnCommitted) || errors.Is(err, fe.ErrTxnVisible) {
+		t.release()
 		return id, nil
 	}
 	var lost *fe.TransportError
