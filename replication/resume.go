@@ -100,7 +100,7 @@ type committedLabel struct {
 func (s *shift) adopt(position job.Position, found []committedLabel) {
 	slices.SortFunc(found, func(a, b committedLabel) int { return cmp.Compare(a.seq, b.seq) })
 	start := position.CommitSeq
-	surely := len(found) // how many of them are part of the position
+	var surely int // how many of them are part of the position
 	if s.in.Spec.CommitOrder == job.CommitOrderPerTable {
 		surely = max(0, len(found)-maxAhead)
 		for _, l := range found[surely:] {
