@@ -57,7 +57,6 @@ func start(t *testing.T, b *backend) *backend {
 	require.NoError(t, listener.Listen())
 	server := thrift.NewTSimpleServer4(backendservice.NewBackendServiceProcessor(b), listener,
 		thrift.NewTBufferedTransportFactory(8192), thrift.NewTBinaryProtocolFactoryConf(nil))
-	server.SetLogger(func(string) {})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -121,7 +121,6 @@ func serve(t *testing.T, f *frontend, framed bool) {
 		transports = thrift.NewTFramedTransportFactoryConf(transports, nil)
 	}
 	server := thrift.NewTSimpleServer4(processor{fs.NewFrontendServiceProcessor(f), f}, listener, transports, thrift.NewTBinaryProtocolFactoryConf(nil))
-	server.SetLogger(func(string) {})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

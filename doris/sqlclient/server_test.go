@@ -90,12 +90,6 @@ func (f *frontend) seen() []string {
 	return append([]string(nil), f.statements...)
 }
 
-func (f *frontend) says(r reply) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.answer = func(string) reply { return r }
-}
-
 func readPacket(c net.Conn) ([]byte, byte, error) {
 	var header [4]byte
 	if _, err := io.ReadFull(c, header[:]); err != nil {

@@ -198,11 +198,11 @@ type ports struct {
 func choosePorts(frontend string) (ports, error) {
 	host, text, err := net.SplitHostPort(frontend)
 	if err != nil {
-		return ports{}, fmt.Errorf("Temporal address %q: %w", frontend, err)
+		return ports{}, fmt.Errorf("address %q for Temporal: %w", frontend, err)
 	}
 	wanted, err := strconv.Atoi(text)
 	if err != nil {
-		return ports{}, fmt.Errorf("Temporal address %q: %w", frontend, err)
+		return ports{}, fmt.Errorf("address %q for Temporal: %w", frontend, err)
 	}
 	p := ports{host: host, frontend: wanted}
 	var held []net.Listener

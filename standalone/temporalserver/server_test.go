@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -38,7 +39,7 @@ func TestServerKeepsItsDataOverARestart(t *testing.T) {
 	w := worker.New(c, "q", worker.Options{})
 	w.RegisterWorkflow(answer)
 	require.NoError(t, w.Start())
-	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: "w", TaskQueue: "q", SearchAttributes: map[string]any{job.SearchAttributeSyncType: "db_sync"}}, answer)
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: "w", TaskQueue: "q", TypedSearchAttributes: temporal.NewSearchAttributes(temporal.NewSearchAttributeKeyKeyword(job.SearchAttributeSyncType).ValueSet("db_sync"))}, answer)
 	require.NoError(t, err)
 	var got int
 	require.NoError(t, run.Get(ctx, &got))

@@ -23,13 +23,13 @@ type webUI struct {
 func startUI(address, frontend, namespace string) (*webUI, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("Web UI address: %w (choose another with --ui-address, or switch the UI off with --ui-address '')", err)
+		return nil, fmt.Errorf("address of the Web UI: %w (choose another with --ui-listen, or switch the UI off with --ui-listen '')", err)
 	}
 	bound := l.Addr().(*net.TCPAddr)
 	l.Close()
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("Web UI address %q: %w", address, err)
+		return nil, fmt.Errorf("address %q of the Web UI: %w", address, err)
 	}
 	ui := &webUI{
 		address: net.JoinHostPort(host, strconv.Itoa(bound.Port)),
@@ -58,7 +58,7 @@ func startUI(address, frontend, namespace string) (*webUI, error) {
 		}
 		if time.Now().After(deadline) {
 			ui.stop()
-			return nil, fmt.Errorf("Web UI on %s does not answer: %w", ui.address, err)
+			return nil, fmt.Errorf("the Web UI on %s does not answer: %w", ui.address, err)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
