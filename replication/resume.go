@@ -68,8 +68,9 @@ func (s *shift) lookBack(ctx context.Context) (*ending, error) {
 		}
 		switch tx.Status {
 		case sqlclient.TxnPrepare, sqlclient.TxnPrecommitted:
+			// If that fails it is not in the way: begin finds it again by its label.
 			if err := s.job.rollback(ctx, tx.ID, "left by an earlier attempt"); err != nil {
-				return nil, err
+				s.log.Warn("a transaction of an earlier attempt stays open", "label", tx.Label, "error", err)
 			}
 		case sqlclient.TxnCommitted, sqlclient.TxnVisible:
 			if l.seq > position.CommitSeq && l.epoch <= s.in.Progress.Epoch {

@@ -43,6 +43,7 @@ type shift struct {
 	// commit just because the shift is asked to stop.
 	work       context.Context
 	cancelWork context.CancelFunc
+	stop       context.Context // done when nothing new may begin
 	txns       sync.WaitGroup
 	slots      chan struct{} // one per open transaction
 
@@ -122,6 +123,7 @@ func (s *shift) run(ctx context.Context) ending {
 	}
 	stop, cancel := context.WithTimeout(ctx, s.in.Shift)
 	defer cancel()
+	s.stop = stop
 
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
@@ -363,9 +365,9 @@ func (s *shift) drain(stop context.Context) {
 // both, unless everything before the reason to end has been applied.
 func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
 	s.mu.Lock()
-	failed := s.failure
+	failed, trouble := s.failure, s.problem
 	s.mu.Unlock()
-	ordered := ctx.Err() != nil || s.stopClosed() || s.work.Err() != nil
+	ordered := ctx.Err() != nil || s.stopClosed() || s.superseded.Load()
 	_, open := s.tracker.now()
 	switch {
 	case ordered && (failed != nil || open > 0):
@@ -376,6 +378,10 @@ func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
 			return ending{end: job.EndSnapshot, wanted: &want.wanted}
 		}
 		return *s.blocked(failed.err, failed.seq, job.Upsert)
+	case open > 0 && trouble != nil: // its time was over before its troubles
+		return ending{end: job.EndBlocked, problem: trouble}
+	case open > 0:
+		return ending{end: job.EndShiftOver}
 	case e.end == job.EndStopped && !ordered && errors.Is(stop.Err(), context.DeadlineExceeded):
 		return ending{end: job.EndShiftOver}
 	}

@@ -565,3 +565,23 @@ func TestStreamEndsWhenTheFilterIsPassed(t *testing.T) {
 	got = b.stream(want[5], StreamHooks{})
 	require.Equal(t, job.EndStopped, got.End)
 }
+
+// A shift whose time is over while it is in trouble tells of the trouble.
+func TestStreamTimeOverInTrouble(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(3)
+	b.opts.RetryBudget = time.Minute
+	b.dst.onIngest = func(seq int64, _ be.IngestRequest) error {
+		if seq == want[1] {
+			return be.ErrHTTP
+		}
+		return nil
+	}
+	s := job.StreamInput{StepInput: job.StepInput{Spec: b.spec, Progress: b.p}, Shift: 100 * time.Millisecond}
+	got, err := b.job().Stream(context.Background(), s, StreamHooks{})
+	require.NoError(t, err)
+	require.Equal(t, job.EndBlocked, got.End)
+	require.Equal(t, want[0], got.Position.CommitSeq)
+	require.Equal(t, want[1], got.Problem.CommitSeq)
+	require.Zero(t, b.dst.open())
+}

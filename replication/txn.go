@@ -78,7 +78,11 @@ func (t *txn) run(ctx context.Context) {
 			t.s.troubled(err, t.entry.seq, job.Upsert)
 		}
 		t.fresh = time.Now()
-		if errors.As(err, &want) || !retryable || !retry.failed(ctx) {
+		if errors.As(err, &want) || !retryable || !retry.failed(t.s.stop) {
+			if want == nil && t.s.stop.Err() != nil {
+				t.giveUp(err) // no time left to try again: not a verdict
+				return
+			}
 			t.s.fail(t.entry.seq, err)
 			t.giveUp(err)
 			return
