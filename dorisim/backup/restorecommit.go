@@ -66,7 +66,7 @@ func (m *Manager) settleTable(w *restoreWork, p *tablePlan, moved map[*catalog.R
 		for name, local := range p.table.Partitions {
 			if !slices.ContainsFunc(p.parts, func(x *partitionPlan) bool { return x.local == local }) {
 				delete(p.table.Partitions, name)
-				m.core.DropPartition(local)
+				m.core.RecyclePartition(p.table, local)
 			}
 		}
 	}
@@ -100,7 +100,7 @@ func (m *Manager) cleanTables(w *restoreWork, db *catalog.Database) {
 			continue
 		}
 		delete(db.Tables, name)
-		m.core.DropTable(t)
+		m.core.RecycleTable(t)
 		kind := "TABLE"
 		if t.Kind == catalog.View {
 			kind = "VIEW"

@@ -42,18 +42,18 @@ type Profile struct {
 	// Publish lies between COMMITTED and VISIBLE; those of different
 	// transactions overlap.
 	Publish time.Duration
-	// BackupTick and RestoreTick lie between two states of a job.
-	BackupTick, RestoreTick time.Duration
+	// BackupTick, RestoreTick and AlterTick lie between two states of a job.
+	BackupTick, RestoreTick, AlterTick time.Duration
 }
 
 // The profiles: Instant is for tests, Realistic, with the delays of a small
 // healthy cluster, for benchmarks. Treat them as constants.
 var (
-	Instant   = Profile{Name: "instant", BackupTick: 2 * time.Millisecond, RestoreTick: 2 * time.Millisecond}
+	Instant   = Profile{Name: "instant", BackupTick: 2 * time.Millisecond, RestoreTick: 2 * time.Millisecond, AlterTick: 2 * time.Millisecond}
 	Realistic = Profile{
 		Name: "realistic", Begin: 2 * time.Millisecond, Ingest: 8 * time.Millisecond,
 		Commit: 3 * time.Millisecond, Publish: 20 * time.Millisecond,
-		BackupTick: 100 * time.Millisecond, RestoreTick: 100 * time.Millisecond,
+		BackupTick: 100 * time.Millisecond, RestoreTick: 100 * time.Millisecond, AlterTick: 100 * time.Millisecond,
 	}
 )
 
@@ -115,6 +115,7 @@ type Core struct {
 	tableHomes  sync.Map // table id -> tableHome
 	tablets     map[int64]TabletHome
 	placed      int // round robin of replica placement
+	bin         recycleBin
 
 	nodes    nodes
 	binlogs  binlogStore
@@ -191,8 +192,13 @@ func (c *Core) background() {
 		c.every(c.cfg.GCPeriod, func() { c.CollectExpiredBinlogs() })
 	}
 	c.every(time.Second, c.abortTimedOut)
+	c.every(time.Second, c.eraseExpired)
 	c.every(c.cfg.RepairPeriod, c.repairReplicas)
 }
+
+// Go runs background work of the cluster; Close cancels its context and waits
+// for it.
+func (c *Core) Go(f func(ctx context.Context)) { c.wg.Go(func() { f(c.ctx) }) }
 
 // every runs f again and again until Close.
 func (c *Core) every(period time.Duration, f func()) {
@@ -289,7 +295,11 @@ func defaultFEConfig() map[string]string {
 		"ignore_backup_not_support_table_type":             "false",
 		"enable_recycle_binlog_immediately":                "false",
 		"thrift_max_message_size":                          "104857600",
+		"catalog_trash_expire_second":                      "86400",
 		"default_replication_num":                          "1",
+		"dynamic_partition_check_interval_seconds":         "600",
+		"dynamic_partition_enable":                         "true",
+		"ignore_backup_tmp_partitions":                     "false",
 		"ignore_unsupported_properties_in_synchronous_job": "false",
 	}
 }

@@ -81,9 +81,9 @@ func (e *Executor) alterAlone(db *catalog.Database, t *catalog.Table, clause par
 	case *parser.ModifyDistribution:
 		return e.modifyDistribution(db, t, &c.Distribution)
 	case *parser.ReplacePartition:
-		return notYet("ALTER TABLE ... REPLACE PARTITION")
+		return e.replacePartitions(db, t, c)
 	case *parser.ModifyPartition:
-		return notYet("ALTER TABLE ... MODIFY PARTITION")
+		return e.modifyPartitions(db, t, c)
 	case *parser.AddRollup:
 		return notYet("ALTER TABLE ... ADD ROLLUP")
 	case *parser.DropRollup:

@@ -66,7 +66,11 @@ func (e *Executor) dropPartition(db *catalog.Database, t *catalog.Table, c *pars
 			` If you want to forcibly drop(cannot be recovered), please use "DROP partition FORCE".`, p.Name)
 	}
 	delete(from, p.Name)
-	e.core.DropPartition(p)
+	if c.Force || c.Temporary { // temporary partitions are never recycled
+		e.core.DropPartition(p)
+	} else {
+		e.core.RecyclePartition(t, p)
+	}
 	e.recordDropPartition(db, t, p, c)
 	return nil
 }
@@ -98,21 +102,26 @@ func (e *Executor) recordAddPartition(db *catalog.Database, t *catalog.Table, p 
 	if temporary {
 		sql = "ADD TEMPORARY PARTITION "
 	}
-	sql += parser.QuoteIdent(p.Name) + valuesText(t, p.Item, true) + ` ("version_info" = "1");`
+	sql += parser.QuoteIdent(p.Name)
+	if t.Partitioning.Kind != catalog.Unpartitioned {
+		sql += valuesText(t, p.Item, true) + ` ("version_info" = "1");`
+	}
 	e.core.Record(core.Event{
 		DB: db.ID, Tables: []int64{t.ID}, Type: job.AddPartition,
 		Payload: func(seq int64) any {
 			payload := addPartitionPayload{
 				CommitSeq: seq, DBID: db.ID, TableID: t.ID, Partition: partitionRecord(t, p),
-				Data:      dataPropPayload{StorageMedium: "HDD", CooldownTime: endOfTime, Mutable: true},
+				Data:      dataProperty(p),
 				Replicas:  replicaAllocation{Map: map[string]int{`{"location" : "default"}`: p.ReplicaNum}},
 				Temporary: temporary, Mutable: true, SQL: sql,
 			}
-			if t.Partitioning.Kind == catalog.RangePartition {
+			switch t.Partitioning.Kind {
+			case catalog.Unpartitioned:
+			case catalog.RangePartition:
 				payload.Range = []rangeEndPayload{
 					{Type: "CLOSED", Value: boundRecord(t, p.Item.Lower)}, {Type: "OPEN", Value: boundRecord(t, p.Item.Upper)},
 				}
-			} else {
+			default:
 				payload.ListItem = &listItemPayload{Clazz: "ListPartitionItem", Default: p.Item.Default}
 				for _, key := range p.Item.In {
 					payload.ListItem.Keys = append(payload.ListItem.Keys, boundRecord(t, key))

@@ -25,7 +25,7 @@ func TestCreateAndDropBinlogs(t *testing.T) {
 
 	f.run("DROP TABLE t")
 	f.wantBinlog(job.DropTable, "{\"commitSeq\":$SEQ,\"dbId\":$DB,\"tableId\":$1,\"tableName\":\"t\",\"isView\":false,\"rawSql\":\"DROP TABLE IF EXISTS `t`\"}", table.ID)
-	require.Empty(t, f.backend.specs)
+	require.Len(t, f.backend.specs, 1, "the recycle bin keeps the tablets")
 }
 
 func TestViewBinlogs(t *testing.T) {
@@ -195,7 +195,7 @@ func TestRenameAndReplaceBinlogs(t *testing.T) {
 	f.wantBinlog(job.ReplaceTable, `{"dbId":$DB,"origTblId":$1,"newTblName":$2,"swapTable":false,"isForce":false,"origTblName":"a","actualNewTblName":"b"}`, c.ID, a.ID)
 	require.Same(t, a, f.tab("a"))
 	require.NotContains(t, f.db("s").Tables, "b")
-	require.Len(t, f.backend.specs, 1)
+	require.Len(t, f.backend.specs, 2, "the recycle bin keeps the old table")
 	require.Equal(t, "a", a.Indexes[a.BaseIndexID].Name)
 }
 

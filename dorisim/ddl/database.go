@@ -62,6 +62,7 @@ func (e *Executor) dropDatabase(s *parser.DropDatabase) error {
 	for _, t := range db.Tables {
 		e.core.DropTable(t)
 	}
+	e.core.EraseRecycled(db.ID)
 	e.core.RemoveDatabase(db.ID)
 	e.core.NextJournal()
 	return nil

@@ -34,8 +34,18 @@ func (e *Executor) dropTable(currentDB string, s *parser.DropTable) error {
 	// Recorded while the table is there: its own binlog setting counts.
 	e.recordDrop(db, t, "DROP TABLE IF EXISTS ")
 	delete(db.Tables, t.Name)
-	e.core.DropTable(t)
+	e.discardTable(t, s.Force)
 	return nil
+}
+
+// discardTable erases a table that is out of its database, or without force
+// puts it into the recycle bin.
+func (e *Executor) discardTable(t *catalog.Table, force bool) {
+	if force {
+		e.core.DropTable(t)
+		return
+	}
+	e.core.RecycleTable(t)
 }
 
 func (e *Executor) recordDrop(db *catalog.Database, t *catalog.Table, verb string) {

@@ -23,6 +23,7 @@ const (
 	codeUnknownDatabase   = 1049
 	codeTableExists       = 1050
 	codeUnknownTable      = 1051
+	codeUnknownInDatabase = 1109
 	codeDuplicateColumn   = 1060
 	codeWrongDatabaseName = 1102
 	codeWrongTableName    = 1103
@@ -88,6 +89,8 @@ func (e *Executor) exec(ctx context.Context, currentDB string, stmt parser.State
 			e.core.SetFEConfig(key, value)
 		}
 		return nil
+	case *parser.Recover:
+		return e.recover(currentDB, s)
 	case *parser.Sync:
 		return nil
 	}

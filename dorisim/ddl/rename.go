@@ -189,12 +189,14 @@ func (e *Executor) replaceTable(db *catalog.Database, t *catalog.Table, c *parse
 		return err
 	}
 	name, otherName := t.Name, other.Name
+	// Older versions know no FORCE here: they always erase.
+	force := c.Force || e.core.Version() != core.VersionNew
 	// Recorded while the old table is there: its own binlog setting counts.
 	e.core.Record(core.Event{
 		DB: db.ID, Tables: []int64{t.ID}, Type: job.ReplaceTable,
 		Payload: func(int64) any {
 			return replaceTablePayload{
-				DBID: db.ID, OriginID: t.ID, NewID: other.ID, Swap: swap, Force: c.Force && !swap, OriginName: name, NewName: otherName,
+				DBID: db.ID, OriginID: t.ID, NewID: other.ID, Swap: swap, Force: force && !swap, OriginName: name, NewName: otherName,
 			}
 		},
 	})
@@ -207,7 +209,7 @@ func (e *Executor) replaceTable(db *catalog.Database, t *catalog.Table, c *parse
 		db.Tables[otherName] = t
 		return nil
 	}
-	e.core.DropTable(t)
+	e.discardTable(t, force)
 	return nil
 }
 

@@ -247,7 +247,7 @@ func (p *parser) replaceClause() AlterClause {
 	} else {
 		c.Temporary = []string{p.ident()}
 	}
-	p.keyword("FORCE")
+	c.Force = p.keyword("FORCE")
 	c.Properties = p.optionalProperties()
 	return c
 }

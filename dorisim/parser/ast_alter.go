@@ -24,6 +24,7 @@ type DropPartition struct {
 type ReplacePartition struct {
 	Partitions, Temporary []string
 	Properties            Properties
+	Force                 bool
 }
 
 // ModifyPartition is MODIFY PARTITION p|(p1, p2)|(*) SET (..).

@@ -71,7 +71,9 @@ func (p *parser) parseStatement() Statement {
 		return p.parseAdminSet()
 	case p.keyword("SYNC"):
 		return &Sync{}
-	case p.keyword("RECOVER"), p.keyword("BUILD", "INDEX"):
+	case p.keyword("RECOVER"):
+		return p.parseRecover()
+	case p.keyword("BUILD", "INDEX"):
 		return p.unsupported(p.firstWords(2))
 	}
 	return p.unknown()

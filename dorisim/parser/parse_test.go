@@ -183,9 +183,9 @@ func TestParseErrors(t *testing.T) {
 		require.ErrorIs(t, err, ErrUnknownStatement, text)
 	}
 	var unsupported *UnsupportedError
-	_, err := Parse("RECOVER TABLE t")
+	_, err := Parse("ALTER DATABASE d SET QUOTA 1")
 	require.ErrorAs(t, err, &unsupported)
-	require.Equal(t, "RECOVER TABLE is not supported by dorisim yet", err.Error())
+	require.Equal(t, "ALTER DATABASE SET QUOTA is not supported by dorisim yet", err.Error())
 
 	for text, want := range map[string]string{
 		"DROP TABLE":                     "mismatched input '<EOF>' expecting an identifier(line 1, pos 10)",
