@@ -32,6 +32,12 @@ type Tasks interface {
 	// UpdateSchema replaces the schema after a light schema change: older
 	// rowsets are read with defaults for the columns they lack.
 	UpdateSchema(tabletID int64, s types.Schema) error
+	// Rebase replaces everything up to version by the merge of rows, which name
+	// all columns; what was published later stays on top. A tablet that was
+	// behind is at version then.
+	Rebase(tabletID, version int64, rows RowsetData) error
+	// SetInvertedIndexes says which inverted indexes later rowsets have.
+	SetInvertedIndexes(tabletID int64, ids []int64) error
 	// SetBinlog switches keeping binlogs of the tablet on or off.
 	SetBinlog(tabletID int64, enabled bool) error
 

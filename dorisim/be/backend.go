@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -154,6 +155,27 @@ func (b *Backend) UpdateSchema(id int64, s types.Schema) error {
 		return err
 	}
 	return t.updateSchema(s)
+}
+
+// Rebase implements Tasks.
+func (b *Backend) Rebase(id, version int64, rows RowsetData) error {
+	t, err := b.tablet(id)
+	if err != nil {
+		return err
+	}
+	return t.rebase(version, rows)
+}
+
+// SetInvertedIndexes implements Tasks.
+func (b *Backend) SetInvertedIndexes(id int64, indexes []int64) error {
+	t, err := b.tablet(id)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.spec.InvertedIndexes = slices.Clone(indexes)
+	return nil
 }
 
 // SetBinlog implements Tasks.

@@ -102,6 +102,9 @@ type Index struct {
 	// MaxUniqueID is the highest column unique id ever given: ids of dropped
 	// columns are not given again.
 	MaxUniqueID int32
+	// Watershed is the id of the first transaction that loads this index too; 0
+	// = all do. It is only set while the index is under construction.
+	Watershed int64
 	// Statement is the text of CREATE MATERIALIZED VIEW, "" for rollups.
 	Statement string
 }

@@ -128,7 +128,7 @@ func (c *Core) assignVersions(t *txn, parts []*partitionCommit) {
 // partitions or indexes is ignored.
 func (c *Core) partitionCommits(t *txn, r CommitRequest) ([]*partitionCommit, error) {
 	if len(r.SubTxns) == 0 {
-		return c.groupTablets(t.ID, -1, r.Tablets)
+		return c.groupTablets(t.ID, t.ID, -1, r.Tablets)
 	}
 	bySub := map[int64][]TabletCommit{}
 	for _, sub := range r.SubTxns {
@@ -139,7 +139,7 @@ func (c *Core) partitionCommits(t *txn, r CommitRequest) ([]*partitionCommit, er
 	}
 	var parts []*partitionCommit
 	for _, id := range t.SubIDs {
-		some, err := c.groupTablets(id, id, bySub[id])
+		some, err := c.groupTablets(t.ID, id, id, bySub[id])
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +148,9 @@ func (c *Core) partitionCommits(t *txn, r CommitRequest) ([]*partitionCommit, er
 	return parts, nil
 }
 
-func (c *Core) groupTablets(writeID, stid int64, infos []TabletCommit) ([]*partitionCommit, error) {
+// groupTablets leaves out the indexes whose construction began after the
+// transaction.
+func (c *Core) groupTablets(txnID, writeID, stid int64, infos []TabletCommit) ([]*partitionCommit, error) {
 	byPartition := map[int64]*partitionCommit{}
 	for _, info := range infos {
 		home, ok := c.tablets[info.TabletID]
@@ -166,7 +168,9 @@ func (c *Core) groupTablets(writeID, stid int64, infos []TabletCommit) ([]*parti
 			}
 			p = &partitionCommit{tableID: table.ID, partition: home.Partition, stid: stid, writeID: writeID, holders: map[int64][]int64{}}
 			for _, idx := range SortedIndexes(table) {
-				p.indexes = append(p.indexes, idx.ID)
+				if idx.Watershed <= txnID {
+					p.indexes = append(p.indexes, idx.ID)
+				}
 			}
 			byPartition[home.Partition.ID] = p
 		}

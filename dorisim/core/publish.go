@@ -179,7 +179,7 @@ func (c *Core) settleReplicas(p *partitionCommit, results *replicaResults) (fail
 	for _, tablets := range p.partition.Tablets {
 		for _, tablet := range tablets {
 			for _, r := range tablet.Replicas {
-				if results.ok[r] {
+				if results.ok[r] || r.Version >= p.version { // or it was made later
 					r.Version = max(r.Version, p.version)
 					r.LastFailed = 0
 					continue

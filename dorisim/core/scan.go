@@ -9,6 +9,10 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/types"
 )
 
+// ErrIndexGone is the failure of reading an index that a schema change has
+// replaced: plan again.
+var ErrIndexGone = errors.New("the index has been replaced")
+
 // scanTries bounds how often a scan starts again because the version it wanted
 // was compacted away under it.
 const scanTries = 5
@@ -26,6 +30,9 @@ func (c *Core) Scan(ctx context.Context, t *catalog.Table, p *catalog.Partition,
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		if errors.Is(err, ErrIndexGone) {
+			break
+		}
 	}
 	return nil, fmt.Errorf("scan partition %s of %s: %w", p.Name, t.Name, err)
 }
@@ -39,15 +46,13 @@ type tabletRead struct {
 func (c *Core) scanOnce(ctx context.Context, p *catalog.Partition, indexID int64) ([]types.Row, error) {
 	c.RLock()
 	version := p.VisibleVersion
+	if _, ok := p.Tablets[indexID]; !ok {
+		c.RUnlock()
+		return nil, ErrIndexGone
+	}
 	reads := make([]tabletRead, 0, len(p.Tablets[indexID]))
 	for _, tablet := range p.Tablets[indexID] {
-		read := tabletRead{id: tablet.ID}
-		for _, r := range tablet.Replicas {
-			if r.LastFailed == 0 && r.Version >= version {
-				read.backends = append(read.backends, r.BackendID)
-			}
-		}
-		reads = append(reads, read)
+		reads = append(reads, readTablet(tablet, version))
 	}
 	c.RUnlock()
 	var all []types.Row
@@ -59,6 +64,16 @@ func (c *Core) scanOnce(ctx context.Context, p *catalog.Partition, indexID int64
 		all = append(all, rows...)
 	}
 	return all, nil
+}
+
+func readTablet(tablet *catalog.Tablet, version int64) tabletRead {
+	read := tabletRead{id: tablet.ID}
+	for _, r := range tablet.Replicas {
+		if r.LastFailed == 0 && r.Version >= version {
+			read.backends = append(read.backends, r.BackendID)
+		}
+	}
+	return read
 }
 
 func (c *Core) scanTablet(ctx context.Context, read tabletRead, version int64) ([]types.Row, error) {

@@ -46,9 +46,11 @@ func (c *Core) NewIndexTablets(t *catalog.Table, idx *catalog.Index) error {
 	return nil
 }
 
-// addTablets makes the tablets of one index of one partition, with the
-// partition's version on every replica.
+// addTablets makes the tablets of one index of one partition. They begin at the
+// partition's committed version: what was committed before is not published to
+// them any more.
 func (c *Core) addTablets(t *catalog.Table, p *catalog.Partition, idx *catalog.Index) error {
+	version := p.NextVersion - 1
 	for range max(p.Distribution.Buckets, 1) {
 		tablet := &catalog.Tablet{ID: c.NextID()}
 		hosts, err := c.place(p.ReplicaNum)
@@ -67,7 +69,12 @@ func (c *Core) addTablets(t *catalog.Table, p *catalog.Partition, idx *catalog.I
 			if err := tasks.CreateTablet(spec); err != nil {
 				return Errorf("failed to create tablet %d on backend %d: %v", tablet.ID, host, err)
 			}
-			tablet.Replicas = append(tablet.Replicas, &catalog.Replica{ID: c.NextID(), BackendID: host, Version: p.VisibleVersion})
+			if version > 1 {
+				if err := tasks.Rebase(tablet.ID, version, be.RowsetData{}); err != nil {
+					return Errorf("failed to create tablet %d on backend %d: %v", tablet.ID, host, err)
+				}
+			}
+			tablet.Replicas = append(tablet.Replicas, &catalog.Replica{ID: c.NextID(), BackendID: host, Version: version})
 		}
 	}
 	return nil
@@ -120,13 +127,14 @@ func (c *Core) dropTablets(tablets []*catalog.Tablet) {
 	}
 }
 
-// SyncTabletSettings pushes the schemas and the binlog switch of t to its
+// SyncTabletSettings pushes the schemas, inverted indexes and binlog switch of t to its
 // tablets. A backend that is down learns them when the tablet is repaired. It
 // needs the lock.
 func (c *Core) SyncTabletSettings(t *catalog.Table) {
-	binlog := t.Properties["binlog.enable"] == "true"
+	binlog, inverted := t.Properties["binlog.enable"] == "true", invertedIndexes(t)
 	c.eachReplica(t, func(idx *catalog.Index, tablet *catalog.Tablet, tasks be.Tasks) {
 		_ = tasks.UpdateSchema(tablet.ID, idx.Schema)
+		_ = tasks.SetInvertedIndexes(tablet.ID, inverted)
 		_ = tasks.SetBinlog(tablet.ID, binlog)
 	})
 }

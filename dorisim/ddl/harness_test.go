@@ -1,6 +1,7 @@
 package ddl
 
 import (
+	"context"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -145,3 +146,7 @@ func (f *fixture) execWithout(text string) error {
 	require.NoError(f.t, err)
 	return f.Exec(f.t.Context(), "", statement)
 }
+
+func (b *tablets) SetInvertedIndexes(int64, []int64) error                 { return nil }
+func (b *tablets) Rebase(int64, int64, be.RowsetData) error                { return nil }
+func (b *tablets) Scan(context.Context, int64, int64) ([]types.Row, error) { return nil, nil }

@@ -209,12 +209,16 @@ func (p *parser) indexDef() IndexDef {
 	d := IndexDef{IfNotExists: p.ifNotExists(), Kind: "INVERTED"}
 	d.Name = p.ident()
 	d.Columns = p.idents()
+	p.indexOptions(&d)
+	return d
+}
+
+func (p *parser) indexOptions(d *IndexDef) {
 	if p.keyword("USING") {
 		d.Kind = strings.ToUpper(p.ident())
 	}
 	d.Properties = p.optionalProperties()
 	d.Comment, _ = p.optionalComment()
-	return d
 }
 
 // rollups reads (name (columns) [DUPLICATE KEY (..)] [PROPERTIES (..)], ...).

@@ -74,7 +74,7 @@ func (p *parser) parseStatement() Statement {
 	case p.keyword("RECOVER"):
 		return p.parseRecover()
 	case p.keyword("BUILD", "INDEX"):
-		return p.unsupported(p.firstWords(2))
+		return p.buildIndex()
 	}
 	return p.unknown()
 }

@@ -17,8 +17,14 @@ func (p *parser) parseCreate() Statement {
 		return s
 	case p.keyword("TABLE"), p.keyword("EXTERNAL", "TABLE"):
 		return p.createTable()
-	case p.keyword("INDEX"), p.keyword("TEMPORARY", "TABLE"), p.keyword("MATERIALIZED", "VIEW"),
-		p.keyword("RESOURCE"), p.keyword("REPOSITORY"), p.keyword("STORAGE"), p.keyword("FUNCTION"),
+	case p.keyword("INDEX"):
+		return p.createIndex()
+	case p.keyword("MATERIALIZED", "VIEW"):
+		if p.isRollupView() {
+			return p.rollupView()
+		}
+		return p.unsupported(p.firstWords(2))
+	case p.keyword("TEMPORARY", "TABLE"), p.keyword("RESOURCE"), p.keyword("REPOSITORY"), p.keyword("STORAGE"), p.keyword("FUNCTION"),
 		p.keyword("ALIAS", "FUNCTION"):
 		return p.unsupported(p.firstWords(2))
 	}
@@ -50,8 +56,15 @@ func (p *parser) parseDrop() Statement {
 		s := &DropView{IfExists: p.ifExists()}
 		s.View = p.name()
 		return s
-	case p.keyword("INDEX"), p.keyword("MATERIALIZED", "VIEW"), p.keyword("RESOURCE"),
-		p.keyword("REPOSITORY"), p.keyword("STORAGE"), p.keyword("FUNCTION"):
+	case p.keyword("INDEX"):
+		return p.dropIndex()
+	case p.keyword("MATERIALIZED", "VIEW"):
+		ifExists := p.ifExists()
+		if name := p.name(); p.peek().Is("ON") {
+			return p.dropRollupView(ifExists, name.Name)
+		}
+		return p.unsupported(p.firstWords(2))
+	case p.keyword("RESOURCE"), p.keyword("REPOSITORY"), p.keyword("STORAGE"), p.keyword("FUNCTION"):
 		return p.unsupported(p.firstWords(2))
 	}
 	return p.unknown()
@@ -196,6 +209,10 @@ func (p *parser) parseCancel() Statement {
 	case p.keyword("BACKUP"):
 	case p.keyword("RESTORE"):
 		s.Restore = true
+	case p.keyword("ALTER", "TABLE"):
+		return p.cancelAlter()
+	case p.keyword("BUILD", "INDEX"):
+		return p.cancelBuild()
 	default:
 		return p.unsupported(p.firstWords(2))
 	}
