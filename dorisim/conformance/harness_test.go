@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/apache/thrift/lib/go/thrift"
-	_ "github.com/go-sql-driver/mysql"
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/doris/thriftgen/backendservice"
@@ -322,4 +322,15 @@ func values(rows []row, column string) string {
 		list = append(list, r[column])
 	}
 	return strings.Join(list, ",")
+}
+
+// refuses runs a statement that must fail with the MySQL code and a text that
+// contains want.
+func (s *side) refuses(code uint16, want, format string, args ...any) {
+	s.t.Helper()
+	_, err := s.db.ExecContext(ctx, fmt.Sprintf(format, args...))
+	var refusal *mysql.MySQLError
+	require.ErrorAs(s.t, err, &refusal, format)
+	require.Equal(s.t, code, refusal.Number, refusal.Message)
+	require.Contains(s.t, refusal.Message, want)
 }

@@ -74,7 +74,6 @@ func TestInsertRefusals(t *testing.T) {
 		"INSERT INTO p PARTITION (zz) VALUES (1)":    "partition [zz] does not exist",
 		"INSERT INTO t VALUES (1, 'a', 1":            "mismatched input",
 		"INSERT INTO t SELECT 1":                     "insert into cols should be corresponding to the query output",
-		"INSERT OVERWRITE TABLE t VALUES (1, 'a',1)": "INSERT OVERWRITE is not supported",
 		"SELECT * FROM t WHERE":                      "",
 		"DELETE FROM t":                              "delete all rows is forbidden temporary.",
 		"UPDATE t SET b = 1 WHERE k = 1":             "Only unique table could be updated.",

@@ -19,13 +19,11 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/types"
 )
 
-// insert is INSERT INTO [TABLE] t [PARTITION (p)] [WITH LABEL l] [(columns)]
+// insert is INSERT INTO|OVERWRITE [TABLE] t [PARTITION (p)] [WITH LABEL l] [(columns)]
 // VALUES ... | SELECT ...
 func (s *session) insert(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
-	if c.keyword("OVERWRITE") {
-		return nil, core.Errorf("INSERT OVERWRITE is not supported by dorisim yet")
-	}
-	if !c.keyword("INTO") {
+	overwrite := c.keyword("OVERWRITE")
+	if !overwrite && !c.keyword("INTO") {
 		return nil, c.mismatch()
 	}
 	c.keyword("TABLE")
@@ -40,6 +38,11 @@ func (s *session) insert(ctx context.Context, c *cursor) (*sqltypes.Result, erro
 	head, err := insertHead(c)
 	if err != nil {
 		return nil, err
+	}
+	if overwrite {
+		if err := s.mayOverwrite(head); err != nil {
+			return nil, err
+		}
 	}
 	t.partitions, t.temporary = head.partitions, head.temporary
 	positions, err := t.insertColumns(head.columns)
@@ -61,7 +64,11 @@ func (s *session) insert(ctx context.Context, c *cursor) (*sqltypes.Result, erro
 		return nil, err
 	}
 	s.warnings = uint16(min(filtered, math.MaxUint16))
-	return s.write(ctx, writeRequest{label: head.label, batch: b, values: fromValues})
+	w := writeRequest{label: head.label, batch: b, values: fromValues}
+	if overwrite {
+		return s.overwrite(ctx, t, w)
+	}
+	return s.write(ctx, w)
 }
 
 // head is what stands between the table's name and the rows.
