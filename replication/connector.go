@@ -29,6 +29,9 @@ type Options struct {
 	Logger  *slog.Logger // default slog.Default()
 	Metrics *Metrics     // default: metrics that nobody reads
 
+	// Group is how many UPSERTs without a common table may share a destination
+	// transaction in global order (default 8); 1 switches sharing off.
+	Group int
 	// Window is how many destination transactions of one job may be open at
 	// once (default 16).
 	Window int
@@ -80,6 +83,7 @@ func (o *Options) setDefaults() {
 		}
 	}
 	integer(&o.Window, 16)
+	integer(&o.Group, 8)
 	integer(&o.BatchSize, 255)
 	integer(&o.IngestLimit, be.DefaultLimit)
 	integer(&o.PollBudget, 400)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -108,6 +110,7 @@ type fakeDestination struct {
 	nextID int64
 	txns   map[int64]*fakeTxn
 	order  []int64 // commit seqs in the order of their commits
+	rows   []int64 // source versions in the order in which they became visible
 	others int     // finished transactions of somebody else
 
 	// beforeCommit and afterCommit may fail the call, without and with effect.
@@ -125,6 +128,24 @@ type fakeTxn struct {
 	subs     []int64
 	ingested map[string]bool // txn/tablet/version
 	commit   fe.CommitRequest
+}
+
+// versions are the source versions in the transaction, ascending: they become
+// visible at once.
+func (tx *fakeTxn) versions() (list []int64) {
+	for key := range tx.ingested {
+		_, text, _ := strings.Cut(key, "@")
+		version, _ := strconv.ParseInt(text, 10, 64)
+		list = append(list, version)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func (f *fakeDestination) visible() []int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]int64(nil), f.rows...)
 }
 
 func (f *fakeDestination) count(method string) {
@@ -203,6 +224,7 @@ func (f *fakeDestination) CommitTxn(_ context.Context, req fe.CommitRequest) (bo
 	case sqlclient.TxnPrepare:
 		tx.state, tx.commit = sqlclient.TxnVisible, req
 		f.order = append(f.order, tx.seq)
+		f.rows = append(f.rows, tx.versions()...)
 	}
 	f.mu.Unlock()
 	if f.afterCommit != nil {
@@ -321,7 +343,7 @@ func newBench(t *testing.T) *bench {
 		spec: *databaseSpec(),
 		p:    job.Progress{Epoch: testEpoch, State: job.DBIncrementalSync, Position: job.Position{CommitSeq: 100}, Tables: map[int64]job.Table{}},
 		opts: Options{
-			Logger: slog.New(slog.DiscardHandler), Window: 8, RetryBudget: 80 * time.Millisecond,
+			Logger: slog.New(slog.DiscardHandler), Window: 8, Group: 1, RetryBudget: 80 * time.Millisecond,
 			IdlePollMin: time.Millisecond, IdlePollMax: 5 * time.Millisecond, PollBudget: 10000,
 		},
 	}

@@ -27,6 +27,18 @@ func (p *plan) destinations() []int64 {
 	return slices.Compact(ids)
 }
 
+// destinationsOf are the ids of the destination tables of some source tables.
+func (p *plan) destinationsOf(sources []int64) []int64 {
+	var ids []int64
+	for _, t := range p.tables {
+		if slices.Contains(sources, t.source) {
+			ids = append(ids, t.destination)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 type tablePlan struct {
 	source, destination int64
 	pieces              []piece

@@ -50,6 +50,7 @@ type shift struct {
 	// Only the loop uses these.
 	last    *txn           // in global order: the one to commit after
 	lastOf  map[int64]*txn // in per_table order: the same by source table
+	group   *txn           // UPSERTs that are going to share a transaction (group.go)
 	begun   int            // transactions begun since the last checkpoint
 	applied map[int64]bool // commit seqs beyond the position that are committed
 	handled int64          // the last binlog looked at
@@ -164,16 +165,28 @@ func (s *shift) loop(stop context.Context, batches <-chan batch) *ending {
 			if b.err != nil {
 				return s.blocked(b.err, s.nextSeq(), job.Dummy)
 			}
-			for _, rec := range b.binlogs {
-				if e := s.handle(stop, rec, b.fetched); e != nil {
-					return e
-				}
+			e := s.handleAll(stop, b)
+			if flushed := s.flush(stop); flushed != nil {
+				return flushed // it ends earlier than e
+			}
+			if e != nil {
+				return e
 			}
 			if s.in.Probe || s.caughtUp() {
 				return &ending{end: job.EndShiftOver}
 			}
 		}
 	}
+}
+
+// handleAll handles the binlogs of a batch up to one that ends the loop.
+func (s *shift) handleAll(stop context.Context, b batch) *ending {
+	for _, rec := range b.binlogs {
+		if e := s.handle(stop, rec, b.fetched); e != nil {
+			return e
+		}
+	}
+	return nil
 }
 
 // caughtUp tells that every table and partition has reached the position that
@@ -249,25 +262,7 @@ func (s *shift) upsert(stop context.Context, rec binlog.Record, fetched time.Tim
 		s.tracker.passed(rec.CommitSeq)
 		return nil
 	}
-	select {
-	case s.slots <- struct{}{}:
-	case <-s.failing:
-		return &ending{end: job.EndBlocked}
-	case <-stop.Done():
-		return &ending{end: job.EndStopped}
-	}
-	if e := s.mayBegin(stop); e != nil {
-		<-s.slots
-		return e
-	}
-	t := newTxn(s, rec, &u, records, fetched)
-	s.order(t)
-	s.tracker.add(t.entry)
-	s.txns.Go(func() {
-		defer func() { <-s.slots }()
-		t.run(s.work)
-	})
-	return nil
+	return s.collect(stop, newTxn(s, rec, &u, records, fetched))
 }
 
 // order makes t wait for the transactions it must not overtake.
@@ -292,8 +287,9 @@ var errSuperseded = errors.New("another attempt has taken over this shift")
 
 // mayBegin waits until the shift is not too far ahead of its position, and
 // reports synchronously when it is time to, or when earlier reports have not
-// been acknowledged. An ending means that nothing new must begin.
-func (s *shift) mayBegin(stop context.Context) *ending {
+// been acknowledged. n is how many transactions are to begin. An ending means
+// that nothing new must.
+func (s *shift) mayBegin(stop context.Context, n int) *ending {
 	for {
 		if _, ahead := s.tracker.now(); ahead < maxAhead {
 			break
@@ -308,13 +304,13 @@ func (s *shift) mayBegin(stop context.Context) *ending {
 	}
 	alive := s.hooks.Alive == nil || s.hooks.Alive()
 	if alive && s.begun < checkpointEvery {
-		s.begun++
+		s.begun += n
 		return nil
 	}
 	if err := s.checkpoint(stop); err != nil {
 		return &ending{end: job.EndStopped}
 	}
-	s.begun = 1
+	s.begun = n
 	return nil
 }
 

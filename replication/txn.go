@@ -14,14 +14,18 @@ import (
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
+	"golang.org/x/sync/errgroup"
 )
 
-// txn applies one UPSERT as one destination transaction. Its label has no random
+// txn applies one UPSERT, or a group of them (group.go), as one destination
+// transaction. Its label has no random
 // part, so that whoever tries again, in whatever process, meets the same
 // transaction (design.md 4.1).
 type txn struct {
 	s       *shift
-	entry   *entry
+	entry   *entry    // of the last UPSERT, whose label this is
+	entries []*entry  // of all of them, by commit seq
+	members []*member // the others
 	upsert  *binlog.Upsert
 	records map[int64]binlog.TableRecord
 	fetched time.Time
@@ -49,10 +53,10 @@ func newTxn(s *shift, rec binlog.Record, u *binlog.Upsert, records map[int64]bin
 	if spec.ReuseBinlogLabel && u.Label != "" {
 		label = u.Label
 	}
+	e := &entry{seq: rec.CommitSeq, timestamp: rec.Timestamp, upsert: true}
 	return &txn{
 		s: s, upsert: u, records: records, fetched: fetched, label: label,
-		entry: &entry{seq: rec.CommitSeq, timestamp: rec.Timestamp, upsert: true},
-		done:  make(chan struct{}),
+		entry: e, entries: []*entry{e}, done: make(chan struct{}),
 	}
 }
 
@@ -75,7 +79,7 @@ func (t *txn) run(ctx context.Context) {
 		var want *wantSnapshot
 		_, retryable := Classify(err)
 		if !errors.As(err, &want) {
-			t.s.troubled(err, t.entry.seq, job.Upsert)
+			t.s.troubled(err, t.first(), job.Upsert)
 		}
 		t.fresh = time.Now()
 		if errors.As(err, &want) || !retryable || !retry.failed(t.s.stop) {
@@ -83,7 +87,7 @@ func (t *txn) run(ctx context.Context) {
 				t.giveUp(err) // no time left to try again: not a verdict
 				return
 			}
-			t.s.fail(t.entry.seq, err)
+			t.s.fail(t.first(), err)
 			t.giveUp(err)
 			return
 		}
@@ -100,24 +104,39 @@ func (t *txn) release() {
 }
 
 // String names the transaction for people.
-func (t *txn) String() string { return fmt.Sprintf("UPSERT at commit seq %d", t.entry.seq) }
+func (t *txn) String() string {
+	if len(t.entries) > 1 {
+		return fmt.Sprintf("%d UPSERTs at commit seqs %d to %d", len(t.entries), t.first(), t.entry.seq)
+	}
+	return fmt.Sprintf("UPSERT at commit seq %d", t.entry.seq)
+}
+
+// first is the commit seq of the first UPSERT.
+func (t *txn) first() int64 { return t.entries[0].seq }
 
 func (t *txn) finish(id int64, afterTrouble bool) {
 	if afterTrouble {
 		t.s.fine()
 	}
-	t.s.tracker.finish(t.entry, id)
 	m, name := t.s.job.opts.Metrics, t.s.job.spec.Name
-	m.binlogs.WithLabelValues(name).Inc()
-	m.binlogSeconds.WithLabelValues(name).Observe(time.Since(t.fetched).Seconds())
-	t.after, t.plan, t.upsert, t.records = nil, nil, nil, nil // successors hold on to t
+	for _, e := range t.entries {
+		t.s.tracker.finish(e, id)
+		m.binlogs.WithLabelValues(name).Inc()
+		m.binlogSeconds.WithLabelValues(name).Observe(time.Since(t.fetched).Seconds())
+	}
+	t.concludeMembers()
+	t.after, t.plan, t.upsert, t.records, t.members, t.entries = nil, nil, nil, nil, nil, nil // successors hold on to t
 }
 
 // giveUp ends without success: what has been begun is rolled back, unless
 // another attempt owns it now.
 func (t *txn) giveUp(err error) {
 	t.err = err
-	if t.begun == nil || t.s.superseded.Load() {
+	if t.s.superseded.Load() {
+		return
+	}
+	defer t.abandonMembers()
+	if t.begun == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.s.work), rollbackTimeout)
@@ -147,22 +166,35 @@ func (t *txn) try(ctx context.Context) (int64, error) {
 	if p.empty() {
 		return 0, t.awaitTurn(ctx)
 	}
-	id, applied, err := t.begin(ctx)
+	var claim errgroup.Group // of the other labels, beside the ingest
+	claim.Go(func() error { return t.beginMembers(ctx) })
+	id, commits, err := t.fill(ctx)
+	claimed := claim.Wait()
 	if err != nil {
 		return 0, err
 	}
-	if applied {
+	if commits == nil {
 		return id, t.awaitTurn(ctx)
 	}
-	commits, err := t.ingest(ctx)
-	if err != nil {
-		return 0, err
+	if claimed != nil {
+		return 0, claimed
 	}
 	request := t.commitRequest(commits) // so that nothing is left to do when the turn comes
 	if err := t.awaitTurn(ctx); err != nil {
 		return 0, err
 	}
 	return t.commit(ctx, request)
+}
+
+// fill begins the transaction and puts the rows into it. No commits means that
+// the rows are there already, by transaction id.
+func (t *txn) fill(ctx context.Context) (id int64, commits *commitSet, err error) {
+	id, applied, err := t.begin(ctx)
+	if err != nil || applied {
+		return id, nil, err
+	}
+	commits, err = t.ingest(ctx)
+	return 0, commits, err
 }
 
 // awaitTurn waits until everything that has to be committed first is.
