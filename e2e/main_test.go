@@ -9,14 +9,18 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"github.com/doris-ccr/ccr/e2e/harness"
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/workflows/histories"
 )
 
 // catchUp is how long a job may take to make both sides equal. Generous: the
@@ -144,6 +148,8 @@ func (e *env) createJob(srcDB, srcTable, dstDB, dstTable string) string {
 		}
 		if e.Failed() {
 			e.explain(name)
+		} else {
+			e.recordHistory(name)
 		}
 		_, err := e.ccr.Call(context.Background(), "delete", map[string]any{"name": name})
 		if !e.Failed() {
@@ -162,9 +168,9 @@ func (e *env) explain(name string) {
 }
 
 // awaitEqual waits until both databases hold the same.
-func (e *env) awaitEqual(job, srcDB, dstDB string) {
+func (e *env) awaitEqual(name, srcDB, dstDB string) {
 	e.Helper()
-	e.awaitThat(job, func(ctx context.Context) error {
+	e.awaitThat(name, func(ctx context.Context) error {
 		return harness.CompareDatabases(ctx, e.src, srcDB, e.dst, dstDB)
 	})
 }
@@ -217,4 +223,22 @@ func (e *env) requireFullSyncs(job string, want int64) {
 		e.explain(job)
 	}
 	require.Equal(e, want, s.FullSyncs, "full syncs")
+}
+
+// recordHistory saves what happened in the job for the replay test of package
+// workflows, when CCR_RECORD_HISTORIES names its folder:
+//
+//	CCR_RECORD_HISTORIES=$PWD/workflows/testdata/histories make test-e2e
+//
+// Record again when a release is made; files are added, not replaced.
+func (e *env) recordHistory(name string) {
+	e.Helper()
+	dir := os.Getenv("CCR_RECORD_HISTORIES")
+	if dir == "" {
+		return
+	}
+	c, err := client.Dial(client.Options{HostPort: e.ccr.Temporal})
+	require.NoError(e, err)
+	defer c.Close()
+	require.NoError(e, histories.Record(context.Background(), c, job.WorkflowID(name), "", filepath.Join(dir, "e2e_"+name+".json.gz")))
 }

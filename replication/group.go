@@ -166,15 +166,19 @@ func (t *txn) beginMember(ctx context.Context, m *member, tables []int64) error 
 }
 
 // concludeMembers commits the transactions without rows once the group's own is
-// committed. One that cannot be committed is left to the next attempt, which
-// finds it open and rolls it back.
+// committed. One that a server does not commit without rows is rolled back: open
+// ones count against the destination's limit. One that is left open in spite of
+// that is rolled back by the next attempt.
 func (t *txn) concludeMembers() {
 	t.eachMember(func(ctx context.Context, id int64) error {
 		dst := &t.s.in.Spec.Destination
 		_, err := t.s.job.destination.fe.CommitTxn(ctx, fe.CommitRequest{
 			Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: id, OnlyCommit: true,
 		})
-		return err
+		if err != nil {
+			return errors.Join(err, t.s.job.rollback(ctx, id, "applied with "+t.label))
+		}
+		return nil
 	})
 }
 

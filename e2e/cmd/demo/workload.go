@@ -246,6 +246,6 @@ func (w *workload) verdict(ctx context.Context, s *screen, took time.Duration) e
 	}
 	total += len(rows)
 	s.step(fmt.Sprintf("%-22s = %-28s %7d rows equal", "warehouse.stock", "backup.stock_copy", len(rows)))
-	s.step(fmt.Sprintf("every table is equal: %d rows, %d ms after the last write (comparing included)", total, took.Milliseconds()))
+	s.step(fmt.Sprintf("every table is equal: %d rows, %d ms after the last write", total, took.Milliseconds()))
 	return nil
 }
