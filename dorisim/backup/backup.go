@@ -143,7 +143,7 @@ func (m *Manager) resolve(db *catalog.Database, r BackupRequest) ([]TableRef, er
 		if t.Kind == catalog.View {
 			continue
 		}
-		if len(t.Temporary) > 0 {
+		if len(t.Temporary) > 0 && m.core.FEConfig("ignore_backup_tmp_partitions") != "true" {
 			return nil, core.Errorf("Do not support backup table %s with temp partitions", t.Name)
 		}
 		for _, p := range ref.Partitions {

@@ -79,11 +79,12 @@ func (m *Manager) capture(j *job) error {
 }
 
 func (m *Manager) newJobInfo(j *job) *jobInfo {
+	major, minor, patch := m.core.Version().Release()
 	return &jobInfo{
 		Name: j.label, Database: j.backup.dbName, ID: j.dbID, BackupTime: j.created.UnixMilli(), Content: j.backup.content,
 		Tables: map[string]*tableInfo{}, Result: "succeed", MetaVersion: m.core.MetaVersion(),
 		Others:       otherObjects{Views: []viewInfo{}, OdbcTables: []struct{}{}, OdbcResources: []struct{}{}},
-		MajorVersion: 3, MinorVersion: 1, PatchVersion: 0,
+		MajorVersion: major, MinorVersion: minor, PatchVersion: patch,
 		TabletBackends: map[int64]int64{}, TabletPaths: map[int64]string{}, TableCommitSeqs: map[int64]int64{},
 		Aliases: map[string]string{},
 	}

@@ -232,13 +232,20 @@ func binlogRequest(db string, tableID, prev, n int64) *frontendservice.TGetBinlo
 // binlogs returns everything after prev.
 func (s *side) binlogs(db string, tableID, prev int64) []*frontendservice.TBinlog {
 	s.t.Helper()
-	result, err := s.fe.GetBinlog(ctx, binlogRequest(db, tableID, prev, 255))
-	require.NoError(s.t, err)
-	if result.Status.StatusCode == status.TStatusCode_BINLOG_TOO_NEW_COMMIT_SEQ {
-		return nil
+	var all []*frontendservice.TBinlog
+	for {
+		result, err := s.fe.GetBinlog(ctx, binlogRequest(db, tableID, prev, 255))
+		require.NoError(s.t, err)
+		if result.Status.StatusCode == status.TStatusCode_BINLOG_TOO_NEW_COMMIT_SEQ {
+			return all
+		}
+		requireOK(s.t, result.Status)
+		if len(result.Binlogs) == 0 {
+			return all
+		}
+		all = append(all, result.Binlogs...) // older versions answer with one at a time
+		prev = all[len(all)-1].GetCommitSeq()
 	}
-	requireOK(s.t, result.Status)
-	return result.Binlogs
 }
 
 // lastSeq is the newest commit seq of the db log, -1 if there is none.

@@ -142,12 +142,18 @@ func (c *Core) Record(e Event) int64 {
 	if e.Payload != nil {
 		b.Data = Gson(e.Payload(seq))
 	}
+	known := false
+	if b.Type, b.Data, known = c.dialect(&e, b.Type, b.Data); !known {
+		return seq
+	}
 	c.binlogs.add(b, c.enabledTables(db, e))
 	return seq
 }
 
-// recorded applies the rule of `new` in doris-binlogs.md 1.3. Views, and tables
-// that are dropped already, follow their database.
+// recorded applies the rules of doris-binlogs.md 1.3: in `new` the setting of a
+// single table alone counts, before that the database's is enough, also for
+// materialized views. Views, and tables that are dropped already, follow their
+// database.
 func (c *Core) recorded(db *catalog.Database, tables []int64) bool {
 	if c.FEConfig("enable_feature_binlog") != "true" || db == nil {
 		return false
@@ -156,7 +162,7 @@ func (c *Core) recorded(db *catalog.Database, tables []int64) bool {
 	if len(tables) == 0 {
 		return database
 	}
-	if len(tables) == 1 {
+	if len(tables) == 1 && c.cfg.Version == VersionNew {
 		if _, t, ok := c.TableByID(tables[0]); ok {
 			return c.BinlogEnabled(db, t)
 		}

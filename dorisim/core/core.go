@@ -32,6 +32,18 @@ const (
 	Version21  Version = "2.1"
 )
 
+// Release is the release that is imitated: the last one of its branch without
+// what the next branch brought (doris-rpc.md 9).
+func (v Version) Release() (major, minor, patch int) {
+	switch v {
+	case Version21:
+		return 2, 1, 7
+	case Version30:
+		return 3, 0, 3
+	}
+	return 3, 1, 0
+}
+
 // Profile is how long things take.
 type Profile struct {
 	Name string
@@ -172,6 +184,11 @@ func New(cfg Config) *Core {
 	c.txnIDs.Store(firstTxn - 1)
 	c.SetProfile(cfg.Profile)
 	c.feConfig.m = defaultFEConfig()
+	if cfg.Version != VersionNew {
+		// They came later: a row of SHOW FRONTEND CONFIG tells clients of the feature.
+		delete(c.feConfig.m, "enable_restore_snapshot_rpc_compression")
+		delete(c.feConfig.m, "ignore_backup_tmp_partitions")
+	}
 	maps.Copy(c.feConfig.m, cfg.FEConfig)
 	c.binlogs.init()
 	c.txns.init()

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 	"github.com/doris-ccr/ccr/dorisim/rangetext"
 	"github.com/doris-ccr/ccr/dorisim/types"
@@ -24,7 +25,7 @@ func (e *Executor) ShowCreateTable(_ *catalog.Database, t *catalog.Table, sync b
 	var definitions []string
 	for i := range schema.Columns {
 		if !schema.Columns[i].Hidden {
-			definitions = append(definitions, "  "+columnText(&schema.Columns[i], t.Keys))
+			definitions = append(definitions, "  "+e.columnLine(schema.Columns[i], t.Keys))
 		}
 	}
 	for _, index := range t.Secondary {
@@ -46,6 +47,17 @@ func (e *Executor) ShowCreateTable(_ *catalog.Database, t *catalog.Table, sync b
 		strings.Join(e.propertyLines(t, sync), ",\n"),
 		");")
 	return strings.Join(lines, "\n")
+}
+
+// columnLine is columnText in the version's spelling: older ones put comments
+// between single quotes and escape nothing.
+func (e *Executor) columnLine(c types.Column, keys types.KeysType) string {
+	if e.core.Version() == core.VersionNew || c.Comment == "" {
+		return columnText(&c, keys)
+	}
+	comment := c.Comment
+	c.Comment = ""
+	return columnText(&c, keys) + " COMMENT '" + comment + "'"
 }
 
 // columnText prints a column definition.

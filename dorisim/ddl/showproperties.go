@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 	"github.com/doris-ccr/ccr/dorisim/types"
 )
@@ -135,6 +136,12 @@ var (
 	}
 )
 
+// unprinted are the properties that older versions do not have.
+var unprinted = map[core.Version][]string{
+	core.Version30: {"medium_allocation_mode", "partition.retention_count"},
+	core.Version21: {"medium_allocation_mode", "partition.retention_count", "enable_mow_light_delete", "variant_enable_flatten_nested"},
+}
+
 // propertyLines returns the lines of PROPERTIES; sync asks for the form of the
 // CREATE_TABLE binlog (doris-sql.md 3.6).
 func (e *Executor) propertyLines(t *catalog.Table, sync bool) []string {
@@ -142,7 +149,7 @@ func (e *Executor) propertyLines(t *catalog.Table, sync bool) []string {
 	line := func(key, value string) { lines = append(lines, quoteText(key)+" = "+quoteText(value)) }
 	print := func(list []printedProperty) {
 		for _, p := range list {
-			if value, ok := p.value(t); ok {
+			if value, ok := p.value(t); ok && !slices.Contains(unprinted[e.core.Version()], p.name) {
 				line(p.name, value)
 			}
 		}

@@ -37,7 +37,7 @@ func (s *service) GetSnapshot(ctx context.Context, r *frontendservice.TGetSnapsh
 		if s.has.snapshotPosition {
 			result.ExpiredAt, result.CommitSeq = pointer(snapshot.ExpiredAt.UnixMilli()), &snapshot.CommitSeq
 		}
-		if r.GetEnableCompress() {
+		if r.GetEnableCompress() && s.has.snapshotPosition { // the same release brought both
 			return result, compress(result)
 		}
 		return result, nil

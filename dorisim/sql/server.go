@@ -28,9 +28,12 @@ import (
 // (doris-sql.md 1.2).
 const serverVersion = "5.7.99"
 
-// DefaultVersion is the Doris version of version_comment unless Config says
+// versionText is the Doris version of version_comment unless Config says
 // otherwise.
-const DefaultVersion = "doris-3.1.0-rc01-dorisim"
+func versionText(v core.Version) string {
+	major, minor, patch := v.Release()
+	return fmt.Sprintf("doris-%d.%d.%d-rc01-dorisim", major, minor, patch)
+}
 
 // Config of a Server. Core, Backup and DDL are required.
 type Config struct {
@@ -71,7 +74,7 @@ func NewServer(cfg Config) *Server {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Version == "" {
-		cfg.Version = DefaultVersion
+		cfg.Version = versionText(cfg.Core.Version())
 	}
 	routeLogs(cfg.Logger)
 	for name, password := range cfg.Users {

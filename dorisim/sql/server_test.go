@@ -17,7 +17,7 @@ func TestHandshake(t *testing.T) {
 	require.NoError(t, f.db.Ping())
 	require.Equal(t, []string{"1"}, f.rows("SELECT 1"))
 	require.Equal(t, []string{"ccr"}, f.rows("select database()"))
-	require.Equal(t, []string{"Doris version " + DefaultVersion}, f.rows("select @@version_comment limit 1"))
+	require.Equal(t, []string{"Doris version doris-3.1.0-rc01-dorisim"}, f.rows("select @@version_comment limit 1"))
 	titles, _, err := readAll(f.db, "/* mysql-connector-j */ SELECT @@session.auto_increment_increment AS auto_increment_increment, @@sql_mode AS sql_mode, @@wait_timeout")
 	require.NoError(t, err)
 	require.Equal(t, []string{"auto_increment_increment", "sql_mode", "@@wait_timeout"}, titles)

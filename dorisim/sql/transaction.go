@@ -46,6 +46,14 @@ func (x *openTxn) add(ctx context.Context, s *session, w writeRequest) (*sqltype
 	if len(x.parts) > 0 && x.parts[0].batch.DB != w.batch.DB {
 		return nil, core.Errorf("Transaction insert must be in the same database, expect db_id=%d", x.parts[0].batch.DB)
 	}
+	if s.server.core.Version() == core.Version21 { // sub-transactions came with 3.0
+		switch {
+		case !w.values:
+			return nil, core.Errorf("This is in a transaction, only insert, commit, rollback is acceptable.")
+		case len(x.parts) > 0 && x.parts[0].batch.Table != w.batch.Table:
+			return nil, core.Errorf("Only one table can be inserted in one transaction.")
+		}
+	}
 	if len(w.batch.Rows) > 0 || w.batch.Predicate != nil {
 		if _, err := s.server.loader.Route(ctx, &w.batch); err != nil {
 			return nil, err

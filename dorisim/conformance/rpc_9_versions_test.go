@@ -1,0 +1,73 @@
+package conformance
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
+	"github.com/doris-ccr/ccr/doris/thriftgen/status"
+	"github.com/doris-ccr/ccr/dorisim"
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/job"
+)
+
+func versioned(t *testing.T, v core.Version) *side {
+	t.Helper()
+	_, s := private(t, func(c *dorisim.Config) { c.Version = v })
+	return s
+}
+
+func TestVersion21(t *testing.T) {
+	s := versioned(t, core.Version21)
+	require.Contains(t, values(s.query("SHOW VARIABLES LIKE 'version_comment'"), "Value"), "doris-2.1.7")
+	require.Empty(t, s.query("SHOW FRONTEND CONFIG LIKE 'enable_restore_snapshot_rpc_compression'"))
+	db := s.rangedTable()
+	record := map[string]any{}
+	created := s.binlogs(db, -1, -1)[0]
+	require.Equal(t, int64(-1), created.GetTimestamp())
+	require.NoError(t, json.Unmarshal([]byte(created.GetData()), &record))
+	require.NotContains(t, record, "tableType")
+
+	s.exec("ALTER TABLE `%s`.t ADD PARTITION p3 VALUES LESS THAN ('30')", db)
+	partition := s.payload(db, job.AddPartition)["partition"].(map[string]any)
+	require.Equal(t, "p3", partition["name"])
+	require.Equal(t, "HASH", partition["distributionInfo"].(map[string]any)["type"])
+
+	s.exec("ALTER TABLE `%s`.t RENAME PARTITION p3 p4", db)
+	require.Equal(t, "p4", s.payload(db, job.RenameTable)["nP"])
+	s.exec("ALTER TABLE `%s`.t DROP PARTITION p4", db)
+	s.exec("RECOVER PARTITION p4 FROM `%s`.t", db)
+	wrapped := s.payload(db, job.Barrier)
+	require.Equal(t, float64(job.RecoverInfo), wrapped["binlogType"])
+	require.Contains(t, wrapped["binlog"], `"partitionName":"p4"`)
+
+	s.exec("ALTER TABLE `%s`.t MODIFY COLUMN v COMMENT 'it''s'", db)
+	require.Contains(t, values(s.query("SHOW CREATE TABLE `%s`.t", db), "Create Table"), "`v` int NULL COMMENT 'it's'")
+	require.NotContains(t, values(s.query("SHOW CREATE TABLE `%s`.t", db), "Create Table"), "enable_mow_light_delete")
+}
+
+func TestVersion30(t *testing.T) {
+	s := versioned(t, core.Version30)
+	db := s.rangedTable()
+	s.exec("ALTER TABLE `%s`.t ADD PARTITION p3 VALUES LESS THAN ('30')", db)
+	require.Equal(t, "p3", s.payload(db, job.AddPartition)["partition"].(map[string]any)["nm"])
+	s.exec("CREATE VIEW `%s`.w AS SELECT k FROM `%s`.t", db, db)
+	s.exec("ALTER VIEW `%s`.w AS SELECT v FROM `%s`.t", db, db)
+	require.Equal(t, float64(job.ModifyViewDef), s.payload(db, job.Barrier)["binlogType"])
+
+	s.exec("CREATE TABLE `%s`.l (k INT) DUPLICATE KEY(k) PARTITION BY LIST(k) (PARTITION a VALUES IN ('1', '2')) DISTRIBUTED BY HASH(k) BUCKETS 1 PROPERTIES ('replication_num' = '1')", db)
+	require.Equal(t, "[types: [INT]; keys: [1]; , types: [INT]; keys: [2]; ]", s.tableMeta(db, "l").Partitions[0].GetRange())
+	prev := s.lastSeq(db)
+	s.exec("INSERT INTO `%s`.l VALUES (1)", db)
+	require.Contains(t, s.nextUpsert(db, prev).GetData(), "partitionKeys: [types: [INT]; keys: [1]; types: [INT]; keys: [2]; ]; ")
+	require.Nil(t, s.meta(db).DroppedTableMap)
+
+	result, err := s.fe.GetBinlog(ctx, binlogRequest(db, -1, -1, 100))
+	require.NoError(t, err)
+	require.Equal(t, status.TStatusCode_OK, result.Status.StatusCode)
+	require.Len(t, result.Binlogs, 1, "no batches")
+	_, err = s.fe.LockBinlog(ctx, &frontendservice.TLockBinlogRequest{})
+	require.ErrorContains(t, err, "lockBinlog")
+}

@@ -1,0 +1,157 @@
+package core
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/doris-ccr/ccr/dorisim/payload"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// wrapConfig is a switch of the simulator, no FE config of Doris: "false" makes
+// an older version lose the events whose types it does not know, as the first
+// releases of 2.1 do (doris-binlogs.md 2.28), instead of wrapping them.
+const wrapConfig = "dorisim_wrap_new_binlogs"
+
+// lastOldType is the last type that 2.1 and 3.0 know (doris-binlogs.md 2.2).
+const lastOldType = job.ModifyComment
+
+// dialect turns an event into what the imitated version records. kind and data
+// are those of `new`; recorded is false when the version has no such binlog. It
+// needs the lock.
+func (c *Core) dialect(e *Event, kind job.BinlogType, data string) (job.BinlogType, string, bool) {
+	if c.cfg.Version == VersionNew {
+		return kind, data, true
+	}
+	data = c.translate(kind, data)
+	if kind <= lastOldType {
+		return kind, data, true
+	}
+	switch kind {
+	case job.RenamePartition, job.RenameRollup:
+		return job.RenameTable, data, true // the names that are not empty tell which (2.16)
+	}
+	if c.FEConfig(wrapConfig) == "false" || len(e.Tables) == 0 {
+		return kind, "", false
+	}
+	wrapped := payload.Barrier{DBID: e.DB, TableID: e.Tables[0], BinlogType: int32(kind), Binlog: data}
+	if db, ok := c.databases[e.DB]; ok {
+		wrapped.DBName = db.Name
+	}
+	if _, t, ok := c.TableByID(e.Tables[0]); ok {
+		wrapped.TableName = t.Name
+	}
+	return job.Barrier, Gson(wrapped), true
+}
+
+// newerFields are fields that a payload got after 2.1 and 3.0 had branched, by
+// type (doris-binlogs.md chapter 2).
+var newerFields = map[job.BinlogType][]string{
+	job.CreateTable:       {"tableType"},
+	job.ReplacePartitions: {"replacedPartitionIds"},
+	job.ReplaceTable:      {"isForce"},
+	job.ModifyViewDef:     {"comment"},
+}
+
+// Short names of 3.0 and the long ones that 2.1 has in their place
+// (doris-binlogs.md 2.4, 2.21).
+var (
+	longPartition = map[string]string{
+		"nm": "name", "st": "state", "di": "distributionInfo", "bi": "baseIndex", "ivr": "idToVisibleRollupIndex",
+		"isi": "idToShadowIndex", "vv": "visibleVersion", "vvt": "visibleVersionTime", "nv": "nextVersion",
+	}
+	longMaterializedIndex = map[string]string{"st": "state", "rc": "rowCount", "ts": "tablets"}
+	longIndex             = map[string]string{
+		"i": "indexId", "in": "indexName", "c": "columns", "it": "indexType", "pt": "properties", "ct": "comment", "cui": "columnUniqueIds",
+	}
+)
+
+// translate takes out what is newer than the version and gives fields the names
+// they have there. A text that is no JSON object stays as it is.
+func (c *Core) translate(kind job.BinlogType, data string) string {
+	decoder := json.NewDecoder(strings.NewReader(data))
+	decoder.UseNumber() // ids are longer than a float64 is exact
+	var record map[string]any
+	if decoder.Decode(&record) != nil || record == nil {
+		return data
+	}
+	for _, field := range newerFields[kind] {
+		delete(record, field)
+	}
+	if kind == job.ModifyPartitions {
+		oldModifyPartitions(record)
+	}
+	if c.cfg.Version == Version21 {
+		longNames(record)
+		if kind == job.Upsert {
+			withoutSubTransactions(record)
+		}
+	}
+	return Gson(record)
+}
+
+// oldModifyPartitions has the number of replicas and no names (2.13).
+func oldModifyPartitions(record map[string]any) {
+	for _, info := range objects(record["infos"]) {
+		delete(info, "partitionName")
+		delete(info, "isTempPartition")
+		info["replicationNum"] = json.Number("-1")
+		if allocation, ok := info["replicaAlloc"].(map[string]any); ok {
+			if locations, ok := allocation["allocMap"].(map[string]any); ok {
+				for _, n := range locations {
+					info["replicationNum"] = n
+				}
+			}
+		}
+	}
+}
+
+func longNames(record map[string]any) {
+	if partition, ok := record["partition"].(map[string]any); ok {
+		rename(partition, longPartition)
+		if base, ok := partition["baseIndex"].(map[string]any); ok {
+			rename(base, longMaterializedIndex)
+		}
+	}
+	for _, field := range []string{"indexes", "alterInvertedIndexes"} {
+		for _, index := range objects(record[field]) {
+			rename(index, longIndex)
+		}
+	}
+}
+
+// withoutSubTransactions: transactional inserts into several tables are newer
+// than 2.1.
+func withoutSubTransactions(record map[string]any) {
+	delete(record, "stids")
+	tables, _ := record["tableRecords"].(map[string]any)
+	for _, table := range tables {
+		if table, ok := table.(map[string]any); ok {
+			for _, partition := range objects(table["partitionRecords"]) {
+				delete(partition, "stid")
+			}
+		}
+	}
+}
+
+// objects returns the objects of a JSON array.
+func objects(array any) []map[string]any {
+	list, _ := array.([]any)
+	found := make([]map[string]any, 0, len(list))
+	for _, v := range list {
+		if object, ok := v.(map[string]any); ok {
+			found = append(found, object)
+		}
+	}
+	return found
+}
+
+// rename changes keys; the maps' values are never keys of the same map.
+func rename(object map[string]any, names map[string]string) {
+	for short, long := range names {
+		if v, ok := object[short]; ok {
+			delete(object, short)
+			object[long] = v
+		}
+	}
+}
