@@ -27,7 +27,7 @@ func (e *Executor) alterTable(currentDB string, s *parser.AlterTable) error {
 	case all(s.Clauses, isColumnComment):
 		return e.commentColumns(db, t, s.Clauses)
 	case all(s.Clauses, isIndexClause):
-		return notYet("ALTER TABLE ... ADD/DROP INDEX")
+		return e.changeIndexes(db, t, s.Clauses)
 	case len(s.Clauses) != 1:
 		return core.Errorf("Alter operations of different kinds conflict with each other: do one at a time")
 	}
@@ -85,11 +85,11 @@ func (e *Executor) alterAlone(db *catalog.Database, t *catalog.Table, clause par
 	case *parser.ModifyPartition:
 		return e.modifyPartitions(db, t, c)
 	case *parser.AddRollup:
-		return notYet("ALTER TABLE ... ADD ROLLUP")
+		return e.addRollups(t, c.Rollups)
 	case *parser.DropRollup:
-		return core.Errorf("Materialized view [%s] does not exist in table [%s]", c.Names[0], t.Name)
+		return e.dropRollups(db, t, c.Names)
 	case *parser.EnableFeature:
-		return notYet("ALTER TABLE ... ENABLE FEATURE")
+		return e.enableFeature(db, t, c)
 	}
 	return notYet("ALTER TABLE %T", clause)
 }

@@ -71,8 +71,6 @@ func (e *Executor) buildTable(db *catalog.Database, s *parser.CreateTable) (*cat
 	switch {
 	case s.Engine != "" && !strings.EqualFold(s.Engine, "OLAP"):
 		return nil, core.Errorf("Unknown engine name: %s", s.Engine)
-	case len(s.Rollups) > 0:
-		return nil, notYet("ROLLUP in CREATE TABLE")
 	case len(s.ClusterBy) > 0:
 		return nil, notYet("CLUSTER BY in CREATE TABLE")
 	}
@@ -106,7 +104,10 @@ func (e *Executor) buildTable(db *catalog.Database, s *parser.CreateTable) (*cat
 			return nil, err
 		}
 	}
-	return t, e.tableProperties(db, t, s.Properties)
+	if err := e.tableProperties(db, t, s.Properties); err != nil {
+		return nil, err
+	}
+	return t, e.createRollups(t, s.Rollups)
 }
 
 // baseSchema returns the schema of the base index.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/doris-ccr/ccr/dorisim/alter"
 	"github.com/doris-ccr/ccr/dorisim/backup"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
@@ -39,11 +40,17 @@ const (
 type Executor struct {
 	core    *core.Core
 	backups *backup.Manager
+	alters  *alter.Manager
 }
 
 // New returns an executor; m runs BACKUP and CANCEL and may be nil where these
 // are not needed.
-func New(c *core.Core, m *backup.Manager) *Executor { return &Executor{core: c, backups: m} }
+func New(c *core.Core, m *backup.Manager) *Executor {
+	return &Executor{core: c, backups: m, alters: alter.New(c)}
+}
+
+// Alters are the asynchronous ALTER jobs.
+func (e *Executor) Alters() *alter.Manager { return e.alters }
 
 // Exec runs one statement in the session's current database ("" = none). Its
 // errors are *core.Error.
@@ -74,6 +81,14 @@ func (e *Executor) exec(ctx context.Context, currentDB string, stmt parser.State
 		return e.truncateTable(currentDB, s)
 	case *parser.AlterTable:
 		return e.alterTable(currentDB, s)
+	case *parser.BuildIndex:
+		return e.buildIndex(currentDB, s)
+	case *parser.CancelAlter:
+		return e.cancelAlter(currentDB, s)
+	case *parser.CreateRollupView:
+		return e.createRollupView(currentDB, s)
+	case *parser.DropRollupView:
+		return e.dropRollupView(currentDB, s)
 	case *parser.CreateView:
 		return e.createView(currentDB, s)
 	case *parser.AlterView:

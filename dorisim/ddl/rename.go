@@ -20,7 +20,7 @@ func (e *Executor) rename(db *catalog.Database, t *catalog.Table, c *parser.Rena
 	case parser.RenameColumn:
 		return e.renameColumn(db, t, c.Old, c.New)
 	case parser.RenameRollup:
-		return core.Errorf("Rollup index[%s] does not exists", c.Old)
+		return e.renameRollup(db, t, c.Old, c.New)
 	}
 	return notYet("RENAME %s", c.Kind)
 }

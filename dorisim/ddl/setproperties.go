@@ -33,7 +33,7 @@ func (e *Executor) setProperties(db *catalog.Database, t *catalog.Table, given p
 		case !ok || rule.alter == fixed:
 			return core.Errorf("Unknown table property: [%s]", strings.Join(keys, ", "))
 		case rule.alter == heavy:
-			return notYet("ALTER TABLE ... SET (\"%s\" = ...), a schema change that rewrites data,", key)
+			return e.setHeavyProperty(db, t, given)
 		}
 	}
 	props, err := canonical(given)

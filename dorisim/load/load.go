@@ -100,17 +100,63 @@ func (l *Loader) Load(ctx context.Context, o Options, batches ...Batch) (Outcome
 		return out, err
 	}
 	out.TxnID = txn.ID
+	if err := l.routeAgain(ctx, batches, routed); err != nil {
+		l.abort(ctx, txn, err)
+		return out, err
+	}
 	out.Visible, err = l.writeAndCommit(ctx, o, txn, batches, routed)
 	if err != nil {
-		// The caller's context may be the reason; the abort must happen anyway.
-		abort := l.core.Abort(context.WithoutCancel(ctx), txn.DB, txn.ID, err.Error())
-		var unknown *core.TxnNotFoundError
-		if abort != nil && !errors.As(abort, &unknown) {
-			l.core.Logger().Debug("abort after a failed load", "txn", txn.ID, "error", abort)
-		}
+		l.abort(ctx, txn, err)
 		return out, err
 	}
 	return out, nil
+}
+
+// abort ends the transaction of a failed load. The caller's context may be the
+// reason; the abort must happen anyway.
+func (l *Loader) abort(ctx context.Context, txn *core.Txn, reason error) {
+	err := l.core.Abort(context.WithoutCancel(ctx), txn.DB, txn.ID, reason.Error())
+	var unknown *core.TxnNotFoundError
+	if err != nil && !errors.As(err, &unknown) {
+		l.core.Logger().Debug("abort after a failed load", "txn", txn.ID, "error", err)
+	}
+}
+
+// routeAgain routes the batches anew whose tables got or lost an index before
+// the transaction began: a job that builds an index counts on transactions that
+// began after it to write the index too.
+func (l *Loader) routeAgain(ctx context.Context, batches []Batch, routed [][]tabletWrite) error {
+	for i := range batches {
+		if l.stillRight(&batches[i], routed[i]) {
+			continue
+		}
+		writes, err := l.Route(ctx, &batches[i])
+		if err != nil {
+			return err
+		}
+		routed[i] = writes
+	}
+	return nil
+}
+
+// stillRight tells whether the writes go to exactly the indexes of the table.
+func (l *Loader) stillRight(b *Batch, writes []tabletWrite) bool {
+	l.core.RLock()
+	defer l.core.RUnlock()
+	_, t, ok := l.core.TableByID(b.Table)
+	if !ok || len(writes) == 0 {
+		return true // the commit decides
+	}
+	seen := map[int64]bool{}
+	for i := range writes {
+		if id := writes[i].index; !seen[id] {
+			if _, ok := t.Indexes[id]; !ok {
+				return false
+			}
+			seen[id] = true
+		}
+	}
+	return len(seen) == len(t.Indexes)
 }
 
 func beginRequest(o Options, batches []Batch) core.BeginRequest {

@@ -14,9 +14,9 @@ import (
 
 // tabletWrite is the rowset of one tablet and where it goes.
 type tabletWrite struct {
-	partition, tablet int64
-	backends          []int64
-	data              be.RowsetData
+	partition, tablet, index int64
+	backends                 []int64
+	data                     be.RowsetData
 }
 
 // autoTries bounds how often partitions are created for one batch: another
@@ -224,9 +224,9 @@ func (r *router) miss(key []types.Value) {
 func (r *router) writes(p *catalog.Partition) []tabletWrite {
 	var list []tabletWrite
 	for _, idx := range core.SortedIndexes(r.table) {
-		project := newProjection(idx, r.batch)
+		project := newProjection(idx, r.batch, r.table.Indexes[r.table.BaseIndexID])
 		for bucket, tablet := range p.Tablets[idx.ID] {
-			w := tabletWrite{partition: p.ID, tablet: tablet.ID}
+			w := tabletWrite{partition: p.ID, tablet: tablet.ID, index: idx.ID}
 			for _, replica := range tablet.Replicas {
 				w.backends = append(w.backends, replica.BackendID)
 			}
@@ -286,9 +286,13 @@ type projection struct {
 	from    []int // position in the batch, -1 = fill
 	fill    []types.Value
 	same    bool
+	convert []conversion // by column; nil without any
 }
 
-func newProjection(idx *catalog.Index, b *Batch) projection {
+// conversion of the values of a column whose type a schema change modifies.
+type conversion struct{ from, to types.Type }
+
+func newProjection(idx *catalog.Index, b *Batch, base *catalog.Index) projection {
 	p := projection{same: len(idx.Schema.Columns) == len(b.Columns)}
 	for i := range idx.Schema.Columns {
 		c := &idx.Schema.Columns[i]
@@ -305,8 +309,33 @@ func newProjection(idx *catalog.Index, b *Batch) projection {
 			fill, _ = types.Parse(*c.Default, c.Type)
 		}
 		p.fill = append(p.fill, fill)
+		p.addConversion(c, base)
 	}
 	return p
+}
+
+// addConversion notes that the index under construction has another type than
+// the base index for its newest column c.
+func (p *projection) addConversion(c *types.Column, base *catalog.Index) {
+	i := base.Schema.ColumnIndex(strings.TrimPrefix(c.Name, shadowPrefix))
+	if i < 0 || base.Schema.Columns[i].Type == c.Type {
+		return
+	}
+	p.same = false
+	p.convert = slices.Grow(p.convert, len(p.columns))[:len(p.columns)]
+	p.convert[len(p.columns)-1] = conversion{from: base.Schema.Columns[i].Type, to: c.Type}
+}
+
+// value of a column of the index; what cannot be converted becomes NULL.
+func (p *projection) value(column int, v types.Value) types.Value {
+	if column >= len(p.convert) || p.convert[column].to.Kind == "" {
+		return v
+	}
+	converted, err := types.Convert(v, p.convert[column].from, p.convert[column].to)
+	if err != nil {
+		return nil
+	}
+	return converted
 }
 
 func (p projection) rowset(b *Batch, rows []int) be.RowsetData {
@@ -329,7 +358,7 @@ func (p projection) rowset(b *Batch, rows []int) be.RowsetData {
 		row := make(types.Row, len(p.from))
 		for c, from := range p.from {
 			if from >= 0 {
-				row[c] = b.Rows[n][from]
+				row[c] = p.value(c, b.Rows[n][from])
 			} else {
 				row[c] = p.fill[c]
 			}

@@ -23,12 +23,20 @@ func (s *session) query(ctx context.Context, c *cursor, from relations) (*sqltyp
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.server.engine.Run(ctx, from, s.db, text)
-	if err != nil {
-		return nil, s.queryError(err)
+	for try := 1; ; try++ {
+		result, err := s.server.engine.Run(ctx, from, s.db, text)
+		if err == nil {
+			return result, nil
+		}
+		// A schema change that ends under the query replaces its index.
+		if try == planTries || !errors.Is(err, core.ErrIndexGone) {
+			return nil, s.queryError(err)
+		}
 	}
-	return result, nil
 }
+
+// planTries bounds how often a query is planned.
+const planTries = 5
 
 // queryError speaks of the engine's errors as Doris' planner does.
 func (s *session) queryError(err error) error {

@@ -44,7 +44,7 @@ func (s *session) show(ctx context.Context, c *cursor) (*sqltypes.Result, error)
 	case "ALTER":
 		return s.showAlter(ctx, c)
 	case "BUILD":
-		return s.showEmpty(ctx, c, "JobId", "TableName", "PartitionName", "AlterInvertedIndexes", "CreateTime", "FinishTime", "TransactionId", "State", "Msg", "Progress")
+		return s.showBuildIndex(ctx, c)
 	case "PROC":
 		return s.showProc(c)
 	case "BRIEF", "RESTORE", "BACKUP", "SNAPSHOT", "TRANSACTION":
@@ -151,32 +151,6 @@ func (s *session) withTable(database, table string, f func(*catalog.Database, *c
 		return errUnknownTable(table)
 	}
 	return f(db, t)
-}
-
-// showEmpty is a statement about things that the simulator never has.
-func (s *session) showEmpty(ctx context.Context, c *cursor, titles ...string) (*sqltypes.Result, error) {
-	c.keyword("INDEX")
-	if _, err := s.fromDatabase(c); err != nil {
-		return nil, err
-	}
-	return s.filter(ctx, c, newListing(titles...), titles[0], true)
-}
-
-// showAlter is SHOW ALTER TABLE COLUMN|ROLLUP|MATERIALIZED VIEW: there are no
-// asynchronous jobs yet.
-func (s *session) showAlter(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
-	if !c.keyword("TABLE") {
-		return nil, c.mismatch()
-	}
-	switch {
-	case c.keyword("COLUMN"):
-		return s.showEmpty(ctx, c, "JobId", "TableName", "CreateTime", "FinishTime", "IndexName", "IndexId", "OriginIndexId",
-			"SchemaVersion", "TransactionId", "State", "Msg", "Progress", "Timeout")
-	case c.keyword("ROLLUP"), c.keyword("MATERIALIZED", "VIEW"):
-		return s.showEmpty(ctx, c, "JobId", "TableName", "CreateTime", "FinishTime", "BaseIndexName", "RollupIndexName", "RollupId",
-			"TransactionId", "State", "Msg", "Progress", "Timeout")
-	}
-	return nil, c.mismatch()
 }
 
 // showTableID is SHOW TABLE <id>: an unknown id gives no row.

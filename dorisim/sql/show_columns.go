@@ -176,8 +176,11 @@ func (s *session) describe(ctx context.Context, c *cursor) (*sqltypes.Result, er
 func (s *session) describeAll(database, table string) (*sqltypes.Result, error) {
 	l := newListing("IndexName", "IndexKeysType", "Field", "Type", "InternalType", "Null", "Key", "Default", "Extra", "Visible", "DefineExpr", "WhereClause")
 	err := s.withTable(database, table, func(_ *catalog.Database, t *catalog.Table) error {
-		for i, idx := range core.SortedIndexes(t) {
-			if i > 0 {
+		for _, idx := range core.SortedIndexes(t) {
+			if idx.State == catalog.IndexShadow {
+				continue
+			}
+			if len(l.rows) > 0 {
 				l.rows = append(l.rows, make([]string, len(l.titles)))
 			}
 			name, keys := indexName(t, idx.ID), keysType(idx.Schema.Keys)

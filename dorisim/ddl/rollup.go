@@ -1,0 +1,305 @@
+package ddl
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/doris-ccr/ccr/dorisim/alter"
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/parser"
+	"github.com/doris-ccr/ccr/dorisim/types"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// dropRollupPayload is doris-binlogs.md 2.24.
+type dropRollupPayload struct {
+	DBID        int64  `json:"dbId"`
+	TableID     int64  `json:"tableId"`
+	TableName   string `json:"tableName"`
+	IndexID     int64  `json:"indexId"`
+	IndexName   string `json:"indexName"`
+	IsView      bool   `json:"isView"`
+	Force       bool   `json:"forceDrop"`
+	RecycleTime int64  `json:"recycleTime"`
+}
+
+// rollup finds a visible rollup by name.
+func rollup(t *catalog.Table, name string) (*catalog.Index, bool) {
+	for _, index := range t.Indexes {
+		if index.ID != t.BaseIndexID && index.State != catalog.IndexShadow && index.Name == name {
+			return index, true
+		}
+	}
+	return nil, false
+}
+
+// addRollups starts a job for each rollup of ADD ROLLUP.
+func (e *Executor) addRollups(t *catalog.Table, defs []parser.RollupDef) error {
+	made := make([]*catalog.Index, len(defs))
+	for i := range defs {
+		schema, err := rollupSchema(t, defs[i].Columns)
+		if err != nil {
+			return err
+		}
+		if err := checkRollupName(t, defs[i].Name, made[:i]); err != nil {
+			return err
+		}
+		made[i] = newRollup(defs[i].Name, schema)
+	}
+	for _, index := range made {
+		e.submitRollup(t, index, "")
+	}
+	return nil
+}
+
+func checkRollupName(t *catalog.Table, name string, others []*catalog.Index) error {
+	if err := checkPartitionName(name); err != nil {
+		return err
+	}
+	same := func(index *catalog.Index) bool { return index.Name == name }
+	if _, taken := rollup(t, name); taken || name == t.Name || slices.ContainsFunc(others, same) {
+		return core.Errorf("Rollup index[%s] already exists", name)
+	}
+	return nil
+}
+
+func newRollup(name string, schema types.Schema) *catalog.Index {
+	return &catalog.Index{Name: name, State: catalog.IndexNormal, Schema: schema, ShortKey: shortKeyColumns(&schema), MaxUniqueID: int32(len(schema.Columns) - 1)}
+}
+
+func (e *Executor) submitRollup(t *catalog.Table, index *catalog.Index, rawSQL string) {
+	base := t.Indexes[t.BaseIndexID]
+	e.alters.Submit(t, alter.Request{Kind: alter.Rollup, RawSQL: rawSQL, Indexes: []alter.NewIndex{
+		{Index: index, OriginID: base.ID, Convert: converter(&base.Schema, &index.Schema)},
+	}})
+}
+
+// rollupSchema makes the schema of a rollup with those columns of the base
+// index, in that order. Hidden columns come along.
+func rollupSchema(t *catalog.Table, names []string) (types.Schema, error) {
+	base := baseSchema(t)
+	schema := types.Schema{Hash: rand.Int32(), Keys: t.Keys, Sequence: base.Sequence}
+	for _, name := range names {
+		i := base.ColumnIndex(name)
+		switch {
+		case i < 0 || base.Columns[i].Hidden:
+			return schema, core.Errorf("Column[%s] does not exist", name)
+		case schema.ColumnIndex(name) >= 0:
+			return schema, core.Errorf("Duplicated column name[%s] in rollup", name)
+		}
+		schema.Columns = append(schema.Columns, base.Columns[i])
+	}
+	if t.Keys == types.DupKeys {
+		duplicateKeys(&schema)
+	} else if err := checkRollupKeys(t, &schema); err != nil {
+		return schema, err
+	}
+	for i := range base.Columns {
+		if c := &base.Columns[i]; c.Hidden || c.Name == base.Sequence && schema.ColumnIndex(c.Name) < 0 {
+			schema.Columns = append(schema.Columns, *c)
+		}
+	}
+	for i := range schema.Columns {
+		schema.Columns[i].UniqueID = int32(i)
+	}
+	return schema, nil
+}
+
+// duplicateKeys chooses the sort columns of a rollup of a DUPLICATE table: the
+// first ones that fit a short key.
+func duplicateKeys(s *types.Schema) {
+	keys := true
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		c.Key = keys && i < maxShortKeyColumns && checkKeyType(c) == nil
+		c.Agg, c.AggImplicit = "", false
+		if !c.Key {
+			c.Agg, c.AggImplicit = valueAgg(types.DupKeys), true
+		}
+		keys = c.Key && c.Type.Kind != types.Varchar
+	}
+}
+
+// checkRollupKeys demands keys before values, and all keys where values replace
+// each other.
+func checkRollupKeys(t *catalog.Table, s *types.Schema) error {
+	keys, values := 0, false
+	for _, c := range s.Columns {
+		if c.Key && values {
+			return core.Errorf("Invalid column order. value should be after key")
+		}
+		if c.Key {
+			keys++
+		}
+		values = values || !c.Key
+	}
+	all, replaces := 0, false
+	for _, c := range baseSchema(t).Columns {
+		if c.Key {
+			all++
+		}
+	}
+	for _, c := range s.Columns {
+		replaces = replaces || strings.HasPrefix(string(c.Agg), "REPLACE")
+	}
+	switch {
+	case keys == 0:
+		return core.Errorf("No key column is found")
+	case t.Keys == types.UniqueKeys && keys < all:
+		return core.Errorf("Rollup should contains all unique keys in basetable")
+	case replaces && keys < all:
+		return core.Errorf("Rollup should contains all keys if there is a REPLACE value")
+	}
+	return nil
+}
+
+// createRollups makes the rollups of CREATE TABLE, which need no job.
+func (e *Executor) createRollups(t *catalog.Table, defs []parser.RollupDef) error {
+	for _, def := range defs {
+		if err := checkRollupName(t, def.Name, nil); err != nil {
+			return err
+		}
+		schema, err := rollupSchema(t, def.Columns)
+		if err != nil {
+			return err
+		}
+		index := newRollup(def.Name, schema)
+		index.ID = e.core.NextID()
+		t.Indexes[index.ID] = index
+	}
+	return nil
+}
+
+// dropRollups is DROP ROLLUP: all or none. Each gets a journal id of its own,
+// so that no record is lost (doris-binlogs.md 1.2).
+func (e *Executor) dropRollups(db *catalog.Database, t *catalog.Table, names []string) error {
+	var drop []*catalog.Index
+	for _, name := range names {
+		index, ok := rollup(t, name)
+		if !ok {
+			return core.Errorf("Materialized view [%s] does not exist in table [%s]", name, t.Name)
+		}
+		drop = append(drop, index)
+	}
+	for _, index := range drop {
+		e.core.DropIndexTablets(t, index.ID)
+		delete(t.Indexes, index.ID)
+		e.core.Record(core.Event{
+			DB: db.ID, Tables: []int64{t.ID}, Type: job.DropRollup,
+			Payload: func(int64) any {
+				return dropRollupPayload{DBID: db.ID, TableID: t.ID, TableName: t.Name, IndexID: index.ID, IndexName: index.Name}
+			},
+		})
+	}
+	return nil
+}
+
+// renameRollup is RENAME ROLLUP (doris-binlogs.md 2.23).
+func (e *Executor) renameRollup(db *catalog.Database, t *catalog.Table, old, name string) error {
+	index, ok := rollup(t, old)
+	switch {
+	case old == t.Name:
+		return core.Errorf("Using ALTER TABLE RENAME to change table name")
+	case !ok:
+		return core.Errorf("Rollup index[%s] does not exists", old)
+	case old == name:
+		return core.Errorf("Same rollup name")
+	}
+	if err := checkPartitionName(name); err != nil {
+		return err
+	}
+	if _, taken := rollup(t, name); taken || name == t.Name {
+		return core.Errorf("Rollup name[%s] is already used", name)
+	}
+	index.Name = name
+	e.core.Record(core.Event{
+		DB: db.ID, Tables: []int64{t.ID}, Type: job.RenameRollup,
+		Payload: func(int64) any {
+			return renamePayload{DBID: db.ID, TableID: t.ID, IndexID: index.ID, PartitionID: -1, NewRollup: name, OldRollup: old}
+		},
+	})
+	return nil
+}
+
+// createRollupView is CREATE MATERIALIZED VIEW of the synchronous kind. Its
+// columns keep the names they have in the table.
+func (e *Executor) createRollupView(currentDB string, s *parser.CreateRollupView) error {
+	e.core.Lock()
+	defer e.core.Unlock()
+	_, t, err := e.table(currentDB, s.Table, "ALTER")
+	if err != nil {
+		return err
+	}
+	if err := core.CheckAlter(t); err != nil {
+		return err
+	}
+	if _, taken := rollup(t, s.Name); taken || s.Name == t.Name {
+		if s.IfNotExists {
+			return nil
+		}
+		return core.Errorf("Materialized view[%s] already exists", s.Name)
+	}
+	schema, err := viewSchema(t, s)
+	if err != nil {
+		return err
+	}
+	index := newRollup(s.Name, schema)
+	index.Statement = s.Statement
+	e.submitRollup(t, index, s.Statement)
+	return nil
+}
+
+func viewSchema(t *catalog.Table, s *parser.CreateRollupView) (types.Schema, error) {
+	names := make([]string, len(s.Items))
+	aggregated := false
+	for i, item := range s.Items {
+		names[i] = item.Column
+		aggregated = aggregated || item.Agg != ""
+	}
+	if aggregated && !s.Grouped {
+		return types.Schema{}, core.Errorf("The materialized view must have a GROUP BY clause for its aggregate functions")
+	}
+	if !aggregated && !s.Grouped || t.Keys != types.DupKeys {
+		return rollupSchema(t, names)
+	}
+	// Aggregating a DUPLICATE table: the grouped columns are the keys.
+	base := baseSchema(t)
+	schema := types.Schema{Hash: rand.Int32(), Keys: types.AggKeys}
+	for i, item := range s.Items {
+		at := base.ColumnIndex(item.Column)
+		switch {
+		case at < 0:
+			return schema, core.Errorf("Column[%s] does not exist", item.Column)
+		case item.Agg == "" && i > 0 && !schema.Columns[i-1].Key:
+			return schema, core.Errorf("The aggregate column should be after none agg column")
+		case schema.ColumnIndex(item.Column) >= 0:
+			return schema, core.Errorf("Duplicated column name[%s] in materialized view", item.Column)
+		}
+		c := base.Columns[at]
+		c.Key, c.Agg, c.AggImplicit, c.UniqueID = item.Agg == "", item.Agg, false, int32(i)
+		if item.Agg == "SUM" && slices.Contains(integers, c.Type.Kind) && c.Type.Kind != types.LargeInt {
+			c.Type = types.Type{Kind: types.BigInt}
+		}
+		schema.Columns = append(schema.Columns, c)
+	}
+	return schema, nil
+}
+
+// dropRollupView is DROP MATERIALIZED VIEW r ON t.
+func (e *Executor) dropRollupView(currentDB string, s *parser.DropRollupView) error {
+	e.core.Lock()
+	defer e.core.Unlock()
+	db, t, err := e.table(currentDB, s.Table, "ALTER")
+	if err != nil {
+		return err
+	}
+	if err := core.CheckAlter(t); err != nil {
+		return err
+	}
+	if _, ok := rollup(t, s.Name); !ok && s.IfExists {
+		return nil
+	}
+	return e.dropRollups(db, t, []string{s.Name})
+}
