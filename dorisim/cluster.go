@@ -72,6 +72,7 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	}
 	c.backup = backup.New(c.core)
 	c.ddl = ddl.New(c.core, c.backup)
+	c.core.Go(c.ddl.Schedule)
 	if err := c.startNodes(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start cluster %s: %w", cfg.Name, err), c.Close())
 	}

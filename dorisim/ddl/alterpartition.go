@@ -61,6 +61,15 @@ func (e *Executor) dropPartition(db *catalog.Database, t *catalog.Table, c *pars
 		}
 		return core.CodeErrorf(codePartitionList, "Error in list of partitions to %s", t.Name)
 	}
+	return e.removePartition(db, t, p, c)
+}
+
+// removePartition drops a partition that exists.
+func (e *Executor) removePartition(db *catalog.Database, t *catalog.Table, p *catalog.Partition, c *parser.DropPartition) error {
+	from := t.Partitions
+	if c.Temporary {
+		from = t.Temporary
+	}
 	if !c.Force && pendingVersions(p) {
 		return core.Errorf("There are still some transactions in the COMMITTED state waiting to be completed. The partition [%s] cannot be dropped."+
 			` If you want to forcibly drop(cannot be recovered), please use "DROP partition FORCE".`, p.Name)
