@@ -35,6 +35,6 @@ from. Secrets are masked. The output is a good start for a file of your own.`,
 	}
 	config.Bind(cmd.Flags(), groups...)
 	cmd.Flags().BoolVar(&reference, "reference", false, "print the reference of all settings as Markdown")
-	teach(cmd)
+	config.Teach(cmd)
 	return cmd
 }

@@ -40,7 +40,7 @@ if so. Meant for container health checks; the image holds no shell or curl.`,
 		},
 	}
 	config.Bind(cmd.Flags(), config.GroupAPI, config.GroupProcess)
-	teach(cmd)
+	config.Teach(cmd)
 	return cmd
 }
 

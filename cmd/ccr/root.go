@@ -64,18 +64,3 @@ func rootCommand(environ []string) *cobra.Command {
 var workerGroups = []config.Group{
 	config.GroupTemporal, config.GroupSecrets, config.GroupWorker, config.GroupDoris, config.GroupLog, config.GroupProcess,
 }
-
-// teach makes --help show the settings by group instead of one long list.
-func teach(cmd *cobra.Command) {
-	cmd.SetUsageFunc(func(c *cobra.Command) error {
-		out := c.OutOrStderr()
-		fmt.Fprintf(out, "Usage:\n  %s [settings]\n", c.CommandPath())
-		if c.Example != "" {
-			fmt.Fprintf(out, "\nExamples:\n%s\n", c.Example)
-		}
-		fmt.Fprintf(out, "\n%s", config.Help(c.Flags()))
-		fmt.Fprintf(out, "File:\n  --config path                                  CCR_CONFIG\n"+
-			"      YAML file with settings under the names of their flags.\n")
-		return nil
-	})
-}

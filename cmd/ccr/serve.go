@@ -43,6 +43,6 @@ func serveCommand(environ []string, spec serveSpec) *cobra.Command {
 		},
 	}
 	config.Bind(cmd.Flags(), spec.groups...)
-	teach(cmd)
+	config.Teach(cmd)
 	return cmd
 }

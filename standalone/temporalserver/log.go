@@ -3,6 +3,7 @@ package temporalserver
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 
 	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/log/tag"
@@ -11,14 +12,23 @@ import (
 // logger passes the server's log lines on to slog. The server is chatty and
 // speaks of its own insides: only warnings and worse are of interest to an
 // operator of ccr, so its Info becomes Debug.
-type logger struct{ out *slog.Logger }
+type logger struct {
+	out *slog.Logger
+	// stopping: the four services warn about each other's end, which is no news.
+	stopping *atomic.Bool
+}
 
-func newLogger(out *slog.Logger) log.Logger { return logger{out.With("component", "temporal")} }
+func newLogger(out *slog.Logger, stopping *atomic.Bool) log.Logger {
+	return logger{out.With("component", "temporal"), stopping}
+}
 
 var _ log.WithLogger = logger{}
 
 func (l logger) write(level slog.Level, msg string, tags []tag.Tag) {
 	ctx := context.Background()
+	if level == slog.LevelWarn && l.stopping.Load() {
+		level = slog.LevelDebug
+	}
 	if !l.out.Enabled(ctx, level) {
 		return
 	}
@@ -35,7 +45,7 @@ func attrs(tags []tag.Tag) []slog.Attr {
 
 // With implements log.WithLogger.
 func (l logger) With(tags ...tag.Tag) log.Logger {
-	return logger{slog.New(l.out.Handler().WithAttrs(attrs(tags)))}
+	return logger{slog.New(l.out.Handler().WithAttrs(attrs(tags))), l.stopping}
 }
 
 func (l logger) Debug(msg string, tags ...tag.Tag)  { l.write(slog.LevelDebug-4, msg, tags) }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
@@ -41,7 +42,7 @@ type Server struct {
 	internal temporal.Server
 	ui       *webUI
 	frontend string
-	logger   *slog.Logger
+	stopping atomic.Bool
 }
 
 // startTimeout bounds how long the frontend may take to answer. A fresh SQLite
@@ -65,10 +66,11 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		return nil, err
 	}
 
+	s := &Server{frontend: ports.frontendAddress()}
 	srv, err := temporal.NewServer(
 		temporal.WithConfig(cfg),
 		temporal.ForServices(temporal.DefaultServices),
-		temporal.WithLogger(newLogger(opts.Logger)),
+		temporal.WithLogger(newLogger(opts.Logger, &s.stopping)),
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper {
 			return authorization.NewNoopClaimMapper()
@@ -82,7 +84,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err := srv.Start(); err != nil {
 		return nil, fmt.Errorf("start embedded Temporal server: %w", err)
 	}
-	s := &Server{internal: srv, frontend: ports.frontendAddress(), logger: opts.Logger}
+	s.internal = srv
 	if err := s.awaitFrontend(ctx, opts.Namespace); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
@@ -107,6 +109,7 @@ func (s *Server) UIAddress() string {
 
 // Stop ends the UI and the server.
 func (s *Server) Stop() error {
+	s.stopping.Store(true)
 	if s.ui != nil {
 		s.ui.stop()
 	}

@@ -65,6 +65,7 @@ func command() *cobra.Command {
 	}
 	config.Bind(cmd.Flags(), config.GroupAPI, config.GroupStandalone, config.GroupSecrets, config.GroupWorker,
 		config.GroupDoris, config.GroupLog, config.GroupProcess)
+	config.Teach(cmd)
 	cmd.AddCommand(temporalCommand())
 	return cmd
 }
@@ -88,5 +89,6 @@ a cluster in small, to try things out.`,
 		},
 	}
 	config.Bind(cmd.Flags(), config.GroupStandalone, config.GroupLog)
+	config.Teach(cmd)
 	return cmd
 }
