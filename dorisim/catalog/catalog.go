@@ -50,6 +50,9 @@ type Table struct {
 	// ViewDefinition is the qualified inline definition of a view.
 	ViewDefinition string
 	ViewColumns    []ViewColumn
+	// Refresh are the BUILD, REFRESH and further clauses of an asynchronous
+	// materialized view, as written.
+	Refresh string
 
 	Keys       types.KeysType
 	KeysHidden bool // duplicate table without key clause: none is printed

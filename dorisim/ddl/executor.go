@@ -41,6 +41,7 @@ type Executor struct {
 	core    *core.Core
 	backups *backup.Manager
 	alters  *alter.Manager
+	objects objects
 }
 
 // New returns an executor; m runs BACKUP and CANCEL and may be nil where these
@@ -95,6 +96,16 @@ func (e *Executor) exec(ctx context.Context, currentDB string, stmt parser.State
 		return e.alterView(currentDB, s)
 	case *parser.DropView:
 		return e.dropView(currentDB, s)
+	case *parser.CreateMaterializedView:
+		return e.createMaterialized(currentDB, s)
+	case *parser.DropMaterializedView:
+		return e.dropMaterialized(currentDB, s)
+	case *parser.AlterMaterializedView:
+		return e.alterMaterialized(currentDB, s)
+	case *parser.TouchMaterializedView:
+		return e.touchMaterialized(currentDB, s)
+	case *parser.ObjectStatement:
+		return e.object(currentDB, s)
 	case *parser.Backup:
 		return e.backup(ctx, currentDB, s)
 	case *parser.CancelBackup:

@@ -34,7 +34,7 @@ func (e *Executor) ShowCreateTable(_ *catalog.Database, t *catalog.Table, sync b
 	lines := []string{
 		"CREATE TABLE " + parser.QuoteIdent(t.Name) + " (",
 		strings.Join(definitions, ",\n"),
-		") ENGINE=OLAP",
+		") ENGINE=" + string(t.Kind),
 	}
 	lines = append(lines, keysText(t, schema)...)
 	if t.Comment != "" {

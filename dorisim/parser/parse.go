@@ -69,6 +69,11 @@ func (p *parser) parseStatement() Statement {
 		return p.parseCancel()
 	case p.keyword("ADMIN", "SET"):
 		return p.parseAdminSet()
+	case p.keyword("REFRESH"), p.keyword("PAUSE"), p.keyword("RESUME"):
+		if !p.peek().Is("MATERIALIZED") {
+			return p.unknown()
+		}
+		return p.touchMaterialized()
 	case p.keyword("SYNC"):
 		return &Sync{}
 	case p.keyword("RECOVER"):

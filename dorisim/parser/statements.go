@@ -23,10 +23,12 @@ func (p *parser) parseCreate() Statement {
 		if p.isRollupView() {
 			return p.rollupView()
 		}
+		return p.createMaterialized()
+	case p.keyword("TEMPORARY", "TABLE"), p.keyword("REPOSITORY"), p.keyword("STORAGE", "VAULT"):
 		return p.unsupported(p.firstWords(2))
-	case p.keyword("TEMPORARY", "TABLE"), p.keyword("RESOURCE"), p.keyword("REPOSITORY"), p.keyword("STORAGE"), p.keyword("FUNCTION"),
-		p.keyword("ALIAS", "FUNCTION"):
-		return p.unsupported(p.firstWords(2))
+	}
+	if s, ok := p.objectStatement(CreateObject); ok {
+		return s
 	}
 	return p.unknown()
 }
@@ -60,12 +62,16 @@ func (p *parser) parseDrop() Statement {
 		return p.dropIndex()
 	case p.keyword("MATERIALIZED", "VIEW"):
 		ifExists := p.ifExists()
-		if name := p.name(); p.peek().Is("ON") {
+		name := p.name()
+		if p.peek().Is("ON") {
 			return p.dropRollupView(ifExists, name.Name)
 		}
+		return &DropMaterializedView{IfExists: ifExists, View: name}
+	case p.keyword("REPOSITORY"), p.keyword("STORAGE", "VAULT"):
 		return p.unsupported(p.firstWords(2))
-	case p.keyword("RESOURCE"), p.keyword("REPOSITORY"), p.keyword("STORAGE"), p.keyword("FUNCTION"):
-		return p.unsupported(p.firstWords(2))
+	}
+	if s, ok := p.objectStatement(DropObject); ok {
+		return s
 	}
 	return p.unknown()
 }
@@ -78,8 +84,11 @@ func (p *parser) parseAlter() Statement {
 		return p.alterTable()
 	case p.keyword("VIEW"):
 		return p.alterView()
-	case p.keyword("MATERIALIZED", "VIEW"), p.keyword("RESOURCE"), p.keyword("STORAGE"):
-		return p.unsupported(p.firstWords(2))
+	case p.keyword("MATERIALIZED", "VIEW"):
+		return p.alterMaterialized()
+	}
+	if s, ok := p.objectStatement(AlterObject); ok {
+		return s
 	}
 	return p.unknown()
 }

@@ -41,8 +41,10 @@ func statementFor(word string) statementFunc {
 		return (*session).set
 	case "USE":
 		return (*session).useStatement
-	case "UNSET", "KILL", "REFRESH", "ANALYZE", "SWITCH", "WARM":
+	case "UNSET", "KILL", "ANALYZE", "SWITCH", "WARM":
 		return (*session).ignore
+	case "REFRESH":
+		return (*session).refresh
 	}
 	return nil
 }
@@ -109,6 +111,14 @@ func asRefusal(err error) error {
 
 // ignore accepts statements that have no effect in the simulator.
 func (s *session) ignore(context.Context, *cursor) (*sqltypes.Result, error) { return done(), nil }
+
+// refresh leaves REFRESH of anything but a materialized view without effect.
+func (s *session) refresh(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
+	if !c.peek().Is("MATERIALIZED") {
+		return done(), nil
+	}
+	return s.executeDDL(ctx, c.src)
+}
 
 func (s *session) useStatement(_ context.Context, c *cursor) (*sqltypes.Result, error) {
 	catalogOrDB, name, err := c.name()

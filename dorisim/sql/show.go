@@ -24,6 +24,8 @@ func (s *session) show(ctx context.Context, c *cursor) (*sqltypes.Result, error)
 		return s.showTables(ctx, c, full, "")
 	case "VIEWS":
 		return s.showTables(ctx, c, full, catalog.View)
+	case "FUNCTIONS":
+		return s.showFunctions(ctx, c, full)
 	case "COLUMNS", "FIELDS":
 		return s.showColumns(ctx, c, full)
 	case "PARTITIONS":
@@ -96,10 +98,10 @@ func (s *session) showCluster(ctx context.Context, c *cursor, word string) (*sql
 	case "REPOSITORIES":
 		return newListing("RepoId", "RepoName", "CreateTime", "IsReadOnly", "Location", "Broker", "Type", "ErrMsg").result(), nil
 	case "RESOURCES":
-		return s.filter(ctx, c, newListing("Name", "ResourceType", "Item", "Value"), "Name", true)
+		return s.filter(ctx, c, s.showResources(), "Name", true)
 	case "STORAGE":
-		return newListing("PolicyName", "Id", "Version", "Type", "StorageResource", "CooldownDatetime", "CooldownTtl").result(), nil
-	case "FUNCTIONS", "BUILTIN":
+		return s.showStoragePolicies(c)
+	case "BUILTIN":
 		return newListing("Signature", "Return Type", "Function Type", "Intermediate Type", "Properties").result(), nil
 	case "TRIGGERS", "EVENTS", "PROCEDURE", "FUNCTION", "PLUGINS", "OPEN":
 		return newListing("Name").result(), nil

@@ -183,15 +183,38 @@ func (s *session) showCreateTable(c *cursor, wantView bool) (*sqltypes.Result, e
 	return l.result(), nil
 }
 
+// showCreateMaterialized is SHOW CREATE MATERIALIZED VIEW of an asynchronous one.
+func (s *session) showCreateMaterialized(c *cursor, database, name string) (*sqltypes.Result, error) {
+	if err := c.finish(); err != nil {
+		return nil, err
+	}
+	database, err := s.database(database)
+	if err != nil {
+		return nil, err
+	}
+	l := newListing("Materialized View", "Create Materialized View")
+	err = s.withTable(database, name, func(_ *catalog.Database, t *catalog.Table) error {
+		if t.Kind != catalog.MaterializedView {
+			return core.CodeErrorf(codeWrongObject, "'%s.%s' is not MATERIALIZED_VIEW. Use 'SHOW CREATE TABLE %s.%s'.", database, name, database, name)
+		}
+		l.add(t.Name, s.server.cfg.DDL.ShowCreateMaterialized(t))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l.result(), nil
+}
+
 // showCreateRollup is SHOW CREATE MATERIALIZED VIEW r ON t: plain rollups give
 // no row.
 func (s *session) showCreateRollup(c *cursor) (*sqltypes.Result, error) {
-	rollup, err := c.ident()
+	ownDatabase, rollup, err := c.name()
 	if err != nil {
 		return nil, err
 	}
 	if !c.keyword("ON") {
-		return nil, c.mismatch()
+		return s.showCreateMaterialized(c, ownDatabase, rollup)
 	}
 	database, table, err := c.name()
 	if err != nil {
