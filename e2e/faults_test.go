@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/doris-ccr/ccr/dorisim/faults"
 	"github.com/doris-ccr/ccr/e2e/harness"
 )
 
@@ -171,6 +172,37 @@ func TestDestinationBackendKilledAndRestarted(t *testing.T) {
 	time.Sleep(300 * time.Millisecond) // how long the backend is down
 	require.NoError(t, e.pair.Destination.RestartBE(1))
 	t.Logf("%d rows written; commit seq %d before", stop(), before)
+	e.awaitEqual(job, "d", "d")
+	e.requireFullSyncs(job, 1)
+}
+
+// Calls fail before and after their effect, replies get lost, ingests break: all
+// of it at once, while rows are written. Rows must arrive once each.
+func TestLostCallsAndReplies(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, harness.PairOptions{BEs: 2})
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"), fmt.Sprintf(duplicateTable, "d", "u"), fmt.Sprintf(duplicateTable, "d", "v"))
+	e.enableBinlog("d", "t", "u", "v")
+	job := e.createJob("d", "", "d", "")
+	e.awaitState(job, "DBTablesIncrementalSync", "DBIncrementalSync")
+	stop := e.writeForever("d", "t", "u", "v")
+	for round := range 6 {
+		for _, point := range []string{"fe.beginTxn", "fe.commitTxn", "fe.rollbackTxn", "be.ingest_binlog"} {
+			for _, action := range []faults.Action{faults.DropBefore, faults.DropAfter} {
+				e.pair.Destination.Faults().Add(faults.Rule{Point: point, Action: action, Count: 2})
+			}
+		}
+		e.pair.Source.Faults().Add(faults.Rule{Point: "fe.getBinlog", Action: faults.DropAfter, Count: 2})
+		e.pair.Source.Faults().Add(faults.Rule{Point: "fe.getMeta", Action: faults.DropBefore, Count: 1})
+		before := e.commitSeq(job)
+		require.NoError(t, harness.Await(e.ctx, catchUp, func(context.Context) error {
+			if now := e.commitSeq(job); now < before+20 {
+				return fmt.Errorf("round %d: at %d, was at %d", round, now, before)
+			}
+			return nil
+		}))
+	}
+	t.Logf("%d rows written", stop())
 	e.awaitEqual(job, "d", "d")
 	e.requireFullSyncs(job, 1)
 }
