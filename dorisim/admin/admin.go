@@ -144,6 +144,7 @@ func (s *Server) profile(w http.ResponseWriter, r *http.Request) {
 		Publish     *float64 `json:"publish_ms"`
 		BackupTick  *float64 `json:"backup_tick_ms"`
 		RestoreTick *float64 `json:"restore_tick_ms"`
+		AlterTick   *float64 `json:"alter_tick_ms"`
 	}
 	if err := decode(r, &body); err != nil {
 		answer(w, nil, err)
@@ -169,6 +170,7 @@ func (s *Server) profile(w http.ResponseWriter, r *http.Request) {
 	set(&p.Publish, body.Publish)
 	set(&p.BackupTick, body.BackupTick)
 	set(&p.RestoreTick, body.RestoreTick)
+	set(&p.AlterTick, body.AlterTick)
 	s.cluster.SetProfile(p)
 	answer(w, p, nil)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
 	"github.com/doris-ccr/ccr/dorisim"
+	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
 )
 
@@ -129,21 +130,18 @@ func TestHeavySchemaChange(t *testing.T) {
 func number64(n int64) json.Number { return json.Number(itoa(n)) }
 
 // TestWatershed: a job waits for a transaction that began before its shadow
-// index and does not write it.
+// index; what that one commits without the shadow is converted.
 func TestWatershed(t *testing.T) {
-	s := source(t)
-	db := s.database()
-	s.table(db, "a", 1)
-	s.table(db, "b", 1)
-	id := s.tableMeta(db, "a").GetID()
-	txn := s.begin(db, id)
-	s.exec("ALTER TABLE `%s`.`a` MODIFY COLUMN `v` BIGINT", db)
-	s.waitJob("COLUMN", db, "WAITING_TXN")
-	require.Never(t, func() bool { return s.jobState("COLUMN", db) != "WAITING_TXN" }, 30*time.Millisecond, 5*time.Millisecond)
-	result, err := s.fe.RollbackTxn(ctx, &frontendservice.TRollbackTxnRequest{User: new(user), Passwd: new(password), Db: &db, TxnID: &txn})
-	require.NoError(t, err)
-	requireOK(t, result.Status)
-	s.finished("COLUMN", db, "a", 1)
+	s := destination(t)
+	w := newTwin(t, source(t), s)
+	txn := s.begin(w.toDB, w.tableID)
+	list := w.ingestions(txn)
+	s.exec("ALTER TABLE `%s`.`orders` MODIFY COLUMN `v` BIGINT", w.toDB)
+	s.waitJob("COLUMN", w.toDB, "WAITING_TXN")
+	require.Never(t, func() bool { return s.jobState("COLUMN", w.toDB) != "WAITING_TXN" }, 30*time.Millisecond, 5*time.Millisecond)
+	requireOK(t, s.commit(w.toDB, txn, s.ingestAll(list)))
+	s.finished("COLUMN", w.toDB, "orders", 1)
+	require.Len(t, s.query("SELECT * FROM `%s`.`orders`", w.toDB), 3)
 }
 
 // TestCancelAlter: the shadow goes, the table is NORMAL again.
@@ -200,9 +198,13 @@ func TestSchemaChangeConvertsData(t *testing.T) {
 }
 
 // TestLoadsDuringSchemaChanges: nothing is lost or doubled by loads and readers
-// that meet the changes of indexes.
+// that meet the changes of indexes. The slow begin lies between the routing of
+// an INSERT and its transaction.
 func TestLoadsDuringSchemaChanges(t *testing.T) {
-	s := source(t)
+	const ms = time.Millisecond
+	_, s := private(t, func(c *dorisim.Config) {
+		c.Profile = core.Profile{Name: "slow begin", Begin: 3 * ms, Publish: 2 * ms, AlterTick: 2 * ms, BackupTick: ms, RestoreTick: ms}
+	})
 	db := s.database()
 	s.exec("CREATE TABLE `%s`.`t` (k INT, v INT) UNIQUE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 2 PROPERTIES (\"replication_num\" = \"2\")", db)
 	stop := make(chan struct{})

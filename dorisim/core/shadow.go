@@ -97,27 +97,32 @@ func (c *Core) refillTablet(ctx context.Context, w refill, convert func([]types.
 	return c.rebaseReplicas(w.to, version, data)
 }
 
-// rebaseReplicas writes all replicas of a tablet; those that fail are bad.
+// rebaseReplicas writes all replicas of a tablet. Those that fail are bad, which
+// is said last: they are repaired from the others.
 func (c *Core) rebaseReplicas(tablet *catalog.Tablet, version int64, data be.RowsetData) error {
-	var last error
-	good := 0
+	var (
+		last error
+		bad  []*catalog.Replica
+	)
 	for _, r := range tablet.Replicas {
 		tasks, ok := c.Backend(r.BackendID)
 		if !ok {
 			last = fmt.Errorf("backend %d is gone", r.BackendID)
+			bad = append(bad, r)
 			continue
 		}
 		if err := tasks.Rebase(tablet.ID, version, data); err != nil {
 			last = err
-			c.Lock()
-			c.MarkBad(tablet.ID, r, version)
-			c.Unlock()
-			continue
+			bad = append(bad, r)
 		}
-		good++
 	}
-	if good == 0 {
+	if len(bad) == len(tablet.Replicas) {
 		return fmt.Errorf("fill tablet %d: %w", tablet.ID, last)
+	}
+	c.Lock()
+	defer c.Unlock()
+	for _, r := range bad {
+		c.MarkBad(tablet.ID, r, version)
 	}
 	return nil
 }

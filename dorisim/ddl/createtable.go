@@ -265,5 +265,8 @@ func (e *Executor) createTableLike(currentDB string, s *parser.CreateTableLike) 
 	}
 	create.IfNotExists, create.Table = s.IfNotExists, parser.Name{Name: s.Table.Name}
 	delete(create.Properties, isBeingSynced)
+	if s.WithRollup {
+		create.Rollups = rollupDefs(like)
+	}
 	return e.createIn(db, create)
 }

@@ -83,6 +83,10 @@ func (e *Executor) recoverPartition(db *catalog.Database, s *parser.Recover) err
 	if !ok {
 		return core.Errorf("No partition named '%s' or partition id '%d' in table %s", s.Partition, max(s.ID, -1), t.Name)
 	}
+	if !fitsIndexes(t, p) {
+		e.core.RecyclePartition(t, p)
+		return core.Errorf("table's index not equal with partition's index. please check again.")
+	}
 	for _, other := range t.Partitions {
 		if rangetext.Overlap(t, p.Item, other.Item) {
 			e.core.RecyclePartition(t, p)

@@ -303,3 +303,21 @@ func (e *Executor) dropRollupView(currentDB string, s *parser.DropRollupView) er
 	}
 	return e.dropRollups(db, t, []string{s.Name})
 }
+
+// rollupDefs describes the rollups of a table as CREATE TABLE would.
+func rollupDefs(t *catalog.Table) []parser.RollupDef {
+	var defs []parser.RollupDef
+	for _, index := range core.SortedIndexes(t) {
+		if index.ID == t.BaseIndexID || index.State == catalog.IndexShadow {
+			continue
+		}
+		def := parser.RollupDef{Name: index.Name}
+		for _, c := range index.Schema.Columns {
+			if !c.Hidden {
+				def.Columns = append(def.Columns, c.Name)
+			}
+		}
+		defs = append(defs, def)
+	}
+	return defs
+}

@@ -161,3 +161,14 @@ func (e *Executor) enableFeature(db *catalog.Database, t *catalog.Table, c *pars
 }
 
 const skipBitmapColumn = "enable_unique_key_skip_bitmap_column"
+
+// fitsIndexes tells whether a recycled partition still has exactly the indexes
+// of its table: schema changes and rollups pass the recycle bin by.
+func fitsIndexes(t *catalog.Table, p *catalog.Partition) bool {
+	for id := range t.Indexes {
+		if _, ok := p.Tablets[id]; !ok {
+			return false
+		}
+	}
+	return len(p.Tablets) == len(t.Indexes)
+}

@@ -8,6 +8,8 @@
 //	                  publish, query_ingest_binlog, http.binlog, http.snapshot, download
 //	publish           making a transaction visible; Fail holds it back
 //	backup.<STATE>    the end of a state of a BACKUP job, e.g. backup.SNAPSHOTING
+//	alter.<STATE>     the end of a state of an ALTER job, e.g. alter.WAITING_TXN;
+//	                  Fail holds the job in it
 //	restore.<STATE>   the end of a state of a RESTORE job, e.g. restore.DOWNLOADING
 //	backup.submit     submitting either, under the cluster-wide lock
 //
