@@ -62,6 +62,13 @@ type CreateTableLike struct {
 	WithRollup  bool
 }
 
+// CreateTableAs is CREATE TABLE ... AS SELECT; whoever runs the query adds the
+// columns to Create.
+type CreateTableAs struct {
+	Create *CreateTable
+	Query  string
+}
+
 // DropTable is DROP TABLE.
 type DropTable struct {
 	IfExists bool
@@ -148,6 +155,7 @@ func (*DropDatabase) statement()    {}
 func (*AlterDatabase) statement()   {}
 func (*CreateTable) statement()     {}
 func (*CreateTableLike) statement() {}
+func (*CreateTableAs) statement()   {}
 func (*DropTable) statement()       {}
 func (*TruncateTable) statement()   {}
 func (*CreateView) statement()      {}

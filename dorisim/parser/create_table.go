@@ -21,7 +21,9 @@ func (p *parser) createTable() Statement {
 		return s
 	}
 	s := &CreateTable{IfNotExists: ifNotExists, Table: name}
-	p.columnsAndIndexes(s)
+	if p.peek().IsSymbol("(") || !p.createsFromQuery() {
+		p.columnsAndIndexes(s)
+	}
 	if p.keyword("ENGINE") {
 		p.expectSymbol("=")
 		s.Engine = p.ident()
@@ -34,10 +36,24 @@ func (p *parser) createTable() Statement {
 		s.Rollups = p.rollups()
 	}
 	s.Properties = p.optionalProperties()
-	if p.peek().Is("AS") || p.peek().Is("BROKER") {
+	switch {
+	case p.keyword("AS"):
+		return &CreateTableAs{Create: s, Query: p.query()}
+	case p.peek().Is("BROKER"):
 		return p.unsupported("CREATE TABLE ... " + strings.ToUpper(p.text(p.peek())))
 	}
 	return s
+}
+
+// createsFromQuery tells whether a CREATE TABLE without columns has a query
+// that gives them.
+func (p *parser) createsFromQuery() bool {
+	for i := p.pos; i+1 < len(p.tokens); i++ {
+		if next := p.tokens[i+1]; p.tokens[i].Is("AS") && (next.Is("SELECT") || next.Is("WITH") || next.IsSymbol("(")) {
+			return true
+		}
+	}
+	return false
 }
 
 // columnsAndIndexes reads the parenthesised definitions; a trailing comma is

@@ -91,6 +91,9 @@ func (s *session) executeDDL(ctx context.Context, text string) (*sqltypes.Result
 	case err != nil:
 		return nil, asRefusal(err)
 	}
+	if as, ok := statement.(*parser.CreateTableAs); ok {
+		return s.createAs(ctx, as)
+	}
 	if err := s.server.cfg.DDL.Exec(ctx, s.db, statement); err != nil {
 		return nil, err
 	}
