@@ -60,11 +60,18 @@ func (c *Core) FillIndex(ctx context.Context, t *catalog.Table, from, to int64, 
 	}
 	c.RUnlock()
 	for _, w := range work {
-		if err := c.refillTablet(ctx, w, convert); err != nil {
+		if err := c.refillTablet(ctx, w, convert); err != nil && c.stillOwns(t, w.partition) {
 			return err
 		}
 	}
 	return nil
+}
+
+// stillOwns tells a failure from the consequence of dropping the partition.
+func (c *Core) stillOwns(t *catalog.Table, p *catalog.Partition) bool {
+	c.RLock()
+	defer c.RUnlock()
+	return ownsPartition(t, p)
 }
 
 func (c *Core) refillTablet(ctx context.Context, w refill, convert func([]types.Row) (be.RowsetData, error)) error {

@@ -43,7 +43,7 @@ func (e *Executor) addRollups(t *catalog.Table, defs []parser.RollupDef) error {
 		if err != nil {
 			return err
 		}
-		if err := checkRollupName(t, defs[i].Name, made[:i]); err != nil {
+		if err := e.checkRollupName(t, defs[i].Name, made[:i]); err != nil {
 			return err
 		}
 		made[i] = newRollup(defs[i].Name, schema)
@@ -54,8 +54,8 @@ func (e *Executor) addRollups(t *catalog.Table, defs []parser.RollupDef) error {
 	return nil
 }
 
-func checkRollupName(t *catalog.Table, name string, others []*catalog.Index) error {
-	if err := checkPartitionName(name); err != nil {
+func (e *Executor) checkRollupName(t *catalog.Table, name string, others []*catalog.Index) error {
+	if err := e.checkTableName(name); err != nil {
 		return err
 	}
 	same := func(index *catalog.Index) bool { return index.Name == name }
@@ -158,7 +158,7 @@ func checkRollupKeys(t *catalog.Table, s *types.Schema) error {
 // createRollups makes the rollups of CREATE TABLE, which need no job.
 func (e *Executor) createRollups(t *catalog.Table, defs []parser.RollupDef) error {
 	for _, def := range defs {
-		if err := checkRollupName(t, def.Name, nil); err != nil {
+		if err := e.checkRollupName(t, def.Name, nil); err != nil {
 			return err
 		}
 		schema, err := rollupSchema(t, def.Columns)
@@ -207,7 +207,7 @@ func (e *Executor) renameRollup(db *catalog.Database, t *catalog.Table, old, nam
 	case old == name:
 		return core.Errorf("Same rollup name")
 	}
-	if err := checkPartitionName(name); err != nil {
+	if err := e.checkTableName(name); err != nil {
 		return err
 	}
 	if _, taken := rollup(t, name); taken || name == t.Name {
