@@ -241,3 +241,29 @@ func TestLoadsDuringSchemaChanges(t *testing.T) {
 		return values(s.query("SELECT count(*) n FROM `%s`.`t` WHERE c = 1 OR c IS NULL", db), "n") == fmt.Sprint(total)
 	}, patience, 10*time.Millisecond)
 }
+
+// TestSchemaChangeWithKilledBackend: the replicas that the job could not write
+// are repaired from the others.
+func TestSchemaChangeWithKilledBackend(t *testing.T) {
+	c, s := private(t)
+	db := s.database()
+	s.table(db, "a", 3)
+	s.exec("INSERT INTO `%s`.`a` VALUES (1, 1), (2, 2)", db)
+	release := hold(t, c, "WAITING_TXN")
+	s.exec("ALTER TABLE `%s`.`a` MODIFY COLUMN `v` BIGINT", db)
+	s.waitJob("COLUMN", db, "WAITING_TXN")
+	require.NoError(t, c.KillBE(1))
+	s.exec("INSERT INTO `%s`.`a` VALUES (3, 3)", db)
+	release()
+	s.finished("COLUMN", db, "a", 1)
+	require.Len(t, s.query("SELECT * FROM `%s`.`a`", db), 3)
+	require.NoError(t, c.RestartBE(1))
+	p := s.tableMeta(db, "a").Partitions[0]
+	path := fmt.Sprintf("/dbs/%d/%d/partitions/%d/%d", s.meta(db).GetID(), s.tableMeta(db, "a").GetID(), p.GetID(), p.Indexes[0].GetID())
+	require.Eventually(t, func() bool {
+		return values(s.query("SHOW PROC '%s'", path), "LstFailedVersion") == "-1,-1,-1,-1,-1,-1"
+	}, patience, 5*time.Millisecond)
+	require.NoError(t, c.KillBE(0))
+	require.NoError(t, c.KillBE(2))
+	require.Equal(t, "1,2,3", values(s.query("SELECT v FROM `%s`.`a` ORDER BY v", db), "v"), "the repaired replicas alone")
+}
