@@ -119,7 +119,10 @@ type Table struct {
 	// CommitSeq: binlogs of this table up to here are contained in a snapshot.
 	// Only meaningful in DBTablesIncrementalSync; 0 = no filter.
 	CommitSeq int64 `json:"s,omitempty"`
-	View      bool  `json:"v,omitempty"`
+	// Partly: up to here a snapshot contains the binlogs of some of the table's
+	// partitions (Progress.Partitions). 0 = none.
+	Partly int64 `json:"q,omitempty"`
+	View   bool  `json:"v,omitempty"`
 }
 
 // Position is how far the job is in the source's binlogs.
@@ -234,8 +237,8 @@ func (p *Progress) SettleIncremental() bool {
 	}
 	//workflowcheck:ignore a change of each: order does not matter
 	for id, t := range p.Tables {
-		if t.CommitSeq != 0 {
-			t.CommitSeq = 0
+		if t.CommitSeq != 0 || t.Partly != 0 {
+			t.CommitSeq, t.Partly = 0, 0
 			p.Tables[id] = t
 		}
 	}

@@ -132,6 +132,11 @@ type ApplyResult struct {
 	ShadowIndexes map[int64]int64 `json:"shadow_indexes,omitempty"`
 	// SetShadowIndexes tells that ShadowIndexes replaces the old map.
 	SetShadowIndexes bool `json:"set_shadow_indexes,omitempty"`
+	// SourceTable is the new name of a table job's source table.
+	SourceTable string `json:"source_table,omitempty"`
+	// SourceTableID is set when another table has taken the place of a table
+	// job's source table: the id to follow from now on.
+	SourceTableID int64 `json:"source_table_id,omitempty"`
 }
 
 // CleanUpInput is the input of CleanUpJob.

@@ -57,9 +57,6 @@ func applyRecover(a *application) (job.ApplyResult, error) {
 	if err != nil {
 		return job.ApplyResult{}, err
 	}
-	if a.j.spec.Type() == job.TableSync && recovered.TableID != a.j.spec.Source.TableID {
-		return ignored()
-	}
 	what := "table " + recovered.TableName
 	if recovered.PartitionID > 0 {
 		what = fmt.Sprintf("partition %s of table %s", recovered.PartitionName, recovered.TableName)

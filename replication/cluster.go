@@ -47,6 +47,9 @@ type database interface {
 	Tables(ctx context.Context, db string) ([]string, error)
 	Views(ctx context.Context, db string) ([]string, error)
 	Columns(ctx context.Context, db, table string) ([]sqlclient.Column, error)
+	Rollups(ctx context.Context, db, table string) ([]string, error)
+	SecondaryIndexes(ctx context.Context, db, table string) ([]string, error)
+	Partitions(ctx context.Context, db, table string) ([]string, error)
 	DropTable(ctx context.Context, db, table string) error
 	DropView(ctx context.Context, db, view string) error
 	BackupJob(ctx context.Context, db, name string) (job sqlclient.BackupJob, ok bool, err error)

@@ -40,6 +40,7 @@ func (r *run) applied(b *job.Binlog, out job.ApplyResult) {
 		if out.SetShadowIndexes {
 			r.p.ShadowIndexes = out.ShadowIndexes
 		}
+		r.follow(out)
 	}
 	switch {
 	case out.Wanted != nil:
@@ -55,6 +56,19 @@ func (r *run) applied(b *job.Binlog, out job.ApplyResult) {
 	default:
 		r.fail(job.Problem{Kind: job.KindNormal, CommitSeq: b.CommitSeq, BinlogType: b.Type,
 			Text: "apply: the step reported neither success nor a reason"})
+	}
+}
+
+// follow notes what a table job's source table is called, or is, from now on.
+func (r *run) follow(out job.ApplyResult) {
+	if r.spec.Type() != job.TableSync {
+		return
+	}
+	if out.SourceTable != "" {
+		r.spec.Source.Table = out.SourceTable
+	}
+	if out.SourceTableID != 0 {
+		r.spec.Source.TableID = out.SourceTableID
 	}
 }
 

@@ -1,0 +1,115 @@
+package replication
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// applyRename renames a table, rollup or partition (doris-binlogs.md 2.16,
+// 2.23). Early servers use one type for all three: the new name that is set
+// tells which it is.
+func applyRename(a *application) (job.ApplyResult, error) {
+	info, err := binlog.DecodeTableInfo(a.rec.Data)
+	if err != nil {
+		return job.ApplyResult{}, err
+	}
+	switch {
+	case info.NewTable != "":
+		return a.renameTable(info)
+	case info.NewRollup != "":
+		return a.renamePart(info.TableID, "ROLLUP", info.OldRollup, info.NewRollup, a.j.destination.sql.Rollups)
+	case info.NewPartition != "":
+		return a.renamePart(info.TableID, "PARTITION", info.OldPartition, info.NewPartition, a.j.destination.sql.Partitions)
+	}
+	return job.ApplyResult{}, fmt.Errorf("the %s record at commit seq %d has no new name", a.rec.Type, a.rec.CommitSeq)
+}
+
+// renameTable renames the destination's table, whatever it is called there. A
+// table job's destination keeps its name; the job goes on with the source's new
+// one.
+func (a *application) renameTable(info binlog.TableInfo) (job.ApplyResult, error) {
+	known := a.p.Tables[info.TableID]
+	renamed := known
+	renamed.Name = info.NewTable
+	if a.j.spec.Type() == job.TableSync {
+		if info.TableID != a.j.spec.Source.TableID {
+			return ignored()
+		}
+		result := job.ApplyResult{
+			Summary:     fmt.Sprintf("the source table is called %s now; the destination's keeps its name", info.NewTable),
+			SourceTable: info.NewTable,
+		}
+		if _, mapped := a.p.Tables[info.TableID]; mapped {
+			result.Tables.Set = map[int64]job.Table{info.TableID: renamed}
+		}
+		return result, nil
+	}
+	result, err := a.onTable(info.TableID, func(table string) (string, error) {
+		if table == info.NewTable {
+			return "", nil // an earlier attempt did it
+		}
+		return fmt.Sprintf("ALTER TABLE %s RENAME %s", sqlclient.Name(a.j.spec.Destination.Database, table), sqlclient.Quote(info.NewTable)), nil
+	})
+	var refused *sqlclient.Error
+	switch {
+	case errors.As(err, &refused) && refused.Contains("is already used"):
+		// What has the name is in the way; the snapshot takes its place.
+		return a.replaceTable(info.TableID, "table %s cannot be renamed to %s: %s", known.Name, info.NewTable, refused.Message)
+	case err != nil:
+		return result, err
+	}
+	if known.DestID != 0 && !a.containedIn(info.TableID) {
+		result.Tables.Set = map[int64]job.Table{info.TableID: renamed}
+	}
+	return result, nil
+}
+
+// renamePart renames a rollup or a partition. Without the old name, or without
+// what has it, the table comes by a snapshot.
+func (a *application) renamePart(table int64, kind, from, to string, list listNames) (job.ApplyResult, error) {
+	if from == "" {
+		return a.replaceTable(table, "%s: the old name of %s is not known", a.rec.Type, to)
+	}
+	result, err := a.onTable(table, func(name string) (string, error) {
+		if a.unknown {
+			names, err := a.names(name, list)
+			if err != nil || slices.Contains(names, to) && !slices.Contains(names, from) {
+				return "", err
+			}
+		}
+		return fmt.Sprintf("ALTER TABLE %s RENAME %s %s %s",
+			sqlclient.Name(a.j.spec.Destination.Database, name), kind, sqlclient.Quote(from), sqlclient.Quote(to)), nil
+	})
+	if absent(err) {
+		return a.replaceTable(table, "the destination cannot rename %s to %s: %v", from, to, err)
+	}
+	return result, err
+}
+
+// applyRenameColumn renames a column (doris-binlogs.md 2.17). It cannot be
+// repeated: the columns are looked at where it may have been done.
+func applyRenameColumn(a *application) (job.ApplyResult, error) {
+	rename, err := binlog.DecodeRenameColumn(a.rec.Data)
+	if err != nil {
+		return job.ApplyResult{}, err
+	}
+	return a.onTable(rename.TableID, func(table string) (string, error) {
+		db := a.j.spec.Destination.Database
+		if a.unknown {
+			columns, err := a.j.destination.sql.Columns(a.ctx, db, table)
+			if err != nil {
+				return "", fmt.Errorf("look at the columns of %s: %w", table, err)
+			}
+			if !slices.ContainsFunc(columns, func(c sqlclient.Column) bool { return c.Name == rename.OldName }) {
+				return "", nil
+			}
+		}
+		return fmt.Sprintf("ALTER TABLE %s RENAME COLUMN %s %s",
+			sqlclient.Name(db, table), sqlclient.Quote(rename.OldName), sqlclient.Quote(rename.NewName)), nil
+	})
+}

@@ -1,0 +1,266 @@
+package replication
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// whole is the snapshot that replaces table 10.
+var whole = &job.PartialSync{TableID: 10, Table: "t", Replace: true}
+
+// TestApplyTypes has what each handler does on the destination: statements, or
+// a snapshot of some of its own.
+func TestApplyTypes(t *testing.T) {
+	const (
+		rename   = `{"db":1,"tb":10,"ind":-1,"p":-1,"nT":"%s","oT":"%s","nR":"%s","oR":"%s","nP":"%s","oP":"%s"}`
+		drop     = `{"tableId":10,"alterInvertedIndexes":[{"i":1,"in":"a"},{"indexId":2,"indexName":"b"}],"isDropInvertedIndex":true}`
+		build    = `{"jobState":"%s","tableId":10,"tableName":"t","partitionName":"p1","isDropOp":%t,"alterInvertedIndexes":[{"i":1,"in":"a"}]}`
+		view     = `{"tableId":12,"inlineViewDef":"SELECT 1 FROM ` + "`internal`.`src`.`t`" + `"}`
+		rollup   = `{"tableId":10,"tableName":"t","indexId":31,"indexName":"r"}`
+		buckets  = `{"tableId":10,"type":"%s","autoBucket":%t,"bucketNum":20,"columnsName":"id,v"}`
+		altTable = "ALTER TABLE `dst`.`t` "
+	)
+	for name, c := range map[string]struct {
+		typ     job.BinlogType
+		payload string
+		change  func(a *applied)
+		want    []string
+		partial *job.PartialSync
+	}{
+		"rename table":               {job.RenameTable, fmt.Sprintf(rename, "u", "t", "", "", "", ""), nil, []string{altTable + "RENAME `u`"}, nil},
+		"rename table, no old name":  {job.RenameTable, `{"tb":10,"nT":"u"}`, nil, []string{altTable + "RENAME `u`"}, nil},
+		"rename table, done already": {job.RenameTable, `{"tb":10,"nT":"u"}`, func(a *applied) { a.dst.tables[20].Name = "u" }, nil, nil},
+		"rename table, name taken": {job.RenameTable, `{"tb":10,"nT":"u"}`, func(a *applied) {
+			a.dst.refuse = map[string]error{"RENAME": refusal("Table name[u] is already used")}
+		}, nil, whole},
+		"rename rollup":                  {job.RenameRollup, fmt.Sprintf(rename, "", "", "s", "r", "", ""), nil, []string{altTable + "RENAME ROLLUP `r` `s`"}, nil},
+		"rename rollup, early type":      {job.RenameTable, fmt.Sprintf(rename, "", "", "s", "r", "", ""), nil, []string{altTable + "RENAME ROLLUP `r` `s`"}, nil},
+		"rename rollup, no old name":     {job.RenameRollup, `{"tb":10,"nR":"s"}`, nil, nil, whole},
+		"rename partition":               {job.RenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), nil, []string{altTable + "RENAME PARTITION `p` `q`"}, nil},
+		"rename partition, done already": {job.RenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) { a.in.Unknown, a.dst.partitions = true, []string{"q"} }, nil, nil},
+		"rename partition, not done":     {job.RenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) { a.in.Unknown, a.dst.partitions = true, []string{"p"} }, []string{altTable + "RENAME PARTITION `p` `q`"}, nil},
+		"rename partition, it is not there": {job.RenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) {
+			a.dst.refuse = map[string]error{"RENAME": refusal("Partition[p] does not exists")}
+		}, nil, whole},
+		"rename column":               {job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, nil, []string{altTable + "RENAME COLUMN `a` `b`"}, nil},
+		"rename column, done already": {job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, func(a *applied) { a.in.Unknown, a.dst.columns = true, []string{"b"} }, nil, nil},
+		"comments of columns":         {job.ModifyComment, `{"type":"COLUMN","tblId":10,"colToComment":{"b":"it's \"b\"","a":"x\\y"}}`, nil, []string{altTable + "MODIFY COLUMN `a` COMMENT \"x\\\\y\", MODIFY COLUMN `b` COMMENT \"it\\'s \\\"b\\\"\""}, nil},
+		"comment of the table":        {job.ModifyComment, `{"type":"TABLE","tblId":10,"tblComment":""}`, nil, []string{altTable + `MODIFY COMMENT ""`}, nil},
+		"view":                        {job.ModifyViewDef, view, nil, []string{"ALTER VIEW `dst`.`v` AS SELECT 1 FROM `internal`.`dst`.`t`"}, nil},
+		"view's comment":              {job.ModifyViewDef, `{"tableId":12,"inlineViewDef":"","comment":"c"}`, nil, []string{"ALTER VIEW `dst`.`v` MODIFY COMMENT \"c\""}, nil},
+		"view over a changed table": {job.ModifyViewDef, view, func(a *applied) {
+			a.dst.refuse = map[string]error{"ALTER VIEW": refusal("Unknown column 'x' in 't'")}
+		}, nil, &job.PartialSync{TableID: 12, Table: "v", View: true}},
+		"view with an unknown function": {job.ModifyViewDef, view, func(a *applied) {
+			a.dst.refuse = map[string]error{"ALTER VIEW": refusal("Can not found function 'f'")}
+		}, nil, nil},
+		"view that is not replicated": {job.ModifyViewDef, `{"tableId":13,"inlineViewDef":"SELECT 1"}`, nil, nil, nil},
+		"add index":                   {job.ModifyInvertedIndices, `{"tableId":10,"alterInvertedIndexes":[{"i":1,"in":"a"}],"isDropInvertedIndex":false}`, nil, nil, whole},
+		"drop index":                  {job.ModifyInvertedIndices, drop, func(a *applied) { a.dst.indexes = []string{"b", "a"} }, []string{altTable + "DROP INDEX `a`, DROP INDEX `b`"}, nil},
+		"drop index, half there":      {job.ModifyInvertedIndices, drop, func(a *applied) { a.dst.indexes = []string{"b"} }, []string{altTable + "DROP INDEX `b`"}, nil},
+		"drop index, done already":    {job.ModifyInvertedIndices, drop, nil, nil, nil},
+		"build index":                 {job.IndexChangeJob, fmt.Sprintf(build, "FINISHED", false), nil, []string{"BUILD INDEX `a` ON `dst`.`t` PARTITION (`p1`)"}, nil},
+		"build index, no partitions": {job.IndexChangeJob, fmt.Sprintf(build, "FINISHED", false), func(a *applied) {
+			a.dst.refuse = map[string]error{"PARTITION": refusal("table t is not partitioned, cannot build index with partitions")}
+		}, []string{"BUILD INDEX `a` ON `dst`.`t`"}, nil},
+		"build index, still runs":   {job.IndexChangeJob, fmt.Sprintf(build, "RUNNING", false), nil, nil, nil},
+		"build index, a drop":       {job.IndexChangeJob, fmt.Sprintf(build, "FINISHED", true), nil, nil, nil},
+		"drop rollup":               {job.DropRollup, rollup, func(a *applied) { a.dst.rollups = []string{"t", "r", "s"} }, []string{altTable + "DROP ROLLUP `r`"}, nil},
+		"drop rollup, done already": {job.DropRollup, rollup, func(a *applied) { a.dst.rollups = []string{"t"} }, nil, nil},
+		"drop rollup, lost sibling": {job.DropRollup, rollup, func(a *applied) {
+			a.dst.rollups, a.src.dropped = []string{"t", "r", "s", "k"}, map[int64]int64{31: 500, 32: 500, 33: 400}
+			a.src.tables[10].Partitions = []*meta.Partition{partition(100, "t", "", index(30, "t", 1), index(34, "k", 2))}
+		}, []string{altTable + "DROP ROLLUP `r`, `s`"}, nil},
+		"drop rollup, another is renamed later": {job.DropRollup, rollup, func(a *applied) {
+			a.dst.rollups, a.src.dropped = []string{"t", "r", "s"}, map[int64]int64{31: 500, 32: 500}
+			a.src.tables[10].Partitions = []*meta.Partition{partition(100, "t", "", index(30, "t", 1), index(34, "k", 2))}
+		}, []string{altTable + "DROP ROLLUP `r`"}, nil},
+		"buckets":         {job.ModifyDistributionBucketNum, fmt.Sprintf(buckets, "HASH", false), nil, []string{altTable + "MODIFY DISTRIBUTION DISTRIBUTED BY HASH(`id`,`v`) BUCKETS 20"}, nil},
+		"buckets, random": {job.ModifyDistributionBucketNum, fmt.Sprintf(buckets, "RANDOM", false), nil, []string{altTable + "MODIFY DISTRIBUTION DISTRIBUTED BY RANDOM BUCKETS 20"}, nil},
+		"buckets, auto":   {job.ModifyDistributionBucketNum, fmt.Sprintf(buckets, "HASH", true), nil, []string{altTable + "MODIFY DISTRIBUTION DISTRIBUTED BY HASH(`id`,`v`) BUCKETS AUTO"}, nil},
+		"random":          {job.ModifyDistributionType, `{"tb":10}`, nil, []string{altTable + `SET ("distribution_type" = "random")`}, nil},
+		"random, done already": {job.ModifyDistributionType, `{"tb":10}`, func(a *applied) {
+			a.in.Unknown, a.dst.create = true, "...\nDISTRIBUTED BY RANDOM BUCKETS 2\n"
+		}, nil, nil},
+		"recover table": {job.RecoverInfo, `{"tableId":10,"tableName":"t","partitionId":-1}`, nil, nil, whole},
+		"wrapped":       {job.Barrier, `{"binlogType":15,"binlog":"{\"tableId\":10,\"colName\":\"a\",\"newColName\":\"b\"}"}`, nil, []string{altTable + "RENAME COLUMN `a` `b`"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := func() *applied {
+				a := applying(c.typ, c.payload, 10)
+				a.in.Progress.Tables[12] = job.Table{Name: "v", View: true}
+				if c.change != nil {
+					c.change(a)
+				}
+				return a
+			}
+			a := start()
+			got := a.run(t)
+			require.Nil(t, got.Problem)
+			require.Equal(t, c.want, a.dst.executed)
+			if c.partial == nil {
+				require.Nil(t, got.Wanted)
+			} else {
+				require.Equal(t, c.partial, got.Wanted.Partial)
+			}
+
+			a = start()
+			for id, table := range a.in.Progress.Tables {
+				table.CommitSeq = 500
+				a.in.Progress.Tables[id] = table
+			}
+			require.True(t, a.run(t).Done, "contained")
+			require.Empty(t, a.dst.executed, "contained")
+
+			if got.Wanted != nil {
+				return
+			}
+			a = start() // a table job with an alias
+			a.dst.tables[20].Name = "alias"
+			a.in.Spec.Source.Table, a.in.Spec.Source.TableID = "t", 10
+			a.in.Spec.Destination.Table, a.in.Spec.Destination.TableID = "alias", 20
+			a.in.Progress.Tables = nil
+			require.Nil(t, a.run(t).Problem)
+			for _, statement := range a.dst.executed {
+				require.Contains(t, statement, "`dst`.`alias`")
+			}
+		})
+	}
+}
+
+func TestEveryTypeIsHandled(t *testing.T) {
+	for typ := job.Upsert; typ.Known(); typ++ {
+		if typ == job.Upsert || typ == job.Dummy {
+			continue // the stream's own
+		}
+		require.Contains(t, handlers, typ, typ.String())
+	}
+}
+
+func TestApplyRenameTable(t *testing.T) {
+	rename := func() *applied { return applying(job.RenameTable, `{"tb":10,"nT":"u","oT":"t"}`, 10) }
+	require.Equal(t, map[int64]job.Table{10: {Name: "u", DestID: 20}}, rename().run(t).Tables.Set)
+
+	a := rename() // a table job follows its table, whatever it is called
+	a.in.Spec.Source.Table, a.in.Spec.Source.TableID = "t", 10
+	a.in.Spec.Destination.Table = "t"
+	got := a.run(t)
+	require.Equal(t, "u", got.SourceTable)
+	require.Empty(t, a.dst.executed)
+}
+
+func TestApplyReplaceTable(t *testing.T) {
+	// Source: a (10) REPLACE WITH b (11); destination: a (20), b (21).
+	replace := func(swap bool) *applied {
+		a := applying(job.ReplaceTable, fmt.Sprintf(`{"origTblId":10,"origTblName":"a","newTblName":11,"actualNewTblName":"b","swapTable":%t}`, swap), 10)
+		a.src.tables = map[int64]*meta.Table{11: {ID: 11, Name: "a"}}
+		if swap {
+			a.src.tables[10] = &meta.Table{ID: 10, Name: "b"}
+		}
+		a.dst.tables = map[int64]*meta.Table{20: {ID: 20, Name: "a"}, 21: {ID: 21, Name: "b"}}
+		a.dst.names = []string{"a", "b"}
+		a.in.Progress.Tables = map[int64]job.Table{10: {Name: "a", DestID: 20}, 11: {Name: "b", DestID: 21}}
+		return a
+	}
+	covered := func(a *applied, ids ...int64) *applied {
+		for _, id := range ids {
+			table := a.in.Progress.Tables[id]
+			table.CommitSeq = 600
+			a.in.Progress.Tables[id] = table
+		}
+		return a
+	}
+	statement := func(swap bool) []string {
+		return []string{fmt.Sprintf("ALTER TABLE `dst`.`a` REPLACE WITH TABLE `b` PROPERTIES(\"swap\"=\"%t\")", swap)}
+	}
+	swapped := job.TableChanges{Set: map[int64]job.Table{10: {Name: "b", DestID: 20}, 11: {Name: "a", DestID: 21}}}
+	replaced := job.TableChanges{Set: map[int64]job.Table{11: {Name: "a", DestID: 21}}, Drop: []int64{10}}
+
+	t.Run("neither is in a snapshot", func(t *testing.T) {
+		a := replace(true)
+		require.Equal(t, swapped, a.run(t).Tables)
+		require.Equal(t, statement(true), a.dst.executed)
+		a = replace(false)
+		require.Equal(t, replaced, a.run(t).Tables)
+		require.Equal(t, statement(false), a.dst.executed)
+		a = replace(false) // found gone by a partial sync: the next table takes its place
+		gone := a.in.Progress.Tables[10]
+		gone.CommitSeq = job.Contained
+		a.in.Progress.Tables[10] = gone
+		require.Equal(t, replaced, a.run(t).Tables)
+		require.Equal(t, statement(false), a.dst.executed)
+	})
+	t.Run("done already", func(t *testing.T) {
+		a := replace(true)
+		a.dst.tables[20].Name, a.dst.tables[21].Name = "b", "a"
+		require.Equal(t, swapped, a.run(t).Tables)
+		require.Empty(t, a.dst.executed)
+		a = replace(false)
+		a.dst.tables = map[int64]*meta.Table{21: {ID: 21, Name: "a"}}
+		require.Equal(t, replaced, a.run(t).Tables)
+		require.Empty(t, a.dst.executed)
+	})
+	t.Run("both are in snapshots", func(t *testing.T) {
+		for _, swap := range []bool{true, false} {
+			a := covered(replace(swap), 10, 11)
+			require.True(t, a.run(t).Done)
+			require.Empty(t, a.dst.executed)
+		}
+	})
+	t.Run("one of them is", func(t *testing.T) {
+		a := covered(replace(true), 10)
+		require.Equal(t, &job.PartialSync{TableID: 11, Table: "a", Replace: true}, a.run(t).Wanted.Partial)
+		a = covered(replace(true), 11)
+		require.Equal(t, &job.PartialSync{TableID: 10, Table: "b", Replace: true}, a.run(t).Wanted.Partial)
+		a = covered(replace(false), 11)
+		a.dst.tables = map[int64]*meta.Table{21: {ID: 21, Name: "a"}} // swapped in
+		require.Equal(t, []int64{10}, a.run(t).Tables.Drop)
+		require.Empty(t, a.dst.executed)
+		a = covered(replace(false), 11)
+		a.run(t)
+		require.Equal(t, []string{"DROP a"}, a.dst.executed)
+	})
+	t.Run("one is not on the destination", func(t *testing.T) {
+		a := replace(false)
+		delete(a.in.Progress.Tables, 11)
+		got := a.run(t)
+		require.Equal(t, &job.PartialSync{TableID: 11, Table: "a", Replace: true}, got.Wanted.Partial)
+		require.Equal(t, []int64{10}, got.Tables.Drop)
+		a = replace(false)
+		delete(a.in.Progress.Tables, 11)
+		delete(a.src.tables, 11) // nor on the source
+		require.Equal(t, []int64{10}, a.run(t).Tables.Drop)
+		require.Equal(t, []string{"DROP a"}, a.dst.executed)
+		a = replace(false)
+		delete(a.dst.tables, 20)
+		a.dst.names = []string{"b"}
+		require.Equal(t, replaced, a.run(t).Tables)
+		require.Equal(t, []string{"ALTER TABLE `dst`.`b` RENAME `a`"}, a.dst.executed)
+	})
+	t.Run("table job", func(t *testing.T) {
+		a := replace(false)
+		a.in.Spec.Source.Table, a.in.Spec.Source.TableID = "a", 10
+		a.in.Spec.Destination.Table = "a"
+		got := a.run(t)
+		require.Equal(t, int64(11), got.SourceTableID)
+		require.NotNil(t, got.Wanted)
+		require.Nil(t, got.Wanted.Partial)
+	})
+}
+
+func TestApplyWhilePartitionsAreAhead(t *testing.T) {
+	a := applying(job.DropPartition, `{"tableId":10,"partitionName":"p1"}`, 10)
+	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, Partly: 600}
+	require.Equal(t, whole, a.run(t).Wanted.Partial)
+	require.Empty(t, a.dst.executed)
+	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, Partly: 499}
+	require.True(t, a.run(t).Done)
+	a = applying(job.ModifyComment, `{"type":"TABLE","tblId":10,"tblComment":"c"}`, 10)
+	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, Partly: 600}
+	require.True(t, a.run(t).Done, "means nothing to the rows")
+}
