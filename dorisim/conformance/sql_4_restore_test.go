@@ -66,6 +66,14 @@ func TestTemporaryPartitionsInBackup(t *testing.T) {
 	require.Equal(t, status.TStatusCode_SNAPSHOT_EXPIRED, s.getSnapshot(db, "l2", false).Status.StatusCode)
 }
 
+func TestRestoreStatement(t *testing.T) {
+	s := source(t)
+	db := s.database()
+	s.refuses(1105, "restore from the local repo via SQL call is not supported",
+		"RESTORE SNAPSHOT `%s`.`l` FROM `__keep_on_local__` PROPERTIES (\"backup_timestamp\" = \"2024-11-12-10-03-11\")", db)
+	s.refuses(1105, "Repository nowhere does not exist", "RESTORE SNAPSHOT `%s`.l FROM `nowhere` ON (`t` AS `alias`)", db)
+}
+
 func TestViewComment(t *testing.T) {
 	s := source(t)
 	db := s.rangedTable()

@@ -28,7 +28,7 @@ func column(def *parser.ColumnDef, keys types.KeysType, key bool) (types.Column,
 		Name: def.Name, Type: def.Type, Key: key, Nullable: true, OnUpdate: def.OnUpdate,
 		AutoInc: def.AutoInc, AutoIncInit: def.AutoIncInit, Generated: def.Generated, Comment: def.Comment,
 	}
-	if err := checkColumnName(def.Name); err != nil {
+	if err := checkNewColumnName(def.Name, def.Allowed.UnicodeNames); err != nil {
 		return c, err
 	}
 	if err := columnAgg(&c, def, keys); err != nil {
@@ -122,9 +122,9 @@ func columnDefault(c *types.Column, def *parser.ColumnDef) error {
 func checkSessionGated(defs []parser.ColumnDef) error {
 	for _, d := range defs {
 		switch {
-		case d.Type.Kind == types.Decimal && d.Type.Precision > 38:
+		case d.Type.Kind == types.Decimal && d.Type.Precision > 38 && !d.Allowed.Decimal256:
 			return core.Errorf("Column of type Decimal256 with precision %d is disabled by default. set enable_decimal256 = true to enable it.", d.Type.Precision)
-		case d.Type.Kind == types.AggState:
+		case d.Type.Kind == types.AggState && !d.Allowed.AggState:
 			return core.Errorf("agg_state not enable, need set enable_agg_state=true")
 		}
 	}

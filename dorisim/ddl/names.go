@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	letters "unicode"
 
 	"github.com/doris-ccr/ccr/dorisim/core"
 )
@@ -53,6 +54,20 @@ func checkColumnName(name string) error {
 		return core.CodeErrorf(codeWrongColumnName, "Incorrect column name '%s'. Column regex is '%s'", name, columnNameRegex)
 	}
 	return nil
+}
+
+// checkNewColumnName also takes letters of all scripts if the session allows
+// them.
+func checkNewColumnName(name string, unicode bool) error {
+	if unicode {
+		name = strings.Map(func(r rune) rune {
+			if r > 127 && (letters.IsLetter(r) || letters.IsNumber(r)) {
+				return 'x'
+			}
+			return r
+		}, name)
+	}
+	return checkColumnName(name)
 }
 
 func checkPartitionName(name string) error {

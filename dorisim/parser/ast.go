@@ -182,6 +182,33 @@ type ColumnDef struct {
 	AutoIncInit int64  // 1 unless stated
 	Generated   string // expression without the outer parentheses
 	Comment     string
+	// Allowed is set by the session that runs the statement.
+	Allowed SessionFlags
+}
+
+// SessionFlags are the session variables without which Doris refuses some
+// columns: enable_agg_state, enable_decimal256, enable_unicode_name_support.
+type SessionFlags struct{ AggState, Decimal256, UnicodeNames bool }
+
+// Allow sets the flags of the session on all columns that a statement defines.
+func Allow(s Statement, flags SessionFlags) {
+	switch s := s.(type) {
+	case *CreateTable:
+		for i := range s.Columns {
+			s.Columns[i].Allowed = flags
+		}
+	case *AlterTable:
+		for _, clause := range s.Clauses {
+			switch c := clause.(type) {
+			case *AddColumns:
+				for i := range c.Columns {
+					c.Columns[i].Allowed = flags
+				}
+			case *ModifyColumn:
+				c.Column.Allowed = flags
+			}
+		}
+	}
 }
 
 // DefaultValue is the value of a DEFAULT clause: NULL, a literal, or (Expr) a

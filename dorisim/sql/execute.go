@@ -7,6 +7,7 @@ import (
 
 	"github.com/dolthub/vitess/go/sqltypes"
 
+	"github.com/doris-ccr/ccr/dorisim/backup"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 )
@@ -41,8 +42,10 @@ func statementFor(word string) statementFunc {
 		return (*session).set
 	case "USE":
 		return (*session).useStatement
-	case "UNSET", "KILL", "ANALYZE", "SWITCH", "WARM":
+	case "UNSET", "KILL", "ANALYZE", "SWITCH", "WARM", "LOCK", "UNLOCK", "CLEAN":
 		return (*session).ignore
+	case "RESTORE":
+		return (*session).restore
 	case "REFRESH":
 		return (*session).refresh
 	}
@@ -91,6 +94,9 @@ func (s *session) executeDDL(ctx context.Context, text string) (*sqltypes.Result
 	case err != nil:
 		return nil, asRefusal(err)
 	}
+	parser.Allow(statement, parser.SessionFlags{
+		AggState: s.flag("enable_agg_state"), Decimal256: s.flag("enable_decimal256"), UnicodeNames: s.flag("enable_unicode_name_support"),
+	})
 	if as, ok := statement.(*parser.CreateTableAs); ok {
 		return s.createAs(ctx, as)
 	}
@@ -114,6 +120,22 @@ func asRefusal(err error) error {
 
 // ignore accepts statements that have no effect in the simulator.
 func (s *session) ignore(context.Context, *cursor) (*sqltypes.Result, error) { return done(), nil }
+
+// restore refuses RESTORE SNAPSHOT: there are no repositories but the local one,
+// which only the RPC may use (doris-sql.md 4.5).
+func (s *session) restore(_ context.Context, c *cursor) (*sqltypes.Result, error) {
+	for !c.end() && !c.keyword("FROM") {
+		c.next()
+	}
+	repository, err := c.ident()
+	if err != nil {
+		return nil, err
+	}
+	if repository == backup.LocalRepository {
+		return nil, core.Errorf("restore from the local repo via SQL call is not supported")
+	}
+	return nil, core.Errorf("Repository %s does not exist", repository)
+}
 
 // refresh leaves REFRESH of anything but a materialized view without effect.
 func (s *session) refresh(ctx context.Context, c *cursor) (*sqltypes.Result, error) {

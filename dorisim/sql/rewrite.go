@@ -2,6 +2,7 @@ package sql
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
@@ -93,6 +94,8 @@ func (r *rewriter) step() error {
 		c.pos += 3
 		r.replace("count(*)")
 		return nil
+	case c.peekAt(1).Kind == parser.String && strings.HasPrefix(strings.ToUpper(t.Text), "MATCH") && t.Kind == parser.Word:
+		return r.match()
 	case t.Is("CAST") && c.peekAt(1).IsSymbol("("):
 		return r.cast()
 	case (t.Is("TEMPORARY") && (c.peekAt(1).Is("PARTITION") || c.peekAt(1).Is("PARTITIONS"))) || ((t.Is("PARTITION") || t.Is("PARTITIONS")) && r.afterTable()):
@@ -287,5 +290,26 @@ func (r *rewriter) tableFunction() error {
 		text += " AS " + quoteName(name)
 	}
 	r.replace(text)
+	return nil
+}
+
+// match turns the full-text predicates into a search for words: MATCH and
+// MATCH_ANY want one of them, MATCH_PHRASE all of them one after the other, and
+// MATCH_ALL all of them, here only in the given order.
+func (r *rewriter) match() error {
+	c := r.c
+	kind := strings.ToUpper(c.next().Text)
+	words := strings.FieldsFunc(c.next().Text, func(x rune) bool { return !unicode.IsLetter(x) && !unicode.IsNumber(x) })
+	for i := range words {
+		words[i] = strings.ToLower(words[i])
+	}
+	between := "|"
+	switch {
+	case strings.HasPrefix(kind, "MATCH_PHRASE"):
+		between = "[^a-z0-9]+"
+	case kind == "MATCH_ALL" && len(words) > 1:
+		between = ".*"
+	}
+	r.replace("REGEXP " + quoteString("(?i)(^|[^a-z0-9])("+strings.Join(words, between)+")([^a-z0-9]|$)"))
 	return nil
 }
