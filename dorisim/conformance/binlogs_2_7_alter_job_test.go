@@ -194,7 +194,17 @@ func TestSchemaChangeConvertsData(t *testing.T) {
 	}
 	require.Contains(t, s.query("SHOW CREATE TABLE `%s`.`t6`", db)[0]["Create Table"], `"bloom_filter_columns" = "k, a"`)
 	require.Contains(t, s.query("SHOW CREATE TABLE `%s`.`t7`", db)[0]["Create Table"], `"store_row_column" = "true"`)
+	s.exec("ALTER TABLE `%s`.`t6` SET (\"bloom_filter_columns\" = \"a\", \"bloom_filter_fpp\" = \"0.01\")", db)
+	s.finished("COLUMN", db, "t6", 2)
+	require.Contains(t, s.query("SHOW CREATE TABLE `%s`.`t6`", db)[0]["Create Table"], `"bloom_filter_columns" = "a"`)
+	require.Equal(t, "NONE,BLOOM_FILTER", s.query("DESC `%s`.`t6`", db)[1]["Extra"])
+	s.exec("ALTER TABLE `%s`.`t6` SET (\"bloom_filter_columns\" = \"\")", db)
+	s.finished("COLUMN", db, "t6", 3)
+	require.NotContains(t, s.query("SHOW CREATE TABLE `%s`.`t6`", db)[0]["Create Table"], "bloom_filter")
 	require.Equal(t, "NGRAM_BF", values(s.query("SHOW INDEXES FROM `%s`.`t8`", db), "Index_type"))
+	s.exec("ALTER TABLE `%s`.`t8` DROP INDEX i", db)
+	s.finished("COLUMN", db, "t8", 2)
+	require.Empty(t, s.query("SHOW INDEXES FROM `%s`.`t8`", db))
 }
 
 // TestLoadsDuringSchemaChanges: nothing is lost or doubled by loads and readers

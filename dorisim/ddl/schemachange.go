@@ -126,6 +126,7 @@ func (e *Executor) setHeavyProperty(db *catalog.Database, t *catalog.Table, give
 		maps.Copy(t.Properties, trial.Properties)
 		if removeFilters {
 			delete(t.Properties, bloomFilterColumns)
+			delete(t.Properties, "bloom_filter_fpp")
 		}
 		storeDefaults(t)
 	})

@@ -22,7 +22,7 @@ func (e *Executor) setProperties(db *catalog.Database, t *catalog.Table, given p
 	switch {
 	case len(keys) == 0:
 		return core.Errorf("Properties is not set")
-	case len(keys) > 1 && !sameGroup(keys, dynamicPrefix) && !sameGroup(keys, "binlog."):
+	case len(keys) > 1 && !sameGroup(keys, dynamicPrefix) && !sameGroup(keys, "binlog.") && !sameGroup(keys, "bloom_filter_"):
 		return core.Errorf("Can only set one table property(without dynamic partition && binlog) at a time")
 	case keys[0] == distributionType:
 		return e.setRandomDistribution(db, t, given[distributionType])
