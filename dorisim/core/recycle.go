@@ -138,17 +138,3 @@ func (c *Core) erase(r recycled) {
 	}
 	c.DropTable(r.table)
 }
-
-// CompleteTablets makes the tablets of those indexes of t that p has none of: it
-// was in the recycle bin when they were made. It needs the lock.
-func (c *Core) CompleteTablets(t *catalog.Table, p *catalog.Partition) error {
-	for _, idx := range SortedIndexes(t) {
-		if len(p.Tablets[idx.ID]) > 0 {
-			continue
-		}
-		if err := c.addTablets(t, p, idx); err != nil {
-			return err
-		}
-	}
-	return nil
-}

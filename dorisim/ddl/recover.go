@@ -102,9 +102,6 @@ func (e *Executor) recoverPartition(db *catalog.Database, s *parser.Recover) err
 	if p.Distribution.Kind == catalog.HashDistribution {
 		p.Distribution.Columns = t.Distribution.Columns // a column may have been renamed meanwhile
 	}
-	if err := e.core.CompleteTablets(t, p); err != nil {
-		return err
-	}
 	e.core.SyncTabletSettings(t)
 	e.recordRecover(db, t, recoverPayload{TableName: t.Name, PartitionID: p.ID, Partition: old, NewPartition: s.As})
 	return nil

@@ -76,6 +76,21 @@ func TestRecoverPartition(t *testing.T) {
 	f.run("RECOVER PARTITION p2 FROM t")
 }
 
+func TestRecoverPartitionOfAChangedTable(t *testing.T) {
+	f := newFixture(t)
+	f.run(twoRanges)
+	f.run("ALTER TABLE t DROP PARTITION p2")
+	table := f.tab("t")
+	f.core.Lock()
+	table.Indexes[1] = table.Indexes[table.BaseIndexID]
+	f.core.Unlock()
+	require.ErrorContains(t, f.try("RECOVER PARTITION p2 FROM t"), "table's index not equal with partition's index")
+	f.core.Lock()
+	delete(table.Indexes, 1)
+	f.core.Unlock()
+	f.run("RECOVER PARTITION p2 FROM t")
+}
+
 func TestTrashExpires(t *testing.T) {
 	f := newFixture(t)
 	f.run("CREATE TABLE t (a INT) DISTRIBUTED BY HASH(a) BUCKETS 1")
