@@ -10,7 +10,7 @@ export CGO_ENABLED := 0
 export GOFLAGS := -buildvcs=false
 
 TAGS    := gms_pure_go
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION := $(shell git describe --tags --abbrev=0 2>/dev/null || echo devel):$(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BINARIES := ./cmd/ccr ./standalone/cmd/ccr-standalone ./dorisim/cmd/dorisim
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/e2e/harness"
 )
 
@@ -179,7 +180,18 @@ func TestPauseAndResume(t *testing.T) {
 	require.NotContains(t, e.ccr.Process().Tail(1_000_000), "s3cret-of-doris")
 }
 
-// A kind of binlog that is not applied yet stops the job visibly; an operator
+// recordUnknownBinlog puts a binlog into the source's log as a later version of
+// Doris might: with the first number that has no meaning yet.
+func (e *env) recordUnknownBinlog(database, table string) {
+	source := e.pair.Source.Core()
+	source.Lock()
+	defer source.Unlock()
+	db, found := source.Database(database)
+	require.True(e, found)
+	source.Record(core.Event{DB: db.ID, Tables: []int64{db.Tables[table].ID}, Type: 27, Data: "{}"})
+}
+
+// A kind of binlog that ccr does not know stops the job visibly; an operator
 // can pass it over; nothing else is lost.
 func TestUnknownBinlogStallsAndCanBeSkipped(t *testing.T) {
 	t.Parallel()
@@ -189,7 +201,8 @@ func TestUnknownBinlogStallsAndCanBeSkipped(t *testing.T) {
 	job := e.createJob("d", "", "d", "")
 	e.exec("INSERT INTO d.t VALUES (1, 'a')")
 	e.awaitEqual(job, "d", "d")
-	e.exec("ALTER TABLE d.t MODIFY COMMENT 'a comment is not replicated yet'", "INSERT INTO d.t VALUES (2, 'behind it')")
+	e.recordUnknownBinlog("d", "t")
+	e.exec("INSERT INTO d.t VALUES (2, 'behind it')")
 
 	var stalled harness.Status
 	require.NoError(t, harness.Await(e.ctx, catchUp, func(ctx context.Context) (err error) {
@@ -199,7 +212,7 @@ func TestUnknownBinlogStallsAndCanBeSkipped(t *testing.T) {
 		}
 		return err
 	}))
-	require.Contains(t, stalled.LastError.Text, "MODIFY_COMMENT")
+	require.Contains(t, stalled.LastError.Text, "UNKNOWN(27)")
 	_, text, err := e.ccr.Raw(e.ctx, "job_status", fmt.Sprintf(`{"name":%q}`, job))
 	require.NoError(t, err)
 	var reply struct {
