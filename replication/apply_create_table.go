@@ -51,7 +51,11 @@ func (a *application) createTable(create binlog.CreateTable, name string) (job.A
 		return job.ApplyResult{}, fmt.Errorf("look for destination table %s: %w", name, err)
 	}
 	if exists {
-		return a.snapshotOf(create.TableID, name, true, "table %s exists on the destination already", name)
+		result, err := a.snapshotOf(create.TableID, name, true, "table %s exists on the destination already", name)
+		if err == nil && a.unknown {
+			result.Tables, err = a.adopt(create.TableID, name)
+		}
+		return result, err
 	}
 	statement, err := rewriteCreateTable(create.SQL, db, name, a.j.spec.ReplicationNum)
 	if err != nil {
@@ -77,6 +81,17 @@ func (a *application) createTable(create binlog.CreateTable, name string) (job.A
 	result.Summary = fmt.Sprintf("CREATE TABLE %s", name)
 	result.Tables.Set = map[int64]job.Table{create.TableID: {DestID: table.ID, Name: name}}
 	return result, nil
+}
+
+// adopt maps a table that an earlier attempt has created, unless it is another
+// source table's: should the source have dropped it meanwhile, its DROP_TABLE
+// finds it.
+func (a *application) adopt(source int64, name string) (job.TableChanges, error) {
+	table, err := a.j.destination.tableByName(a.ctx, name)
+	if err != nil || table == nil || stillMapped(a.p.Tables, source, table.ID) {
+		return job.TableChanges{}, err
+	}
+	return job.TableChanges{Set: map[int64]job.Table{source: {DestID: table.ID, Name: name}}}, nil
 }
 
 func (a *application) createView(create binlog.CreateTable, name string) (job.ApplyResult, error) {

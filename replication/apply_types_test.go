@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -140,6 +141,23 @@ func TestEveryTypeIsHandled(t *testing.T) {
 		}
 		require.Contains(t, handlers, typ, typ.String())
 	}
+}
+
+func TestApplyCreateTableAgain(t *testing.T) {
+	a := applying(job.CreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: plainCreate}, 11)
+	a.in.Unknown = true
+	a.dst.tables[99], a.dst.names = &meta.Table{ID: 99, Name: "n"}, []string{"t", "n"}
+	got := a.run(t) // created by an earlier attempt, dropped on the source since
+	require.True(t, got.Done)
+	require.Equal(t, map[int64]job.Table{11: {Name: "n", DestID: 99}}, got.Tables.Set)
+
+	a.src.tables[11] = &meta.Table{ID: 11, Name: "n"}
+	got = a.run(t)
+	require.True(t, got.Wanted.Partial.Replace)
+	require.Len(t, got.Tables.Set, 1)
+
+	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 99} // somebody else's
+	require.Empty(t, a.run(t).Tables.Set)
 }
 
 func TestApplyRenameTable(t *testing.T) {

@@ -230,3 +230,18 @@ func TestApplyChangesTheMapping(t *testing.T) {
 	b.deleteAt(2 * time.Minute)
 	b.mustRun()
 }
+
+func TestTableJobFollowsARenamedTable(t *testing.T) {
+	b := tableBench(t)
+	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: job.RenameTable}})
+	once(b, job.ActivityApply, 0, func(in job.ApplyInput) (job.ApplyResult, error) {
+		return job.ApplyResult{Done: true, SourceTable: "bills"}, nil
+	})
+	once(b, job.ActivityStream, time.Minute, func(in job.StreamInput) (job.StreamResult, error) {
+		require.Equal(t, "bills", in.Spec.Source.Table)
+		return job.StreamResult{End: job.EndShiftOver, Position: job.Position{CommitSeq: 121}}, nil
+	})
+	b.idle()
+	b.deleteAt(2 * time.Minute)
+	b.mustRun()
+}
