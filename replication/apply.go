@@ -265,9 +265,21 @@ func (a *application) replaceTable(source int64, format string, args ...any) (jo
 	}
 	err := a.wantTable(source, format, args...)
 	if errors.Is(err, errNotReplicated) {
-		return ignored()
+		return a.vanished(source)
 	}
 	return job.ApplyResult{}, err
+}
+
+// vanished is the result for a table that the source does not have any more. If
+// it is on the destination, it has missed a change now: its other binlogs are
+// passed over until one ends it (doris-binlogs.md 4.5.5).
+func (a *application) vanished(source int64) (job.ApplyResult, error) {
+	result, err := ignored()
+	if table, mapped := a.p.Tables[source]; mapped && a.j.spec.Type() == job.DatabaseSync {
+		table.CommitSeq = job.Contained
+		result.Tables.Set = map[int64]job.Table{source: table}
+	}
+	return result, err
 }
 
 // ignored is the result for tables that are gone from the source or were never
@@ -296,5 +308,13 @@ func (a *application) onTable(source int64, make func(destination string) (strin
 	if statement == "" {
 		return job.ApplyResult{Summary: "nothing to do"}, nil
 	}
-	return a.exec(statement)
+	result, err := a.exec(statement)
+	var refused *sqlclient.Error
+	if errors.As(err, &refused) && a.j.spec.Type() == job.DatabaseSync {
+		// What is gone from the source need not block the job.
+		if table, _, lookErr := a.j.source.tableByID(a.ctx, source); lookErr == nil && table == nil {
+			return a.vanished(source)
+		}
+	}
+	return result, err
 }

@@ -63,7 +63,7 @@ func (a *application) renameTable(info binlog.TableInfo) (job.ApplyResult, error
 	case err != nil:
 		return result, err
 	}
-	if known.DestID != 0 && !a.containedIn(info.TableID) {
+	if known.DestID != 0 && result.Tables.Set == nil && !a.containedIn(info.TableID) {
 		result.Tables.Set = map[int64]job.Table{info.TableID: renamed}
 	}
 	return result, nil

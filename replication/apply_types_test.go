@@ -160,6 +160,19 @@ func TestApplyCreateTableAgain(t *testing.T) {
 	require.Empty(t, a.run(t).Tables.Set)
 }
 
+func TestApplyOnVanishedTable(t *testing.T) {
+	gone := map[int64]job.Table{10: {Name: "t", DestID: 20, CommitSeq: job.Contained}}
+	a := applying(job.AlterJob, `{"type":"SCHEMA_CHANGE","tableId":10,"tableName":"t","jobState":"FINISHED"}`, 10)
+	delete(a.src.tables, 10)
+	require.Equal(t, gone, a.run(t).Tables.Set)
+
+	a = applying(job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10)
+	a.dst.refuse = map[string]error{"RENAME": refusal("Column[a] does not exists")}
+	require.NotNil(t, a.run(t).Problem)
+	delete(a.src.tables, 10)
+	require.Equal(t, gone, a.run(t).Tables.Set)
+}
+
 func TestApplyRenameTable(t *testing.T) {
 	rename := func() *applied { return applying(job.RenameTable, `{"tb":10,"nT":"u","oT":"t"}`, 10) }
 	require.Equal(t, map[int64]job.Table{10: {Name: "u", DestID: 20}}, rename().run(t).Tables.Set)
