@@ -43,7 +43,7 @@ func transactions() []scenario {
 			steps: paused(schemaChange("t1"), transaction("INSERT INTO t1 (id, v) SELECT 90, v FROM t1 WHERE id = 1", "INSERT INTO t2 SELECT 90, v FROM t1 WHERE id = 1")),
 			rows:  rows{"t1": 2, "t2": 1}, partial: 1},
 		{row: 78, name: "killed_between_commit_and_checkpoint", alone: true, killed: true, setup: steps(plain("t"), insert("t", 1)),
-			steps: steps(faulty(destination, faults.Rule{Point: "fe.commitTxn", Action: faults.DelayAfter, DelayMillis: 20_000, Count: 1}), insert("t", 1), killAndRestart("t", 2), insert("t", 1)),
+			steps: steps(faulty(destination, faults.Rule{Point: "fe.commitTxn", Action: faults.DelayAfter, DelayMillis: 8_000, Count: 1}), insert("t", 1), killAndRestart("t", 2), insert("t", 1)),
 			rows:  rows{"t": 3}},
 	}
 }
