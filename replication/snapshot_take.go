@@ -199,29 +199,34 @@ func renamed(partial *job.PartialSync, name string) *job.SnapshotWanted {
 	}
 }
 
-// followedTable is the table of a table job: the id under whatever name it has,
-// or else whatever has the name.
+// followedTable is the table of a table job: whatever has its name, and is
+// followed under a new id if it is another table now (doris-binlogs.md 2.20,
+// 4.5.3); else the id under the name that it has been given since.
 func (j *Job) followedTable(ctx context.Context, partial *job.PartialSync) (backupObjects, *job.SnapshotTaken, error) {
-	table, _, err := j.source.tableByID(ctx, j.spec.Source.TableID)
+	src := &j.spec.Source
+	known, _, err := j.source.tableByID(ctx, src.TableID)
 	if err != nil {
 		return backupObjects{}, nil, err
 	}
-	if table != nil {
-		what := backupObjects{table: table.Name}
-		if partial != nil {
-			what.partitions = slices.Clone(partial.Partitions)
+	if known == nil || known.Name != src.Table {
+		named, err := j.source.tableByName(ctx, src.Table)
+		if err != nil {
+			return backupObjects{}, nil, err
 		}
-		return what, nil, nil
+		if named != nil {
+			return backupObjects{table: named.Name, newTableID: named.ID}, nil, nil
+		}
 	}
-	if table, err = j.source.tableByName(ctx, j.spec.Source.Table); err != nil {
-		return backupObjects{}, nil, err
-	}
-	if table == nil {
+	if known == nil {
 		return backupObjects{}, nil, withRemedy(
-			metaErrorf("source table %s.%s does not exist any more", j.spec.Source.Database, j.spec.Source.Table),
+			metaErrorf("source table %s.%s does not exist any more", src.Database, src.Table),
 			"create it again, or delete the job")
 	}
-	return backupObjects{table: table.Name, newTableID: table.ID}, nil, nil
+	what := backupObjects{table: known.Name}
+	if partial != nil {
+		what.partitions = slices.Clone(partial.Partitions)
+	}
+	return what, nil, nil
 }
 
 // waiter spaces the looks at a running job and reports what was seen.

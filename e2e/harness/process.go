@@ -164,6 +164,9 @@ func FreePorts(n int) ([]int, error) {
 	return ports, nil
 }
 
+// ErrGiveUp, wrapped into the error of a check, ends Await at once.
+var ErrGiveUp = errors.New("no use in waiting")
+
 // ErrDeadline is what Await gives up with.
 var ErrDeadline = errors.New("waited too long")
 
@@ -177,6 +180,9 @@ func Await(ctx context.Context, limit time.Duration, check func(context.Context)
 		err := check(ctx)
 		if err == nil {
 			return nil
+		}
+		if errors.Is(err, ErrGiveUp) {
+			return err
 		}
 		if ctx.Err() == nil || last == nil {
 			last = err
