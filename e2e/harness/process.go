@@ -7,11 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -150,18 +152,23 @@ func (p *Process) RSS() (int64, error) {
 	return resident * int64(os.Getpagesize()), nil
 }
 
-// FreePorts returns n ports of 127.0.0.1 that were free a moment ago.
+// FreePorts returns n ports of 127.0.0.1 that were free a moment ago. They lie
+// below the kernel's range for outgoing connections: a process that is killed
+// and started again must find its ports still free.
 func FreePorts(n int) ([]int, error) {
+	const low, high, tries = 15000, 32000, 200
 	ports := make([]int, 0, n)
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range tries {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(low+rand.IntN(high-low))))
 		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
+			continue
 		}
 		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		if ports = append(ports, l.Addr().(*net.TCPAddr).Port); len(ports) == n {
+			return ports, nil
+		}
 	}
-	return ports, nil
+	return nil, fmt.Errorf("no %d free ports between %d and %d", n, low, high)
 }
 
 // ErrGiveUp, wrapped into the error of a check, ends Await at once.
