@@ -40,6 +40,17 @@ test-unit: ## unit tests only
 test-e2e: build ## end-to-end tests only (RUN=regexp picks some)
 	go test -tags $(TAGS) -count=1 -timeout 20m $(if $(RUN),-run '$(RUN)') -v ./e2e/...
 
+.PHONY: test-versions
+test-versions: build ## the catalogue of scenarios with the simulator set to Doris 2.1 and 3.0
+	@failed=; for version in 2.1 3.0; do echo "Doris $$version"; \
+		CCR_E2E_DORIS_VERSION=$$version go test -tags $(TAGS) -count=1 -timeout 20m -run '^TestScenarios$$' ./e2e/ || failed=1; \
+	done; test -z "$$failed"
+
+.PHONY: chaos
+chaos: build ## random programs while a job follows and its process is killed (PROGRAMS=200, SEED=now; SEED=n PROGRAMS=1 replays one)
+	CCR_CHAOS_PROGRAMS=$(or $(PROGRAMS),200) CCR_CHAOS_SEED=$(or $(SEED),$(shell date +%s)) \
+		go test -tags $(TAGS) -count=1 -timeout 6h -run '^TestChaos$$' ./e2e/
+
 .PHONY: lint
 lint: tools ## gofmt, go vet, staticcheck, workflowcheck
 	@TAGS=$(TAGS) scripts/lint

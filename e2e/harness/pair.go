@@ -27,6 +27,8 @@ type PairOptions struct {
 	// Realistic gives the clusters the delays of a real one (core.Realistic).
 	Realistic bool
 	Password  string // of root, on both sides
+	// Version of Doris that both imitate: "2.1", "3.0" or "", the newest.
+	Version core.Version
 }
 
 // StartPair starts two clusters on loopback addresses.
@@ -43,7 +45,7 @@ func StartPair(ctx context.Context, o PairOptions) (*Pair, error) {
 }
 
 func startCluster(ctx context.Context, name string, o PairOptions) (*Cluster, error) {
-	cfg := dorisim.Config{Name: name, FEs: max(1, o.FEs), BEs: max(1, o.BEs), Profile: core.Instant, RootPassword: o.Password}
+	cfg := dorisim.Config{Name: name, FEs: max(1, o.FEs), BEs: max(1, o.BEs), Profile: core.Instant, RootPassword: o.Password, Version: o.Version}
 	if o.Realistic {
 		cfg.Profile = core.Realistic
 	}
