@@ -19,7 +19,7 @@ import (
 )
 
 // writeForever inserts rows with ever new values into the tables until the
-// returned function is called, which waits and returns how many rows there are.
+// returned function is called, which waits and returns how many were accepted.
 func (e *env) writeForever(database string, tables ...string) (stop func() int) {
 	var done atomic.Bool
 	var rows atomic.Int64
@@ -35,8 +35,9 @@ func (e *env) writeForever(database string, tables ...string) (stop func() int) 
 					if e.ctx.Err() != nil {
 						return e.ctx.Err()
 					}
+				} else {
+					rows.Add(1)
 				}
-				rows.Add(1)
 				time.Sleep(2 * time.Millisecond) // a bound on the rate, not a wait
 			}
 			return nil
@@ -45,6 +46,7 @@ func (e *env) writeForever(database string, tables ...string) (stop func() int) 
 	return sync.OnceValue(func() int {
 		done.Store(true)
 		require.NoError(e, g.Wait())
+		require.Positive(e, rows.Load(), "no row was written: nothing has been tested")
 		return int(rows.Load())
 	})
 }
@@ -169,7 +171,14 @@ func TestDestinationBackendKilledAndRestarted(t *testing.T) {
 	require.NoError(t, e.pair.Destination.KillBE(1))
 	before := e.commitSeq(job)
 	e.exec("INSERT INTO d.single VALUES (2, 'while a backend is down')")
-	time.Sleep(300 * time.Millisecond) // how long the backend is down
+	// Down until the job has either gone on with the others or said that it cannot.
+	require.NoError(t, harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
+		s, err := e.ccr.Status(ctx, job)
+		if err == nil && !s.Stalled && s.CommitSeq < before+20 {
+			err = fmt.Errorf("at %d, was at %d", s.CommitSeq, before)
+		}
+		return err
+	}))
 	require.NoError(t, e.pair.Destination.RestartBE(1))
 	t.Logf("%d rows written; commit seq %d before", stop(), before)
 	e.awaitEqual(job, "d", "d")
