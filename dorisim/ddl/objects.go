@@ -22,6 +22,9 @@ type Object struct {
 	Properties map[string]string
 	Arguments  string
 	Class      string
+	// Parameters are the names in the expression of an ALIAS function, which
+	// Returns holds.
+	Parameters []string
 	Returns    string
 }
 
@@ -54,9 +57,9 @@ func (e *Executor) Objects(kind parser.ObjectKind, database string) []Object {
 func (e *Executor) object(currentDB string, s *parser.ObjectStatement) error {
 	o := Object{
 		Kind: s.Kind, Name: s.Name.Name, Properties: maps.Clone(s.Properties),
-		Arguments: s.Arguments, Class: s.Class, Returns: s.Returns,
+		Arguments: s.Arguments, Class: s.Class, Parameters: s.Parameters, Returns: s.Returns,
 	}
-	if s.Kind == parser.FunctionObject {
+	if s.Kind == parser.FunctionObject && !s.Global {
 		database, err := e.databaseName(currentDB, s.Name.Database)
 		if err != nil {
 			return err
@@ -117,6 +120,15 @@ func (e *Executor) createObject(o Object, exists, unless bool) error {
 	e.objects.list = append(e.objects.list, o)
 	return nil
 }
+
+// hasResource tells whether a resource exists.
+func (e *Executor) hasResource(name string) bool {
+	return slices.ContainsFunc(e.Objects(parser.ResourceObject, ""), func(o Object) bool { return o.Name == name })
+}
+
+// missingResource is the refusal of an object that uses an unknown resource
+// (doris-binlogs.md 2.3).
+func missingResource(name string) error { return core.Errorf("Can not find resource: %s", name) }
 
 func missingObject(o Object) error {
 	switch o.Kind {

@@ -1,6 +1,8 @@
 package ddl
 
 import (
+	"cmp"
+
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
@@ -52,6 +54,18 @@ func (e *Executor) define(db *catalog.Database, currentDB string, v *catalog.Tab
 	}
 	d, err := newDefinition(query, currentDB, e.viewSource)
 	if err != nil {
+		return err
+	}
+	if err := d.checkFunctions(func(database, name string) bool {
+		if database == "" && IsBuiltin(name) {
+			return true
+		}
+		_, ok := e.Function(cmp.Or(database, currentDB), name)
+		return ok
+	}); err != nil {
+		return err
+	}
+	if err := d.checkResources(e.hasResource); err != nil {
 		return err
 	}
 	names, err := d.alias(columns)

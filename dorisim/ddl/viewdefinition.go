@@ -21,6 +21,8 @@ type definition struct {
 	sources [][]string
 	// databases are those that table names mention.
 	databases []string
+	// tableFunctions are the tokens at which a table function of FROM begins.
+	tableFunctions map[int]bool
 }
 
 // edit replaces query[from:to].
@@ -37,7 +39,7 @@ func newDefinition(query, currentDB string, lookup columnsOf) (*definition, erro
 	if err != nil {
 		return nil, core.Errorf("%s", err.Error())
 	}
-	d := &definition{query: query, tokens: tokens, ctes: map[string]bool{}}
+	d := &definition{query: query, tokens: tokens, ctes: map[string]bool{}, tableFunctions: map[int]bool{}}
 	d.findCTEs()
 	if err := d.qualifyTables(currentDB, lookup); err != nil {
 		return nil, err
@@ -70,10 +72,23 @@ func (d *definition) findCTEs() {
 	}
 	for i := 1; i+2 < len(d.tokens); i++ {
 		before := d.tokens[i-1]
-		if isName(d.tokens[i]) && (before.Is("WITH") || before.IsSymbol(",")) && d.tokens[i+1].Is("AS") && d.tokens[i+2].IsSymbol("(") {
+		if isName(d.tokens[i]) && (before.Is("WITH") || before.IsSymbol(",")) && d.definesCTE(i+1) {
 			d.ctes[strings.ToLower(d.tokens[i].Text)] = true
 		}
 	}
+}
+
+// definesCTE tells whether [(columns)] AS ( begins at token i.
+func (d *definition) definesCTE(i int) bool {
+	if d.tokens[i].IsSymbol("(") {
+		for i++; isName(d.tokens[i]) || d.tokens[i].IsSymbol(","); i++ {
+		}
+		if !d.tokens[i].IsSymbol(")") {
+			return false
+		}
+		i++
+	}
+	return d.tokens[i].Is("AS") && d.tokens[i+1].IsSymbol("(")
 }
 
 func isName(t parser.Token) bool { return t.Kind == parser.Word || t.Kind == parser.QuotedIdent }
@@ -125,7 +140,8 @@ func (d *definition) qualifyTables(currentDB string, lookup columnsOf) error {
 // of its last token.
 func (d *definition) qualifyTable(i int, outermost bool, currentDB string, lookup columnsOf) (int, error) {
 	parts, end := d.dotted(i)
-	if d.tokens[end+1].IsSymbol("(") { // table function
+	if d.tokens[end+1].IsSymbol("(") {
+		d.tableFunctions[i] = true
 		return end, nil
 	}
 	if len(parts) == 1 && d.ctes[strings.ToLower(parts[0])] {

@@ -32,6 +32,10 @@ type ObjectStatement struct {
 	// Arguments of a function, e.g. "INT, VARCHAR"; Class is "", ALIAS,
 	// AGGREGATE or TABLES; Returns its type or, of an alias, its expression.
 	Arguments, Class, Returns string
+	// Parameters of an ALIAS function.
+	Parameters []string
+	// Global functions belong to no database.
+	Global bool
 }
 
 func (*ObjectStatement) statement() {}
@@ -43,7 +47,7 @@ func (p *parser) objectKind() (kind ObjectKind, class string, ok bool) {
 		return ResourceObject, "", true
 	case p.keyword("STORAGE", "POLICY"):
 		return StoragePolicyObject, "", true
-	case p.keyword("FUNCTION"), p.keyword("GLOBAL", "FUNCTION"):
+	case p.keyword("FUNCTION"):
 		return FunctionObject, "", true
 	}
 	for _, class := range []string{"ALIAS", "AGGREGATE", "TABLES"} {
@@ -56,11 +60,12 @@ func (p *parser) objectKind() (kind ObjectKind, class string, ok bool) {
 
 // objectStatement reads the rest of an object statement, if it is one.
 func (p *parser) objectStatement(action ObjectAction) (Statement, bool) {
+	global := p.keyword("GLOBAL")
 	kind, class, ok := p.objectKind()
 	if !ok {
 		return nil, false
 	}
-	s := &ObjectStatement{Action: action, Kind: kind, Class: class}
+	s := &ObjectStatement{Action: action, Kind: kind, Class: class, Global: global}
 	switch action {
 	case CreateObject:
 		s.Unless = p.ifNotExists()
@@ -87,7 +92,11 @@ func (p *parser) function(s *ObjectStatement) {
 	case s.Action != CreateObject:
 	case s.Class == "ALIAS":
 		p.expect("WITH", "PARAMETER")
-		p.parenthesised()
+		if parameters := p.parenthesised(); parameters != "" {
+			for name := range strings.SplitSeq(parameters, ",") {
+				s.Parameters = append(s.Parameters, strings.Trim(strings.TrimSpace(name), "`"))
+			}
+		}
 		p.expect("AS")
 		start := p.peek().Pos
 		p.skipRest()

@@ -74,7 +74,7 @@ func (s *session) viewRelation(db *catalog.Database, v *catalog.Table) (*query.R
 	if err != nil {
 		return nil, asRefusal(err)
 	}
-	definition, err := s.rewrite(c)
+	definition, err := s.rewriteIn(db.Name, c)
 	if err != nil {
 		return nil, err
 	}

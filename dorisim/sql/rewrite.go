@@ -33,7 +33,15 @@ type rewriter struct {
 // rewrite changes what MySQL's dialect has not: three-part names, table
 // functions, partitions in FROM, system variables, COUNT() and Doris' names of
 // cast types. Comments and hints are left out.
-func (s *session) rewrite(c *cursor) (string, error) {
+func (s *session) rewrite(c *cursor) (string, error) { return s.rewriteIn(s.db, c) }
+
+// rewriteIn rewrites a text that is written for another current database: a
+// view's.
+func (s *session) rewriteIn(database string, c *cursor) (string, error) {
+	c, err := s.expandFunctions(database, c)
+	if err != nil {
+		return "", err
+	}
 	c.unwrap()
 	r := &rewriter{session: s, c: c, last: c.peek().Pos}
 	for !c.end() {

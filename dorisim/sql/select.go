@@ -8,6 +8,7 @@ import (
 	"github.com/dolthub/vitess/go/sqltypes"
 
 	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/ddl"
 	"github.com/doris-ccr/ccr/dorisim/sql/query"
 )
 
@@ -56,6 +57,10 @@ func (s *session) queryError(err error) error {
 		return errUnknownDatabase(name)
 	case errors.Is(err, query.ErrUnknownColumn):
 		return core.CodeErrorf(codeUnknownColumn, "Unknown column '%s' in 'table list'", name)
+	case errors.Is(err, query.ErrUnknownFunction) && ddl.IsBuiltin(name):
+		return core.Errorf("dorisim does not evaluate the function '%s'", name)
+	case errors.Is(err, query.ErrUnknownFunction):
+		return ddl.UnknownFunction(name)
 	case errors.Is(err, query.ErrSyntax):
 		return core.CodeErrorf(codeSyntax, "%s", err.Error())
 	case strings.Contains(err.Error(), "no database selected"):

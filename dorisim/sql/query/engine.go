@@ -48,6 +48,7 @@ var (
 	ErrUnknownTable    = errors.New("table not found")
 	ErrUnknownColumn   = errors.New("column not found")
 	ErrUnknownDatabase = errors.New("database not found")
+	ErrUnknownFunction = errors.New("function not found")
 	ErrSyntax          = errors.New("syntax error")
 )
 
@@ -114,7 +115,7 @@ func (e *Engine) Run(ctx context.Context, catalog Catalog, current, text string)
 }
 
 // quotedName finds what the engine names in its errors: quoted, or at the end.
-var quotedName = regexp.MustCompile(`"([^"]*)"|: (\S+)$`)
+var quotedName = regexp.MustCompile(`"([^"]*)"|: (\S+)$|function: '([^']*)'`)
 
 func translate(err error) error {
 	kind := error(nil)
@@ -125,6 +126,8 @@ func translate(err error) error {
 		kind = ErrUnknownColumn
 	case sql.ErrDatabaseNotFound.Is(err):
 		kind = ErrUnknownDatabase
+	case sql.ErrFunctionNotFound.Is(err):
+		kind = ErrUnknownFunction
 	case sql.ErrSyntaxError.Is(err):
 		kind = ErrSyntax
 	}
@@ -134,7 +137,7 @@ func translate(err error) error {
 		if sql.ErrColumnNotFound.Is(err) {
 			last = all[0]
 		}
-		name = strings.TrimSuffix(last[1]+last[2], ",")
+		name = strings.TrimSuffix(last[1]+last[2]+last[3], ",")
 	}
 	return &Error{Kind: kind, Name: name, Err: err}
 }
