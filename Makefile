@@ -47,9 +47,9 @@ test-versions: build ## the catalogue of scenarios with the simulator set to Dor
 	done; test -z "$$failed"
 
 .PHONY: chaos
-chaos: build ## random programs while a job follows and its process is killed (PROGRAMS=200, SEED=now; SEED=n PROGRAMS=1 replays one)
+chaos: build ## random programs while jobs follow and their process is killed (PROGRAMS=200, SEED=now; SEED=n PROGRAMS=1 replays one)
 	CCR_CHAOS_PROGRAMS=$(or $(PROGRAMS),200) CCR_CHAOS_SEED=$(or $(SEED),$(shell date +%s)) \
-		go test -tags $(TAGS) -count=1 -timeout 6h -run '^TestChaos$$' ./e2e/
+		go test -tags $(TAGS) -count=1 -timeout 6h -v -run '^TestChaos$$' ./e2e/
 
 .PHONY: lint
 lint: tools ## gofmt, go vet, staticcheck, workflowcheck

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,265 +21,213 @@ import (
 )
 
 const (
-	chaosAtOnce   = 2                // programs beside each other, each with a ccr-standalone of its own
-	chaosRounds   = 4                // quiet points of a program
-	chaosRound    = 12               // statements between them, about
-	chaosPatience = 60 * time.Second // of a quiet point; a start of ccr-standalone is part of it
+	chaosPrograms = 10 // of a run that is told nothing else
+	chaosBatch    = 10 // programs that share two clusters and a ccr-standalone
 )
 
-// TestChaos runs random programs of DDL and DML on the source while a job
-// follows, and kills its ccr-standalone in between. At each quiet point both
-// sides have the same tables, rows and definitions.
+// TestChaos runs random programs of DDL and DML on the source while jobs follow,
+// and kills their ccr-standalone in between. At each quiet point of a program
+// both sides have the same tables, rows and definitions.
 //
-// CCR_CHAOS_PROGRAMS is how many programs (default 2). Their seeds count up from
-// CCR_CHAOS_SEED (default 1); CCR_CHAOS_SEED alone replays that one program.
-// make chaos runs 200 from a new seed.
+// Programs are played in batches: those of a batch share two clusters and one
+// ccr-standalone, and each has a database and a job of its own.
+//
+//   - CCR_CHAOS_PROGRAMS: how many (default 10; 1 if there is a seed)
+//   - CCR_CHAOS_SEED: the seed of the first one, the others count up (default 1)
+//   - CCR_CHAOS_BATCH: how many at once (default 10)
+//
+// What a program does depends on its seed only, the moments of the kills that it
+// asks for too; how far its job has come by then does not. make chaos runs 200
+// programs from a new seed; make chaos SEED=n PROGRAMS=1 replays one.
 func TestChaos(t *testing.T) {
 	t.Parallel()
-	programs, first := 2, uint64(1)
-	if text := os.Getenv("CCR_CHAOS_SEED"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-		programs, first = 1, n
+	first, seeded := chaosSetting(t, "CCR_CHAOS_SEED", 1)
+	programs, said := chaosSetting(t, "CCR_CHAOS_PROGRAMS", chaosPrograms)
+	if seeded && !said {
+		programs = 1
 	}
-	if text := os.Getenv("CCR_CHAOS_PROGRAMS"); text != "" {
-		n, err := strconv.Atoi(text)
-		require.NoError(t, err)
-		programs = n
+	atOnce, _ := chaosSetting(t, "CCR_CHAOS_BATCH", chaosBatch)
+	require.Positive(t, atOnce, "CCR_CHAOS_BATCH")
+	c := &chaosRun{T: t, started: time.Now(), programs: programs}
+	for at := uint64(0); at < programs; at += atOnce {
+		c.batch(first+at, min(atOnce, programs-at))
 	}
-	e := clusters(t, harness.PairOptions{BEs: 2})
+}
+
+func chaosSetting(t *testing.T, name string, otherwise uint64) (uint64, bool) {
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise, false
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	require.NoError(t, err, name)
+	return n, true
+}
+
+// chaosRun counts what has been done so far.
+type chaosRun struct {
+	*testing.T
+	started      time.Time
+	programs     uint64
+	done, failed atomic.Int64
+	kills        int
+}
+
+// batch plays n programs beside each other.
+func (c *chaosRun) batch(first, n uint64) {
+	process := newChaosProcess(c.T, first)
+	pair, err := harness.StartPair(c.Context(), chaosClusters())
+	require.NoError(c, err)
+	defer pair.Close()
+	dst, err := pair.Destination.Open("")
+	require.NoError(c, err)
+	defer dst.Close()
+	failedBefore := c.failed.Load()
+
 	var players errgroup.Group
-	players.SetLimit(chaosAtOnce)
-	for i := range programs {
-		number := first + uint64(i)
+	all := make([]*program, n)
+	for i := range all {
+		all[i] = newProgram(first+uint64(i), pair, dst, process)
+		process.programs = append(process.programs, all[i])
+	}
+	for _, p := range all {
 		players.Go(func() error {
-			t.Run(strconv.FormatUint(number, 10), func(t *testing.T) { playChaos(t, e, number) })
+			c.Run(strconv.FormatUint(p.seed, 10), func(t *testing.T) { c.play(t, p) })
 			return nil
 		})
 	}
-	require.NoError(t, players.Wait())
+	require.NoError(c, players.Wait())
+	c.kills += process.end(c.T, c.failed.Load() > failedBefore)
+	c.Logf("chaos: %d of %d programs done, %d failed, %d kills, %.0f s", c.done.Load(), c.programs, c.failed.Load(), c.kills, time.Since(c.started).Seconds())
 }
 
-func playChaos(t *testing.T, e *env, number uint64) {
-	p := &program{Rand: rand.New(rand.NewPCG(number, 0)), tables: map[string]*chaosTable{}}
-	// What a partial sync is needed for is the catalogue's business.
-	s := &scenario{name: fmt.Sprintf("chaos_%d", number), killed: true, partial: 1 << 20,
-		setup: []step{p.create, p.create, p.create, p.create}}
-	for range chaosRounds {
-		s.steps = append(s.steps, p.round, synced)
+func (c *chaosRun) play(t *testing.T, p *program) {
+	err := p.play(t.Context())
+	if err == nil && p.refused >= len(p.log)/3 {
+		err = errors.New("the source refused too much to call it a program")
 	}
-	sc := newScene(t, e, s)
-	sc.patience = chaosPatience
-	ctx, cancel := context.WithTimeout(t.Context(), (chaosRounds+1)*2*chaosPatience)
-	defer cancel()
-	if err := sc.play(ctx); err != nil {
-		t.Errorf("CCR_CHAOS_SEED=%d replays this program: %v\n%s\n%s", number, err, strings.Join(p.log, "\n"), sc.explanation)
+	c.done.Add(1)
+	if err == nil {
+		return
 	}
-	t.Logf("%d lines of program, %d statements refused by the source", len(p.log), p.refused)
-	require.Less(t, p.refused, len(p.log)/3, "the source refused too much to call it a program:\n%s", strings.Join(p.log, "\n"))
+	c.failed.Add(1)
+	t.Errorf("make chaos SEED=%d PROGRAMS=1 replays this program: %v\n%s\n%s", p.seed, err, strings.Join(p.log, "\n"), p.explanation)
 }
 
-// program makes up statements and remembers what the source has.
-type program struct {
-	*rand.Rand
-	tables  map[string]*chaosTable
-	serial  int // of values and names: none comes twice
-	log     []string
-	refused int
+// chaosProcess is the ccr-standalone of a batch, which its programs kill.
+type chaosProcess struct {
+	ccr      *harness.CCR
+	dir      string
+	programs []*program
+
+	killers errgroup.Group
+	one     sync.Mutex   // of one killer at a time
+	up      sync.RWMutex // held for writing while the process is down
+	kills   atomic.Int64
 }
 
-// chaosTable is what the program knows of a table. All have id, v and n.
-type chaosTable struct {
-	model      string   // DUPLICATE, UNIQUE or AGGREGATE
-	partitions []span   // nil: not partitioned
-	light      []string // columns that were added lightly
+func newChaosProcess(t *testing.T, batch uint64) *chaosProcess {
+	dir, err := os.MkdirTemp("", fmt.Sprintf("ccr-chaos-%d-", batch))
+	require.NoError(t, err)
+	c := &chaosProcess{dir: dir}
+	c.ccr, err = harness.NewCCR(dir, false)
+	require.NoError(t, err)
+	require.NoError(t, c.ccr.Start(t.Context()))
+	return c
 }
 
-// span is the partition of the ids from, included, to from+100.
-type span struct {
-	name string
-	from int
-}
-
-// chaosNames are few, so that a name comes back for another table.
-var chaosNames = []string{"t0", "t1", "t2", "t3", "t4", "t5"}
-
-// round is what happens between two quiet points. In every second round the
-// process is killed somewhere, and started again a few statements later.
-func (p *program) round(ctx context.Context, s *scene) error {
-	n := chaosRound/2 + p.IntN(chaosRound)
-	down, up := n, n
-	if p.IntN(2) == 0 {
-		down = p.IntN(n)
-		up = down + p.IntN(n-down)
-	}
-	for i := range n {
-		if i == down {
-			p.log = append(p.log, "-- kill")
-			s.ccr.Kill()
+// kill ends the process as a crash would, after a delay, and starts it again
+// when it has been down for a time. An order that finds the process down is
+// void. It does not wait.
+func (c *chaosProcess) kill(ctx context.Context, by uint64, delay, down time.Duration) {
+	c.killers.Go(func() error {
+		if !pauseFor(ctx, delay) || !c.one.TryLock() {
+			return nil
 		}
-		if err := p.statement(ctx, s); err != nil {
-			return err
+		defer c.one.Unlock()
+		c.up.Lock()
+		defer c.up.Unlock()
+		c.kills.Add(1)
+		c.ccr.Kill()
+		c.note(fmt.Sprintf("-- killed, by order of %d", by))
+		if !pauseFor(ctx, down) {
+			return nil
 		}
-		if i == up {
-			p.log = append(p.log, "-- start")
-			if err := s.ccr.Start(ctx); err != nil {
-				return err
-			}
+		err := c.ccr.Start(ctx)
+		c.note("-- running again")
+		if ctx.Err() != nil {
+			return nil
 		}
-	}
-	return nil
-}
-
-// statement plays one, more often a write than a change of tables.
-func (p *program) statement(ctx context.Context, s *scene) error {
-	structural := []step{
-		p.create, p.drop, p.rename, p.swap, p.replace, p.truncate, p.addLight, p.dropLight, p.renameLight, p.heavy,
-		p.addPartition, p.dropPartition, p.replacePartition, p.renamePartition, p.overwrite,
-	}
-	if p.IntN(2) == 0 {
-		return structural[p.IntN(len(structural))](ctx, s)
-	}
-	return p.write(ctx, s)
-}
-
-// try runs statements and tells whether the source took them all.
-func (p *program) try(ctx context.Context, s *scene, statements ...string) (bool, error) {
-	for _, statement := range statements {
-		p.log = append(p.log, statement)
-		if err := run(statement)(ctx, s); err != nil {
-			if ctx.Err() != nil {
-				return false, err
-			}
-			p.log = append(p.log, "-- refused: "+err.Error())
-			p.refused++
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// pick chooses one of the tables that fit.
-func (p *program) pick(fits func(*chaosTable) bool) (string, *chaosTable) {
-	var names []string
-	for _, name := range chaosNames { // in an order that a replay repeats
-		if t := p.tables[name]; t != nil && fits(t) {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 {
-		return "", nil
-	}
-	name := names[p.IntN(len(names))]
-	return name, p.tables[name]
-}
-
-func anyTable(*chaosTable) bool      { return true }
-func partitioned(t *chaosTable) bool { return len(t.partitions) > 0 }
-
-// free is a name that no table has, "" if there is none.
-func (p *program) free() string {
-	at := p.IntN(len(chaosNames))
-	for i := range chaosNames {
-		if name := chaosNames[(at+i)%len(chaosNames)]; p.tables[name] == nil {
-			return name
-		}
-	}
-	return ""
-}
-
-func (p *program) next() int {
-	p.serial++
-	return p.serial
-}
-
-var errNoTables = errors.New("the program has lost all its tables")
-
-func (p *program) create(ctx context.Context, s *scene) error {
-	name := p.free()
-	if name == "" {
-		return nil
-	}
-	t := &chaosTable{model: []string{"DUPLICATE", "UNIQUE", "AGGREGATE"}[p.IntN(3)]}
-	columns := "id INT, v VARCHAR(40), n INT"
-	if t.model == "AGGREGATE" {
-		columns = "id INT, v VARCHAR(40) REPLACE, n INT SUM"
-	}
-	by := ""
-	if p.IntN(2) == 0 {
-		var all []string
-		for i := range 3 {
-			part := span{fmt.Sprintf("p%d", p.next()), i * 100}
-			t.partitions = append(t.partitions, part)
-			all = append(all, fmt.Sprintf("PARTITION %s %s", part.name, part.values()))
-		}
-		by = "PARTITION BY RANGE(id) (" + strings.Join(all, ", ") + ") "
-	}
-	ok, err := p.try(ctx, s, fmt.Sprintf("CREATE TABLE %s (%s) %s KEY(id) %sDISTRIBUTED BY HASH(id) BUCKETS %d %s", name, columns, t.model, by, 1+p.IntN(2), onePlace))
-	if ok {
-		p.tables[name] = t
-	}
-	return err
-}
-
-func (r span) values() string { return fmt.Sprintf(`VALUES [("%d"), ("%d"))`, r.from, r.from+100) }
-
-// rowIn is a new row of the table, or of one of its partitions.
-func (p *program) rowIn(t *chaosTable, part *span) string {
-	id := p.IntN(100)
-	switch {
-	case part != nil:
-		id += part.from
-	case t.partitions != nil:
-		id += t.partitions[p.IntN(len(t.partitions))].from
-	}
-	return fmt.Sprintf("(%d, 'value %d', %d)", id, p.next(), p.IntN(1000))
-}
-
-func (p *program) write(ctx context.Context, s *scene) error {
-	name, t := p.pick(func(t *chaosTable) bool { return t.partitions == nil || partitioned(t) })
-	if t == nil {
-		if len(p.tables) == 0 {
-			return p.create(ctx, s)
-		}
-		return errNoTables
-	}
-	var err error
-	switch p.IntN(6) {
-	case 0:
-		of := ""
-		at := p.IntN(100)
-		if partitioned(t) {
-			part := t.partitions[p.IntN(len(t.partitions))]
-			of, at = " PARTITION "+part.name, at+part.from
-		}
-		_, err = p.try(ctx, s, fmt.Sprintf("DELETE FROM %s%s WHERE id < %d", name, of, at))
-	case 1:
-		if t.model == "UNIQUE" {
-			_, err = p.try(ctx, s, fmt.Sprintf("UPDATE %s SET v = 'update %d' WHERE id > %d", name, p.next(), p.IntN(200)))
-			break
-		}
-		fallthrough
-	default:
-		rows := []string{p.rowIn(t, nil)}
-		for range p.IntN(4) {
-			rows = append(rows, p.rowIn(t, nil))
-		}
-		_, err = p.try(ctx, s, fmt.Sprintf("INSERT INTO %s (id, v, n) VALUES %s", name, strings.Join(rows, ", ")))
-	}
-	return err
-}
-
-func (p *program) overwrite(ctx context.Context, s *scene) error {
-	name, t := p.pick(func(t *chaosTable) bool { return t.partitions == nil || partitioned(t) })
-	if t == nil {
-		return nil
-	}
-	if partitioned(t) && p.IntN(2) == 0 {
-		part := t.partitions[p.IntN(len(t.partitions))]
-		_, err := p.try(ctx, s, fmt.Sprintf("INSERT OVERWRITE TABLE %s PARTITION(%s) (id, v, n) VALUES %s", name, part.name, p.rowIn(t, &part)))
 		return err
+	})
+}
+
+// running calls do while the process is up. What a client does whose call was
+// cut off is not this test's business.
+func (c *chaosProcess) running(do func() error) error {
+	c.up.RLock()
+	defer c.up.RUnlock()
+	return do()
+}
+
+// pauseFor makes a moment random; nothing waits for it to have an effect.
+func pauseFor(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
-	_, err := p.try(ctx, s, fmt.Sprintf("INSERT OVERWRITE TABLE %s (id, v, n) VALUES %s", name, p.rowIn(t, nil)))
-	return err
+}
+
+func (c *chaosProcess) note(text string) {
+	for _, p := range c.programs {
+		p.note(text)
+	}
+}
+
+// end stops the process and returns how often it was killed. The log of one
+// that took part in a failure is kept.
+func (c *chaosProcess) end(t *testing.T, keep bool) int {
+	if err := c.killers.Wait(); err != nil {
+		t.Errorf("ccr-standalone did not start again: %v", err)
+		keep = true
+	}
+	if err := c.ccr.Stop(); err != nil {
+		t.Error(err)
+		keep = true
+	}
+	if keep {
+		t.Logf("log of the batch's ccr-standalone: %s", filepath.Join(c.dir, "ccr.log"))
+	} else {
+		os.RemoveAll(c.dir)
+	}
+	return int(c.kills.Load())
+}
+
+// chaosClusters are the clusters of a batch.
+func chaosClusters() harness.PairOptions {
+	return harness.PairOptions{BEs: 2, Version: dorisVersion()}
+}
+
+// chaosKill is a kill that a program asks for: after its n-th statement, and
+// some time later.
+type chaosKill struct {
+	statement   int
+	delay, down time.Duration
+}
+
+// chaosKills draws when a program wants the process killed. They come from a
+// source of their own: statements do not depend on them.
+func chaosKills(seed uint64, statements int) []chaosKill {
+	r := rand.New(rand.NewPCG(seed, 1))
+	var kills []chaosKill
+	for range 1 + r.IntN(2) { // of which the other programs' leave about half
+		kills = append(kills, chaosKill{
+			statement: r.IntN(statements),
+			delay:     time.Duration(r.IntN(1500)) * time.Millisecond,
+			down:      time.Duration(r.IntN(500)) * time.Millisecond,
+		})
+	}
+	return kills
 }

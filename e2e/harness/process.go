@@ -180,6 +180,12 @@ var ErrDeadline = errors.New("waited too long")
 // Await calls check until it returns nil, at most until the deadline; the error
 // then holds check's last answer.
 func Await(ctx context.Context, limit time.Duration, check func(context.Context) error) error {
+	return AwaitEvery(ctx, 25*time.Millisecond, limit, check)
+}
+
+// AwaitEvery is Await with a longer pause between two checks, for those that
+// many wait for at once.
+func AwaitEvery(ctx context.Context, pause, limit time.Duration, check func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var last error // not the error of a check that the deadline cut off
@@ -197,7 +203,7 @@ func Await(ctx context.Context, limit time.Duration, check func(context.Context)
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%w (%s): %w", ErrDeadline, limit, last)
-		case <-time.After(25 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }
