@@ -103,6 +103,8 @@ type StreamResult struct {
 	Lag      Lag             `json:"lag"`
 	// Tables are changed entries of the table mapping, by source id.
 	Tables TableChanges `json:"tables,omitzero"`
+	// Notes are events of the shift, one line each.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // TableChanges is a change of the table mapping.
@@ -127,6 +129,9 @@ type ApplyResult struct {
 	Problem *Problem        `json:"problem,omitempty"`
 	// Summary is one line about what was done, e.g. the statement.
 	Summary string `json:"summary,omitempty"`
+	// Refused is a statement that the destination refused, with its answer, where
+	// the job goes on all the same (doris-binlogs.md 2.3, 4.8).
+	Refused string `json:"refused,omitempty"`
 	// Changes to the progress.
 	Tables        TableChanges    `json:"tables,omitzero"`
 	ShadowIndexes map[int64]int64 `json:"shadow_indexes,omitempty"`

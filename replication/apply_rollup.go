@@ -8,7 +8,6 @@ import (
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
-	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -81,15 +80,4 @@ func (a *application) lostSiblings(drop binlog.DropRollup, table string, existin
 		return nil, nil // some are dropped by later binlogs: which, cannot be told
 	}
 	return siblings, nil
-}
-
-// rollupNames are the names of a table's finished indexes without the base.
-func rollupNames(t *meta.Table) map[string]bool {
-	names := map[string]bool{}
-	for _, index := range t.Partitions[0].Indexes {
-		if !t.IsBase(index) && !index.Shadow() {
-			names[index.Name] = true
-		}
-	}
-	return names
 }

@@ -115,6 +115,9 @@ type fakeDestination struct {
 
 	// beforeCommit and afterCommit may fail the call, without and with effect.
 	beforeCommit, afterCommit func(seq int64) error
+	// executed are the statements; onExec may refuse one, or carry it out.
+	executed []string
+	onExec   func(statement string) error
 	// onIngest may fail or delay an ingest.
 	onIngest func(seq int64, req be.IngestRequest) error
 }
@@ -303,6 +306,18 @@ func (f *fakeDestination) TransactionByID(_ context.Context, _ string, id int64)
 		return sqlclient.Transaction{}, sqlclient.ErrNotExist
 	}
 	return sqlclient.Transaction{ID: tx.id, Label: tx.label, Status: tx.state}, nil
+}
+
+func (f *fakeDestination) Exec(_ context.Context, statement string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.onExec != nil {
+		if err := f.onExec(statement); err != nil {
+			return err
+		}
+	}
+	f.executed = append(f.executed, statement)
+	return nil
 }
 
 func (f *fakeDestination) Close() error { return nil }

@@ -154,11 +154,12 @@ func mapPartition(ids []int64, part binlog.PartitionRecord, source, destination 
 			})
 		}
 	}
-	if missing != "" {
-		return nil, fail.errorf("%s", missing)
-	}
 	for _, index := range to.Indexes {
-		if !index.Shadow() && !covered[index.ID] {
+		switch {
+		case index.Shadow() || covered[index.ID]:
+		case missing != "":
+			return nil, fail.errorf("%s, and the destination's table %s still has index %s", missing, destination.Name, index.Name)
+		default:
 			return nil, fail.errorf("the load does not cover index %s of the destination's table %s", index.Name, destination.Name)
 		}
 	}

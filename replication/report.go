@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/fe"
@@ -21,6 +22,8 @@ const (
 	// lockDistance is how far the lock on the source's binlogs may fall behind
 	// (doris-binlogs.md 1.7).
 	lockDistance = 256
+	// maxNotes bounds what one shift adds to the job's events.
+	maxNotes = 20
 )
 
 // report passes the position on whenever it has moved, until over is closed.
@@ -72,6 +75,17 @@ func (s *shift) troubled(err error, seq int64, t job.BinlogType) {
 	if time.Since(s.warned) > warnEvery {
 		s.warned = time.Now()
 		s.log.Warn("retrying", "commit_seq", seq, "tries", p.Tries, "error", err)
+	}
+}
+
+// note keeps something noteworthy for the job's events, and logs it.
+func (s *shift) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	s.log.Info(text)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.notes) < maxNotes {
+		s.notes = append(s.notes, text)
 	}
 }
 

@@ -59,7 +59,11 @@ type shift struct {
 	failing    chan struct{} // closed at the first failure
 	superseded atomic.Bool   // another attempt owns the transactions now
 
+	dropping     sync.Mutex     // one look at dropped rollups at a time
+	droppedAhead map[int64]bool // source tables; guarded by dropping
+
 	mu      sync.Mutex
+	notes   []string // for the job's events
 	failure *failure // the one with the lowest commit seq
 	problem *job.Problem
 	lag     job.Lag
@@ -79,6 +83,7 @@ type ending struct {
 	binlog  *job.Binlog
 	wanted  *job.SnapshotWanted
 	problem *job.Problem
+	tables  job.TableChanges
 }
 
 // Stream follows the source's binlogs from the position in the progress: it
@@ -92,16 +97,17 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	}
 	s := &shift{
 		job: j, in: in, hooks: h,
-		log:         j.log,
-		tracker:     newTracker(position),
-		source:      newMetaCache(j.source, j.spec.Source.DatabaseID, j.opts.MetaMaxAge),
-		destination: newMetaCache(j.destination, j.spec.Destination.DatabaseID, j.opts.MetaMaxAge),
-		slots:       make(chan struct{}, j.opts.Window),
-		lastOf:      map[int64]*txn{},
-		applied:     map[int64]bool{},
-		failing:     make(chan struct{}),
-		lag:         in.Progress.Lag,
-		filter:      filterEnd(&in.Progress),
+		log:          j.log,
+		tracker:      newTracker(position),
+		source:       newMetaCache(j.source, j.spec.Source.DatabaseID, j.opts.MetaMaxAge),
+		destination:  newMetaCache(j.destination, j.spec.Destination.DatabaseID, j.opts.MetaMaxAge),
+		slots:        make(chan struct{}, j.opts.Window),
+		lastOf:       map[int64]*txn{},
+		applied:      map[int64]bool{},
+		droppedAhead: map[int64]bool{},
+		failing:      make(chan struct{}),
+		lag:          in.Progress.Lag,
+		filter:       filterEnd(&in.Progress),
 	}
 	s.work, s.cancelWork = context.WithCancel(context.WithoutCancel(ctx))
 	defer s.cancelWork()
@@ -111,7 +117,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return job.StreamResult{
-		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag,
+		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
 	}, nil
 }
 

@@ -376,7 +376,8 @@ func requestID(label string) fe.UniqueID {
 
 // planFor translates records to the destination with metadata younger than
 // fresh. A mismatch is checked against metadata of this moment before it is
-// believed; then the table needs a snapshot.
+// believed; then the table needs a snapshot, unless it is about rollups that the
+// source has dropped since.
 func (s *shift) planFor(ctx context.Context, records map[int64]binlog.TableRecord, fresh time.Time) (*plan, error) {
 	asked := time.Now()
 	p, err := s.planOnce(ctx, records, fresh)
@@ -386,7 +387,7 @@ func (s *shift) planFor(ctx context.Context, records map[int64]binlog.TableRecor
 	}
 	p, err = s.planOnce(ctx, records, asked)
 	if errors.As(err, &wrong) {
-		return nil, s.wantPartial(ctx, wrong)
+		return s.fitAgain(ctx, records, wrong)
 	}
 	return p, err
 }

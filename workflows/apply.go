@@ -36,6 +36,9 @@ func (r *run) applied(b *job.Binlog, out job.ApplyResult) {
 		r.fail(*out.Problem)
 		return
 	case out.Done || out.Wanted != nil:
+		if out.Refused != "" {
+			r.event(levelWarn, "the destination refused %s, commit seq %d: %s", describe(b), b.CommitSeq, oneLine(out.Refused, refusalLimit))
+		}
 		r.p.Apply(out.Tables)
 		if out.SetShadowIndexes {
 			r.p.ShadowIndexes = out.ShadowIndexes

@@ -22,7 +22,7 @@ func (r *run) fail(p job.Problem) {
 		p.Since, p.Tries = old.Since, old.Tries+1
 	}
 	if old == nil || old.Text != p.Text {
-		r.event(levelError, "cannot go on: %s", oneLine(p.Text, eventLimit))
+		r.event(levelError, "cannot go on: %s", oneLine(p.Text, refusalLimit))
 	}
 	r.p.Problem = &p
 	r.waitBefore(p.Tries)
@@ -64,6 +64,7 @@ func problemOf(err error, step string) job.Problem {
 const (
 	problemLimit = 2 << 10
 	eventLimit   = 300
+	refusalLimit = 1 << 10 // a statement and the answer to it
 	summaryLimit = 100
 )
 

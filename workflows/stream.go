@@ -34,6 +34,9 @@ func (r *run) shiftEnded(out job.StreamResult) {
 	advanced := r.advance(out.Position)
 	r.p.Apply(out.Tables)
 	r.observed(out.Lag)
+	for _, note := range out.Notes {
+		r.event(levelWarn, "%s", oneLine(note, eventLimit))
+	}
 	if out.End != job.EndStopped || advanced || r.inbox.pending() {
 		r.idleStops = 0
 	}
