@@ -97,7 +97,7 @@ func (s *Server) handleDelete(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), deleteTimeout)
 	defer cancel()
-	err := s.jobs.remove(ctx, request.Name, job.Command{By: c.Request().RemoteAddr}, s.commandTimeout)
+	err := s.jobs.remove(ctx, request.Name, job.Command{By: by(c)}, s.commandTimeout)
 	s.logCommand(c, request.Name, job.SignalDelete, err)
 	if err != nil {
 		return fail(c, describe(err, request.Name))
@@ -111,7 +111,7 @@ func (s *Server) handleDelete(c echo.Context) error {
 func (s *Server) command(c echo.Context, name, signal string, cmd job.Command, unknown func(string) error) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
 	defer cancel()
-	cmd.By = c.Request().RemoteAddr
+	cmd.By = by(c)
 	err := s.jobs.command(ctx, name, signal, cmd)
 	s.logCommand(c, name, signal, err)
 	if errors.Is(err, errUnknownJob) {
@@ -124,7 +124,7 @@ func (s *Server) command(c echo.Context, name, signal string, cmd job.Command, u
 }
 
 func (s *Server) logCommand(c echo.Context, name, command string, err error) {
-	log := s.log.With("job", name, "command", command, "remote", c.Request().RemoteAddr)
+	log := s.log.With("job", name, "command", command, "by", by(c))
 	if err != nil {
 		log.Warn("command failed", "error", err)
 		return

@@ -28,10 +28,10 @@ func (s *Server) handleCreate(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.createTimeout)
 	defer cancel()
 	if err := s.create(ctx, request); err != nil {
-		s.log.Warn("job not created", "job", request.Name, "remote", c.Request().RemoteAddr, "error", err)
+		s.log.Warn("job not created", "job", request.Name, "by", by(c), "error", err)
 		return fail(c, err)
 	}
-	s.log.Info("job created", "job", request.Name, "remote", c.Request().RemoteAddr)
+	s.log.Info("job created", "job", request.Name, "by", by(c))
 	return ok(c)
 }
 

@@ -40,7 +40,7 @@ func (s *Server) handleGetLag(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
 	defer cancel()
-	lag, err := s.jobs.freshLag(ctx, request.Name, c.Request().RemoteAddr)
+	lag, err := s.jobs.freshLag(ctx, request.Name, by(c))
 	if errors.Is(err, errUnknownJob) {
 		// The existing text, with the name of our store in front.
 		err = fmt.Errorf("temporal: get job failed, name: %s: [db] sql: no rows in result set", request.Name)

@@ -11,44 +11,65 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/doris-ccr/ccr/access"
 	"github.com/doris-ccr/ccr/job"
 )
 
-// routes is the index of the interface (http-api.md 2).
-func (s *Server) routes(registry *prometheus.Registry) *echo.Echo {
-	e := echo.New()
-	e.HTTPErrorHandler = s.handleError
-	e.Use(s.logRequests, s.recoverPanics, refuseForeignPages)
+// endpoint is one row of the index of the interface.
+type endpoint struct {
+	// method is empty for the operators: they take every method.
+	method string
+	path   string
+	role   access.Role // what the caller's token has to permit
+	handle echo.HandlerFunc
+}
 
+// operators is the index of the interface that scripts know (http-api.md 2).
+// All of them answer HTTP 200 with the base shape, unless their handler says
+// otherwise.
+func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError,
 	})
-	for path, handler := range map[string]echo.HandlerFunc{
-		"/version":      s.handleVersion,
-		"/features":     s.handleFeatures,
-		"/metrics":      echo.WrapHandler(metrics),
-		"/healthz":      s.handleHealth,
-		"/list_jobs":    s.handleListJobs,
-		"/create_ccr":   s.handleCreate,
-		"/job_status":   s.handleJobStatus,
-		"/job_detail":   s.handleJobDetail,
-		"/job_progress": s.handleJobProgress,
-		"/get_lag":      s.handleGetLag,
+	return []endpoint{
+		{path: "/version", role: access.Open, handle: s.handleVersion},
+		{path: "/healthz", role: access.Open, handle: s.handleHealth},
+		{path: "/features", role: access.Read, handle: s.handleFeatures},
+		{path: "/metrics", role: access.Read, handle: echo.WrapHandler(metrics)},
 
-		"/pause":  s.commandHandler(job.SignalPause),
-		"/resume": s.commandHandler(job.SignalResume),
-		"/desync": s.commandHandler(job.SignalDesync),
-		"/sync":   s.commandHandler(job.SignalSync),
-		"/delete": s.handleDelete,
+		{path: "/list_jobs", role: access.Read, handle: s.handleListJobs},
+		{path: "/job_status", role: access.Read, handle: s.handleJobStatus},
+		{path: "/job_detail", role: access.Read, handle: s.handleJobDetail},
+		{path: "/job_progress", role: access.Read, handle: s.handleJobProgress},
+		{path: "/get_lag", role: access.Read, handle: s.handleGetLag},
 
-		"/force_fullsync":      s.handleForceFullSync,
-		"/job_skip_binlog":     s.handleSkipBinlog,
-		"/update_host_mapping": s.handleHostMapping,
-		"/add_host_mapping":    s.handleHostMapping, // the seed's example uses this name
-	} {
-		e.Any(path, handler)
+		{path: "/pause", role: access.Operate, handle: s.commandHandler(job.SignalPause)},
+		{path: "/resume", role: access.Operate, handle: s.commandHandler(job.SignalResume)},
+		{path: "/desync", role: access.Operate, handle: s.commandHandler(job.SignalDesync)},
+		{path: "/sync", role: access.Operate, handle: s.commandHandler(job.SignalSync)},
+		{path: "/force_fullsync", role: access.Operate, handle: s.handleForceFullSync},
+		{path: "/job_skip_binlog", role: access.Operate, handle: s.handleSkipBinlog},
+		{path: "/update_host_mapping", role: access.Operate, handle: s.handleHostMapping},
+		{path: "/add_host_mapping", role: access.Operate, handle: s.handleHostMapping}, // the seed's example uses this name
+
+		{path: "/create_ccr", role: access.Admin, handle: s.handleCreate},
+		{path: "/delete", role: access.Admin, handle: s.handleDelete},
+	}
+}
+
+func (s *Server) routes(endpoints []endpoint) *echo.Echo {
+	e := echo.New()
+	e.HTTPErrorHandler = s.handleError
+	e.Use(s.logRequests, s.recoverPanics, refuseForeignPages)
+	for _, p := range endpoints {
+		handler := s.guard(p)
+		if p.method != "" {
+			e.Add(p.method, p.path, handler)
+			continue
+		}
+		e.Any(p.path, handler)
 		// Any knows the registered methods only; the interface takes all.
-		e.RouteNotFound(path, handler)
+		e.RouteNotFound(p.path, handler)
 	}
 	return e
 }
@@ -77,7 +98,7 @@ func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 		start := time.Now()
 		err := next(c)
 		s.log.Debug("request", "method", c.Request().Method, "path", c.Request().URL.Path,
-			"remote", c.Request().RemoteAddr, "status", c.Response().Status, "took", time.Since(start))
+			"by", by(c), "status", c.Response().Status, "took", time.Since(start))
 		return err
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/doris-ccr/ccr/access"
 	"github.com/doris-ccr/ccr/secret"
 )
 
@@ -55,6 +56,7 @@ const (
 type Options struct {
 	Client  client.Client
 	Keyring *secret.Keyring // seals passwords; nil knows no key
+	Tokens  *access.Tokens  // who may do what; nil lets everybody do everything
 	Version string          // answered by /version, "<tag>:<commit>"
 	Logger  *slog.Logger    // default slog.Default()
 
@@ -78,6 +80,7 @@ type Server struct {
 	jobs           *jobs
 	list           *jobList
 	keyring        *secret.Keyring
+	tokens         *access.Tokens
 	version        string
 	log            *slog.Logger
 	commandTimeout time.Duration
@@ -94,6 +97,7 @@ func New(opts Options) (*Server, error) {
 	s := &Server{
 		jobs:           &jobs{client: opts.Client, namespace: opts.Namespace, converter: opts.DataConverter, log: opts.Logger},
 		keyring:        opts.Keyring,
+		tokens:         opts.Tokens,
 		version:        opts.Version,
 		log:            opts.Logger,
 		commandTimeout: opts.CommandTimeout,
@@ -103,7 +107,7 @@ func New(opts Options) (*Server, error) {
 	if err := opts.Registry.Register(newJobGauges(s.jobs, s.list)); err != nil {
 		return nil, fmt.Errorf("register job gauges: %w", err)
 	}
-	s.echo = s.routes(opts.Registry)
+	s.echo = s.routes(s.operators(opts.Registry))
 	return s, nil
 }
 

@@ -19,7 +19,11 @@ import (
 type Config struct {
 	// HTTP API.
 	Listen              string // host:port
-	AllowInsecureListen bool   // permits addresses other than loopback without authentication
+	AllowInsecureListen bool   // permits addresses other than loopback without tokens or without TLS
+	TokensFile          string // bearer tokens and their roles; empty = none asked for
+	TLSCert             string // PEM file; empty = plain HTTP
+	TLSKey              string // PEM file
+	EnableFailpoints    bool   // tests only
 	MetricsListen       string // /metrics of a process without API; empty = none
 	PprofListen         string // net/http/pprof; empty = none
 	CommandTimeout      time.Duration
@@ -106,15 +110,18 @@ func Default() Config {
 
 // ErrInsecureListen: an address other than loopback was asked for, and nothing
 // protects it.
-var ErrInsecureListen = errors.New("the API has no authentication, and this address is reachable from other machines")
+var ErrInsecureListen = errors.New("this address is reachable from other machines")
 
 // Validate refuses settings that cannot work together or that are out of range.
 func (c *Config) Validate() error {
-	for _, l := range []struct{ name, address string }{
-		{"listen", c.Listen}, {"metrics-listen", c.MetricsListen}, {"pprof-listen", c.PprofListen},
-		{"temporal-listen", c.TemporalListen}, {"ui-listen", c.UIListen},
+	for _, l := range []struct {
+		name, address string
+		guarded       bool // by tokens-file, tls-cert and tls-key
+	}{
+		{"listen", c.Listen, true}, {"metrics-listen", c.MetricsListen, true}, {"pprof-listen", c.PprofListen, true},
+		{"temporal-listen", c.TemporalListen, false}, {"ui-listen", c.UIListen, false},
 	} {
-		if err := c.checkListen(l.address); err != nil {
+		if err := c.checkListen(l.address, l.guarded); err != nil {
 			return fmt.Errorf("%s %q: %w", l.name, l.address, err)
 		}
 	}
@@ -147,11 +154,14 @@ func (c *Config) Validate() error {
 	if (c.TemporalCert == "") != (c.TemporalKey == "") {
 		return errors.New("temporal-cert and temporal-key have to be given together")
 	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("tls-cert and tls-key have to be given together")
+	}
 	return nil
 }
 
 // checkListen accepts an empty address, which means "do not listen".
-func (c *Config) checkListen(address string) error {
+func (c *Config) checkListen(address string, guarded bool) error {
 	if address == "" {
 		return nil
 	}
@@ -165,7 +175,13 @@ func (c *Config) checkListen(address string) error {
 	if c.AllowInsecureListen || isLoopback(host) {
 		return nil
 	}
-	return fmt.Errorf("%w: use a loopback address, put an authenticating proxy in front, or accept the risk with --allow-insecure-listen", ErrInsecureListen)
+	if !guarded {
+		return fmt.Errorf("%w and has no authentication: use a loopback address, put an authenticating proxy in front, or accept the risk with --allow-insecure-listen", ErrInsecureListen)
+	}
+	if c.TokensFile != "" && c.TLSCert != "" {
+		return nil
+	}
+	return fmt.Errorf("%w: give tokens (--tokens-file) and TLS (--tls-cert, --tls-key), use a loopback address, or accept the risk with --allow-insecure-listen", ErrInsecureListen)
 }
 
 func isLoopback(host string) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func TestEverySettingHasThreeSources(t *testing.T) {
 		want := Default()
 		require.NoError(t, s.bind(&want).Set(value))
 		require.NotEqual(t, Default(), want, "%s shares its place or does nothing", s.name)
-		if s.name == "temporal-cert" || s.name == "temporal-key" || s.name == "idle-poll-max" {
+		if slices.Contains([]string{"temporal-cert", "temporal-key", "tls-cert", "tls-key", "idle-poll-max"}, s.name) {
 			continue // not valid on their own
 		}
 		same := func(c Config, err error) {
@@ -113,6 +114,24 @@ func TestOpenAddressesAreRefusedUnlessAskedFor(t *testing.T) {
 		_, err := load(t, "", nil, "--listen="+address)
 		require.NoError(t, err)
 	}
+}
+
+func TestTokensAndTLSOpenAddresses(t *testing.T) {
+	guarded := []string{"--tokens-file=t", "--tls-cert=c", "--tls-key=k"}
+	for _, flag := range []string{"--listen=", "--pprof-listen=", "--metrics-listen="} {
+		_, err := load(t, "", nil, append(guarded, flag+"0.0.0.0:1")...)
+		require.NoError(t, err)
+		for _, half := range [][]string{guarded[:1], guarded[1:]} {
+			_, err := load(t, "", nil, append(slices.Clone(half), flag+"0.0.0.0:1")...)
+			require.ErrorIs(t, err, ErrInsecureListen, half)
+		}
+	}
+	for _, flag := range []string{"--temporal-listen=", "--ui-listen="} {
+		_, err := load(t, "", nil, append(guarded, flag+"0.0.0.0:1")...)
+		require.ErrorIs(t, err, ErrInsecureListen, "Temporal has no tokens")
+	}
+	_, err := load(t, "", nil, "--tls-cert=c")
+	require.ErrorContains(t, err, "tls-cert and tls-key have to be given together")
 }
 
 func TestMistakesAreSaid(t *testing.T) {

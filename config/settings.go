@@ -12,6 +12,7 @@ type Group string
 // The groups, in the order in which help shows them.
 const (
 	GroupAPI        Group = "HTTP API"
+	GroupAccess     Group = "Access over HTTP"
 	GroupProcess    Group = "Observing the process"
 	GroupTemporal   Group = "Temporal"
 	GroupSecrets    Group = "Secrets"
@@ -22,7 +23,7 @@ const (
 )
 
 // allGroups gives the order of help and documentation.
-var allGroups = []Group{GroupAPI, GroupStandalone, GroupTemporal, GroupSecrets, GroupWorker, GroupDoris, GroupLog, GroupProcess}
+var allGroups = []Group{GroupAPI, GroupAccess, GroupStandalone, GroupTemporal, GroupSecrets, GroupWorker, GroupDoris, GroupLog, GroupProcess}
 
 type setting struct {
 	name  string
@@ -54,14 +55,24 @@ func settings() []setting {
 			bind: text(func(c *Config) *string { return &c.Listen }, "host:port")},
 		{name: "port", group: GroupAPI, usage: "Port of the HTTP API: changes the port of listen.",
 			bind: func(c *Config) pflag.Value { return portValue{&c.Listen} }},
-		{name: "allow-insecure-listen", group: GroupAPI, usage: "Accept listening on addresses other than loopback although the API has no authentication. Whoever reaches the port can read, change and delete every job.",
-			bind: func(c *Config) pflag.Value { return boolValue{&c.AllowInsecureListen} }},
 		{name: "command-timeout", group: GroupAPI, usage: "How long a request waits until its job has carried out what was asked.",
 			bind: func(c *Config) pflag.Value { return durationValue{&c.CommandTimeout} }},
 		{name: "create-timeout", group: GroupAPI, usage: "How long create_ccr waits for the first checks of a new job.",
 			bind: func(c *Config) pflag.Value { return durationValue{&c.CreateTimeout} }},
 		{name: "host", group: GroupAPI, compat: true, usage: "Accepted for old scripts, without effect: nodes need no name here.",
 			bind: text(func(c *Config) *string { return &c.ignoredHost }, "name")},
+
+		{name: "enable-failpoints", group: GroupAPI, usage: "For tests only: /failpoint makes jobs of this process fail.",
+			bind: func(c *Config) pflag.Value { return boolValue{&c.EnableFailpoints} }},
+
+		{name: "tokens-file", group: GroupAccess, usage: "File with bearer tokens and their roles; whoever asks for something needs one of them. Make tokens with: ccr token new. Read again when it changes. Empty: nobody needs a token.",
+			bind: text(func(c *Config) *string { return &c.TokensFile }, "path")},
+		{name: "tls-cert", group: GroupAccess, usage: "PEM file of the servers' certificate, with intermediate ones after it: API, metrics and profiles then speak HTTPS. Read again when it changes.",
+			bind: text(func(c *Config) *string { return &c.TLSCert }, "path")},
+		{name: "tls-key", group: GroupAccess, usage: "PEM file of the certificate's key.",
+			bind: text(func(c *Config) *string { return &c.TLSKey }, "path")},
+		{name: "allow-insecure-listen", group: GroupAccess, usage: "Accept listening on addresses other than loopback without tokens or without TLS. Without tokens, whoever reaches the port can read, change and delete every job.",
+			bind: func(c *Config) pflag.Value { return boolValue{&c.AllowInsecureListen} }},
 
 		{name: "data-dir", group: GroupStandalone, usage: "Directory of the embedded Temporal's database and of the secret key. Made when missing.",
 			bind: text(func(c *Config) *string { return &c.DataDir }, "path")},

@@ -13,12 +13,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/doris-ccr/ccr/access"
 )
 
 // observeHandler serves what a process without API is watched by.
 func (p *process) observeHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
+	metrics := promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+	mux.Handle("/metrics", p.tokens.Protect(metrics, access.Read, p.opts.Logger))
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) {
 		if _, err := p.temporal.CheckHealth(r.Context(), &client.CheckHealthRequest{}); err != nil {
 			http.Error(w, fmt.Sprintf("temporal is not reachable: %v", err), http.StatusServiceUnavailable)

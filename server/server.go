@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/doris-ccr/ccr/access"
 	"github.com/doris-ccr/ccr/apiserver"
 	"github.com/doris-ccr/ccr/config"
 	"github.com/doris-ccr/ccr/replication"
@@ -29,9 +31,9 @@ type Options struct {
 	API, Worker bool
 	Logger      *slog.Logger // default slog.Default()
 	Version     string       // "<tag>:<commit>"
-	// Ready, if given, is called once everything runs. apiAddr is where the
-	// API listens, empty without API.
-	Ready func(apiAddr string)
+	// Ready, if given, is called once everything runs. apiURL is where the API
+	// answers, empty without API.
+	Ready func(apiURL string)
 }
 
 // Run runs until ctx is done and then stops in order: first the API, so that no
@@ -48,12 +50,21 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
+	tokens, err := access.OpenTokens(opts.Config.TokensFile, opts.Logger)
+	if err != nil {
+		return err
+	}
+	certificate, err := access.OpenCertificate(opts.Config.TLSCert, opts.Config.TLSKey, opts.Logger)
+	if err != nil {
+		return err
+	}
 	// Listen before anything takes time: a port in use is said at once.
 	sockets, err := listen(ctx, opts)
 	if err != nil {
 		return err
 	}
 	defer sockets.close()
+	sockets.encrypt(certificate)
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -65,7 +76,7 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	defer temporal.Close()
-	p := &process{opts: opts, keyring: keyring, registry: registry, temporal: temporal, sockets: sockets}
+	p := &process{opts: opts, keyring: keyring, tokens: tokens, registry: registry, temporal: temporal, sockets: sockets}
 	return p.run(ctx)
 }
 
@@ -73,6 +84,7 @@ func Run(ctx context.Context, opts Options) error {
 type process struct {
 	opts     Options
 	keyring  *secret.Keyring
+	tokens   *access.Tokens
 	registry *prometheus.Registry
 	temporal client.Client
 	sockets  sockets
@@ -95,7 +107,7 @@ func (p *process) run(ctx context.Context) error {
 	p.opts.Logger.Info("ccr is ready", "version", p.opts.Version, "api", p.sockets.apiAddr(), "worker", p.opts.Worker,
 		"temporal", p.opts.Config.TemporalAddress, "namespace", p.opts.Config.TemporalNamespace)
 	if p.opts.Ready != nil {
-		p.opts.Ready(p.sockets.apiAddr())
+		p.opts.Ready(p.apiURL())
 	}
 	g.Go(func() error { // keeps a process without listeners alive
 		<-gctx.Done()
@@ -104,6 +116,18 @@ func (p *process) run(ctx context.Context) error {
 	err := g.Wait()
 	p.opts.Logger.Info("ccr is stopping")
 	return err
+}
+
+// apiURL is where clients reach the API, empty without API.
+func (p *process) apiURL() string {
+	address := p.sockets.apiAddr()
+	switch {
+	case address == "":
+		return ""
+	case p.opts.Config.TLSCert != "":
+		return "https://" + address
+	}
+	return "http://" + address
 }
 
 // workerError is why a worker cannot go on, as the cause of a context's end.
@@ -171,6 +195,7 @@ func (p *process) serve(ctx context.Context, g *errgroup.Group) error {
 		api, err := apiserver.New(apiserver.Options{
 			Client:         p.temporal,
 			Keyring:        p.keyring,
+			Tokens:         p.tokens,
 			Version:        p.opts.Version,
 			Logger:         p.opts.Logger,
 			Registry:       p.registry,
@@ -188,7 +213,9 @@ func (p *process) serve(ctx context.Context, g *errgroup.Group) error {
 		g.Go(func() error { return serveHTTP(ctx, p.sockets.metrics, p.observeHandler(), p.opts.Logger) })
 	}
 	if p.sockets.pprof != nil {
-		g.Go(func() error { return serveHTTP(ctx, p.sockets.pprof, pprofHandler(), p.opts.Logger) })
+		g.Go(func() error {
+			return serveHTTP(ctx, p.sockets.pprof, p.tokens.Protect(pprofHandler(), access.Admin, p.opts.Logger), p.opts.Logger)
+		})
 	}
 	return nil
 }
@@ -221,6 +248,19 @@ func listen(ctx context.Context, opts Options) (s sockets, err error) {
 		}
 	}
 	return s, nil
+}
+
+// encrypt makes all of them speak TLS; a nil certificate changes nothing.
+func (s *sockets) encrypt(c *access.Certificate) {
+	tlsConfig := c.ServerConfig()
+	if tlsConfig == nil {
+		return
+	}
+	for _, l := range []*net.Listener{&s.api, &s.metrics, &s.pprof} {
+		if *l != nil {
+			*l = tls.NewListener(*l, tlsConfig)
+		}
+	}
 }
 
 func (s sockets) apiAddr() string {

@@ -45,7 +45,7 @@ func Run(ctx context.Context, opts Options) error {
 		return server.Run(ctx, server.Options{
 			Config: cfg, API: true, Worker: true, Logger: opts.Logger, Version: opts.Version,
 			Ready: func(api string) {
-				fmt.Fprintf(opts.Out, "ccr is ready\n  HTTP API      http://%s\n", api)
+				fmt.Fprintf(opts.Out, "ccr is ready\n  HTTP API      %s\n", api)
 				greet(opts.Out, temporal, cfg.DataDir)
 			},
 		})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/doris-ccr/ccr/access"
 	"github.com/doris-ccr/ccr/config"
 )
 
@@ -36,16 +37,17 @@ if so. Meant for container health checks; the image holds no shell or curl.`,
 			if cfg.MetricsListen != "" {
 				address = cfg.MetricsListen
 			}
-			return checkHealth(cmd.Context(), address)
+			return checkHealth(cmd.Context(), address, cfg.TLSCert)
 		},
 	}
-	config.Bind(cmd.Flags(), config.GroupAPI, config.GroupProcess)
+	config.Bind(cmd.Flags(), config.GroupAPI, config.GroupAccess, config.GroupProcess)
 	config.Teach(cmd)
 	return cmd
 }
 
-// checkHealth asks the process that listens on address.
-func checkHealth(ctx context.Context, address string) error {
+// checkHealth asks the process that listens on address, over HTTPS if it has a
+// certificate.
+func checkHealth(ctx context.Context, address, certFile string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return fmt.Errorf("listen address %q: %w", address, err)
@@ -55,12 +57,20 @@ func checkHealth(ctx context.Context, address string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	url := "http://" + net.JoinHostPort(host, port) + "/healthz"
+	asker, scheme := http.DefaultClient, "http"
+	if certFile != "" {
+		tlsConfig, err := access.LocalConfig(certFile)
+		if err != nil {
+			return err
+		}
+		asker, scheme = &http.Client{Transport: &http.Transport{TLSClientConfig: tlsConfig}}, "https"
+	}
+	url := scheme + "://" + net.JoinHostPort(host, port) + "/healthz"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", url, err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := asker.Do(req)
 	if err != nil {
 		return fmt.Errorf("not running: %w", err)
 	}

@@ -44,7 +44,7 @@ func rootCommand(environ []string) *cobra.Command {
 		serveCommand(environ, serveSpec{
 			use: "api", short: "Run the HTTP API only", api: true,
 			example: "  ccr api --temporal-address temporal:7233 --listen 127.0.0.1:9190",
-			groups:  []config.Group{config.GroupAPI, config.GroupTemporal, config.GroupSecrets, config.GroupLog, config.GroupProcess},
+			groups:  []config.Group{config.GroupAPI, config.GroupAccess, config.GroupTemporal, config.GroupSecrets, config.GroupLog, config.GroupProcess},
 		}),
 		serveCommand(environ, serveSpec{
 			use: "worker", short: "Run a worker only", worker: true,
@@ -53,6 +53,7 @@ func rootCommand(environ []string) *cobra.Command {
 		}),
 		healthCommand(environ),
 		configCommand(environ),
+		tokenCommand(),
 		versionCommand(),
 	)
 	return root
@@ -60,5 +61,5 @@ func rootCommand(environ []string) *cobra.Command {
 
 // workerGroups are the settings of a process that runs a worker.
 var workerGroups = []config.Group{
-	config.GroupTemporal, config.GroupSecrets, config.GroupWorker, config.GroupDoris, config.GroupLog, config.GroupProcess,
+	config.GroupAccess, config.GroupTemporal, config.GroupSecrets, config.GroupWorker, config.GroupDoris, config.GroupLog, config.GroupProcess,
 }

@@ -5,6 +5,9 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,6 +71,31 @@ func TestConfigShowsWhereValuesComeFrom(t *testing.T) {
 	out, err = run(t.Context(), nil, "config", "--reference")
 	require.NoError(t, err)
 	require.Contains(t, out, "# Configuration\n")
+}
+
+func TestTokens(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens")
+	out, err := run(t.Context(), nil, "token", "new", "maria", "operate", "--tokens-file", file)
+	require.NoError(t, err)
+	require.Regexp(t, `^ccr_[A-Za-z0-9_-]{43}\n$`, out)
+	_, err = run(t.Context(), nil, "token", "new", "maria", "read", "--tokens-file", file)
+	require.ErrorContains(t, err, "has a token named maria already")
+	_, err = run(t.Context(), nil, "token", "new", "grafana", "read", "--tokens-file", file)
+	require.NoError(t, err)
+	listed, err := run(t.Context(), nil, "token", "list", "--tokens-file", file)
+	require.NoError(t, err)
+	require.Equal(t, "maria    operate\ngrafana  read\n", listed)
+	kept, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NotContains(t, string(kept), strings.TrimSpace(out), "only a digest is kept")
+
+	out, err = run(t.Context(), nil, "token", "new", "maria", "operate")
+	require.NoError(t, err)
+	require.Contains(t, out, "\nmaria operate sha256:")
+	for _, args := range [][]string{{"new", "maria", "boss"}, {"new", "a b", "read"}, {"new", "a"}, {"list"}, {"list", "--tokens-file", "/does/not/exist"}} {
+		_, err := run(t.Context(), nil, append([]string{"token"}, args...)...)
+		require.Error(t, err, args)
+	}
 }
 
 func TestVersion(t *testing.T) {

@@ -34,9 +34,9 @@ func serveCommand(environ []string, spec serveSpec) *cobra.Command {
 				Worker:  spec.worker,
 				Logger:  cfg.NewLogger(cmd.ErrOrStderr()),
 				Version: buildVersion(),
-				Ready: func(apiAddr string) {
-					if apiAddr != "" {
-						fmt.Fprintf(cmd.OutOrStdout(), "HTTP API on http://%s\n", apiAddr)
+				Ready: func(apiURL string) {
+					if apiURL != "" {
+						fmt.Fprintf(cmd.OutOrStdout(), "HTTP API on %s\n", apiURL)
 					}
 				},
 			})

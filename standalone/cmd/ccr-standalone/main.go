@@ -63,7 +63,7 @@ func command() *cobra.Command {
 			})
 		},
 	}
-	config.Bind(cmd.Flags(), config.GroupAPI, config.GroupStandalone, config.GroupSecrets, config.GroupWorker,
+	config.Bind(cmd.Flags(), config.GroupAPI, config.GroupAccess, config.GroupStandalone, config.GroupSecrets, config.GroupWorker,
 		config.GroupDoris, config.GroupLog, config.GroupProcess)
 	config.Teach(cmd)
 	cmd.AddCommand(temporalCommand())
