@@ -170,7 +170,7 @@ func TestJobProgress(t *testing.T) {
 			Position:  job.Position{CommitSeq: 100, TxnID: 5, Timestamp: 1700000060123},
 			Tables:    map[int64]job.Table{11: {DestID: 22, Name: "t"}},
 			CreatedAt: at(1700000000), FullSyncStartedAt: at(1700000001), IncrementalSyncStartAt: at(1700000050),
-			FullSyncInfo: job.FullSyncInfo{Info: "new job"},
+			FullSyncs: 1, FullSyncInfo: job.FullSyncInfo{Info: "new job"},
 		}
 	})
 	f.add("part", func(j *fakeJob) {
@@ -181,6 +181,8 @@ func TestJobProgress(t *testing.T) {
 			ShadowIndexes: map[int64]int64{7: 8},
 			Snapshot:      &job.Snapshot{Partial: &job.PartialSync{TableID: 11, Table: "t", Partitions: []string{"p1"}}, Aliases: map[string]string{"t": "__ccr_t_1"}},
 			Pending:       &job.Binlog{CommitSeq: 101, Type: job.AddPartition},
+			FullSyncs:     2, PartialSyncs: 3, PartialSyncStartedAt: time.Unix(1700000070, 0),
+			PartialSyncInfo: job.PartialSyncInfo{CommitSeq: 95, Table: "t", Info: "schema change"},
 		}
 	})
 	s := newServer(t, f, nil)
@@ -189,13 +191,15 @@ func TestJobProgress(t *testing.T) {
 		`"table_mapping":{"11":22},"table_name_mapping":{"11":"t"},"table_commit_seq_map":null,"partition_commit_seq_map":null,"data":"",`+
 		`"partial_sync_data":null,"table_aliases":null,"prev_txn_id":5,"shadow_index_map":null,`+
 		`"created_at":1700000000,"full_sync_start_at":1700000001,"partial_sync_start_at":0,"incremental_sync_start_at":1700000050,"ingest_binlog_at":1700000060,`+
-		`"full_sync_info":{"prev_commit_seq":0,"commit_seq":0,"sub_sync_state":{"state":0,"binlog_type":-1},"info":"new job"}}}`,
+		`"full_syncs":1,"partial_syncs":0,"full_sync_info":{"prev_commit_seq":0,"commit_seq":0,"sub_sync_state":{"state":0,"binlog_type":-1},"info":"new job"},"partial_sync_info":null}}`,
 		ask(s, "/job_progress", `{"name":"j1"}`).Body.String())
 
 	part := ask(s, "/job_progress", `{"name":"part"}`).Body.String()
 	for _, want := range []string{
 		`"sync_state":4,"sub_sync_state":{"state":3,"binlog_type":1}`, `"commit_seq":101`, `"table_commit_seq_map":{"11":90},"partition_commit_seq_map":{"5":91}`,
 		`"partial_sync_data":{"table_id":11,"table":"t","is_view":false,"partition_ids":[],"partitions":["p1"]},"table_aliases":{"t":"__ccr_t_1"}`, `"shadow_index_map":{"7":8}`,
+		`"partial_sync_start_at":1700000070,`, `"full_syncs":2,"partial_syncs":3,`,
+		`"partial_sync_info":{"prev_commit_seq":95,"commit_seq":95,"table":"t","info":"schema change"}}}`,
 	} {
 		require.Contains(t, part, want)
 	}

@@ -158,6 +158,7 @@ func TestMetrics(t *testing.T) {
 	f := newFake()
 	f.add("j1", func(j *fakeJob) {
 		j.status.Stalled = true
+		j.status.FullSyncs, j.status.PartialSyncs = 2, 5
 		j.status.Lag = job.Lag{Binlogs: 4, NextTimestamp: 1000, LastTimestamp: 9000}
 	})
 	registry := prometheus.NewRegistry()
@@ -168,6 +169,7 @@ func TestMetrics(t *testing.T) {
 	for _, line := range []string{
 		"ccr_job_running_total 1", `ccr_job_running_sync_state{name="j1"} 3`, `ccr_job_running_sub_sync_state{name="j1"} -1`,
 		`ccr_job_running_lag_total{name="j1"} 4`, `ccr_job_running_lag_seconds{name="j1"} 8`, `ccr_job_stalled{name="j1"} 1`, "ccr_other_total 1",
+		`ccr_job_full_syncs_total{name="j1"} 2`, `ccr_job_partial_syncs_total{name="j1"} 5`, "# TYPE ccr_job_full_syncs_total counter",
 	} {
 		require.Contains(t, rec.Body.String(), line+"\n")
 	}

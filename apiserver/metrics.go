@@ -30,7 +30,7 @@ type jobGauges struct {
 	jobs *jobs
 	list *jobList
 
-	total, syncState, subSyncState, lag, lagSeconds, stalled *prometheus.Desc
+	total, syncState, subSyncState, lag, lagSeconds, stalled, fullSyncs, partialSyncs *prometheus.Desc
 
 	mu     sync.Mutex
 	count  int
@@ -51,12 +51,14 @@ func newJobGauges(j *jobs, l *jobList) *jobGauges {
 		lag:          desc("ccr_job_running_lag_total", "Binlogs of the source that a job has not consumed yet.", "name"),
 		lagSeconds:   desc("ccr_job_running_lag_seconds", "Age of the next binlog against the source's newest.", "name"),
 		stalled:      desc("ccr_job_stalled", "1 while a job cannot go on (job_status says why), else 0.", "name"),
+		fullSyncs:    desc("ccr_job_full_syncs_total", "Full syncs of a job since it was created, its first included (job_progress says why the last began).", "name"),
+		partialSyncs: desc("ccr_job_partial_syncs_total", "Partial syncs of a job since it was created (job_progress says why the last began).", "name"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (g *jobGauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.total, g.syncState, g.subSyncState, g.lag, g.lagSeconds, g.stalled} {
+	for _, d := range []*prometheus.Desc{g.total, g.syncState, g.subSyncState, g.lag, g.lagSeconds, g.stalled, g.fullSyncs, g.partialSyncs} {
 		ch <- d
 	}
 }
@@ -85,6 +87,8 @@ func (g *jobGauges) Collect(ch chan<- prometheus.Metric) {
 			stalled = 1
 		}
 		gauge(g.stalled, stalled, name)
+		ch <- prometheus.MustNewConstMetric(g.fullSyncs, prometheus.CounterValue, float64(s.FullSyncs), name)
+		ch <- prometheus.MustNewConstMetric(g.partialSyncs, prometheus.CounterValue, float64(s.PartialSyncs), name)
 	}
 }
 

@@ -16,7 +16,9 @@ type progressReply struct {
 	JobProgress progressObject `json:"job_progress"`
 }
 
-// progressObject has the keys of http-api.md 3.12.
+// progressObject has the keys of http-api.md 3.12. The counters of syncs and
+// partial_sync_info are more than it asks for: nobody is to be surprised by a
+// full sync.
 type progressObject struct {
 	JobName          string       `json:"job_name"`
 	SyncState        int          `json:"sync_state"`
@@ -44,7 +46,13 @@ type progressObject struct {
 	IncrementalSyncStartAt int64 `json:"incremental_sync_start_at"`
 	IngestBinlogAt         int64 `json:"ingest_binlog_at"`
 
+	// How many there were, the job's first full sync included.
+	FullSyncs    int `json:"full_syncs"`
+	PartialSyncs int `json:"partial_syncs"`
+
 	FullSyncInfo fullSyncInfo `json:"full_sync_info"`
+	// PartialSyncInfo is null before the first partial sync.
+	PartialSyncInfo *partialSyncInfo `json:"partial_sync_info"`
 }
 
 type partialSyncData struct {
@@ -60,6 +68,14 @@ type fullSyncInfo struct {
 	CommitSeq     int64        `json:"commit_seq"`
 	SubSyncState  subSyncState `json:"sub_sync_state"`
 	Info          string       `json:"info"`
+}
+
+// partialSyncInfo is the counterpart of fullSyncInfo for the last partial sync.
+type partialSyncInfo struct {
+	PrevCommitSeq int64  `json:"prev_commit_seq"`
+	CommitSeq     int64  `json:"commit_seq"`
+	Table         string `json:"table"`
+	Info          string `json:"info"`
 }
 
 // subSyncState is the interface's number of a step within a state.
@@ -118,12 +134,15 @@ func newProgress(name string, p job.Progress) progressObject {
 		PartialSyncStartAt:     unixSeconds(p.PartialSyncStartedAt),
 		IncrementalSyncStartAt: unixSeconds(p.IncrementalSyncStartAt),
 		IngestBinlogAt:         max(p.Position.Timestamp, 0) / 1000,
+		FullSyncs:              p.FullSyncs,
+		PartialSyncs:           p.PartialSyncs,
 		FullSyncInfo: fullSyncInfo{
 			PrevCommitSeq: p.FullSyncInfo.CommitSeq,
 			CommitSeq:     p.FullSyncInfo.CommitSeq,
 			SubSyncState:  subSyncState{subBeginCreateSnapshot, noBinlogType},
 			Info:          p.FullSyncInfo.Info,
 		},
+		PartialSyncInfo: newPartialSyncInfo(p.PartialSyncInfo),
 	}
 	if p.Pending != nil {
 		o.CommitSeq = p.Pending.CommitSeq
@@ -144,6 +163,13 @@ func newProgress(name string, p job.Progress) progressObject {
 		o.PartialSyncData = newPartialSyncData(snapshot.Partial)
 	}
 	return o
+}
+
+func newPartialSyncInfo(i job.PartialSyncInfo) *partialSyncInfo {
+	if i == (job.PartialSyncInfo{}) {
+		return nil
+	}
+	return &partialSyncInfo{PrevCommitSeq: i.CommitSeq, CommitSeq: i.CommitSeq, Table: i.Table, Info: i.Info}
 }
 
 func newPartialSyncData(p *job.PartialSync) *partialSyncData {

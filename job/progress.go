@@ -94,10 +94,12 @@ type Progress struct {
 	// Lag as last observed.
 	Lag Lag `json:"lag"`
 
-	// Full and partial syncs so far, and why the last full sync started.
-	FullSyncs    int          `json:"full_syncs"`
-	PartialSyncs int          `json:"partial_syncs"`
-	FullSyncInfo FullSyncInfo `json:"full_sync_info"`
+	// Full and partial syncs so far, the first full sync included, and why the
+	// last of each started; the times are below.
+	FullSyncs       int             `json:"full_syncs"`
+	PartialSyncs    int             `json:"partial_syncs"`
+	FullSyncInfo    FullSyncInfo    `json:"full_sync_info"`
+	PartialSyncInfo PartialSyncInfo `json:"partial_sync_info,omitzero"`
 
 	CreatedAt              time.Time `json:"created_at"`
 	FullSyncStartedAt      time.Time `json:"full_sync_started_at,omitzero"`
@@ -191,6 +193,15 @@ type Restored struct {
 type FullSyncInfo struct {
 	CommitSeq int64  `json:"commit_seq"`
 	Info      string `json:"info"`
+}
+
+// PartialSyncInfo says why and where the last partial sync started. The zero
+// value means that there was none.
+type PartialSyncInfo struct {
+	CommitSeq int64 `json:"commit_seq"`
+	// Table is the source name of the table that was copied again.
+	Table string `json:"table"`
+	Info  string `json:"info"`
 }
 
 // Lag is the distance between a job and its source.

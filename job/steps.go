@@ -200,4 +200,5 @@ func (p *Progress) StartPartialSync(t SyncType, now time.Time, commitSeq int64, 
 	p.Pending = nil
 	p.PartialSyncs++
 	p.PartialSyncStartedAt = now
+	p.PartialSyncInfo = PartialSyncInfo{CommitSeq: commitSeq, Table: part.Table, Info: reason}
 }
