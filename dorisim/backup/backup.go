@@ -135,14 +135,23 @@ func (m *Manager) resolve(db *catalog.Database, r BackupRequest) ([]TableRef, er
 			}
 		}
 	}
+	var kept []TableRef
 	for _, ref := range refs {
 		t, ok := db.Tables[ref.Name]
 		if !ok {
 			return nil, core.CodeErrorf(1051, "Unknown table '%s'", ref.Name)
 		}
-		if t.Kind == catalog.View {
+		if t.Kind == catalog.View || t.Kind == catalog.ODBC {
+			kept = append(kept, ref)
 			continue
 		}
+		if t.Kind != catalog.OLAP {
+			if m.core.FEConfig("ignore_backup_not_support_table_type") == "true" {
+				continue
+			}
+			return nil, core.Errorf("Table '%s' is not a OLAP table", t.Name)
+		}
+		kept = append(kept, ref)
 		if len(t.Temporary) > 0 && m.core.FEConfig("ignore_backup_tmp_partitions") != "true" {
 			return nil, core.Errorf("Do not support backup table %s with temp partitions", t.Name)
 		}
@@ -152,7 +161,7 @@ func (m *Manager) resolve(db *catalog.Database, r BackupRequest) ([]TableRef, er
 			}
 		}
 	}
-	return refs, nil
+	return kept, nil
 }
 
 // objectsOf is the column BackupObjs (doris-sql.md 2.8).

@@ -57,6 +57,11 @@ func (m *Manager) capture(j *job) error {
 			c.info.Others.Views = append(c.info.Others.Views, viewInfo{ID: t.ID, Name: t.Name})
 			continue
 		}
+		if t.Kind == catalog.ODBC {
+			meta.Tables = append(meta.Tables, t)
+			c.info.Others.addOdbc(t)
+			continue
+		}
 		for _, p := range ref.Partitions {
 			if _, ok := t.Partitions[p]; !ok {
 				return notFoundf("partition %s does not exist  in table%s", p, t.Name)
@@ -83,7 +88,7 @@ func (m *Manager) newJobInfo(j *job) *jobInfo {
 	return &jobInfo{
 		Name: j.label, Database: j.backup.dbName, ID: j.dbID, BackupTime: j.created.UnixMilli(), Content: j.backup.content,
 		Tables: map[string]*tableInfo{}, Result: "succeed", MetaVersion: m.core.MetaVersion(),
-		Others:       otherObjects{Views: []viewInfo{}, OdbcTables: []struct{}{}, OdbcResources: []struct{}{}},
+		Others:       otherObjects{Views: []viewInfo{}, OdbcTables: []odbcTable{}, OdbcResources: []odbcResource{}},
 		MajorVersion: major, MinorVersion: minor, PatchVersion: patch,
 		TabletBackends: map[int64]int64{}, TabletPaths: map[int64]string{}, TableCommitSeqs: map[int64]int64{},
 		Aliases: map[string]string{},

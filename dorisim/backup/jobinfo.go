@@ -1,5 +1,7 @@
 package backup
 
+import "github.com/doris-ccr/ccr/dorisim/catalog"
+
 // jobInfo is the job_info JSON (doris-rpc.md 5.3). Ids are JSON numbers of 64
 // bits, map keys strings.
 type jobInfo struct {
@@ -42,9 +44,35 @@ type indexInfo struct {
 }
 
 type otherObjects struct {
-	Views         []viewInfo `json:"views"`
-	OdbcTables    []struct{} `json:"odbc_tables"`
-	OdbcResources []struct{} `json:"odbc_resources"`
+	Views         []viewInfo     `json:"views"`
+	OdbcTables    []odbcTable    `json:"odbc_tables"`
+	OdbcResources []odbcResource `json:"odbc_resources"`
+}
+
+// odbcTable is an ODBC table, without its password.
+type odbcTable struct {
+	ID       int64  `json:"id"`
+	Name     string `json:"doris_table_name"`
+	Database string `json:"linked_odbc_database_name"`
+	Table    string `json:"linked_odbc_table_name"`
+	Resource string `json:"resource_name"`
+	Host     string `json:"host"`
+	Port     string `json:"port"`
+	User     string `json:"user"`
+	Driver   string `json:"driver"`
+	Type     string `json:"odbc_type"`
+}
+
+func newOdbcTable(t *catalog.Table) odbcTable {
+	p := t.Properties
+	return odbcTable{
+		ID: t.ID, Name: t.Name, Database: p["database"], Table: p["table"], Resource: p["odbc_catalog_resource"],
+		Host: p["host"], Port: p["port"], User: p["user"], Driver: p["driver"], Type: p["odbc_type"],
+	}
+}
+
+type odbcResource struct {
+	Name string `json:"name"`
 }
 
 type viewInfo struct {
@@ -71,8 +99,8 @@ type objectsText struct {
 	Content       string          `json:"content"`
 	Tables        []olapTableText `json:"olap_table_list"`
 	Views         []viewInfo      `json:"view_list"`
-	OdbcTables    []struct{}      `json:"odbc_table_list"`
-	OdbcResources []struct{}      `json:"odbc_resource_list"`
+	OdbcTables    []odbcTable     `json:"odbc_table_list"`
+	OdbcResources []odbcResource  `json:"odbc_resource_list"`
 }
 
 type olapTableText struct {

@@ -209,6 +209,7 @@ func (w *restoreWork) selectObjects(r RestoreRequest) error {
 		w.meta.Tables = slices.DeleteFunc(w.meta.Tables, func(t *catalog.Table) bool { return !wanted[t.Name] })
 		maps.DeleteFunc(w.info.Tables, func(name string, _ *tableInfo) bool { return !wanted[name] })
 		w.info.Others.Views = slices.DeleteFunc(w.info.Others.Views, func(v viewInfo) bool { return !wanted[v.Name] })
+		w.info.Others.keepOdbc(func(name string) bool { return wanted[name] })
 	}
 	w.objects = w.objectsText()
 	return nil
@@ -217,7 +218,8 @@ func (w *restoreWork) selectObjects(r RestoreRequest) error {
 func (w *restoreWork) objectsText() string {
 	text := objectsText{
 		Name: w.info.Name, Database: w.info.Database, BackupTime: w.info.BackupTime, Content: w.info.Content,
-		Tables: []olapTableText{}, Views: append([]viewInfo{}, w.info.Others.Views...), OdbcTables: []struct{}{}, OdbcResources: []struct{}{},
+		Tables: []olapTableText{}, Views: append([]viewInfo{}, w.info.Others.Views...),
+		OdbcTables: append([]odbcTable{}, w.info.Others.OdbcTables...), OdbcResources: append([]odbcResource{}, w.info.Others.OdbcResources...),
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.info.Tables)) {
 		text.Tables = append(text.Tables, olapTableText{Name: name, Partitions: slices.Sorted(maps.Keys(w.info.Tables[name].Partitions))})

@@ -56,7 +56,7 @@ type tabletPair struct {
 	hash   int32
 }
 
-// viewPlan is a view to make; old is the one it replaces, if any.
+// viewPlan is a view or ODBC table to make; old is the one it replaces, if any.
 type viewPlan struct {
 	view *catalog.Table
 	old  *catalog.Table
@@ -73,8 +73,8 @@ func (m *Manager) prepare(j *job) error {
 	if !ok {
 		return notFoundf("database %d does not exist", j.dbID)
 	}
-	tables, views := w.split()
-	if err := w.checkKinds(db, tables, views); err != nil {
+	tables, views, odbc := w.split()
+	if err := w.checkKinds(db, tables, slices.Concat(views, odbc)); err != nil {
 		return err
 	}
 	for _, t := range tables {
@@ -87,6 +87,11 @@ func (m *Manager) prepare(j *job) error {
 			return err
 		}
 	}
+	for _, t := range odbc {
+		if err := w.planOdbc(m.core, db, t); err != nil {
+			return err
+		}
+	}
 	w.mark()
 	for _, p := range w.plan.tables {
 		if err := m.makeTable(w, db, p); err != nil {
@@ -96,19 +101,22 @@ func (m *Manager) prepare(j *job) error {
 	return nil
 }
 
-func (w *restoreWork) split() (tables, views []*catalog.Table) {
+func (w *restoreWork) split() (tables, views, odbc []*catalog.Table) {
 	for _, t := range w.meta.Tables {
-		if t.Kind == catalog.View {
+		switch t.Kind {
+		case catalog.View:
 			views = append(views, t)
-		} else {
+		case catalog.ODBC:
+			odbc = append(odbc, t)
+		default:
 			tables = append(tables, t)
 		}
 	}
-	return tables, views
+	return tables, views, odbc
 }
 
 // checkKinds is checks 2, 3, 4 and 6 of doris-sql.md 4.6.
-func (w *restoreWork) checkKinds(db *catalog.Database, tables, views []*catalog.Table) error {
+func (w *restoreWork) checkKinds(db *catalog.Database, tables, others []*catalog.Table) error {
 	for _, t := range tables {
 		name := w.target(t.Name)
 		local, ok := db.Tables[name]
@@ -122,9 +130,9 @@ func (w *restoreWork) checkKinds(db *catalog.Database, tables, views []*catalog.
 			return failf("Do not support restoring table with temp partitions")
 		}
 	}
-	for _, v := range views {
+	for _, v := range others {
 		name := w.target(v.Name)
-		if local, ok := db.Tables[name]; ok && local.Kind != catalog.View {
+		if local, ok := db.Tables[name]; ok && local.Kind != v.Kind {
 			return failf("The local table %s with the same name but a different type of backup meta.", name)
 		}
 	}

@@ -25,7 +25,20 @@ const (
 	OLAP             TableKind = "OLAP"
 	View             TableKind = "VIEW"
 	MaterializedView TableKind = "MATERIALIZED_VIEW"
+
+	// External tables: metadata without tablets.
+	ODBC          TableKind = "ODBC"
+	MySQL         TableKind = "MYSQL"
+	JDBC          TableKind = "JDBC"
+	Elasticsearch TableKind = "ELASTICSEARCH"
+	Broker        TableKind = "BROKER"
+	Hive          TableKind = "HIVE"
+	Iceberg       TableKind = "ICEBERG"
+	Hudi          TableKind = "HUDI"
 )
+
+// External tells whether the rows of such tables are elsewhere.
+func (k TableKind) External() bool { return k != OLAP && k != View && k != MaterializedView }
 
 // TableState as printed by PROC.
 type TableState string

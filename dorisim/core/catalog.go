@@ -76,13 +76,13 @@ func (c *Core) TableByID(id int64) (*catalog.Database, *catalog.Table, bool) {
 }
 
 // BinlogEnabled tells whether events of the table are kept for binlog: t nil
-// asks for the database itself, views follow their database, and the feature
+// asks for the database itself, views and external tables follow their database, and the feature
 // switch of the FE rules all (doris-binlogs.md 1.1). It needs the lock.
 func (c *Core) BinlogEnabled(db *catalog.Database, t *catalog.Table) bool {
 	if c.FEConfig("enable_feature_binlog") != "true" {
 		return false
 	}
-	if t == nil || t.Kind == catalog.View {
+	if t == nil || t.Kind == catalog.View || t.Kind.External() {
 		return db != nil && db.Properties["binlog.enable"] == "true"
 	}
 	return t.Kind == catalog.OLAP && t.Properties["binlog.enable"] == "true"

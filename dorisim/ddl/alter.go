@@ -21,6 +21,9 @@ func (e *Executor) alterTable(currentDB string, s *parser.AlterTable) error {
 	if err := core.CheckAlter(t); err != nil {
 		return err
 	}
+	if t.Kind.External() {
+		return e.alterExternal(db, t, s.Clauses)
+	}
 	switch {
 	case all(s.Clauses, isColumnClause):
 		return e.changeColumns(db, t, s.Clauses)

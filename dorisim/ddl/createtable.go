@@ -41,6 +41,12 @@ func (e *Executor) createIn(db *catalog.Database, s *parser.CreateTable) error {
 		}
 		return core.CodeErrorf(codeTableExists, "Table '%s' already exists", s.Table.Name)
 	}
+	if kind, err := e.externalKind(s); err != nil || kind != "" {
+		if err != nil {
+			return err
+		}
+		return e.createExternal(db, s, kind)
+	}
 	t, err := e.buildTable(db, s)
 	if err != nil {
 		return err
@@ -69,8 +75,6 @@ func (e *Executor) recordCreate(db *catalog.Database, t *catalog.Table) {
 // buildTable makes the table without partitions.
 func (e *Executor) buildTable(db *catalog.Database, s *parser.CreateTable) (*catalog.Table, error) {
 	switch {
-	case s.Engine != "" && !strings.EqualFold(s.Engine, "OLAP"):
-		return nil, core.Errorf("Unknown engine name: %s", s.Engine)
 	case len(s.ClusterBy) > 0:
 		return nil, notYet("CLUSTER BY in CREATE TABLE")
 	}

@@ -72,6 +72,9 @@ func (e *Executor) truncateTable(currentDB string, s *parser.TruncateTable) erro
 	if err := core.CheckAlter(t); err != nil {
 		return err
 	}
+	if t.Kind != catalog.OLAP {
+		return core.Errorf("Only support truncate OLAP table")
+	}
 	victims, err := truncated(t, s.Partitions)
 	if err != nil {
 		return err

@@ -185,6 +185,9 @@ func (e *Executor) replaceTable(db *catalog.Database, t *catalog.Table, c *parse
 	if other == t {
 		return core.Errorf("Same table name")
 	}
+	if other.Kind.External() {
+		return core.Errorf("Table[%s] is not a OLAP table", other.Name)
+	}
 	if err := core.CheckAlter(other); err != nil {
 		return err
 	}

@@ -21,6 +21,9 @@ func (e *Executor) ShowCreateTable(_ *catalog.Database, t *catalog.Table, sync b
 	if t.Kind == catalog.View {
 		return showCreateView(t)
 	}
+	if t.Kind.External() {
+		return e.showCreateExternal(t)
+	}
 	schema := &t.Indexes[t.BaseIndexID].Schema
 	var definitions []string
 	for i := range schema.Columns {

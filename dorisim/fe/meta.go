@@ -133,7 +133,7 @@ func (s *service) wantedTables(db *catalog.Database, r *frontendservice.TGetMeta
 			tables = append(tables, t)
 		}
 	}
-	tables = slices.DeleteFunc(tables, func(t *catalog.Table) bool { return t.Kind == catalog.View })
+	tables = slices.DeleteFunc(tables, func(t *catalog.Table) bool { return t.Kind == catalog.View || t.Kind.External() })
 	slices.SortFunc(tables, func(a, b *catalog.Table) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.Compact(tables)
 }

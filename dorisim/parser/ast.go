@@ -39,6 +39,8 @@ type AlterDatabase struct {
 
 // CreateTable is CREATE TABLE.
 type CreateTable struct {
+	// External is CREATE EXTERNAL TABLE.
+	External    bool
 	IfNotExists bool
 	Table       Name
 	Columns     []ColumnDef

@@ -7,7 +7,7 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/types"
 )
 
-func (p *parser) createTable() Statement {
+func (p *parser) createTable(external bool) Statement {
 	ifNotExists := p.ifNotExists()
 	name := p.name()
 	if p.keyword("LIKE") {
@@ -20,7 +20,7 @@ func (p *parser) createTable() Statement {
 		}
 		return s
 	}
-	s := &CreateTable{IfNotExists: ifNotExists, Table: name}
+	s := &CreateTable{External: external, IfNotExists: ifNotExists, Table: name}
 	if p.peek().IsSymbol("(") || !p.createsFromQuery() {
 		p.columnsAndIndexes(s)
 	}
@@ -39,8 +39,8 @@ func (p *parser) createTable() Statement {
 	switch {
 	case p.keyword("AS"):
 		return &CreateTableAs{Create: s, Query: p.query()}
-	case p.peek().Is("BROKER"):
-		return p.unsupported("CREATE TABLE ... " + strings.ToUpper(p.text(p.peek())))
+	case p.keyword("BROKER", "PROPERTIES"):
+		p.properties() // how to reach the broker: nobody does
 	}
 	return s
 }

@@ -15,8 +15,10 @@ func (p *parser) parseCreate() Statement {
 		s.Name = p.databaseName()
 		s.Properties = p.optionalProperties()
 		return s
-	case p.keyword("TABLE"), p.keyword("EXTERNAL", "TABLE"):
-		return p.createTable()
+	case p.keyword("TABLE"):
+		return p.createTable(false)
+	case p.keyword("EXTERNAL", "TABLE"):
+		return p.createTable(true)
 	case p.keyword("INDEX"):
 		return p.createIndex()
 	case p.keyword("MATERIALIZED", "VIEW"):

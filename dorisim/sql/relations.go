@@ -48,7 +48,10 @@ func (r relations) Relation(_ context.Context, database, name string) (*query.Re
 	if !ok {
 		return nil, nil
 	}
-	if t.Kind != catalog.OLAP {
+	switch {
+	case t.Kind.External():
+		return nil, core.Errorf("dorisim has no connection to the %s table %s", t.Kind, t.Name)
+	case t.Kind != catalog.OLAP:
 		return r.session.viewRelation(db, t)
 	}
 	hidden := r.hidden || r.session.flag("show_hidden_columns")

@@ -4,14 +4,20 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/ddl"
 )
 
 // bare is a session that can rewrite, and nothing else.
-func bare() *session {
-	return &session{server: &Server{cfg: Config{Version: "v"}}, vars: map[string]string{}}
+func bare(t testing.TB) *session {
+	c := core.New(core.Config{Name: "bare", GCPeriod: -1})
+	t.Cleanup(c.Close)
+	return &session{server: &Server{cfg: Config{Version: "v", DDL: ddl.New(c, nil)}}, vars: map[string]string{}}
 }
 
 func TestRewrite(t *testing.T) {
+	session := bare(t)
 	for in, want := range map[string]string{
 		"SELECT a -- note\n FROM t;":                          "SELECT a FROM t",
 		"SELECT /*+ hint */ a FROM `internal`.`d`.`t`":        "SELECT a FROM `d`.`t`",
@@ -34,7 +40,7 @@ func TestRewrite(t *testing.T) {
 	} {
 		c, err := newCursor(in)
 		require.NoError(t, err)
-		got, err := bare().rewrite(c)
+		got, err := session.rewrite(c)
 		require.NoError(t, err, in)
 		require.Equal(t, want, got, in)
 	}
@@ -60,11 +66,12 @@ func FuzzRewrite(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	session := bare(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := newCursor(text)
 		if err != nil {
 			return
 		}
-		_, _ = bare().rewrite(c) // any answer is good that comes
+		_, _ = session.rewrite(c) // any answer is good that comes
 	})
 }

@@ -23,12 +23,12 @@ type column struct {
 func (s *session) columnsOf(ctx context.Context, database, table string) (columns []column, t *catalog.Table, err error) {
 	err = s.withTable(database, table, func(_ *catalog.Database, found *catalog.Table) error {
 		t = found
-		if t.Kind == catalog.OLAP {
+		if t.Kind == catalog.OLAP || t.Kind.External() {
 			columns = s.schemaColumnsOf(&t.Indexes[t.BaseIndexID].Schema)
 		}
 		return nil
 	})
-	if err != nil || t.Kind == catalog.OLAP {
+	if err != nil || t.Kind == catalog.OLAP || t.Kind.External() {
 		return columns, t, err
 	}
 	columns, err = s.viewColumns(ctx, database, table)
