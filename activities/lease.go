@@ -92,10 +92,13 @@ func (l *lease) last() job.Heartbeat {
 // alive tells whether the shift may start something new.
 func (l *lease) alive() bool { return l.age() < l.timeout/2 }
 
+// age is how long ago the lease was renewed, by the clock that says more: the
+// monotonic one stands still while a virtual machine is suspended.
 func (l *lease) age() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return time.Since(l.renewed)
+	now := time.Now()
+	return max(now.Sub(l.renewed), now.Round(0).Sub(l.renewed.Round(0)))
 }
 
 // checkpoint reports where the shift is before it returns. It tries as long as

@@ -115,6 +115,8 @@ type fakeDestination struct {
 
 	// beforeCommit and afterCommit may fail the call, without and with effect.
 	beforeCommit, afterCommit func(seq int64) error
+	// beforeRollback sees a transaction before it is rolled back.
+	beforeRollback func(*fakeTxn)
 	// executed are the statements; onExec may refuse one, or carry it out.
 	executed []string
 	onExec   func(statement string) error
@@ -241,6 +243,9 @@ func (f *fakeDestination) RollbackTxn(_ context.Context, req fe.RollbackRequest)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	tx := f.txns[req.TxnID]
+	if tx != nil && f.beforeRollback != nil {
+		f.beforeRollback(tx)
+	}
 	if tx == nil || tx.state != sqlclient.TxnPrepare {
 		return fe.ErrTxnNotFound // as Doris says of finished ones too
 	}

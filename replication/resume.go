@@ -68,9 +68,10 @@ func (s *shift) lookBack(ctx context.Context) (*ending, error) {
 		}
 		switch tx.Status {
 		case sqlclient.TxnPrepare, sqlclient.TxnPrecommitted:
-			// If that fails it is not in the way: begin finds it again by its label.
-			if err := s.job.rollback(ctx, tx.ID, "left by an earlier attempt"); err != nil {
-				s.log.Warn("a transaction of an earlier attempt stays open", "label", tx.Label, "error", err)
+			// It may hold rows of binlogs whose labels say nothing of it (group.go):
+			// this attempt must not begin before it is surely aborted.
+			if err := s.job.abort(ctx, tx.ID, "left by an earlier attempt"); err != nil {
+				return nil, fmt.Errorf("roll back %s, left by an earlier attempt: %w", tx.Label, err)
 			}
 		case sqlclient.TxnCommitted, sqlclient.TxnVisible:
 			if l.seq > position.CommitSeq && l.epoch <= s.in.Progress.Epoch {

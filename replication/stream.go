@@ -308,8 +308,7 @@ func (s *shift) mayBegin(stop context.Context, n int) *ending {
 			return &ending{end: job.EndStopped}
 		}
 	}
-	alive := s.hooks.Alive == nil || s.hooks.Alive()
-	if alive && s.begun < checkpointEvery {
+	if s.alive() && s.begun < checkpointEvery {
 		s.begun += n
 		return nil
 	}
@@ -319,6 +318,20 @@ func (s *shift) mayBegin(stop context.Context, n int) *ending {
 	s.begun = n
 	return nil
 }
+
+// mayCommit makes sure that no other attempt has begun since the transaction
+// was: a process may have stood still between any two lines. An attempt starts
+// by rolling back all it finds open, so what was begun before it is not
+// committed after it, and what is begun here after it does not get this far.
+func (s *shift) mayCommit(ctx context.Context) error {
+	if s.alive() {
+		return nil
+	}
+	return s.checkpoint(ctx)
+}
+
+// alive tells whether the reports have been acknowledged lately.
+func (s *shift) alive() bool { return s.hooks.Alive == nil || s.hooks.Alive() }
 
 // checkpoint records the position before it returns.
 func (s *shift) checkpoint(ctx context.Context) error {

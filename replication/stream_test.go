@@ -363,6 +363,45 @@ func TestStreamStopsWhenSuperseded(t *testing.T) {
 	require.Zero(t, b.dst.asked["rollbackTxn"], "another attempt owns what is open")
 }
 
+// An earlier attempt stood still just before it committed a group: the commit
+// arrives while this one rolls back what it has found. The rows of the group's
+// other UPSERTs, whose labels are open and empty, are then applied as well.
+func TestStreamLooksAgainAfterACommitInBetween(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(10)
+	for _, seq := range want[4:7] {
+		b.dst.put(b.label(seq), sqlclient.TxnPrepare)
+	}
+	b.dst.beforeRollback = func(tx *fakeTxn) {
+		if tx.seq == want[6] {
+			tx.state = sqlclient.TxnVisible
+		}
+	}
+	got := b.stream(want[9], StreamHooks{})
+	require.Equal(t, want[9], got.Position.CommitSeq)
+	require.Equal(t, want[7:], b.dst.commits())
+}
+
+// What has been begun is not committed after this attempt was given up.
+func TestStreamCommitsOnlyWhileAlive(t *testing.T) {
+	b := newBench(t)
+	b.upserts(1)
+	var still atomic.Bool
+	b.dst.onIngest = func(int64, be.IngestRequest) error { still.Store(true); return nil }
+	got := b.stream(0, StreamHooks{
+		Alive: func() bool { return !still.Load() },
+		Checkpoint: func(context.Context, job.Heartbeat) error {
+			if still.Load() {
+				return errors.New("activity not found")
+			}
+			return nil
+		},
+	})
+	require.Equal(t, job.EndStopped, got.End)
+	require.Empty(t, b.dst.commits())
+	require.Equal(t, 1, b.dst.open(), "another attempt owns what is open")
+}
+
 func TestStreamFirstReportComesFirst(t *testing.T) {
 	b := newBench(t)
 	b.upserts(3)

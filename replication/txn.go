@@ -183,6 +183,9 @@ func (t *txn) try(ctx context.Context) (int64, error) {
 	if err := t.awaitTurn(ctx); err != nil {
 		return 0, err
 	}
+	if err := t.s.mayCommit(ctx); err != nil {
+		return 0, err
+	}
 	return t.commit(ctx, request)
 }
 
@@ -355,17 +358,25 @@ func (t *txn) outcome(ctx context.Context) (committed bool, err error) {
 // rollback rolls a destination transaction back. It is content when the
 // transaction is over, in whichever way.
 func (j *Job) rollback(ctx context.Context, id int64, reason string) error {
-	dst := &j.spec.Destination
-	err := j.destination.fe.RollbackTxn(ctx, fe.RollbackRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: id, Reason: reason})
-	for _, over := range []error{fe.ErrTxnNotFound, fe.ErrTxnCommitted, fe.ErrTxnVisible, fe.ErrTxnAborted} {
+	err := j.abort(ctx, id, reason)
+	for _, over := range []error{fe.ErrTxnNotFound, fe.ErrTxnCommitted, fe.ErrTxnVisible} {
 		if errors.Is(err, over) {
 			return nil
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("roll back transaction %d: %w", id, err)
+	return err
+}
+
+// abort rolls a destination transaction back and is content only if it is
+// aborted now: one that has been committed meanwhile is an error, and so is one
+// that is not found, for that may mean visible (design.md 4.1).
+func (j *Job) abort(ctx context.Context, id int64, reason string) error {
+	dst := &j.spec.Destination
+	err := j.destination.fe.RollbackTxn(ctx, fe.RollbackRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: id, Reason: reason})
+	if err == nil || errors.Is(err, fe.ErrTxnAborted) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("roll back transaction %d: %w", id, err)
 }
 
 // requestID is derived from the label alone: every attempt sends the same.
