@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Teach makes the --help of a command with settings show them by group, with
@@ -20,9 +21,28 @@ func Teach(cmd *cobra.Command) {
 		if c.Example != "" {
 			fmt.Fprintf(out, "\nExamples:\n%s\n", c.Example)
 		}
-		fmt.Fprintf(out, "\n%s", Help(c.Flags()))
+		fmt.Fprintf(out, "\n%s%s", ownFlags(c.Flags()), Help(c.Flags()))
 		fmt.Fprint(out, "File:\n  --config path                                  CCR_CONFIG\n"+
 			"      YAML file with settings under the names of their flags.\n")
 		return nil
 	})
+}
+
+// ownFlags describes the flags of a command that are no settings: they have
+// neither a variable nor a key in the file.
+func ownFlags(flags *pflag.FlagSet) string {
+	known := map[string]bool{fileFlag: true, "help": true}
+	for _, s := range settings() {
+		known[s.name] = true
+	}
+	own := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.VisitAll(func(f *pflag.Flag) {
+		if !known[f.Name] {
+			own.AddFlag(f)
+		}
+	})
+	if !own.HasAvailableFlags() {
+		return ""
+	}
+	return "Options:\n" + own.FlagUsagesWrapped(helpWidth) + "\n"
 }

@@ -84,6 +84,10 @@ type Progress struct {
 	// PendingUnknown is set when an attempt at Pending ended without a known
 	// outcome (ApplyInput.Unknown).
 	PendingUnknown bool `json:"pending_unknown,omitempty"`
+	// DoubtUntil is set for a job that was imported from another tool: what the
+	// source recorded before this moment may have been applied already, so it is
+	// looked up on the destination first, as after a lost answer.
+	DoubtUntil time.Time `json:"doubt_until,omitzero"`
 
 	// Paused is what an operator asked for.
 	Paused bool `json:"paused,omitempty"`

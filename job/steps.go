@@ -173,6 +173,13 @@ func (p *Progress) Apply(c TableChanges) {
 	}
 }
 
+// Doubts tells whether the tool that the job was imported from may have applied
+// the binlog already. Binlogs without a time (old servers) are doubted as long as
+// there is doubt about any.
+func (p *Progress) Doubts(b *Binlog) bool {
+	return !p.DoubtUntil.IsZero() && (b.Timestamp <= 0 || b.Timestamp <= p.DoubtUntil.UnixMilli())
+}
+
 // StartFullSync puts the job into a new full sync at the given commit seq.
 func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, reason string) {
 	p.Epoch++

@@ -99,8 +99,9 @@ func (r *run) do(c command) error {
 	return err
 }
 
-// checked tells whether the first checks have passed.
-func (r *run) checked() bool { return r.p.FullSyncs > 0 }
+// checked tells whether the first checks have passed. An imported job goes on at
+// a position without any full sync.
+func (r *run) checked() bool { return r.p.FullSyncs > 0 || r.p.Position.CommitSeq > 0 }
 
 // standing is the commit seq of the binlog that the job stands at.
 func (r *run) standing() int64 {

@@ -94,7 +94,7 @@ func (r *run) toApply(b *job.Binlog) {
 		return
 	}
 	r.p.Pending = b
-	r.p.PendingUnknown = false
+	r.p.PendingUnknown = r.p.Doubts(b)
 	r.p.Phase = job.PhaseApply
 }
 
