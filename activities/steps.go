@@ -54,6 +54,13 @@ func (a *Activities) ObserveLag(ctx context.Context, in job.StepInput) (job.Lag,
 	})
 }
 
+// SelectTables looks which tables the job's filter selects and does not have yet.
+func (a *Activities) SelectTables(ctx context.Context, in job.StepInput) (job.TablesSelected, error) {
+	return step(ctx, a, in.Spec, handOver, func(ctx context.Context, r replicator, _ func(job.Heartbeat)) (job.TablesSelected, error) {
+		return r.SelectTables(ctx, in)
+	})
+}
+
 // CleanUpJob removes what a deleted job has under way, or sets is_being_synced
 // for one that goes on.
 func (a *Activities) CleanUpJob(ctx context.Context, in job.CleanUpInput) (job.CleanedUp, error) {

@@ -21,6 +21,7 @@ type createRequest struct {
 	// ReplicationNum: nil and -1 keep the source's.
 	ReplicationNum *int            `json:"replication_num"`
 	CommitOrder    job.CommitOrder `json:"commit_order"`
+	job.TableFilter
 }
 
 type clusterRequest struct {
@@ -69,6 +70,7 @@ func (r *createRequest) spec() (job.Spec, error) {
 		AllowTableExists: r.AllowTableExists,
 		ReuseBinlogLabel: r.ReuseBinlogLabel,
 		CommitOrder:      r.CommitOrder,
+		TableFilter:      r.TableFilter,
 	}
 	if err := s.Validate(); err != nil {
 		return job.Spec{}, err

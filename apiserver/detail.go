@@ -29,6 +29,7 @@ type detailObject struct {
 	AllowTableExists bool            `json:"allow_table_exists"`
 	ReplicationNum   int             `json:"replication_num"`
 	CommitOrder      job.CommitOrder `json:"commit_order"`
+	job.TableFilter
 }
 
 type frontendDetail struct {
@@ -113,6 +114,7 @@ func newDetail(spec job.Spec, p job.Progress) *detailObject {
 		AllowTableExists: spec.AllowTableExists,
 		ReplicationNum:   spec.ReplicationNum,
 		CommitOrder:      spec.CommitOrder,
+		TableFilter:      spec.TableFilter,
 	}
 	if p.Paused {
 		d.State = statePaused

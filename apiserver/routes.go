@@ -49,6 +49,7 @@ func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 		{path: "/sync", role: access.Operate, handle: s.commandHandler(job.SignalSync)},
 		{path: "/force_fullsync", role: access.Operate, handle: s.handleForceFullSync},
 		{path: "/job_skip_binlog", role: access.Operate, handle: s.handleSkipBinlog},
+		{path: "/update_tables", role: access.Operate, handle: s.handleUpdateTables},
 		{path: "/update_host_mapping", role: access.Operate, handle: s.handleHostMapping},
 		{path: "/add_host_mapping", role: access.Operate, handle: s.handleHostMapping}, // the seed's example uses this name
 

@@ -27,6 +27,7 @@ const (
 	SignalSync              = "sync"
 	SignalContinueAsNew     = "continue_as_new"
 	SignalObserveLag        = "observe_lag"
+	SignalUpdateTables      = "update_tables"
 
 	QueryStatus   = "job_status"
 	QueryDetail   = "job_detail"
@@ -42,6 +43,7 @@ const (
 	ActivityApply           = "ApplyBinlog"
 	ActivityObserveLag      = "ObserveLag"
 	ActivityCleanUp         = "CleanUpJob"
+	ActivitySelectTables    = "SelectTables"
 
 	// ErrorTypeWorkerStopping is the type of the application error with which a
 	// step hands itself over to another worker.
@@ -58,6 +60,7 @@ const (
 var Signals = []string{
 	SignalPause, SignalResume, SignalDelete, SignalSkipBinlog, SignalUpdateHostMapping,
 	SignalForceFullSync, SignalDesync, SignalSync, SignalContinueAsNew, SignalObserveLag,
+	SignalUpdateTables,
 }
 
 // WorkflowID returns the workflow id of the job called name.
@@ -73,6 +76,7 @@ type Command struct {
 
 	SkipBinlog
 	HostMappings
+	UpdateTables
 }
 
 // SkipBinlog is the payload of skip_binlog (http-api.md 3.15).

@@ -89,6 +89,13 @@ type Progress struct {
 	// looked up on the destination first, as after a lost answer.
 	DoubtUntil time.Time `json:"doubt_until,omitzero"`
 
+	// Reselect is set when the table filter has changed: what it selects has to
+	// be compared with Tables.
+	Reselect bool `json:"reselect,omitempty"`
+	// Awaited are the tables and views that the filter selects now and that a
+	// partial snapshot has yet to bring, in this order.
+	Awaited []PartialSync `json:"awaited,omitempty"`
+
 	// Paused is what an operator asked for.
 	Paused bool `json:"paused,omitempty"`
 	// Skip is a pending job_skip_binlog request, nil if none.

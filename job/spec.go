@@ -66,7 +66,8 @@ const (
 )
 
 // Spec is what a job was asked to do. It is part of the workflow's input; only
-// host mappings, resolved ids and known frontends change during a job's life.
+// host mappings, the table filter, resolved ids and known frontends change
+// during a job's life.
 type Spec struct {
 	// Name is unique among running jobs; part of snapshot names.
 	Name string `json:"name"`
@@ -84,7 +85,9 @@ type Spec struct {
 	// keeps the source's.
 	ReplicationNum int         `json:"replication_num,omitempty"`
 	CommitOrder    CommitOrder `json:"commit_order,omitempty"`
-	CreatedAt      time.Time   `json:"created_at"`
+	// TableFilter selects the tables of a database job; update_tables changes it.
+	TableFilter
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // Type tells a table job from a database job: a table job names its table.
@@ -175,6 +178,12 @@ func (s *Spec) Validate() error {
 	}
 	if (s.Source.Table == "") != (s.Destination.Table == "") {
 		return fmt.Errorf("job is invalid: %w", ErrSyncMismatch)
+	}
+	if s.Source.Table != "" && !s.Everything() {
+		return fmt.Errorf("job is invalid: %w", ErrFilterOfTableJob)
+	}
+	if err := s.validate(); err != nil {
+		return fmt.Errorf("job is invalid: %w", err)
 	}
 	switch s.CommitOrder {
 	case "", CommitOrderGlobal, CommitOrderPerTable:

@@ -144,6 +144,14 @@ type ApplyResult struct {
 	SourceTableID int64 `json:"source_table_id,omitempty"`
 }
 
+// TablesSelected is the result of SelectTables.
+type TablesSelected struct {
+	// Missing are the tables and views of the source that the job's filter
+	// selects and Progress.Tables does not have: tables first, then views, each
+	// by name.
+	Missing []PartialSync `json:"missing,omitempty"`
+}
+
 // CleanUpInput is the input of CleanUpJob.
 type CleanUpInput struct {
 	StepInput
@@ -190,6 +198,7 @@ func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, rea
 	p.Phase = PhaseTakeSnapshot
 	p.Snapshot = &Snapshot{Reason: reason, Trigger: commitSeq}
 	p.Pending = nil
+	p.Reselect, p.Awaited = false, nil // it brings what is selected
 	p.FullSyncs++
 	p.FullSyncStartedAt = now
 	p.FullSyncInfo = FullSyncInfo{CommitSeq: commitSeq, Info: reason}

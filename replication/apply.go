@@ -205,7 +205,11 @@ func (a *application) containedIn(table int64) bool {
 	return known && a.rec.CommitSeq <= t.CommitSeq
 }
 
-var errNotReplicated = errors.New("the table is not replicated")
+var (
+	errNotReplicated = errors.New("the table is not replicated")
+	// errLeftOut: its name at the source is not selected by the job's filter.
+	errLeftOut = fmt.Errorf("%w: include_tables and exclude_tables leave it out", errNotReplicated)
+)
 
 // destinationTable is the destination's name of a source table. It goes by id,
 // and by the name that the id has now; a name alone proves nothing
@@ -248,6 +252,8 @@ func (a *application) wantTable(source int64, format string, args ...any) error 
 		return err
 	case table == nil || table.AsyncView():
 		return errNotReplicated
+	case a.j.leavesOut(table.Name):
+		return errLeftOut
 	}
 	return &wantSnapshot{wanted: job.SnapshotWanted{
 		Partial: &job.PartialSync{TableID: source, Table: table.Name, Replace: true},
@@ -264,7 +270,10 @@ func (a *application) replaceTable(source int64, format string, args ...any) (jo
 		return ignored()
 	}
 	err := a.wantTable(source, format, args...)
-	if errors.Is(err, errNotReplicated) {
+	switch {
+	case errors.Is(err, errLeftOut):
+		return a.leaveOut(source), nil
+	case errors.Is(err, errNotReplicated):
 		return a.vanished(source)
 	}
 	return job.ApplyResult{}, err
@@ -295,10 +304,12 @@ func (a *application) onTable(source int64, make func(destination string) (strin
 		return job.ApplyResult{Summary: "contained in the snapshot"}, nil
 	}
 	name, err := a.destinationTable(source)
-	if errors.Is(err, errNotReplicated) {
+	switch {
+	case errors.Is(err, errLeftOut):
+		return a.leaveOut(source), nil
+	case errors.Is(err, errNotReplicated):
 		return ignored()
-	}
-	if err != nil {
+	case err != nil:
 		return job.ApplyResult{}, err
 	}
 	statement, err := make(name)

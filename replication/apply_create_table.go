@@ -32,6 +32,8 @@ func applyCreateTable(a *application) (job.ApplyResult, error) {
 		return ignored()
 	case a.containedIn(create.TableID):
 		return job.ApplyResult{Summary: "contained in the snapshot"}, nil
+	case a.j.leavesOut(name):
+		return a.leaveOut(create.TableID), nil
 	case isMaterializedView(create.TableType, create.SQL):
 		return job.ApplyResult{Summary: "ignored: asynchronous materialized views are not replicated"}, nil
 	case isView(create.TableType, create.SQL):
@@ -108,6 +110,8 @@ func (a *application) createView(create binlog.CreateTable, name string) (job.Ap
 	switch {
 	case errors.As(err, &refused) && (refused.Contains("Can not found function") || refused.Contains("Can not find resource")):
 		return job.ApplyResult{Summary: "not created: " + refused.Message}, nil
+	case a.j.leftTableMissing(err):
+		return job.ApplyResult{Summary: fmt.Sprintf("view %s not created, for it needs a table that is left out: %v", name, err)}, nil
 	case errors.Is(err, sqlclient.ErrUnknownColumn) || errors.As(err, &refused) && refused.Contains("Unknown column"):
 		return job.ApplyResult{Wanted: &job.SnapshotWanted{
 			Partial: &job.PartialSync{TableID: create.TableID, Table: name, View: true},
@@ -130,6 +134,8 @@ func (a *application) snapshotOf(id int64, name string, replace bool, format str
 		return job.ApplyResult{}, err
 	case table == nil:
 		return ignored()
+	case a.j.leavesOut(table.Name):
+		return a.leaveOut(id), nil
 	}
 	return job.ApplyResult{Wanted: &job.SnapshotWanted{
 		Partial: &job.PartialSync{TableID: id, Table: table.Name, Replace: replace || table.Name != name},

@@ -16,7 +16,7 @@ func applyDropTable(a *application) (job.ApplyResult, error) {
 		return job.ApplyResult{}, err
 	}
 	known, mapped := a.p.Tables[drop.TableID]
-	if a.j.spec.Type() != job.DatabaseSync || !mapped && !drop.View {
+	if a.j.spec.Type() != job.DatabaseSync || !mapped && (!drop.View || a.j.leavesOut(drop.TableName)) {
 		return ignored()
 	}
 	if mapped && known.CommitSeq != job.Contained && a.containedIn(drop.TableID) {

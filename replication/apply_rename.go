@@ -49,6 +49,9 @@ func (a *application) renameTable(info binlog.TableInfo) (job.ApplyResult, error
 		}
 		return result, nil
 	}
+	if a.j.leavesOut(info.NewTable) && !a.containedIn(info.TableID) {
+		return a.leaveOut(info.TableID), nil
+	}
 	result, err := a.onTable(info.TableID, func(table string) (string, error) {
 		if table == info.NewTable {
 			return "", nil // an earlier attempt did it

@@ -21,6 +21,9 @@ func applyReplaceTable(a *application) (job.ApplyResult, error) {
 	if a.j.spec.Type() == job.TableSync {
 		return a.replaceFollowed(replace)
 	}
+	if result, handled, err := a.crossed(replace); handled {
+		return result, err
+	}
 	origin, newer := a.inSnapshot(replace.OriginTableID), a.inSnapshot(replace.NewTableID)
 	switch {
 	case origin && newer:

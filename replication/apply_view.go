@@ -36,6 +36,8 @@ func applyViewDef(a *application) (job.ApplyResult, error) {
 	switch {
 	case errors.As(err, &refused) && (refused.Contains("Can not found function") || refused.Contains("Can not find resource")):
 		return job.ApplyResult{Summary: "not altered: " + refused.Message}, nil
+	case a.j.leftTableMissing(err):
+		return job.ApplyResult{Summary: fmt.Sprintf("view %s not altered, for it needs a table that is left out: %v", view.Name, err)}, nil
 	case errors.As(err, &refused) && refused.Contains("Unknown column"),
 		errors.Is(err, sqlclient.ErrUnknownColumn), errors.Is(err, sqlclient.ErrUnknownTable):
 		return job.ApplyResult{Wanted: &job.SnapshotWanted{

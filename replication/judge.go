@@ -34,6 +34,10 @@ func judge(rec binlog.Record, spec *job.Spec, p *job.Progress) (verdict, error) 
 		return lost, nil
 	case job.AlterDatabaseProperty, job.ModifyPartitions, job.Barrier:
 		return pass, nil // a BARRIER that wraps something has been unwrapped
+	case job.CreateTable, job.DropTable:
+		if leftOut(rec, spec, p) {
+			return pass, nil
+		}
 	case job.AddPartition:
 		if add, err := binlog.DecodeAddPartition(rec.Data); err == nil && add.Temporary {
 			return pass, nil
@@ -47,6 +51,23 @@ func judge(rec binlog.Record, spec *job.Spec, p *job.Progress) (verdict, error) 
 		return pass, nil
 	}
 	return handOver, nil
+}
+
+// leftOut tells whether the binlog creates or drops a table that the job's
+// filter does not select: temporary tables come and go often, and a step of the
+// workflow for each would be dear. A table that has got a selected name since
+// comes when its RENAME_TABLE does.
+func leftOut(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
+	if spec.Everything() {
+		return false
+	}
+	if rec.Type == job.CreateTable {
+		create, err := binlog.DecodeCreateTable(rec.Data)
+		return err == nil && create.TableName != "" && !spec.Selects(create.TableName)
+	}
+	drop, err := binlog.DecodeDropTable(rec.Data)
+	_, known := p.Tables[drop.TableID]
+	return err == nil && !known && drop.TableName != "" && !spec.Selects(drop.TableName)
 }
 
 // contained tells whether a snapshot already holds what the record did. Types

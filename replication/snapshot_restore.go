@@ -114,7 +114,7 @@ func (r *restore) identify(ctx context.Context) (*job.SnapshotRestored, error) {
 		}
 		return nil, r.chooseAlias(ctx)
 	}
-	if id != partial.TableID {
+	if id != partial.TableID && partial.TableID != 0 {
 		return r.mistaken(ctx, partial)
 	}
 	return nil, r.chooseAlias(ctx)

@@ -71,8 +71,9 @@ func orZero(taken *job.SnapshotTaken) job.SnapshotTaken {
 
 // backupObjects is what to back up, by the names of this moment.
 type backupObjects struct {
-	table      string   // "" = the whole database
+	table      string   // "" = the whole database, or tables
 	partitions []string // of the table
+	tables     []string // what the job's filter selects of the database
 	newTableID int64    // a table job's table has been created again
 }
 
@@ -139,16 +140,15 @@ func (j *Job) newestBinlog(ctx context.Context) (int64, error) {
 func backupStatement(database, name string, what backupObjects) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "BACKUP SNAPSHOT %s TO `%s`", sqlclient.Name(database, name), fe.LocalRepository)
-	if what.table != "" {
+	switch {
+	case what.table != "":
 		fmt.Fprintf(&b, " ON (%s", sqlclient.Quote(what.table))
 		if len(what.partitions) > 0 {
-			quoted := make([]string, len(what.partitions))
-			for i, p := range what.partitions {
-				quoted[i] = sqlclient.Quote(p)
-			}
-			fmt.Fprintf(&b, " PARTITION (%s)", strings.Join(quoted, ","))
+			fmt.Fprintf(&b, " PARTITION (%s)", quoteAll(what.partitions))
 		}
 		b.WriteString(")")
+	case len(what.tables) > 0:
+		fmt.Fprintf(&b, " ON (%s)", quoteAll(what.tables))
 	}
 	b.WriteString(` PROPERTIES ("type" = "full")`)
 	return b.String()
@@ -159,14 +159,16 @@ func backupStatement(database, name string, what backupObjects) string {
 func (j *Job) backupObjects(ctx context.Context, partial *job.PartialSync, newest int64) (backupObjects, *job.SnapshotTaken, error) {
 	switch {
 	case partial == nil && j.spec.Type() == job.DatabaseSync:
-		names, err := j.source.sql.Tables(ctx, j.spec.Source.Database)
-		if err != nil {
-			return backupObjects{}, nil, fmt.Errorf("list the tables to back up: %w", err)
-		}
-		if len(names) == 0 {
+		names, err := j.selectedNames(ctx)
+		switch {
+		case err != nil:
+			return backupObjects{}, nil, err
+		case len(names) == 0:
 			return backupObjects{}, &job.SnapshotTaken{Nothing: true, CommitSeq: newest}, nil
+		case j.spec.Everything():
+			return backupObjects{}, nil, nil
 		}
-		return backupObjects{}, nil, nil
+		return backupObjects{tables: names}, nil, nil
 	case partial != nil && partial.View:
 		exists, err := j.source.sql.TableExists(ctx, j.spec.Source.Database, partial.Table)
 		if err != nil {

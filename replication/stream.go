@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,6 +71,7 @@ type shift struct {
 	lag     job.Lag
 	idle    bool
 	warned  time.Time
+	left    map[int64]bool // tables that are left out from now on (tables.go)
 }
 
 // failure is why a binlog could not be applied.
@@ -116,6 +119,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	p, _ := s.tracker.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	e.tables.Drop = append(e.tables.Drop, slices.Sorted(maps.Keys(s.left))...)
 	return job.StreamResult{
 		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
 	}, nil

@@ -422,6 +422,9 @@ func (s *shift) planOnce(ctx context.Context, records map[int64]binlog.TableReco
 			continue
 		}
 		destination := s.destinationOf(id)
+		if s.passesOver(id, from.Name, destination != 0) {
+			continue
+		}
 		if destination == 0 {
 			return nil, &mismatch{table: id, text: fmt.Sprintf("not found dest mapping table id for source table %s (id %d)", from.Name, id)}
 		}
@@ -471,8 +474,13 @@ func (s *shift) wantPartial(ctx context.Context, wrong *mismatch) error {
 		return err
 	}
 	table := found[wrong.table]
-	if table.Table == nil {
+	switch {
+	case table.Table == nil:
 		return metaErrorf("%s", wrong.text)
+	case s.job.leavesOut(table.Name):
+		// It has got a name that is left out; the binlog that says so comes later.
+		s.leaveOut(wrong.table)
+		return errAgain
 	}
 	return &wantSnapshot{wanted: job.SnapshotWanted{
 		Partial: &job.PartialSync{TableID: table.ID, Table: table.Name, Replace: true},

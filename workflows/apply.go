@@ -43,7 +43,7 @@ func (r *run) applied(b *job.Binlog, out job.ApplyResult) {
 		if out.SetShadowIndexes {
 			r.p.ShadowIndexes = out.ShadowIndexes
 		}
-		r.follow(out)
+		r.noteTable(out)
 	}
 	switch {
 	case out.Wanted != nil:
@@ -62,8 +62,8 @@ func (r *run) applied(b *job.Binlog, out job.ApplyResult) {
 	}
 }
 
-// follow notes what a table job's source table is called, or is, from now on.
-func (r *run) follow(out job.ApplyResult) {
+// noteTable notes what a table job's source table is called, or is, from now on.
+func (r *run) noteTable(out job.ApplyResult) {
 	if r.spec.Type() != job.TableSync {
 		return
 	}

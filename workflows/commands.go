@@ -89,6 +89,8 @@ func (r *run) do(c command) error {
 		err = r.setBeingSynced(false)
 	case job.SignalSync:
 		err = r.setBeingSynced(true)
+	case job.SignalUpdateTables:
+		err = r.updateTables(c.args.UpdateTables)
 	case job.SignalContinueAsNew:
 		r.leave = true
 	}
@@ -149,6 +151,9 @@ func (r *run) orderPartialSync(s job.SkipBinlog) error {
 	}
 	if source := r.spec.Source.Table; source != "" && source != s.SkipTable {
 		return fmt.Errorf("[normal] partial sync table name is not equals to the source name %s vs %s", s.SkipTable, source)
+	}
+	if !r.spec.Selects(s.SkipTable) {
+		return fmt.Errorf("[normal] invalid skip table: %s, the job leaves it out (include_tables, exclude_tables); update_tables changes that", s.SkipTable)
 	}
 	known := r.p.Tables[s.SkipTableID]
 	if known.Name != "" && !strings.EqualFold(known.Name, s.SkipTable) {

@@ -102,6 +102,9 @@ func (r *run) details() string {
 		row("Lag", "%d binlogs at %s", r.p.Lag.Binlogs, stamp(r.p.Lag.ObservedAt))
 	}
 	row("Tables", "%d", len(r.p.Tables))
+	if !r.spec.Everything() {
+		row("Selected", "%s", r.spec.Describe())
+	}
 	if s := r.p.Snapshot; s != nil {
 		row("Snapshot", "%s of %s, epoch %d, backup %d: %s", r.snapshotKind(), r.snapshotSubject(), r.p.Epoch, s.Attempt+1, s.Reason)
 		if s.Restored != nil {

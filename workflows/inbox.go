@@ -133,6 +133,8 @@ func decode(name string, payload *commonpb.Payload) command {
 		if len(c.args.Source) == 0 && len(c.args.Destination) == 0 {
 			c.refusal = job.ErrHostMappingEmpty
 		}
+	case job.SignalUpdateTables:
+		_, c.refusal = c.args.UpdateTables.Filter(job.TableFilter{})
 	}
 	return c
 }
@@ -158,5 +160,6 @@ var signalDescriptions = map[string]string{
 	job.SignalDesync:            `Set is_being_synced=false on the destination tables. Pause first.`,
 	job.SignalSync:              `Set is_being_synced=true on the destination tables.`,
 	job.SignalContinueAsNew:     `Begin a new run with an empty history, e.g. after a deployment.`,
+	job.SignalUpdateTables:      `{"include_tables":["o*"],"exclude_tables":["*_tmp"]} changes which tables a database job replicates; a list that is absent stays, an empty one is cleared.`,
 	job.SignalObserveLag:        `Ask the source how far behind the job is.`,
 }

@@ -155,7 +155,7 @@ func (r *run) step() error {
 	case job.PhaseFinishSnapshot:
 		r.finishSnapshot()
 	case job.PhaseStream:
-		r.stream()
+		r.follow()
 	case job.PhaseApply:
 		r.apply()
 	default:
@@ -166,6 +166,18 @@ func (r *run) step() error {
 		})
 	}
 	return nil
+}
+
+// follow takes the next step of incremental sync.
+func (r *run) follow() {
+	switch {
+	case r.p.Reselect:
+		r.selectTables()
+	case len(r.p.Awaited) > 0:
+		r.bringNext()
+	default:
+		r.stream()
+	}
 }
 
 // mustContinueAsNew tells whether this run is to hand over to a new one: its

@@ -37,6 +37,8 @@ const (
 	applyGrace = 10 * time.Second
 	// lagTimeout bounds one look at the source's lag: somebody waits for it.
 	lagTimeout = 10 * time.Second
+	// selectTimeout bounds reading the names and ids of all selected tables.
+	selectTimeout = 5 * time.Minute
 	// desyncTimeout bounds setting is_being_synced on all tables.
 	desyncTimeout = 10 * time.Minute
 	// cleanUpTimeout bounds the clean-up of a deleted job, retries included: a

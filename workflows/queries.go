@@ -72,6 +72,12 @@ func (r *run) nextStep() string {
 	case job.PhaseFinishSnapshot:
 		return "finish snapshot " + r.p.Snapshot.Name
 	case job.PhaseStream:
+		switch {
+		case r.p.Reselect:
+			return "look which tables are selected now"
+		case len(r.p.Awaited) > 0:
+			return fmt.Sprintf("take a snapshot of %s, which is included now (%d tables to go)", r.p.Awaited[0].Table, len(r.p.Awaited))
+		}
 		return fmt.Sprintf("stream binlogs after commit seq %d", r.p.Position.CommitSeq)
 	case job.PhaseApply:
 		return fmt.Sprintf("apply %s, commit seq %d", describe(r.p.Pending), r.p.Pending.CommitSeq)

@@ -1,0 +1,138 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// TableFilter selects the tables and views of a database job by patterns of
+// their names at the source. A pattern may hold '*' (any characters, or none)
+// and '?' (one character); anything else stands for itself, capitals included,
+// as table names tell them apart.
+type TableFilter struct {
+	// Include lists what to replicate; empty means everything.
+	Include []string `json:"include_tables,omitempty"`
+	// Exclude lists what to leave out; it wins over Include.
+	Exclude []string `json:"exclude_tables,omitempty"`
+}
+
+const (
+	// maxPatterns and maxPatternLength (in bytes) bound a filter: it travels
+	// with the job's state.
+	maxPatterns      = 1000
+	maxPatternLength = 256
+)
+
+// Everything tells that the filter leaves nothing out.
+func (f *TableFilter) Everything() bool { return len(f.Include) == 0 && len(f.Exclude) == 0 }
+
+// Selects tells whether the table or view called name is replicated.
+func (f *TableFilter) Selects(name string) bool {
+	matches := func(pattern string) bool { return matchPattern(pattern, name) }
+	if len(f.Include) > 0 && !slices.ContainsFunc(f.Include, matches) {
+		return false
+	}
+	return !slices.ContainsFunc(f.Exclude, matches)
+}
+
+// Equal tells whether both filters have the same patterns in the same order.
+func (f *TableFilter) Equal(other TableFilter) bool {
+	return slices.Equal(f.Include, other.Include) && slices.Equal(f.Exclude, other.Exclude)
+}
+
+// Describe shows the filter to people.
+func (f *TableFilter) Describe() string {
+	if f.Everything() {
+		return "all tables"
+	}
+	text := "all tables"
+	if len(f.Include) > 0 {
+		text = "the tables " + strings.Join(f.Include, ", ")
+	}
+	if len(f.Exclude) > 0 {
+		text += " without " + strings.Join(f.Exclude, ", ")
+	}
+	return text
+}
+
+// validate refuses patterns that no table can match.
+func (f *TableFilter) validate() error {
+	if err := validatePatterns("include_tables", f.Include); err != nil {
+		return err
+	}
+	return validatePatterns("exclude_tables", f.Exclude)
+}
+
+func validatePatterns(key string, list []string) error {
+	if len(list) > maxPatterns {
+		return fmt.Errorf("[normal] %s has more than %d patterns", key, maxPatterns)
+	}
+	for _, pattern := range list {
+		switch {
+		case strings.TrimSpace(pattern) != pattern || pattern == "":
+			return fmt.Errorf("[normal] %s: the pattern %q is empty or has blanks around it", key, pattern)
+		case len(pattern) > maxPatternLength:
+			return fmt.Errorf("[normal] %s: a pattern is longer than %d bytes", key, maxPatternLength)
+		case strings.ContainsAny(pattern, "`."):
+			return fmt.Errorf("[normal] %s: the pattern %q is not one of a table name alone (no database, no quotes)", key, pattern)
+		}
+	}
+	return nil
+}
+
+// ErrFilterOfTableJob refuses a table filter for a job that follows one table.
+var ErrFilterOfTableJob = errors.New("[normal] include_tables and exclude_tables are for database jobs; this job replicates a single table")
+
+// UpdateTables is the payload of update_tables: the new lists. One that is
+// absent stays as it is, an empty one is cleared.
+type UpdateTables struct {
+	Include *[]string `json:"include_tables,omitempty"`
+	Exclude *[]string `json:"exclude_tables,omitempty"`
+}
+
+// ErrTableFilterEmpty is the refusal of an update_tables without any list.
+var ErrTableFilterEmpty = errors.New("neither include_tables nor exclude_tables is given; an empty list clears one")
+
+// Filter returns the filter that the update makes of an older one, or why it
+// cannot be.
+func (u UpdateTables) Filter(old TableFilter) (TableFilter, error) {
+	if u.Include == nil && u.Exclude == nil {
+		return old, ErrTableFilterEmpty
+	}
+	if u.Include != nil {
+		old.Include = *u.Include
+	}
+	if u.Exclude != nil {
+		old.Exclude = *u.Exclude
+	}
+	return old, old.validate()
+}
+
+// matchPattern matches name against a pattern with '*' and '?'. It goes back
+// to the last '*' only, so its time is bounded by the product of both lengths.
+func matchPattern(pattern, name string) bool {
+	p, n := []rune(pattern), []rune(name)
+	star, mark := -1, 0
+	i, j := 0, 0
+	for j < len(n) {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(p) && (p[i] == '?' || p[i] == n[j]):
+			i++
+			j++
+		case star >= 0:
+			mark++
+			i, j = star+1, mark
+		default:
+			return false
+		}
+	}
+	for i < len(p) && p[i] == '*' {
+		i++
+	}
+	return i == len(p)
+}

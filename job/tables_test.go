@@ -1,0 +1,72 @@
+package job
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPatternsOfTableNames(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"orders", "orders", true},
+		{"orders", "Orders", false},
+		{"orders", "orders2", false},
+		{"tmp_*", "tmp_", true},
+		{"tmp_*", "tmp_a", true},
+		{"tmp_*", "xtmp_a", false},
+		{"*_tmp", "a_tmp_tmp", true},
+		{"*_tmp", "a_tmp_x", false},
+		{"a?c", "abc", true},
+		{"a?c", "ac", false},
+		{"a?c", "a任c", true},
+		{"*a*b*", "xxaxxbxx", true},
+		{"*a*b*", "xxbxxaxx", false},
+		{"[ab]", "a", false},
+		{"[ab]", "[ab]", true},
+		{"*", "anything", true},
+	} {
+		require.Equal(t, tt.want, matchPattern(tt.pattern, tt.name), "%s against %s", tt.pattern, tt.name)
+	}
+}
+
+func TestTableFilterSelects(t *testing.T) {
+	var all TableFilter
+	require.True(t, all.Selects("x"))
+	f := TableFilter{Include: []string{"o*", "users"}, Exclude: []string{"*_old"}}
+	require.True(t, f.Selects("orders"))
+	require.True(t, f.Selects("users"))
+	require.False(t, f.Selects("orders_old"), "exclude wins")
+	require.False(t, f.Selects("parts"))
+}
+
+func TestUpdateTablesKeepsWhatIsNotNamed(t *testing.T) {
+	old := TableFilter{Include: []string{"a*"}, Exclude: []string{"ab"}}
+	decode := func(body string) UpdateTables {
+		var u UpdateTables
+		require.NoError(t, json.Unmarshal([]byte(body), &u))
+		return u
+	}
+	got, err := decode(`{"exclude_tables":[]}`).Filter(old)
+	require.NoError(t, err)
+	require.True(t, got.Equal(TableFilter{Include: []string{"a*"}}))
+	again, err := json.Marshal(decode(`{"exclude_tables":[]}`))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"exclude_tables":[]}`, string(again), "an empty list must survive the way to the job")
+
+	_, err = decode(`{}`).Filter(old)
+	require.ErrorIs(t, err, ErrTableFilterEmpty)
+	_, err = decode(`{"include_tables":["db.t"]}`).Filter(old)
+	require.ErrorContains(t, err, `include_tables: the pattern "db.t"`)
+}
+
+func TestTableFilterIsForDatabaseJobs(t *testing.T) {
+	s := validSpec()
+	s.Exclude = []string{"tmp_*"}
+	require.NoError(t, s.Validate())
+	s.Source.Table, s.Destination.Table = "t", "t"
+	require.ErrorIs(t, s.Validate(), ErrFilterOfTableJob)
+}

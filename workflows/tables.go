@@ -1,0 +1,124 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// The table filter of a database job can change at any time. What is selected
+// from then on and not on the destination yet comes by one partial snapshot
+// after the other; what is not selected any more stays on the destination as it
+// is, and its binlogs are passed over.
+
+// changeUpdateTables guards the steps that update_tables leads to: workers of
+// before did not know the command and refused it.
+const changeUpdateTables = "update-tables"
+
+// updateTables carries out update_tables. It only notes the change; the steps
+// follow when the job streams (selectTables, bringNext).
+func (r *run) updateTables(u job.UpdateTables) error {
+	if r.spec.Type() == job.TableSync {
+		return job.ErrFilterOfTableJob
+	}
+	filter, err := u.Filter(r.spec.TableFilter)
+	if err != nil || filter.Equal(r.spec.TableFilter) {
+		return err
+	}
+	if workflow.GetVersion(r.ctx, changeUpdateTables, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return errors.New("this worker did not know the command when it arrived: send it again")
+	}
+	r.spec.TableFilter = filter
+	r.event(levelInfo, "replicating %s from now on", oneLine(filter.Describe(), eventLimit))
+	snap := r.p.Snapshot
+	switch {
+	case r.p.Phase == job.PhaseCheck:
+		return nil // the first snapshot goes by the new filter
+	case r.p.Phase == job.PhaseTakeSnapshot && snap.Partial == nil:
+		r.takeSnapshotAgain("the selection of tables has changed")
+		return nil
+	case (r.p.Phase == job.PhaseTakeSnapshot || r.p.Phase == job.PhaseRestore) && snap.Partial != nil && !filter.Selects(snap.Partial.Table):
+		r.abandonSnapshot()
+	}
+	r.p.Reselect = true
+	return nil
+}
+
+// abandonSnapshot gives up the partial sync of a table that the job does not
+// replicate any more: its size may be why.
+func (r *run) abandonSnapshot() {
+	snap := r.p.Snapshot
+	r.event(levelWarn, "the snapshot of %s is given up: the job leaves the table out now", snap.Partial.Table)
+	delete(r.p.Tables, snap.Partial.TableID)
+	r.p.Position.CommitSeq = max(r.p.Position.CommitSeq, snap.Trigger)
+	r.startIncremental(job.DBTablesIncrementalSync)
+}
+
+// selectTables compares what the filter selects with what is replicated.
+func (r *run) selectTables() {
+	o := r.settings.activityOptions("look which tables of "+r.spec.Source.Database+" are selected now", selectTimeout)
+	out, err := execute[job.TablesSelected](r, o, 0, job.ActivitySelectTables, r.input())
+	if err != nil {
+		r.stepFailed(err, "select tables")
+		return
+	}
+	r.p.Reselect = false
+	r.p.Awaited = out.Missing
+	if left := r.leaveOut(); len(left) > 0 {
+		r.event(levelInfo, "%d tables stay on the destination as they are and are not replicated any more: %s",
+			len(left), oneLine(strings.Join(left, ", "), eventLimit))
+	}
+	if len(out.Missing) > 0 {
+		r.event(levelInfo, "%d tables are included now and come by a snapshot each", len(out.Missing))
+	}
+	r.succeed()
+	r.settle()
+}
+
+// leaveOut forgets the tables that the filter does not select and returns their
+// names, sorted.
+func (r *run) leaveOut() []string {
+	var left []string
+	//workflowcheck:ignore the names are sorted
+	for id, t := range r.p.Tables {
+		if !r.spec.Selects(t.Name) {
+			left = append(left, t.Name)
+			delete(r.p.Tables, id)
+		}
+	}
+	slices.Sort(left)
+	return left
+}
+
+// bringNext starts the snapshot of the next table that is included now.
+func (r *run) bringNext() {
+	next := r.p.Awaited[0]
+	r.p.Awaited = r.p.Awaited[1:]
+	if len(r.p.Awaited) == 0 {
+		r.p.Awaited = nil
+	}
+	if !r.spec.Selects(next.Table) || r.replicates(next) {
+		return
+	}
+	r.startPartialSync(r.p.Position.CommitSeq, next, fmt.Sprintf("%s is included now", next.Table))
+}
+
+// replicates tells whether the table or view has come in another way meanwhile.
+func (r *run) replicates(part job.PartialSync) bool {
+	if !part.View {
+		_, known := r.p.Tables[part.TableID]
+		return known
+	}
+	//workflowcheck:ignore a test for any: order does not matter
+	for _, t := range r.p.Tables {
+		if t.View && t.Name == part.Table {
+			return true
+		}
+	}
+	return false
+}
