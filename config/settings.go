@@ -81,7 +81,7 @@ func settings() []setting {
 		{name: "ui-listen", group: GroupStandalone, usage: "Where the Temporal Web UI listens; empty for no Web UI.",
 			bind: text(func(c *Config) *string { return &c.UIListen }, "host:port")},
 
-		{name: "temporal-address", group: GroupTemporal, usage: "Frontend of the Temporal cluster.",
+		{name: "temporal-address", group: GroupTemporal, usage: "Frontend of the Temporal cluster. Several, separated by commas, are used in turn, and one that dies is left out.",
 			bind: text(func(c *Config) *string { return &c.TemporalAddress }, "host:port")},
 		{name: "temporal-namespace", group: GroupTemporal, usage: "Namespace of the jobs' workflows.",
 			bind: text(func(c *Config) *string { return &c.TemporalNamespace }, "name")},

@@ -14,7 +14,8 @@ import (
 
 // DialOptions say how to reach Temporal.
 type DialOptions struct {
-	// Address is host:port of a frontend.
+	// Address is host:port of a frontend, or of several, separated by commas: a
+	// server that dies is then left out.
 	Address string
 	// Namespace; empty = "default".
 	Namespace string
@@ -36,12 +37,21 @@ func Dial(ctx context.Context, o DialOptions) (client.Client, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	target, dialOptions, err := frontends(o.Address)
+	if err != nil {
+		return nil, err
+	}
 	options := client.Options{
-		HostPort:          o.Address,
-		Namespace:         o.Namespace,
-		Logger:            log.NewStructuredLogger(o.Logger),
-		DataConverter:     DataConverter(),
-		ConnectionOptions: client.ConnectionOptions{TLS: o.TLS},
+		HostPort:      target,
+		Namespace:     o.Namespace,
+		Logger:        log.NewStructuredLogger(o.Logger),
+		DataConverter: DataConverter(),
+		ConnectionOptions: client.ConnectionOptions{
+			TLS:              o.TLS,
+			KeepAliveTime:    keepAliveTime,
+			KeepAliveTimeout: keepAliveTimeout,
+			DialOptions:      dialOptions,
+		},
 	}
 	if o.Metrics != nil {
 		handler, err := newMetricsHandler(o.Metrics)
