@@ -29,7 +29,7 @@ demo: build ## two simulated clusters, two jobs, live view, proof that both side
 	@bin/demo $(if $(KEEP),--keep) $(DEMO_ARGS)
 
 .PHONY: test
-test: tools build ## everything CI runs: format, vet, staticcheck, workflowcheck, unit, race, end-to-end tests
+test: tools temporal-tools build ## everything CI runs: format, vet, staticcheck, workflowcheck, unit, race, end-to-end tests
 	@TAGS=$(TAGS) scripts/test
 
 .PHONY: test-unit
@@ -37,7 +37,7 @@ test-unit: ## unit tests only
 	go test -tags $(TAGS) ./... ./dorisim/... ./standalone/...
 
 .PHONY: test-e2e
-test-e2e: build ## end-to-end tests only (RUN=regexp picks some)
+test-e2e: build temporal-tools ## end-to-end tests only (RUN=regexp picks some)
 	go test -tags $(TAGS) -count=1 -timeout 20m $(if $(RUN),-run '$(RUN)') -v ./e2e/...
 
 .PHONY: test-versions
@@ -70,6 +70,31 @@ bin/staticcheck bin/workflowcheck &: tools/go.mod tools/go.sum
 	@echo "building the linters (tools/go.mod)"
 	GOWORK=off go build -modfile=tools/go.mod -o bin/ honnef.co/go/tools/cmd/staticcheck go.temporal.io/sdk/contrib/tools/workflowcheck
 	@touch bin/staticcheck bin/workflowcheck
+
+# What the end-to-end tests use of Temporal: its command-line tools, each with a
+# modfile of its own because their requirements are years apart, and its server,
+# compiled from the packages that standalone/ uses anyway. The tools' first build
+# takes about 5 minutes on two cores.
+.PHONY: temporal-tools
+temporal-tools: bin/tctl bin/temporal bin/temporal-server bin/temporal-sql-tool
+
+bin/tctl: tools/tctl.mod tools/tctl.sum
+	@echo "building tctl (tools/tctl.mod)"
+	GOWORK=off go build -modfile=tools/tctl.mod -ldflags '-s -w' -o $@ github.com/temporalio/tctl/cmd/tctl
+	@touch $@
+
+bin/temporal: tools/temporal.mod tools/temporal.sum
+	@echo "building temporal (tools/temporal.mod)"
+	GOWORK=off go build -modfile=tools/temporal.mod -ldflags '-s -w' -o $@ github.com/temporalio/cli/cmd/temporal
+	@touch $@
+
+bin/temporal-server: standalone/go.mod
+	go build -tags $(TAGS) -ldflags '-s -w' -o $@ go.temporal.io/server/cmd/server
+	@touch $@
+
+bin/temporal-sql-tool: standalone/go.mod
+	go build -tags $(TAGS) -ldflags '-s -w' -o $@ go.temporal.io/server/cmd/tools/sql
+	@touch $@
 
 .PHONY: clean
 clean: ## remove what was built and the demo's data
