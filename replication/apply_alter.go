@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -72,7 +73,8 @@ var unsyncedProperties = []string{
 }
 
 // applyTableProperty replays ALTER TABLE SET. Doris takes one property, or one
-// family of them, in a statement.
+// family of them, in a statement. A property that the destination, being older,
+// does not know says nothing about its rows: the job tells of it and goes on.
 func applyTableProperty(a *application) (job.ApplyResult, error) {
 	set, err := binlog.DecodeTableProperty(a.rec.Data)
 	if err != nil {
@@ -83,14 +85,21 @@ func applyTableProperty(a *application) (job.ApplyResult, error) {
 		return job.ApplyResult{Summary: "nothing to do: only properties that each side has for itself"}, nil
 	}
 	var result job.ApplyResult
+	var unknown []string
 	for _, group := range groups {
 		result, err = a.onTable(set.TableID, func(table string) (string, error) {
 			return fmt.Sprintf("ALTER TABLE %s SET (%s)", sqlclient.Name(a.j.spec.Destination.Database, table), group), nil
 		})
-		if err != nil {
+		var refused *sqlclient.Error
+		switch {
+		case errors.As(err, &refused) && refused.Contains("Unknown table property"):
+			unknown = append(unknown, refused.Error())
+			result.Summary = "not set: " + group
+		case err != nil:
 			return result, err
 		}
 	}
+	result.Refused = strings.Join(unknown, "; ")
 	return result, nil
 }
 

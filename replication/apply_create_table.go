@@ -67,7 +67,7 @@ func (a *application) createTable(create binlog.CreateTable, name string) (job.A
 	var refused *sqlclient.Error
 	switch {
 	case errors.As(err, &refused) && refused.Contains("Can not find resource"):
-		return job.ApplyResult{Summary: "not created: " + refused.Message}, nil
+		return job.ApplyResult{Summary: "not created", Refused: refused.Error()}, nil
 	case errors.As(err, &refused) && needsSession.MatchString(refused.Message):
 		return a.snapshotOf(create.TableID, name, false, "table %s needs session variables: %s", name, refused.Message)
 	case err != nil:
@@ -109,14 +109,14 @@ func (a *application) createView(create binlog.CreateTable, name string) (job.Ap
 	var refused *sqlclient.Error
 	switch {
 	case errors.As(err, &refused) && (refused.Contains("Can not found function") || refused.Contains("Can not find resource")):
-		return job.ApplyResult{Summary: "not created: " + refused.Message}, nil
+		// Its name is kept: another definition may do (applyViewDef).
+		result = job.ApplyResult{Summary: "not created", Refused: refused.Error()}
+		result.Tables.Set = map[int64]job.Table{create.TableID: {Name: name, View: true}}
+		return result, nil
 	case a.j.leftTableMissing(err):
 		return job.ApplyResult{Summary: fmt.Sprintf("view %s not created, for it needs a table that is left out: %v", name, err)}, nil
 	case errors.Is(err, sqlclient.ErrUnknownColumn) || errors.As(err, &refused) && refused.Contains("Unknown column"):
-		return job.ApplyResult{Wanted: &job.SnapshotWanted{
-			Partial: &job.PartialSync{TableID: create.TableID, Table: name, View: true},
-			Reason:  fmt.Sprintf("view %s: %v", name, err),
-		}}, nil
+		return wantView(create.TableID, name, err), nil
 	case err != nil:
 		return result, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,7 +29,8 @@ type ddl struct {
 	log        fe.BinlogBatch
 
 	rollups, indexes, partitions []string
-	create                       string // SHOW CREATE TABLE
+	create                       string            // SHOW CREATE TABLE
+	views                        map[string]string // SHOW CREATE VIEW by name
 	dropped                      map[int64]int64
 }
 
@@ -35,8 +38,18 @@ func (d *ddl) Rollups(context.Context, string, string) ([]string, error) { retur
 func (d *ddl) SecondaryIndexes(context.Context, string, string) ([]string, error) {
 	return d.indexes, nil
 }
-func (d *ddl) Partitions(context.Context, string, string) ([]string, error)    { return d.partitions, nil }
-func (d *ddl) CreateTableText(context.Context, string, string) (string, error) { return d.create, nil }
+func (d *ddl) Partitions(context.Context, string, string) ([]string, error) { return d.partitions, nil }
+
+func (d *ddl) CreateTableText(_ context.Context, _, name string) (string, error) {
+	if text, isView := d.views[name]; isView {
+		return text, nil
+	}
+	return d.create, nil
+}
+
+func (d *ddl) Views(context.Context, string) ([]string, error) {
+	return slices.Sorted(maps.Keys(d.views)), nil
+}
 
 func (d *ddl) Meta(ctx context.Context, req fe.MetaRequest) (*meta.Database, error) {
 	db, err := d.script.Meta(ctx, req)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -294,4 +295,45 @@ func TestApplyWhilePartitionsAreAhead(t *testing.T) {
 	a = applying(job.ModifyComment, `{"type":"TABLE","tblId":10,"tblComment":"c"}`, 10)
 	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, Partly: 600}
 	require.True(t, a.run(t).Done, "means nothing to the rows")
+}
+
+// What the destination refuses without harm is told, and the job goes on.
+func TestApplyRefusals(t *testing.T) {
+	unknown := refusal("errCode = 2, detailMessage = Unknown table property: [group_commit_mode]")
+	a := applying(job.ModifyTableProperty, `{"tableId":10,"properties":{"group_commit_mode":"off","group_commit_data_bytes":"7"}}`, 10)
+	a.dst.refuse = map[string]error{"group_commit_mode": unknown}
+	got := a.run(t)
+	require.True(t, got.Done)
+	require.Contains(t, got.Refused, "Unknown table property: [group_commit_mode]")
+	require.Equal(t, []string{"ALTER TABLE `dst`.`t` SET (\"group_commit_data_bytes\" = \"7\")"}, a.dst.executed, "the others are set")
+	a.dst.refuse = map[string]error{"group_commit_mode": refusal("the table is in the middle of something")}
+	require.NotNil(t, a.run(t).Problem, "anything else blocks")
+
+	create := applying(job.CreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: "CREATE VIEW `n` AS SELECT f(1)"}, 11)
+	create.dst.refuse = map[string]error{"CREATE VIEW": refusal("Can not found function 'f'")}
+	got = create.run(t)
+	require.True(t, got.Done)
+	require.Contains(t, got.Refused, "Can not found function 'f'")
+	require.Equal(t, map[int64]job.Table{11: {Name: "n", View: true}}, got.Tables.Set, "another definition may do")
+}
+
+// A view that was never created comes with its next definition.
+func TestApplyViewThatIsNotThere(t *testing.T) {
+	const def = "SELECT `internal`.`src`.`t`.`id` AS `id` FROM `internal`.`src`.`t`"
+	altered := func(views map[string]string) *applied {
+		a := applying(job.ModifyViewDef, binlog.ViewDef{TableID: 30, InlineViewDef: def}, 30)
+		a.in.Progress.Tables[31] = job.Table{Name: "known", View: true}
+		a.src.views = views
+		return a
+	}
+	a := altered(map[string]string{"known": "CREATE VIEW `known` AS " + def + ";", "other": "CREATE VIEW `other` AS SELECT 1;", "v": "CREATE VIEW `v` AS " + def + ";"})
+	require.Equal(t, &job.PartialSync{TableID: 30, Table: "v", View: true}, a.run(t).Wanted.Partial)
+	require.Empty(t, a.dst.executed)
+
+	require.True(t, altered(nil).run(t).Done, "gone from the source as well")
+
+	a = altered(nil) // its CREATE was refused
+	a.in.Progress.Tables[30] = job.Table{Name: "v", View: true}
+	a.dst.refuse = map[string]error{"ALTER VIEW": &sqlclient.Error{Code: 1109, Message: "Unknown table 'v'"}}
+	require.Equal(t, &job.PartialSync{TableID: 30, Table: "v", View: true}, a.run(t).Wanted.Partial)
 }

@@ -3,6 +3,7 @@ package replication
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
@@ -10,8 +11,8 @@ import (
 )
 
 // applyViewDef gives a view another definition or comment (doris-binlogs.md
-// 2.19). Views have no entry in the source's metadata: one that is not known has
-// never been created on the destination.
+// 2.19). A view that the destination lacks, because it could not be created as it
+// was defined, or was skipped, comes by a snapshot.
 func applyViewDef(a *application) (job.ApplyResult, error) {
 	def, err := binlog.DecodeViewDef(a.rec.Data)
 	if err != nil {
@@ -19,8 +20,10 @@ func applyViewDef(a *application) (job.ApplyResult, error) {
 	}
 	view, known := a.p.Tables[def.TableID]
 	switch {
-	case a.j.spec.Type() != job.DatabaseSync || !known || view.Name == "":
+	case a.j.spec.Type() != job.DatabaseSync:
 		return job.ApplyResult{Summary: "ignored: the view is not replicated"}, nil
+	case !known || view.Name == "":
+		return a.findView(def)
 	case a.containedIn(def.TableID):
 		return job.ApplyResult{Summary: "contained in the snapshot"}, nil
 	}
@@ -35,15 +38,50 @@ func applyViewDef(a *application) (job.ApplyResult, error) {
 	var refused *sqlclient.Error
 	switch {
 	case errors.As(err, &refused) && (refused.Contains("Can not found function") || refused.Contains("Can not find resource")):
-		return job.ApplyResult{Summary: "not altered: " + refused.Message}, nil
+		return job.ApplyResult{Summary: "not altered", Refused: refused.Error()}, nil
 	case a.j.leftTableMissing(err):
 		return job.ApplyResult{Summary: fmt.Sprintf("view %s not altered, for it needs a table that is left out: %v", view.Name, err)}, nil
 	case errors.As(err, &refused) && refused.Contains("Unknown column"),
 		errors.Is(err, sqlclient.ErrUnknownColumn), errors.Is(err, sqlclient.ErrUnknownTable):
-		return job.ApplyResult{Wanted: &job.SnapshotWanted{
-			Partial: &job.PartialSync{TableID: def.TableID, Table: view.Name, View: true},
-			Reason:  fmt.Sprintf("view %s: %v", view.Name, err),
-		}}, nil
+		return wantView(def.TableID, view.Name, err), nil
 	}
 	return result, err
+}
+
+// wantView brings a view by a snapshot.
+func wantView(id int64, name string, why error) job.ApplyResult {
+	return job.ApplyResult{Wanted: &job.SnapshotWanted{
+		Partial: &job.PartialSync{TableID: id, Table: name, View: true},
+		Reason:  fmt.Sprintf("view %s: %v", name, why),
+	}}
+}
+
+// findView looks for the view by what it is defined as: neither the binlog nor
+// the source's metadata tell the name of an id. A wrong guess does no harm: the
+// snapshot is compared with the id.
+func (a *application) findView(def binlog.ViewDef) (job.ApplyResult, error) {
+	src := a.j.spec.Source.Database
+	views, err := a.j.source.sql.Views(a.ctx, src)
+	if err != nil {
+		return job.ApplyResult{}, fmt.Errorf("look for the view with id %d: %w", def.TableID, err)
+	}
+	known := map[string]bool{}
+	for _, t := range a.p.Tables {
+		known[t.Name] = true
+	}
+	for _, name := range views {
+		if known[name] || def.InlineViewDef == "" || a.j.leavesOut(name) {
+			continue
+		}
+		text, err := a.j.source.sql.CreateTableText(a.ctx, src, name)
+		switch {
+		case errors.Is(err, sqlclient.ErrUnknownTable):
+			continue // dropped this moment
+		case err != nil:
+			return job.ApplyResult{}, fmt.Errorf("look at view %s: %w", name, err)
+		case strings.Contains(text, def.InlineViewDef):
+			return wantView(def.TableID, name, errors.New("it is not on the destination")), nil
+		}
+	}
+	return job.ApplyResult{Summary: "ignored: the view is not replicated, or gone from the source"}, nil
 }
