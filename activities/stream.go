@@ -32,6 +32,9 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 	start := job.Heartbeat{Position: in.Progress.Position, Lag: in.Progress.Lag}
 	if resume != nil && resume.Position.CommitSeq >= start.Position.CommitSeq {
 		start = *resume
+		if start.Heard.IsZero() {
+			start.Heard = resume.At // until the shift has asked the destination
+		}
 	}
 	// Before the first side effect: does the server still want this attempt?
 	if err := held.checkpoint(shift, start); err != nil {

@@ -96,6 +96,11 @@ type Progress struct {
 	// partial snapshot has yet to bring, in this order.
 	Awaited []PartialSync `json:"awaited,omitempty"`
 
+	// Unheard is set when a shift ended without telling its position: the time
+	// at which it began. What it applied beyond Position is known to the
+	// destination only, and not for ever (design.md 4.2).
+	Unheard time.Time `json:"unheard,omitzero"`
+
 	// Paused is what an operator asked for.
 	Paused bool `json:"paused,omitempty"`
 	// Skip is a pending job_skip_binlog request, nil if none.
@@ -136,6 +141,9 @@ type Table struct {
 	// partitions (Progress.Partitions). 0 = none.
 	Partly int64 `json:"q,omitempty"`
 	View   bool  `json:"v,omitempty"`
+	// Doubtful: the destination has forgotten which loads of the table it has
+	// (design.md 4.2). The next one asks for a snapshot of it.
+	Doubtful bool `json:"u,omitempty"`
 }
 
 // Position is how far the job is in the source's binlogs.

@@ -85,6 +85,9 @@ type Heartbeat struct {
 	Lag      Lag       `json:"lag"`
 	Problem  *Problem  `json:"problem,omitempty"`
 	At       time.Time `json:"at"`
+	// Heard is set while it is still unknown what earlier attempts have applied:
+	// when the last of them told how far it was.
+	Heard time.Time `json:"heard,omitzero"`
 	// Note describes slow work in progress, e.g. the state of a BACKUP job.
 	Note string `json:"note,omitempty"`
 }

@@ -105,13 +105,14 @@ type fakeDestination struct {
 	database
 	tables map[int64]*meta.Table
 
-	mu     sync.Mutex
-	asked  map[string]int
-	nextID int64
-	txns   map[int64]*fakeTxn
-	order  []int64 // commit seqs in the order of their commits
-	rows   []int64 // source versions in the order in which they became visible
-	others int     // finished transactions of somebody else
+	mu       sync.Mutex
+	asked    map[string]int
+	nextID   int64
+	txns     map[int64]*fakeTxn
+	order    []int64 // commit seqs in the order of their commits
+	rows     []int64 // source versions in the order in which they became visible
+	others   int     // finished transactions of somebody else
+	anyLabel bool    // labels are the source's (load_<seq>), not ours
 
 	// beforeCommit and afterCommit may fail the call, without and with effect.
 	beforeCommit, afterCommit func(seq int64) error
@@ -196,6 +197,9 @@ func (f *fakeDestination) BeginTxn(_ context.Context, req fe.BeginRequest) (fe.T
 	}
 	f.nextID++
 	l, ok := parseLabel(req.Label)
+	if n, err := fmt.Sscanf(req.Label, "load_%d", &l.seq); f.anyLabel && n == 1 && err == nil {
+		ok = true
+	}
 	if !ok {
 		return fe.Txn{}, fmt.Errorf("label %q", req.Label)
 	}

@@ -55,7 +55,7 @@ func (s *shift) heartbeat() job.Heartbeat {
 	p, _ := s.tracker.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	hb := job.Heartbeat{Position: p, Lag: s.lag, At: time.Now()}
+	hb := job.Heartbeat{Position: p, Lag: s.lag, At: time.Now(), Heard: s.heard}
 	if s.problem != nil {
 		problem := *s.problem
 		hb.Problem = &problem

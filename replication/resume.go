@@ -51,16 +51,30 @@ func (s *shift) resume(ctx context.Context) *ending {
 }
 
 func (s *shift) lookBack(ctx context.Context) (*ending, error) {
-	spec := &s.in.Spec
-	if spec.ReuseBinlogLabel {
-		return nil, nil // the labels are the source's: begin tells, one by one
+	position, _ := s.tracker.now()
+	if s.in.Spec.ReuseBinlogLabel {
+		// The labels are the source's: begin tells, one by one, if they are known.
+		return s.forgotten(ctx, position, nil)
 	}
-	list, err := s.job.transactions(ctx, job.LabelPrefix(spec.UID)+":")
+	list, err := s.job.transactions(ctx, job.LabelPrefix(s.in.Spec.UID)+":")
 	if err != nil {
 		return nil, err
 	}
-	position, _ := s.tracker.now()
-	var found []committedLabel
+	found := s.sift(ctx, position, list)
+	if len(found) == 0 || s.in.Spec.CommitOrder == job.CommitOrderPerTable {
+		// In per_table order the newest says little about those before it.
+		if e, err := s.forgotten(ctx, position, list); e != nil || err != nil {
+			return e, err
+		}
+	}
+	s.adopt(position, found)
+	return nil, nil
+}
+
+// sift rolls back what earlier attempts left open, and returns what they have
+// committed beyond the position.
+func (s *shift) sift(ctx context.Context, position job.Position, list []sqlclient.Transaction) (found []committedLabel) {
+	spec := &s.in.Spec
 	for _, tx := range list {
 		l, ok := parseLabel(tx.Label)
 		if !ok || l.uid != spec.UID || l.db != spec.Source.DatabaseID {
@@ -79,14 +93,7 @@ func (s *shift) lookBack(ctx context.Context) (*ending, error) {
 			}
 		}
 	}
-	if len(found) == 0 {
-		if s.hooks.Resume == nil {
-			return nil, nil
-		}
-		return s.forgotten(ctx, position, list)
-	}
-	s.adopt(position, found)
-	return nil, nil
+	return found
 }
 
 // committedLabel is a transaction beyond the position.
@@ -120,35 +127,6 @@ func (s *shift) adopt(position job.Position, found []committedLabel) {
 	position.Applied += int64(surely)
 	s.log.Info("an earlier attempt came further than it could tell", "reported", start, "applied", position.CommitSeq)
 	s.tracker.reset(position)
-}
-
-// forgotten orders a full sync if the destination may have forgotten
-// transactions of the attempt that this one follows: applying them twice would
-// double rows. That takes an attempt that died unheard and hours, or thousands
-// of other loads, since (design.md 4.2).
-func (s *shift) forgotten(ctx context.Context, position job.Position, ours []sqlclient.Transaction) (*ending, error) {
-	if containsTxn(ours, position.TxnID) {
-		return nil, nil // what is newer than it would be known as well
-	}
-	unheard := time.Since(s.hooks.Resume.At)
-	reason := ""
-	if unheard > labelsKept {
-		reason = fmt.Sprintf("the last report is %s old", unheard.Round(time.Minute))
-	} else {
-		all, err := s.job.transactions(ctx, "")
-		if err != nil {
-			return nil, err
-		}
-		if len(all) >= labelsCounted {
-			reason = fmt.Sprintf("the destination database had more than %d loads since", labelsCounted)
-		}
-	}
-	if reason == "" {
-		return nil, nil
-	}
-	return &ending{end: job.EndSnapshot, wanted: &job.SnapshotWanted{
-		Reason: fmt.Sprintf("it is unknown what was applied after commit seq %d: %s", position.CommitSeq, reason),
-	}}, nil
 }
 
 func containsTxn(list []sqlclient.Transaction, id int64) bool {

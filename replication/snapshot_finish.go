@@ -198,6 +198,7 @@ func (j *Job) finishPartial(p *job.Progress, restored map[int64]job.Table) job.S
 		if !whole {
 			t.CommitSeq = p.Tables[id].CommitSeq
 			t.Partly = max(p.Tables[id].Partly, barrier)
+			t.Doubtful = p.Tables[id].Doubtful
 		} else if table {
 			f.Position.CommitSeq = max(barrier, f.Position.CommitSeq)
 			t.CommitSeq = 0 // the position says it

@@ -65,8 +65,9 @@ type shift struct {
 	droppedAhead map[int64]bool // source tables; guarded by dropping
 
 	mu      sync.Mutex
-	notes   []string // for the job's events
-	failure *failure // the one with the lowest commit seq
+	heard   time.Time // see lastHeard; zero once the destination has been asked
+	notes   []string  // for the job's events
+	failure *failure  // the one with the lowest commit seq
 	problem *job.Problem
 	lag     job.Lag
 	idle    bool
@@ -114,6 +115,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	}
 	s.work, s.cancelWork = context.WithCancel(context.WithoutCancel(ctx))
 	defer s.cancelWork()
+	s.heard = s.lastHeard()
 
 	e := s.run(ctx)
 	p, _ := s.tracker.now()
@@ -154,6 +156,7 @@ func (s *shift) run(ctx context.Context) ending {
 	helpers.Go(func() { s.observe(stop) })
 
 	e := s.resume(stop)
+	s.lookedBack()
 	if e == nil {
 		batches := make(chan batch)
 		helpers.Go(func() { s.fetch(stop, batches) })

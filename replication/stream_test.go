@@ -538,38 +538,6 @@ func TestStreamQuorumOnlyWhenBackendIsDown(t *testing.T) {
 	require.Equal(t, job.KindBE, got.Problem.Kind)
 }
 
-func TestStreamForgottenTransactions(t *testing.T) {
-	for name, c := range map[string]struct {
-		unheard time.Duration
-		others  int
-		known   bool
-		full    bool
-	}{
-		"just now":               {unheard: time.Second},
-		"long ago":               {unheard: 20 * time.Hour, full: true},
-		"many others since":      {unheard: time.Minute, others: 5000, full: true},
-		"many others, but known": {unheard: time.Minute, others: 5000, known: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
-			want := b.upserts(3)
-			b.dst.others = c.others
-			position := job.Position{CommitSeq: 101, TxnID: 77}
-			if c.known {
-				position.TxnID = b.dst.put(b.label(101), sqlclient.TxnVisible)
-			}
-			got := b.stream(want[2], StreamHooks{Resume: &job.Heartbeat{Position: position, At: time.Now().Add(-c.unheard)}})
-			if c.full {
-				require.Equal(t, job.EndSnapshot, got.End)
-				require.Nil(t, got.Wanted.Partial)
-				require.Empty(t, b.dst.commits())
-				return
-			}
-			require.Equal(t, want[2], got.Position.CommitSeq)
-		})
-	}
-}
-
 func TestParseLabel(t *testing.T) {
 	l, ok := parseLabel(job.TxnLabel("0123456789abcdef", 5, 6, 7))
 	require.True(t, ok)

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/doris-ccr/ccr/job"
 )
@@ -16,16 +17,21 @@ const freeStops = 5
 func (r *run) stream() {
 	summary := fmt.Sprintf("stream %s after commit seq %d", r.streamSubject(), r.p.Position.CommitSeq)
 	in := job.StreamInput{StepInput: r.input(), Shift: ShiftLength, Probe: r.p.Problem != nil}
+	began := r.now()
 	r.streaming = true
 	out, err := execute[job.StreamResult](r, r.settings.shiftOptions(summary), 0, job.ActivityStream, in)
 	r.streaming = false
-	switch {
-	case err == nil:
+	if err == nil {
+		r.p.Unheard = time.Time{}
 		r.shiftEnded(out)
-	case interrupted(err):
-		// The position it reached is lost, not its work: the next shift asks
-		// the destination what is there before it does anything.
-	default:
+		return
+	}
+	// The position it reached is lost, not its work: the next shift asks the
+	// destination what is there before it does anything.
+	if r.p.Unheard.IsZero() {
+		r.p.Unheard = began
+	}
+	if !interrupted(err) {
 		r.fail(problemOf(err, "stream"))
 	}
 }

@@ -1,0 +1,177 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/doris/status"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// unknownAhead is how many UPSERTs an attempt can have applied beyond the last
+// position that was heard of: those under way at a checkpoint and those begun
+// since, with a group to spare.
+const unknownAhead = maxAhead + checkpointEvery + 64
+
+// lastHeard is when an earlier attempt last told how far it was, zero if there
+// was none or it told in the end. It stands in the reports of this attempt until
+// the destination has been asked: should this one die before, the next must not
+// think that there was little time to forget anything.
+func (s *shift) lastHeard() time.Time {
+	heard := s.in.Progress.Unheard
+	if r := s.hooks.Resume; r != nil && (heard.IsZero() || r.Position.CommitSeq > s.in.Progress.Position.CommitSeq) {
+		heard = r.At
+		if !r.Heard.IsZero() {
+			heard = r.Heard
+		}
+	}
+	return heard
+}
+
+// lookedBack notes that nothing of earlier attempts is unknown any more.
+func (s *shift) lookedBack() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard = time.Time{}
+}
+
+// forgotten deals with a destination that may have forgotten transactions of the
+// attempt that this one follows: applying them twice would double rows. That
+// takes an attempt that died unheard and hours, or thousands of other loads,
+// since. The tables concerned come by snapshots (design.md 4.2). list has the
+// job's transactions that the destination knows; nil: it has to be asked.
+func (s *shift) forgotten(ctx context.Context, position job.Position, list []sqlclient.Transaction) (*ending, error) {
+	if s.heard.IsZero() {
+		return nil, nil
+	}
+	if containsTxn(list, position.TxnID) {
+		return nil, nil // what is newer than it would be known as well
+	}
+	reason := ""
+	if unheard := time.Since(s.heard); unheard > labelsKept {
+		reason = fmt.Sprintf("the last report is %s old", unheard.Round(time.Minute))
+	} else {
+		all, err := s.job.transactions(ctx, "")
+		if err != nil {
+			return nil, err
+		}
+		if len(all) >= labelsCounted && !containsTxn(all, position.TxnID) {
+			reason = fmt.Sprintf("the destination database had more than %d loads since", labelsCounted)
+		}
+	}
+	if reason == "" {
+		return nil, nil
+	}
+	return s.doubt(ctx, position, fmt.Sprintf("it is unknown what was applied after commit seq %d: %s", position.CommitSeq, reason))
+}
+
+// doubt marks the tables of which it is unknown what the destination has, and
+// orders the snapshot of the first; each of the others asks for its own when its
+// turn comes. Only if the binlogs that name them are lost a full sync is left.
+func (s *shift) doubt(ctx context.Context, position job.Position, reason string) (*ending, error) {
+	ids, err := s.unknownTables(ctx, position)
+	var want *wantSnapshot
+	if errors.As(err, &want) {
+		want.wanted.Reason = reason + "; " + want.wanted.Reason
+		return &ending{end: job.EndSnapshot, wanted: &want.wanted}, nil
+	}
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	sources, _, err := s.source.get(ctx, ids, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	e := &ending{end: job.EndSnapshot, tables: job.TableChanges{Set: map[int64]job.Table{}}}
+	for _, id := range ids {
+		from := sources[id]
+		if from.Table == nil || from.AsyncView() {
+			continue // its loads are passed over
+		}
+		if known, mapped := s.in.Progress.Tables[id]; mapped {
+			known.Doubtful = true
+			e.tables.Set[id] = known
+		}
+		if e.wanted == nil {
+			e.wanted = &job.SnapshotWanted{
+				Partial: &job.PartialSync{TableID: id, Table: from.Name, Replace: true}, Reason: reason,
+			}
+		}
+	}
+	if e.wanted == nil {
+		return nil, nil
+	}
+	return e, nil
+}
+
+// unknownTables reads again which tables the UPSERTs after the position are
+// about, as far as an earlier attempt can have come: to the next fence, and not
+// further than unknownAhead if it was heard of.
+func (s *shift) unknownTables(ctx context.Context, position job.Position) ([]int64, error) {
+	limit := 0
+	if r := s.hooks.Resume; r != nil && r.Position.CommitSeq >= position.CommitSeq {
+		limit = unknownAhead
+	}
+	tables := map[int64]bool{}
+	req := s.job.binlogRequest(position.CommitSeq, int64(s.job.opts.BatchSize))
+	for upserts := 0; ; {
+		got, err := s.job.source.fe.Binlogs(ctx, req)
+		if err != nil {
+			return nil, fmt.Errorf("read binlogs after commit seq %d: %w", req.PrevCommitSeq, err)
+		}
+		if got.Status == status.BinlogTooOldCommitSeq && len(got.Binlogs) > 0 {
+			return nil, &wantSnapshot{wanted: job.SnapshotWanted{Reason: lostReason(req.PrevCommitSeq, got.Binlogs[0].CommitSeq)}}
+		}
+		for _, rec := range got.Binlogs {
+			more, err := s.tablesOf(rec, tables)
+			if err != nil {
+				return nil, err
+			}
+			if more {
+				upserts++
+			}
+			if !more && s.endsShift(rec) || limit > 0 && upserts >= limit {
+				return slices.Sorted(maps.Keys(tables)), nil
+			}
+			req.PrevCommitSeq = rec.CommitSeq
+		}
+		if len(got.Binlogs) == 0 {
+			return slices.Sorted(maps.Keys(tables)), nil
+		}
+	}
+}
+
+// tablesOf adds the tables of an UPSERT; false means that it is none.
+func (s *shift) tablesOf(rec binlog.Record, tables map[int64]bool) (bool, error) {
+	if rec.Type != job.Upsert {
+		return false, nil
+	}
+	u, err := binlog.DecodeUpsert(rec.Data)
+	if err != nil {
+		return false, err
+	}
+	records, err := recordsOf(&u, rec.CommitSeq, &s.in.Spec, &s.in.Progress)
+	if err != nil {
+		return false, err
+	}
+	for id := range records {
+		tables[id] = true
+	}
+	return true, nil
+}
+
+// endsShift tells whether an attempt cannot have come past the binlog.
+func (s *shift) endsShift(rec binlog.Record) bool {
+	inner, err := rec.Unwrap()
+	if err != nil {
+		return true
+	}
+	v, err := judge(inner, &s.in.Spec, &s.in.Progress)
+	return err != nil || v == handOver || v == lost
+}

@@ -1,0 +1,116 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// What the destination may have forgotten is never applied twice: the tables
+// concerned come by snapshots, those and no others (design.md 4.2).
+func TestStreamForgottenTransactions(t *testing.T) {
+	const long = 20 * time.Hour
+	for name, c := range map[string]struct {
+		unheard time.Duration // since the last report
+		ended   time.Duration // since the begin of a shift that ended without an answer
+		others  int
+		known   bool // the destination remembers the last transaction reported
+		order   job.CommitOrder
+		reuse   bool
+		doubt   bool
+	}{
+		"just now":                 {unheard: time.Second},
+		"long ago":                 {unheard: long, doubt: true},
+		"long ago, per table":      {unheard: long, doubt: true, order: job.CommitOrderPerTable},
+		"long ago, source's label": {unheard: long, doubt: true, reuse: true},
+		"just now, source's label": {unheard: time.Second, reuse: true},
+		"many others since":        {unheard: time.Minute, others: 5000, doubt: true},
+		"many others, but known":   {unheard: time.Minute, others: 5000, known: true},
+		"many, known, source's":    {unheard: time.Minute, others: 5000, known: true, reuse: true},
+		"paused without an answer": {ended: long, doubt: true},
+		"a report that says so":    {unheard: time.Second, ended: long, doubt: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.spec.CommitOrder, b.spec.ReuseBinlogLabel = c.order, c.reuse
+			b.dst.anyLabel = c.reuse
+			b.upsert(102, 12)
+			b.upsert(104, 10, 11)
+			b.upsert(106, 12)
+			b.append(108, job.Barrier, map[string]any{"dbId": 1}, 13)
+			b.append(110, job.ModifyComment, binlog.Comment{Type: "TABLE", TableID: 13}, 13)
+			b.upsert(112, 13)
+			b.dst.others = c.others
+			position := job.Position{CommitSeq: 103, TxnID: 77}
+			if c.known {
+				position.TxnID = b.dst.put(b.label(102), sqlclient.TxnVisible)
+			}
+			var h StreamHooks
+			if c.unheard > 0 {
+				h.Resume = &job.Heartbeat{Position: position, At: time.Now().Add(-c.unheard)}
+			}
+			if c.ended > 0 {
+				b.p.Unheard, b.p.Position = time.Now().Add(-c.ended), position
+			}
+			got := b.stream(0, h)
+			if !c.doubt {
+				require.Equal(t, job.EndBinlog, got.End, "%+v", got)
+				require.Equal(t, int64(108), got.Position.CommitSeq)
+				return
+			}
+			require.Equal(t, job.EndSnapshot, got.End)
+			require.Equal(t, &job.PartialSync{TableID: 10, Table: "t0", Replace: true}, got.Wanted.Partial)
+			require.Contains(t, got.Wanted.Reason, "it is unknown what was applied after commit seq 103")
+			require.Empty(t, b.dst.commits())
+			require.Len(t, got.Tables.Set, 3, "those before the fence")
+			for id, name := range map[int64]string{10: "t0", 11: "t1", 12: "t2"} {
+				require.Equal(t, job.Table{DestID: id + 10, Name: name, Doubtful: true}, got.Tables.Set[id])
+			}
+
+			// The snapshot of the first is done: each of the others has its turn.
+			b.p.Apply(got.Tables)
+			b.p.Tables[10] = job.Table{DestID: 20, Name: "t0", CommitSeq: 200}
+			b.p.Unheard, b.p.Position, b.p.State = time.Time{}, position, job.DBTablesIncrementalSync
+			got = b.stream(0, StreamHooks{})
+			require.Equal(t, job.EndSnapshot, got.End)
+			require.Equal(t, int64(11), got.Wanted.Partial.TableID)
+			require.Empty(t, b.dst.visible(), "not applied to what is unknown")
+		})
+	}
+}
+
+// Who dies before the destination has been asked leaves no younger report.
+func TestStreamKeepsWhenItWasHeard(t *testing.T) {
+	b := newBench(t)
+	b.upsert(102, 10)
+	old := time.Now().Add(-20 * time.Hour)
+	var reports []job.Heartbeat
+	b.streamContext(t.Context(), 0, StreamHooks{
+		Resume: &job.Heartbeat{Position: job.Position{CommitSeq: 101}, At: time.Now(), Heard: old},
+		Checkpoint: func(_ context.Context, h job.Heartbeat) error {
+			reports = append(reports, h)
+			return errors.New("superseded")
+		},
+	})
+	require.True(t, reports[0].Heard.Equal(old))
+}
+
+// Only if the binlogs that tell the tables are lost a full sync is left.
+func TestStreamForgottenAndLost(t *testing.T) {
+	b := newBench(t)
+	b.append(150, job.Dummy, map[string]any{})
+	got := b.stream(0, StreamHooks{Resume: &job.Heartbeat{Position: job.Position{CommitSeq: 101, TxnID: 77}, At: time.Now().Add(-20 * time.Hour)}})
+	require.Equal(t, job.EndSnapshot, got.End)
+	require.Nil(t, got.Wanted.Partial)
+	require.Contains(t, got.Wanted.Reason, "it is unknown what was applied")
+	require.Contains(t, got.Wanted.Reason, "lost")
+
+}

@@ -1,0 +1,46 @@
+package workflows
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// The position of a shift that ends without an answer is lost; what the next one
+// has to know is since when the destination alone knows it (design.md 4.2).
+func TestAShiftWithoutAnAnswerIsRemembered(t *testing.T) {
+	b := newBench(t)
+	b.shift(time.Minute, job.StreamResult{End: job.EndShiftOver, Position: job.Position{CommitSeq: 130}})
+	for range 2 {
+		once(b, job.ActivityStream, 3*time.Minute, func(job.StreamInput) (job.StreamResult, error) {
+			return job.StreamResult{}, failed(job.Problem{Text: "the worker is gone"})
+		})
+	}
+	b.shift(time.Minute, job.StreamResult{End: job.EndShiftOver, Notes: []string{"rollups were dropped"},
+		Tables: job.TableChanges{Set: map[int64]job.Table{11: {DestID: 21, Name: "orders", Doubtful: true}}}})
+	b.idle()
+	b.at(30*time.Minute, func() { require.True(t, b.progress().Tables[11].Doubtful) })
+	b.deleteAt(time.Hour)
+	b.mustRun()
+	require.True(t, b.streams[1].Progress.Unheard.IsZero())
+	lost := b.streams[2].Progress.Unheard
+	require.False(t, lost.IsZero())
+	require.True(t, lost.Equal(b.streams[3].Progress.Unheard), "the first of them counts")
+	require.True(t, b.streams[4].Progress.Unheard.IsZero(), "the next one has asked")
+	require.Contains(t, b.events(), "warn rollups were dropped")
+}
+
+func TestWhatADestinationRefusesIsAnEvent(t *testing.T) {
+	b := newBench(t)
+	b.shift(0, job.StreamResult{End: job.EndBinlog, Binlog: &job.Binlog{CommitSeq: 131, Type: job.ModifyTableProperty, Summary: "MODIFY_TABLE_PROPERTY of orders"}})
+	once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
+		return job.ApplyResult{Done: true, Summary: "not set", Refused: "Unknown table property: [x] (statement: ALTER TABLE orders SET (x))"}, nil
+	})
+	b.idle()
+	b.deleteAt(time.Minute)
+	b.mustRun()
+	require.Contains(t, b.events(), "warn the destination refused MODIFY_TABLE_PROPERTY of orders, commit seq 131: Unknown table property: [x] (statement: ALTER TABLE orders SET (x))")
+}
