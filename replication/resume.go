@@ -60,7 +60,10 @@ func (s *shift) lookBack(ctx context.Context) (*ending, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := s.sift(ctx, position, list)
+	found, err := s.sift(ctx, position, list)
+	if err != nil {
+		return nil, err
+	}
 	if len(found) == 0 || s.in.Spec.CommitOrder == job.CommitOrderPerTable {
 		// In per_table order the newest says little about those before it.
 		if e, err := s.forgotten(ctx, position, list); e != nil || err != nil {
@@ -73,7 +76,7 @@ func (s *shift) lookBack(ctx context.Context) (*ending, error) {
 
 // sift rolls back what earlier attempts left open, and returns what they have
 // committed beyond the position.
-func (s *shift) sift(ctx context.Context, position job.Position, list []sqlclient.Transaction) (found []committedLabel) {
+func (s *shift) sift(ctx context.Context, position job.Position, list []sqlclient.Transaction) (found []committedLabel, err error) {
 	spec := &s.in.Spec
 	for _, tx := range list {
 		l, ok := parseLabel(tx.Label)
@@ -93,7 +96,7 @@ func (s *shift) sift(ctx context.Context, position job.Position, list []sqlclien
 			}
 		}
 	}
-	return found
+	return found, nil
 }
 
 // committedLabel is a transaction beyond the position.
