@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/doris-ccr/ccr/access"
+	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/secret"
 )
 
@@ -58,7 +59,9 @@ type Options struct {
 	Keyring *secret.Keyring // seals passwords; nil knows no key
 	Tokens  *access.Tokens  // who may do what; nil lets everybody do everything
 	Version string          // answered by /version, "<tag>:<commit>"
-	Logger  *slog.Logger    // default slog.Default()
+	// Features are answered by /features; the workers have to have the same.
+	Features job.Features
+	Logger   *slog.Logger // default slog.Default()
 
 	// Registry is served by /metrics; the gauges of running jobs are added to
 	// it. Default: a new one.
@@ -82,6 +85,7 @@ type Server struct {
 	keyring        *secret.Keyring
 	tokens         *access.Tokens
 	version        string
+	features       job.Features
 	log            *slog.Logger
 	commandTimeout time.Duration
 	createTimeout  time.Duration
@@ -99,6 +103,7 @@ func New(opts Options) (*Server, error) {
 		keyring:        opts.Keyring,
 		tokens:         opts.Tokens,
 		version:        opts.Version,
+		features:       opts.Features,
 		log:            opts.Logger,
 		commandTimeout: opts.CommandTimeout,
 		createTimeout:  opts.CreateTimeout,

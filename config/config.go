@@ -13,6 +13,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/doris-ccr/ccr/job"
 )
 
 // Config is the effective configuration of one process.
@@ -55,6 +57,9 @@ type Config struct {
 	IdlePollMax       time.Duration
 	PollBudget        int
 	HeartbeatTimeout  time.Duration
+
+	// Switches of the existing tool.
+	Features job.Features
 
 	// Doris.
 	ConnectTimeout time.Duration

@@ -38,7 +38,11 @@ func Help(flags *pflag.FlagSet) string {
 			} else if v.Type() == "bool" {
 				head = "--" + s.name
 			}
-			fmt.Fprintf(&b, "  %-46s %s\n", head, s.env())
+			if len(head) < 46 && 49+len(s.env()) <= helpWidth {
+				fmt.Fprintf(&b, "  %-46s %s\n", head, s.env())
+			} else {
+				fmt.Fprintf(&b, "  %s\n      %s\n", head, s.env())
+			}
 			usage := s.usage
 			if d := v.String(); d != "" && v.Type() != "bool" && s.name != "port" {
 				usage += " Default: " + d + "."

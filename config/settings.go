@@ -19,11 +19,12 @@ const (
 	GroupLog        Group = "Logging"
 	GroupWorker     Group = "Worker"
 	GroupDoris      Group = "Doris"
+	GroupFeatures   Group = "Features"
 	GroupStandalone Group = "Embedded Temporal"
 )
 
 // allGroups gives the order of help and documentation.
-var allGroups = []Group{GroupAPI, GroupAccess, GroupStandalone, GroupTemporal, GroupSecrets, GroupWorker, GroupDoris, GroupLog, GroupProcess}
+var allGroups = []Group{GroupAPI, GroupAccess, GroupStandalone, GroupTemporal, GroupSecrets, GroupWorker, GroupDoris, GroupFeatures, GroupLog, GroupProcess}
 
 type setting struct {
 	name  string
@@ -127,6 +128,9 @@ func settings() []setting {
 		{name: "commit-timeout", group: GroupDoris, usage: "Time for one commit on the destination.",
 			aliases: []string{"commit-txn-timeout"},
 			bind:    func(c *Config) pflag.Value { return durationValue{&c.CommitTimeout} }},
+
+		{name: "feature-clean-table-and-partitions", group: GroupFeatures, usage: "A full sync removes from the destination what the source does not have: of a database job all other tables and views of the destination database, whoever made them; of every job other partitions of its tables. RECOVER finds them for a day. The same for every process.",
+			bind: func(c *Config) pflag.Value { return boolValue{&c.Features.CleanTableAndPartitions} }},
 
 		{name: "log-level", group: GroupLog, usage: "Least level that is logged.",
 			bind: func(c *Config) pflag.Value {

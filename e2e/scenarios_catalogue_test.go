@@ -19,15 +19,6 @@ func catalogue() []scenario {
 	)
 }
 
-// notYet are the scenarios that cannot pass yet, and why. One that passes is an
-// error: the list only shrinks.
-var notYet = map[string]string{
-	"37_clean_restore":         "ccr has no switch clean_table_and_partitions",
-	"37_ts_part_clean_restore": "ccr has no switch clean_table_and_partitions",
-	"81_view_create_func":      "dorisim creates views that use functions it does not know",
-	"81_tbl_create_resource":   "dorisim has no external tables",
-}
-
 const onePlace = `PROPERTIES ("replication_num" = "1")`
 
 // plain creates tables that keep every row: one that is applied twice shows.

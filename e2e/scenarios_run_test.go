@@ -98,9 +98,6 @@ func TestScenarios(t *testing.T) {
 	for row := 1; row <= 84; row++ {
 		require.True(t, seen[row], "row %d of the catalogue is missing", row)
 	}
-	for title := range notYet {
-		require.True(t, titles[title], "notYet names %s, which does not exist", title)
-	}
 	for version, list := range notIn {
 		for title := range list {
 			require.True(t, titles[title], "notIn[%s] names %s, which does not exist", version, title)
@@ -108,13 +105,10 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// playOne plays a scenario. One that is listed in notYet, or in notIn for the
-// version under test, has to fail.
+// playOne plays a scenario. One that is listed in notIn for the version under
+// test has to fail.
 func playOne(t *testing.T, e *env, s *scenario) {
-	reason, expected := notYet[s.title()]
-	if old, listed := notIn[dorisVersion()][s.title()]; listed {
-		reason, expected = old, true
-	}
+	reason, expected := notIn[dorisVersion()][s.title()]
 	sc := newScene(t, e, s)
 	sc.patience = patience
 	if expected {

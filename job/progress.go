@@ -144,6 +144,9 @@ type Table struct {
 	// Doubtful: the destination has forgotten which loads of the table it has
 	// (design.md 4.2). The next one asks for a snapshot of it.
 	Doubtful bool `json:"u,omitempty"`
+	// External: the destination has its definition only. It has no id that
+	// getMeta tells (doris-rpc.md 5), so Name stands for it.
+	External bool `json:"x,omitempty"`
 }
 
 // Position is how far the job is in the source's binlogs.

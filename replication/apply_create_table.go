@@ -52,7 +52,7 @@ func (a *application) createTable(create binlog.CreateTable, name string) (job.A
 	if err != nil {
 		return job.ApplyResult{}, fmt.Errorf("look for destination table %s: %w", name, err)
 	}
-	if exists {
+	if exists && !isExternal(create.SQL) {
 		result, err := a.snapshotOf(create.TableID, name, true, "table %s exists on the destination already", name)
 		if err == nil && a.unknown {
 			result.Tables, err = a.adopt(create.TableID, name)
@@ -73,6 +73,11 @@ func (a *application) createTable(create binlog.CreateTable, name string) (job.A
 	case err != nil:
 		return result, err
 	}
+	result.Summary = fmt.Sprintf("CREATE TABLE %s", name)
+	if isExternal(create.SQL) {
+		result.Tables.Set = map[int64]job.Table{create.TableID: {Name: name, External: true}}
+		return result, nil
+	}
 	table, err := a.j.destination.tableByName(a.ctx, name)
 	if err != nil {
 		return result, err
@@ -80,7 +85,6 @@ func (a *application) createTable(create binlog.CreateTable, name string) (job.A
 	if table == nil {
 		return result, metaErrorf("table %s was created but is not on the destination", name)
 	}
-	result.Summary = fmt.Sprintf("CREATE TABLE %s", name)
 	result.Tables.Set = map[int64]job.Table{create.TableID: {DestID: table.ID, Name: name}}
 	return result, nil
 }

@@ -32,6 +32,10 @@ func applyDropTable(a *application) (job.ApplyResult, error) {
 		result.Summary = "DROP VIEW " + name
 		return result, a.j.destination.sql.DropView(a.ctx, db, name)
 	}
+	if known.External {
+		result.Summary = "DROP TABLE " + known.Name
+		return result, a.j.destination.sql.DropTable(a.ctx, db, known.Name)
+	}
 	result.Summary = fmt.Sprintf("table %s is not on the destination any more", known.Name)
 	if known.DestID == 0 || stillMapped(a.p.Tables, drop.TableID, known.DestID) {
 		return result, nil

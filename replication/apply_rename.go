@@ -52,6 +52,9 @@ func (a *application) renameTable(info binlog.TableInfo) (job.ApplyResult, error
 	if a.j.leavesOut(info.NewTable) && !a.containedIn(info.TableID) {
 		return a.leaveOut(info.TableID), nil
 	}
+	if known.External {
+		return a.renameExternal(info, renamed)
+	}
 	result, err := a.onTable(info.TableID, func(table string) (string, error) {
 		if table == info.NewTable {
 			return "", nil // an earlier attempt did it
@@ -69,6 +72,24 @@ func (a *application) renameTable(info binlog.TableInfo) (job.ApplyResult, error
 	if known.DestID != 0 && result.Tables.Set == nil && !a.containedIn(info.TableID) {
 		result.Tables.Set = map[int64]job.Table{info.TableID: renamed}
 	}
+	return result, nil
+}
+
+// renameExternal renames a table that is known by its name only.
+func (a *application) renameExternal(info binlog.TableInfo, renamed job.Table) (job.ApplyResult, error) {
+	db := a.j.spec.Destination.Database
+	old := a.p.Tables[info.TableID].Name
+	exists, err := a.j.destination.sql.TableExists(a.ctx, db, old)
+	if err != nil {
+		return job.ApplyResult{}, fmt.Errorf("look for destination table %s: %w", old, err)
+	}
+	result := job.ApplyResult{Summary: fmt.Sprintf("%s is called %s already", old, info.NewTable)}
+	if exists {
+		if result, err = a.exec(fmt.Sprintf("ALTER TABLE %s RENAME %s", sqlclient.Name(db, old), sqlclient.Quote(info.NewTable))); err != nil {
+			return result, err
+		}
+	}
+	result.Tables.Set = map[int64]job.Table{info.TableID: renamed}
 	return result, nil
 }
 

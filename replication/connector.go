@@ -32,6 +32,9 @@ type Options struct {
 	// Group is how many UPSERTs without a common table may share a destination
 	// transaction in global order (default 8); 1 switches sharing off.
 	Group int
+	// Features are the switches of the existing tool.
+	Features job.Features
+
 	// Window is how many destination transactions of one job may be open at
 	// once (default 16).
 	Window int

@@ -16,7 +16,7 @@ import (
 const quotedName = "`(?:[^`]|``)+`"
 
 var (
-	createHead    = regexp.MustCompile(`(?is)^\s*CREATE\s+(TABLE|VIEW)\s+(IF\s+NOT\s+EXISTS\s+)?(` + quotedName + `)`)
+	createHead    = regexp.MustCompile(`(?is)^\s*CREATE\s+(TABLE|VIEW|EXTERNAL\s+TABLE)\s+(IF\s+NOT\s+EXISTS\s+)?(` + quotedName + `)`)
 	lineComment   = regexp.MustCompile(`(?m)COMMENT '(.*)'(,?)[ \t]*$`)
 	storageMedium = regexp.MustCompile(`"storage_medium"\s*=\s*"[^"]*"(\s*,\s*)?`)
 	dynamicPolicy = regexp.MustCompile(`"dynamic_partition\.storage_policy"\s*=\s*"[^"]*"(\s*,\s*)?`)
@@ -53,7 +53,7 @@ func rewriteCreateTable(sql, database, name string, replicas int) (string, error
 		n := strconv.Itoa(replicas)
 		properties = replication.ReplaceAllString(properties, `"${1}replication_num" = "`+n+`"`)
 	}
-	return "CREATE TABLE IF NOT EXISTS " + sqlclient.Name(database, name) + body + properties, nil
+	return "CREATE " + sql[head[2]:head[3]] + " IF NOT EXISTS " + sqlclient.Name(database, name) + body + properties, nil
 }
 
 // splitProperties cuts a CREATE TABLE text before its table properties, which
@@ -107,6 +107,13 @@ func rewriteDatabase(sql, source, database string) string {
 		return strings.NewReplacer(full, "`internal`."+to, old, "`internal`."+to).Replace(sql)
 	}
 	return strings.ReplaceAll(sql, "`"+inside+"`.", to)
+}
+
+// isExternal tells whether a CREATE text is that of an external table: a
+// definition without rows, which no snapshot holds.
+func isExternal(sql string) bool {
+	head := createHead.FindStringSubmatch(sql)
+	return head != nil && len(head[1]) > len("TABLE")
 }
 
 // isInverted tells whether a CREATE TABLE text has an inverted index.

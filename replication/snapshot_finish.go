@@ -33,6 +33,9 @@ func (j *Job) FinishSnapshot(ctx context.Context, in job.StepInput) (job.Snapsho
 		j.log.Warn("tables left by interrupted snapshots could not be dropped", "error", err)
 	}
 	if snap.Partial == nil {
+		if err := j.cleanTables(ctx, snap); err != nil {
+			return job.SnapshotFinished{}, err
+		}
 		return j.finishFull(&in.Progress, restored), nil
 	}
 	if err := j.dropReplaced(ctx, in.Progress.Tables, restored); err != nil {

@@ -313,6 +313,7 @@ func (r *restore) submit(ctx context.Context, label string) error {
 		Database: r.j.spec.Destination.Database, Label: label, Tables: r.refs(), Properties: r.properties(),
 		Meta: r.snap.Meta, JobInfo: jobInfo, Compressed: isTrue(compress),
 		AtomicRestore: whole, ForceReplace: whole,
+		CleanTables: r.j.cleansTables(partial) && r.j.dorisCleans(r.aliases), CleanPartitions: r.j.cleansPartitions(partial),
 	})
 	var lost *fe.TransportError
 	switch {

@@ -140,6 +140,7 @@ type script struct {
 	database
 	tables    map[int64]*meta.Table
 	names     []string // SHOW TABLES
+	views     []string // those of names that are views
 	backups   []sqlclient.BackupJob
 	restores  []sqlclient.RestoreJob
 	backupErr []error // of the next BACKUP statements

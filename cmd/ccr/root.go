@@ -62,5 +62,5 @@ func rootCommand(environ []string) *cobra.Command {
 
 // workerGroups are the settings of a process that runs a worker.
 var workerGroups = []config.Group{
-	config.GroupAccess, config.GroupTemporal, config.GroupSecrets, config.GroupWorker, config.GroupDoris, config.GroupLog, config.GroupProcess,
+	config.GroupAccess, config.GroupTemporal, config.GroupSecrets, config.GroupWorker, config.GroupDoris, config.GroupFeatures, config.GroupLog, config.GroupProcess,
 }

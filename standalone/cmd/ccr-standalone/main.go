@@ -64,7 +64,7 @@ func command() *cobra.Command {
 		},
 	}
 	config.Bind(cmd.Flags(), config.GroupAPI, config.GroupAccess, config.GroupStandalone, config.GroupSecrets, config.GroupWorker,
-		config.GroupDoris, config.GroupLog, config.GroupProcess)
+		config.GroupDoris, config.GroupFeatures, config.GroupLog, config.GroupProcess)
 	config.Teach(cmd)
 	cmd.AddCommand(temporalCommand())
 	return cmd

@@ -1,0 +1,63 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// With the switch clean_table_and_partitions a full sync removes from the
+// destination what the source does not have (doris-binlogs.md 4.3). Doris does it
+// itself at the end of a restore; a partial sync never cleans.
+
+func (j *Job) cleansTables(partial *job.PartialSync) bool {
+	return j.cleansPartitions(partial) && j.spec.Type() == job.DatabaseSync
+}
+
+func (j *Job) cleansPartitions(partial *job.PartialSync) bool {
+	return j.opts.Features.CleanTableAndPartitions && partial == nil
+}
+
+// dorisCleans tells whether the restore can be left to drop foreign tables. What
+// it restored under an alias is foreign to it too (doris-sql.md 4.9), and it
+// does not know that a job may leave tables out, which are not touched.
+func (j *Job) dorisCleans(aliases map[string]string) bool {
+	return len(aliases) == 0 && j.spec.Everything()
+}
+
+// cleanTables drops the tables and views that the snapshot does not have, where
+// the restore had to go without. As there, RECOVER brings the tables back.
+func (j *Job) cleanTables(ctx context.Context, snap *job.Snapshot) error {
+	if !j.cleansTables(snap.Partial) || j.dorisCleans(snap.Aliases) {
+		return nil
+	}
+	db := j.spec.Destination.Database
+	keep := map[string]bool{}
+	for _, t := range snap.Restored.Tables {
+		keep[t.Name] = true
+	}
+	names, err := j.destination.sql.Tables(ctx, db)
+	if err != nil {
+		return fmt.Errorf("list what the destination has: %w", err)
+	}
+	views, err := j.destination.sql.Views(ctx, db)
+	if err != nil {
+		return fmt.Errorf("list the destination's views: %w", err)
+	}
+	for _, name := range names {
+		if keep[name] || j.leavesOut(name) {
+			continue
+		}
+		kind := "TABLE"
+		if slices.Contains(views, name) {
+			kind = "VIEW"
+		}
+		if err := j.destination.sql.Exec(ctx, "DROP "+kind+" IF EXISTS "+sqlclient.Name(db, name)); err != nil {
+			return fmt.Errorf("drop %s, which the source does not have: %w", name, err)
+		}
+	}
+	return nil
+}
