@@ -22,10 +22,16 @@ func (*arrivalInterceptor) InterceptWorkflow(_ workflow.Context, next intercepto
 	return &arrivals{WorkflowInboundInterceptorBase: interceptor.WorkflowInboundInterceptorBase{Next: next}}
 }
 
-// arrivals notes the names of signals as they arrive at one run.
+// arrivals notes signals as they arrive at one run.
 type arrivals struct {
 	interceptor.WorkflowInboundInterceptorBase
-	names []string
+	signals []arrival
+}
+
+// arrival is one signal. payloads is how many it brought, 0 if nobody counted.
+type arrival struct {
+	name     string
+	payloads int
 }
 
 type arrivalsKey struct{}
@@ -35,8 +41,8 @@ func (a *arrivals) ExecuteWorkflow(ctx workflow.Context, in *interceptor.Execute
 	return a.Next.ExecuteWorkflow(workflow.WithValue(ctx, arrivalsKey{}, a), in)
 }
 
-// HandleSignal notes the name; the payload waits in the signal's channel.
+// HandleSignal notes the signal; the payload waits in the signal's channel.
 func (a *arrivals) HandleSignal(ctx workflow.Context, in *interceptor.HandleSignalInput) error {
-	a.names = append(a.names, in.SignalName)
+	a.signals = append(a.signals, arrival{in.SignalName, len(in.Arg.GetPayloads())})
 	return a.Next.HandleSignal(ctx, in)
 }

@@ -60,6 +60,9 @@ func (r *run) conclude(c command, err error) {
 		r.event(levelWarn, "command %s%s refused: %s", oneLine(c.name, eventLimit), by, oneLine(err.Error(), eventLimit))
 	} else {
 		r.event(levelInfo, "command %s%s carried out", c.name, by)
+		if c.doubt != nil {
+			r.event(levelWarn, "command %s%s: ignored %s", c.name, by, oneLine(c.doubt.Error(), eventLimit))
+		}
 	}
 	r.p.AddOutcome(outcome)
 }

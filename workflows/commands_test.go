@@ -61,18 +61,22 @@ func TestBadPayloadsAreAnsweredAndChangeNothing(t *testing.T) {
 		b.SignalWorkflow(job.SignalSkipBinlog, map[string]any{"request_id": "r3", "skip_by": "SILENCE"})
 		b.SignalWorkflow(job.SignalSkipBinlog, map[string]any{"request_id": "r4", "skip_by": "partialsync", "skip_table": "t"})
 		b.SignalWorkflow(job.SignalUpdateHostMapping, map[string]any{"request_id": "r5"})
+		b.SignalWorkflow(job.SignalSkipBinlog, map[string]any{"request_id": "r6", "skip_by": "fullsync", "skip_tabel": "t"})
+		b.SignalWorkflow(job.SignalUpdateHostMapping, map[string]any{"request_id": "r7", "source_host_mapping": map[string]string{"a": "b"}})
 		b.SignalWorkflow(job.SignalPause, []byte{1, 2, 3})
 		b.SignalWorkflow("explode", nil)
 	})
 	b.at(2*time.Minute, func() {
 		require.True(t, b.status().Running)
-		require.Contains(t, b.outcome("r1").Refused, "bad payload")
+		require.Equal(t, `bad payload: "skip_commit_seq" has to be a whole number, not a string`, b.outcome("r1").Refused)
 		require.Equal(t, "[normal] invalid skip method: somehow", b.outcome("r2").Refused)
 		require.Equal(t, "[normal] invalid skip commit seq: 0", b.outcome("r3").Refused)
 		require.Equal(t, "[normal] invalid skip table: t, table id: 0", b.outcome("r4").Refused)
 		require.Equal(t, "host_mapping is empty", b.outcome("r5").Refused)
+		require.Equal(t, `unknown field "skip_tabel"`, b.outcome("r6").Refused)
+		require.Equal(t, `host_mapping is empty (unknown field "source_host_mapping")`, b.outcome("r7").Refused)
 		events := b.events()
-		require.Contains(t, events, "warn command pause refused: bad payload")
+		require.Contains(t, events, `warn command pause refused: bad payload: it has to be a JSON object such as {"by": "me"}, not a string`)
 		require.Contains(t, events, `warn command pause refused: the payload is "binary/plain", not JSON`)
 		require.Contains(t, events, "warn command explode refused: there is no such command")
 	})
@@ -80,6 +84,18 @@ func TestBadPayloadsAreAnsweredAndChangeNothing(t *testing.T) {
 	b.idle()
 	b.mustRun()
 	require.Len(t, b.streams, 4, "one of 30 minutes, undisturbed, and three of 10")
+}
+
+func TestWhatACommandWithoutArgumentsBringsIsIgnoredAndSaid(t *testing.T) {
+	b := newBench(t)
+	b.idle()
+	b.at(time.Minute, func() { b.SignalWorkflow(job.SignalPause, map[string]any{"reason": "maintenance"}) })
+	b.at(2*time.Minute, func() {
+		require.False(t, b.status().Running)
+		require.Contains(t, b.events(), `warn command pause: ignored unknown field "reason"`)
+	})
+	b.deleteAt(time.Hour)
+	b.mustRun()
 }
 
 func TestAnEmptyPayloadIsEnough(t *testing.T) {

@@ -1,12 +1,9 @@
 package workflows
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
-	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
@@ -19,6 +16,8 @@ type command struct {
 	name    string
 	args    job.Command
 	refusal error
+	// doubt is set when it can be carried out but says more than was understood.
+	doubt error
 }
 
 // inbox holds the commands that have arrived and not been carried out.
@@ -50,7 +49,7 @@ func (in *inbox) pending() bool {
 }
 
 func (in *inbox) unread() bool {
-	if len(in.order.names) > 0 || (in.root.Err() != nil && !in.cancelled) {
+	if len(in.order.signals) > 0 || (in.root.Err() != nil && !in.cancelled) {
 		return true
 	}
 	for _, name := range job.Signals {
@@ -64,18 +63,18 @@ func (in *inbox) unread() bool {
 // read moves everything that has arrived into the queue. It does not block, so
 // that nothing can arrive between it and a continue-as-new.
 func (in *inbox) read() {
-	for _, name := range in.order.names {
-		channel, known := in.channels[name]
+	for _, a := range in.order.signals {
+		channel, known := in.channels[a.name]
 		if !known {
-			channel = workflow.GetSignalChannel(in.root, name)
+			channel = workflow.GetSignalChannel(in.root, a.name)
 		}
-		if !in.receive(name, channel) {
-			in.queue = append(in.queue, command{name: name, refusal: errors.New("the payload cannot be decoded")})
+		if !in.receive(a, channel) {
+			in.queue = append(in.queue, command{name: a.name, refusal: errors.New("the payload cannot be decoded")})
 		}
 	}
-	in.order.names = nil
+	in.order.signals = nil
 	for _, name := range job.Signals {
-		for in.receive(name, in.channels[name]) {
+		for in.receive(arrival{name: name}, in.channels[name]) {
 		}
 	}
 	if in.root.Err() != nil && !in.cancelled {
@@ -85,12 +84,17 @@ func (in *inbox) read() {
 }
 
 // receive takes one command from the channel, if there is one.
-func (in *inbox) receive(name string, channel workflow.ReceiveChannel) bool {
+func (in *inbox) receive(a arrival, channel workflow.ReceiveChannel) bool {
 	var raw converter.RawValue
 	if channel.Len() == 0 || !channel.ReceiveAsync(&raw) {
 		return false
 	}
-	in.queue = append(in.queue, decode(name, raw.Payload()))
+	c := decode(a.name, raw.Payload())
+	if a.payloads > 1 && c.doubt == nil {
+		c.doubt = fmt.Errorf("%d payloads instead of one", a.payloads)
+	}
+	c.refuseInDoubt(in.root)
+	in.queue = append(in.queue, c)
 	return true
 }
 
@@ -102,52 +106,6 @@ func (in *inbox) next() (command, bool) {
 	c := in.queue[0]
 	in.queue = in.queue[1:]
 	return c, true
-}
-
-// decode reads a command's payload. The SDK would drop one of the wrong shape
-// with no more than a line in a log; here its sender gets an answer.
-func decode(name string, payload *commonpb.Payload) command {
-	c := command{name: name}
-	if !slices.Contains(job.Signals, name) {
-		c.refusal = fmt.Errorf("there is no such command; known are %v", job.Signals)
-		return c
-	}
-	encoding := string(payload.GetMetadata()[converter.MetadataEncoding])
-	switch {
-	case len(payload.GetData()) == 0:
-		// No payload at all, as tctl sends it without --input.
-	case encoding != converter.MetadataEncodingJSON:
-		c.refusal = fmt.Errorf("the payload is %q, not JSON", encoding)
-		return c
-	default:
-		if err := json.Unmarshal(payload.GetData(), &c.args); err != nil {
-			c.args = job.Command{RequestID: requestID(payload.GetData())}
-			c.refusal = fmt.Errorf("bad payload: %w", err)
-			return c
-		}
-	}
-	switch name {
-	case job.SignalSkipBinlog:
-		c.refusal = c.args.SkipBinlog.Normalize()
-	case job.SignalUpdateHostMapping:
-		if len(c.args.Source) == 0 && len(c.args.Destination) == 0 {
-			c.refusal = job.ErrHostMappingEmpty
-		}
-	case job.SignalUpdateTables:
-		_, c.refusal = c.args.UpdateTables.Filter(job.TableFilter{})
-	}
-	return c
-}
-
-// requestID finds the request id in a payload that is otherwise unreadable, so
-// that whoever waits for the outcome hears of the refusal.
-func requestID(data []byte) string {
-	var fields map[string]json.RawMessage
-	var id string
-	if json.Unmarshal(data, &fields) != nil || json.Unmarshal(fields["request_id"], &id) != nil {
-		return ""
-	}
-	return id
 }
 
 var signalDescriptions = map[string]string{

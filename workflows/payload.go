@@ -1,0 +1,125 @@
+package workflows
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// decode reads a command's payload. The SDK would drop one of the wrong shape
+// with no more than a line in a log; here its sender gets an answer.
+func decode(name string, payload *commonpb.Payload) command {
+	c := command{name: name}
+	if !slices.Contains(job.Signals, name) {
+		c.refusal = fmt.Errorf("there is no such command; known are %v", job.Signals)
+		return c
+	}
+	encoding := string(payload.GetMetadata()[converter.MetadataEncoding])
+	switch {
+	case len(payload.GetData()) == 0:
+		// No payload at all, as tctl sends it without --input.
+	case encoding != converter.MetadataEncodingJSON:
+		c.refusal = fmt.Errorf("the payload is %q, not JSON", encoding)
+		return c
+	default:
+		if err := json.Unmarshal(payload.GetData(), &c.args); err != nil {
+			c.args = job.Command{RequestID: requestID(payload.GetData())}
+			c.refusal = fmt.Errorf("bad payload: %w", badShape(err))
+			return c
+		}
+		c.doubt = unknownField(payload.GetData())
+	}
+	switch name {
+	case job.SignalSkipBinlog:
+		c.refusal = c.args.SkipBinlog.Normalize()
+	case job.SignalUpdateHostMapping:
+		if len(c.args.Source) == 0 && len(c.args.Destination) == 0 {
+			c.refusal = job.ErrHostMappingEmpty
+		}
+	case job.SignalUpdateTables:
+		_, c.refusal = c.args.UpdateTables.Filter(job.TableFilter{})
+	}
+	if c.refusal != nil && c.doubt != nil {
+		c.refusal = fmt.Errorf("%w (%w)", c.refusal, c.doubt)
+	}
+	return c
+}
+
+// changeStrictPayloads marks runs whose workers refuse commands with arguments
+// that they do not understand to the last field.
+const changeStrictPayloads = "strict-payloads"
+
+// refuseInDoubt refuses a command whose arguments may say something else than
+// what was understood: a misspelt field must not turn one table's copy into
+// that of all. Commands without arguments are carried out all the same, and
+// the event says what was ignored.
+func (c *command) refuseInDoubt(ctx workflow.Context) {
+	if c.doubt == nil || c.refusal != nil {
+		return
+	}
+	switch c.name {
+	case job.SignalSkipBinlog, job.SignalUpdateHostMapping, job.SignalUpdateTables:
+		if workflow.GetVersion(ctx, changeStrictPayloads, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+			c.refusal = c.doubt
+		}
+	}
+}
+
+// badShape says in the words of JSON what encoding/json says in those of Go.
+func badShape(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	if wrong.Field == "" {
+		return fmt.Errorf(`it has to be a JSON object such as {"by": "me"}, not a %s`, wrong.Value)
+	}
+	field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
+	return fmt.Errorf("%q has to be %s, not a %s", field, jsonKind(wrong.Type), wrong.Value)
+}
+
+func jsonKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Int64:
+		return "a whole number"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "a " + t.Kind().String()
+}
+
+// unknownField names a field that no command has, nil if there is none.
+func unknownField(data []byte) error {
+	strict := json.NewDecoder(bytes.NewReader(data))
+	strict.DisallowUnknownFields()
+	var args job.Command
+	if err := strict.Decode(&args); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return nil
+}
+
+// requestID finds the request id in a payload that is otherwise unreadable, so
+// that whoever waits for the outcome hears of the refusal.
+func requestID(data []byte) string {
+	var fields map[string]json.RawMessage
+	var id string
+	if json.Unmarshal(data, &fields) != nil || json.Unmarshal(fields["request_id"], &id) != nil {
+		return ""
+	}
+	return id
+}
