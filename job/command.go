@@ -49,6 +49,10 @@ const (
 	// step hands itself over to another worker.
 	ErrorTypeWorkerStopping = "WorkerStopping"
 
+	// PayloadPlain is the metadata key of payloads that are never compressed,
+	// because people without our data converter read them.
+	PayloadPlain = "ccr-plain"
+
 	SearchAttributeSyncType            = "CcrSyncType"
 	SearchAttributeSyncState           = "CcrSyncState"
 	SearchAttributeJobState            = "CcrJobState"

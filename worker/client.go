@@ -44,7 +44,7 @@ func Dial(ctx context.Context, o DialOptions) (client.Client, error) {
 	options := client.Options{
 		HostPort:      target,
 		Namespace:     o.Namespace,
-		Logger:        log.NewStructuredLogger(o.Logger),
+		Logger:        log.NewStructuredLogger(sdkLogger(o.Logger)),
 		DataConverter: DataConverter(),
 		ConnectionOptions: client.ConnectionOptions{
 			TLS:              o.TLS,

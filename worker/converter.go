@@ -10,6 +10,8 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/doris-ccr/ccr/job"
 )
 
 const (
@@ -62,24 +64,26 @@ func (gzipCodec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, erro
 	return out, nil
 }
 
-// compress returns the payload itself if it is small or does not shrink.
+// compress returns the payload itself if it is small, is to be read by people,
+// or does not shrink.
 func compress(p *commonpb.Payload) (*commonpb.Payload, error) {
-	if len(p.GetData()) <= compressAbove {
+	_, plain := p.GetMetadata()[job.PayloadPlain]
+	if plain || len(p.GetData()) <= compressAbove {
 		return p, nil
 	}
-	plain, err := proto.Marshal(p)
+	marshalled, err := proto.Marshal(p)
 	if err != nil {
 		return nil, err
 	}
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
-	if _, err := w.Write(plain); err != nil {
+	if _, err := w.Write(marshalled); err != nil {
 		return nil, err
 	}
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	if packed.Len() >= len(plain) {
+	if packed.Len() >= len(marshalled) {
 		return p, nil
 	}
 	return &commonpb.Payload{

@@ -32,6 +32,18 @@ func TestSmallPayloadsStayReadable(t *testing.T) {
 	require.Equal(t, "json/plain", string(payload.Metadata[converter.MetadataEncoding]))
 }
 
+func TestPayloadsForPeopleAreNotCompressed(t *testing.T) {
+	plain, err := converter.GetDefaultDataConverter().ToPayload(make([]int, 10_000))
+	require.NoError(t, err)
+	plain.Metadata[job.PayloadPlain] = []byte("1")
+	payloads, err := DataConverter().ToPayloads(converter.NewRawValue(plain))
+	require.NoError(t, err)
+	require.Equal(t, "json/plain", string(payloads.Payloads[0].Metadata[converter.MetadataEncoding]))
+	var back []int
+	require.NoError(t, DataConverter().FromPayloads(payloads, &back))
+	require.Len(t, back, 10_000)
+}
+
 func TestForeignPayloadsPass(t *testing.T) {
 	// What tctl and the temporal command send.
 	foreign := &commonpb.Payload{

@@ -7,6 +7,7 @@
 package workflows
 
 import (
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/log"
@@ -81,7 +82,7 @@ func newRun(ctx workflow.Context, w Workflow, in job.WorkflowInput) *run {
 	r := &run{
 		root:     ctx,
 		ctx:      work,
-		log:      log.With(workflow.GetLogger(ctx), "job", in.Spec.Name),
+		log:      workflow.GetLogger(ctx),
 		settings: w,
 		spec:     in.Spec,
 	}
@@ -214,6 +215,13 @@ const (
 	levelError = "error"
 )
 
+// event records what people should know, in the state of the job and in the
+// log of the worker. The latter names the job and is silent during replays.
 func (r *run) event(level, format string, args ...any) {
 	r.p.AddEvent(r.now(), level, format, args...)
+	say := map[string]func(string, ...any){levelWarn: r.log.Warn, levelError: r.log.Error}[level]
+	if say == nil {
+		say = r.log.Info
+	}
+	say(fmt.Sprintf(format, args...), "commit_seq", r.standing())
 }

@@ -4,27 +4,46 @@ import (
 	"fmt"
 	"slices"
 
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/doris-ccr/ccr/job"
 )
+
+// plainLimit is the size, in bytes, up to which answers are sent as readable
+// JSON. Beyond it they would come near the server's limit of 2 MiB.
+const plainLimit = 1 << 20
+
+// readable encodes an answer so that whoever has no data converter of ours (the
+// temporal command, tctl, the Web UI) can read it, whatever its size: other
+// payloads are compressed when they are large.
+func readable(answer any) (converter.RawValue, error) {
+	payload, err := converter.GetDefaultDataConverter().ToPayload(answer)
+	if err != nil {
+		return converter.RawValue{}, fmt.Errorf("encode the answer: %w", err)
+	}
+	if len(payload.GetData()) <= plainLimit {
+		payload.Metadata[job.PayloadPlain] = []byte("1")
+	}
+	return converter.NewRawValue(payload), nil
+}
 
 // answerQueries registers the queries. None of them does anything but read the
 // state, so they can be answered at any moment, before the first step too.
 func (r *run) answerQueries() error {
 	queries := []struct {
 		name, description string
-		answer            any
+		answer            func() any
 	}{
-		{job.QueryStatus, "What the job is doing and whether it is well.", func() (job.Status, error) { return r.status(), nil }},
-		{job.QueryDetail, "What the job was asked to do; passwords are masked.", func() (job.Spec, error) { return r.detail(), nil }},
-		{job.QueryProgress, "The whole state of the job.", func() (job.Progress, error) { return r.p, nil }},
-		{job.QueryLag, "How far the job was behind its source when that was last observed.", func() (job.Lag, error) { return r.p.Lag, nil }},
-		{job.QueryEvents, "The last noteworthy things, oldest first.", func() ([]job.Event, error) { return slices.Clone(r.p.Events), nil }},
+		{job.QueryStatus, "What the job is doing and whether it is well.", func() any { return r.status() }},
+		{job.QueryDetail, "What the job was asked to do; passwords are masked.", func() any { return r.detail() }},
+		{job.QueryProgress, "The whole state of the job.", func() any { return r.p }},
+		{job.QueryLag, "How far the job was behind its source when that was last observed.", func() any { return r.p.Lag }},
+		{job.QueryEvents, "The last noteworthy things, oldest first.", func() any { return slices.Clone(r.p.Events) }},
 	}
 	for _, q := range queries {
 		o := workflow.QueryHandlerOptions{Description: q.description}
-		if err := workflow.SetQueryHandlerWithOptions(r.ctx, q.name, q.answer, o); err != nil {
+		if err := workflow.SetQueryHandlerWithOptions(r.ctx, q.name, func() (converter.RawValue, error) { return readable(q.answer()) }, o); err != nil {
 			return fmt.Errorf("register query %s: %w", q.name, err)
 		}
 	}
