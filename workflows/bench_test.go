@@ -66,6 +66,7 @@ func newBench(t *testing.T) *bench {
 	register(b, job.ActivityObserveLag, func(job.StepInput) (job.Lag, error) {
 		return job.Lag{Binlogs: 7, ObservedAt: b.Now()}, nil
 	})
+	register(b, job.ActivitySelectTables, func(job.StepInput) (job.TablesSelected, error) { return job.TablesSelected{}, nil })
 	register(b, job.ActivityCleanUp, func(job.CleanUpInput) (job.CleanedUp, error) { return job.CleanedUp{}, nil })
 	register(b, job.ActivityStream, func(in job.StreamInput) (job.StreamResult, error) {
 		return job.StreamResult{End: job.EndShiftOver, Position: in.Progress.Position}, nil

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/sdk/workflow"
+
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -123,10 +125,41 @@ func (r *run) forceFullSync() {
 	if !r.checked() {
 		return // the job begins with a full sync anyway
 	}
+	if r.fullSyncOrdered() && r.version(changeRepeatedOrders) {
+		r.event(levelInfo, "the full sync that was ordered before is still under way: nothing changes")
+		return
+	}
 	at := r.standing()
-	r.startFullSync(at, fmt.Sprintf("the user required skipping the binlog, commit seq %d", at))
+	r.startFullSync(at, fmt.Sprintf("%s skipping the binlog, commit seq %d", userRequired, at))
 	r.p.Skip = nil
 	r.p.Problem = nil
+}
+
+// userRequired begins the reasons of snapshots that an operator ordered.
+const userRequired = "the user required"
+
+// changeRepeatedOrders guards that a repeated order of a snapshot changes
+// nothing: it used to start the full sync again.
+const changeRepeatedOrders = "repeated-orders"
+
+// version tells whether the run may take the way that the change introduced.
+func (r *run) version(change string) bool {
+	return workflow.GetVersion(r.ctx, change, workflow.DefaultVersion, 1) != workflow.DefaultVersion
+}
+
+// fullSyncOrdered tells whether a full sync that an operator ordered is under
+// way and doing well. One that cannot go on starts again when it is ordered
+// again.
+func (r *run) fullSyncOrdered() bool {
+	s := r.p.Snapshot
+	return s != nil && s.Partial == nil && r.p.Problem == nil && strings.HasPrefix(s.Reason, userRequired)
+}
+
+// partialSyncOrdered is the same for the snapshot of one table.
+func (r *run) partialSyncOrdered(table int64) bool {
+	s := r.p.Snapshot
+	return s != nil && s.Partial != nil && s.Partial.TableID == table && len(s.Partial.Partitions) == 0 &&
+		r.p.Problem == nil && strings.HasPrefix(s.Reason, userRequired)
 }
 
 // skip carries out skip_binlog (http-api.md 3.15).
@@ -139,6 +172,9 @@ func (r *run) skip(s job.SkipBinlog) error {
 		if s.SkipCommitSeq <= r.p.Position.CommitSeq {
 			return fmt.Errorf("[normal] invalid skip commit seq: %d, the job has already passed it and is at %d", s.SkipCommitSeq, r.p.Position.CommitSeq)
 		}
+		if old := r.p.Skip; old != nil && old.SkipCommitSeq != s.SkipCommitSeq {
+			r.event(levelWarn, "the order to skip commit seq %d takes the place of the one to skip %d", s.SkipCommitSeq, old.SkipCommitSeq)
+		}
 		r.p.Skip = &s
 		return nil
 	case job.SkipPartialSync:
@@ -149,6 +185,10 @@ func (r *run) skip(s job.SkipBinlog) error {
 
 // orderPartialSync starts the snapshot of one table at an operator's request.
 func (r *run) orderPartialSync(s job.SkipBinlog) error {
+	if r.partialSyncOrdered(s.SkipTableID) {
+		r.event(levelInfo, "the partial sync of %s that was ordered before is still under way: nothing changes", s.SkipTable)
+		return nil
+	}
 	if r.p.Phase != job.PhaseStream && r.p.Phase != job.PhaseApply {
 		return fmt.Errorf("[normal] a partial sync can only start from incremental sync, the job is in %s (%s)", r.p.State, r.p.Phase)
 	}
@@ -173,7 +213,7 @@ func (r *run) orderPartialSync(s job.SkipBinlog) error {
 		Table:   s.SkipTable,
 		View:    known.View,
 		Replace: !known.View,
-	}, fmt.Sprintf("the user required a partial sync of %s", s.SkipTable))
+	}, fmt.Sprintf("%s a partial sync of %s", userRequired, s.SkipTable))
 	r.p.Skip = nil
 	r.p.Problem = nil
 	return nil

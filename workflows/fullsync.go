@@ -167,7 +167,7 @@ func (r *run) settle() {
 		r.event(levelInfo, "all tables are at the same position: %s", r.p.State)
 	}
 	if s := r.p.Skip; s != nil && s.SkipCommitSeq <= r.p.Position.CommitSeq {
-		r.event(levelInfo, "the order to skip commit seq %d is over: the job is at %d", s.SkipCommitSeq, r.p.Position.CommitSeq)
+		r.event(levelWarn, "the order to skip commit seq %d is over without effect: the binlog was applied before the order arrived, or there is none of that number; the job is at %d", s.SkipCommitSeq, r.p.Position.CommitSeq)
 		r.p.Skip = nil
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.temporal.io/sdk/workflow"
-
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -30,7 +28,7 @@ func (r *run) updateTables(u job.UpdateTables) error {
 	if err != nil || filter.Equal(r.spec.TableFilter) {
 		return err
 	}
-	if workflow.GetVersion(r.ctx, changeUpdateTables, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+	if !r.version(changeUpdateTables) {
 		return errors.New("this worker did not know the command when it arrived: send it again")
 	}
 	r.spec.TableFilter = filter
