@@ -59,7 +59,7 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 		}
 		if retry.tries > 0 {
 			retry.succeeded()
-			s.fine()
+			s.fine(req.PrevCommitSeq)
 		}
 		n := len(got.Binlogs)
 		s.setIdle(n == 0)

@@ -63,13 +63,19 @@ func (s *shift) heartbeat() job.Heartbeat {
 	return hb
 }
 
-// troubled notes that something is being retried.
+// troubled notes that something is being retried. Of several binlogs in trouble
+// the first one is told of: the job stands there, and that one is what an
+// operator may have to skip.
 func (s *shift) troubled(err error, seq int64, t job.BinlogType) {
+	position, _ := s.tracker.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := problemOf(err, seq, t)
-	if s.problem != nil {
-		p.Since, p.Tries = s.problem.Since, s.problem.Tries+1
+	if old := s.problem; old != nil {
+		if old.CommitSeq < seq && old.CommitSeq > position.CommitSeq {
+			return
+		}
+		p.Since, p.Tries = old.Since, old.Tries+1
 	}
 	s.problem = p
 	if time.Since(s.warned) > warnEvery {
@@ -89,11 +95,14 @@ func (s *shift) note(format string, args ...any) {
 	}
 }
 
-// fine ends a trouble.
-func (s *shift) fine() {
+// fine ends the trouble at seq, and any that the position has passed.
+func (s *shift) fine(seq int64) {
+	position, _ := s.tracker.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.problem = nil
+	if p := s.problem; p != nil && (p.CommitSeq == seq || p.CommitSeq <= position.CommitSeq) {
+		s.problem = nil
+	}
 }
 
 // observe asks the source for the lag and moves the lock on its binlogs while

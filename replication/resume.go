@@ -32,7 +32,7 @@ func (s *shift) resume(ctx context.Context) *ending {
 		e, err := s.lookBack(ctx)
 		if err == nil {
 			if retry.tries > 0 {
-				s.fine()
+				s.fine(position.CommitSeq)
 			}
 			return e
 		}

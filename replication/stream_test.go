@@ -592,3 +592,18 @@ func TestStreamTimeOverInTrouble(t *testing.T) {
 	require.Equal(t, want[1], got.Problem.CommitSeq)
 	require.Zero(t, b.dst.open())
 }
+
+// Several binlogs are tried at once: the one that the job stands at is told of.
+func TestTroubleIsToldOfTheFirstBinlog(t *testing.T) {
+	b := newBench(t)
+	j := b.job()
+	s := &shift{job: j, in: job.StreamInput{}, log: j.log, tracker: newTracker(job.Position{CommitSeq: 100})}
+	s.troubled(errors.New("second"), 120, job.Upsert)
+	s.troubled(errors.New("first"), 110, job.Upsert)
+	s.troubled(errors.New("second again"), 120, job.Upsert)
+	require.Equal(t, int64(110), s.problem.CommitSeq)
+	s.fine(120)
+	require.NotNil(t, s.problem, "the first one still stands")
+	s.fine(110)
+	require.Nil(t, s.problem)
+}

@@ -115,14 +115,14 @@ func (t *txn) String() string {
 func (t *txn) first() int64 { return t.entries[0].seq }
 
 func (t *txn) finish(id int64, afterTrouble bool) {
-	if afterTrouble {
-		t.s.fine()
-	}
 	m, name := t.s.job.opts.Metrics, t.s.job.spec.Name
 	for _, e := range t.entries {
 		t.s.tracker.finish(e, id)
 		m.binlogs.WithLabelValues(name).Inc()
 		m.binlogSeconds.WithLabelValues(name).Observe(time.Since(t.fetched).Seconds())
+	}
+	if afterTrouble {
+		t.s.fine(t.first())
 	}
 	t.concludeMembers()
 	t.after, t.plan, t.upsert, t.records, t.members, t.entries = nil, nil, nil, nil, nil, nil // successors hold on to t

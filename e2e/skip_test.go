@@ -1,0 +1,190 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/e2e/harness"
+)
+
+// refuseLoads makes the destination refuse every transaction until the returned
+// function is called.
+func (e *env) refuseLoads() (healthy func()) {
+	e.Helper()
+	rule, err := e.pair.Destination.Faults().Add(faults.Rule{Point: "fe.beginTxn", Action: faults.Fail, Message: "refused by the test"})
+	require.NoError(e, err)
+	return func() { e.pair.Destination.Faults().Remove(rule) }
+}
+
+// newest is the commit seq of the source's newest binlog.
+func (e *env) newest(job string) int64 {
+	e.Helper()
+	var seq int64
+	require.NoError(e, harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
+		lag, err := e.ccr.Call(ctx, "get_lag", map[string]any{"name": job})
+		seq = harness.Int(lag, "last_commit_seq")
+		return err
+	}))
+	return seq
+}
+
+// written runs a statement and returns the commit seq of its binlog.
+func (e *env) written(job, statement string) int64 {
+	e.Helper()
+	before := e.newest(job)
+	e.exec(statement)
+	var seq int64
+	require.NoError(e, harness.Await(e.ctx, catchUp, func(context.Context) error {
+		if seq = e.newest(job); seq <= before {
+			return fmt.Errorf("the newest binlog is still %d", before)
+		}
+		return nil
+	}))
+	return seq
+}
+
+// stalledAt waits until the job is stalled at a binlog and returns its number.
+func (e *env) stalledAt(job string) int64 {
+	e.Helper()
+	var reply struct {
+		Stalled   bool `json:"stalled"`
+		LastError struct {
+			CommitSeq int64 `json:"commit_seq"`
+		} `json:"last_error"`
+	}
+	require.NoError(e, harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
+		_, text, err := e.ccr.Raw(ctx, "job_status", fmt.Sprintf(`{"name":%q}`, job))
+		if err == nil {
+			err = json.Unmarshal([]byte(text), &reply)
+		}
+		if err == nil && (!reply.Stalled || reply.LastError.CommitSeq == 0) {
+			err = errors.New("not stalled yet: " + text)
+		}
+		return err
+	}))
+	return reply.LastError.CommitSeq
+}
+
+func (e *env) skip(body map[string]any) error {
+	_, err := e.ccr.Call(e.ctx, "job_skip_binlog", body)
+	return err
+}
+
+// awaitRows waits until the destination's tables hold exactly these rows.
+func (e *env) awaitRows(job, db string, want map[string][]string) {
+	e.Helper()
+	e.awaitThat(job, func(ctx context.Context) error {
+		for table, rows := range want {
+			have, err := harness.Content(ctx, e.dst, db, table)
+			if err != nil {
+				return err
+			}
+			if fmt.Sprint(have) != fmt.Sprint(rows) {
+				return fmt.Errorf("%s has %v, not %v", table, have, rows)
+			}
+		}
+		return nil
+	})
+}
+
+// One binlog is passed over: that which blocks the job, one behind it that is in
+// the same group of UPSERTs, one still ahead. Nothing else is, however often it
+// is ordered.
+func TestSkipSilence(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, harness.PairOptions{})
+	e.exec("CREATE DATABASE d")
+	for _, table := range []string{"t", "u", "v"} {
+		e.exec(fmt.Sprintf(duplicateTable, "d", table))
+	}
+	e.enableBinlog("d", "t", "u", "v")
+	job := e.createJob("d", "", "d", "")
+	e.awaitState(job, "DBTablesIncrementalSync", "DBIncrementalSync")
+	e.exec("INSERT INTO d.t VALUES (0, 'before')")
+	e.awaitEqual(job, "d", "d")
+
+	healthy := e.refuseLoads()
+	blocking := e.written(job, "INSERT INTO d.t VALUES (1, 'blocks')")
+	inGroup := e.written(job, "INSERT INTO d.u VALUES (2, 'in the group')")
+	e.exec("INSERT INTO d.v VALUES (3, 'arrives')")
+	require.Equal(t, blocking, e.stalledAt(job))
+	behind := map[string]any{"name": job, "skip_by": "silence", "skip_commit_seq": e.commitSeq(job)}
+	require.ErrorContains(t, e.skip(behind), "the job has already passed it and is at")
+	order := map[string]any{"name": job, "skip_by": "Silence", "skip_commit_seq": inGroup}
+	require.NoError(t, e.skip(order))
+	require.NoError(t, e.skip(order), "again changes nothing")
+	healthy()
+	e.awaitRows(job, "d", map[string][]string{"t": {"0|before", "1|blocks"}, "u": {}, "v": {"3|arrives"}})
+	require.ErrorContains(t, e.skip(order), "already passed")
+
+	healthy = e.refuseLoads()
+	blocking = e.written(job, "INSERT INTO d.t VALUES (4, 'skipped')")
+	e.exec("INSERT INTO d.u VALUES (5, 'arrives')")
+	require.Equal(t, blocking, e.stalledAt(job))
+	order["skip_commit_seq"] = blocking
+	require.NoError(t, e.skip(order))
+	healthy()
+	e.awaitRows(job, "d", map[string][]string{"t": {"0|before", "1|blocks"}, "u": {"5|arrives"}, "v": {"3|arrives"}})
+
+	// Ahead of a job that is paused: a DDL between rows.
+	_, err := e.ccr.Call(e.ctx, "pause", map[string]any{"name": job})
+	require.NoError(t, err)
+	e.exec("INSERT INTO d.v VALUES (6, 'arrives')")
+	order["skip_commit_seq"] = e.written(job, fmt.Sprintf(duplicateTable, "d", "w"))
+	e.exec("INSERT INTO d.v VALUES (7, 'arrives')")
+	require.NoError(t, e.skip(order))
+	_, err = e.ccr.Call(e.ctx, "resume", map[string]any{"name": job})
+	require.NoError(t, err)
+	e.awaitRows(job, "d", map[string][]string{"v": {"3|arrives", "6|arrives", "7|arrives"}})
+	tables, err := harness.Tables(e.ctx, e.dst, "d")
+	require.NoError(t, err)
+	require.NotContains(t, tables, "w")
+	e.requireFullSyncs(job, 1)
+}
+
+// What was skipped comes back with a snapshot: of one table, or of everything.
+func TestSkipByPartialAndFullSync(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, harness.PairOptions{})
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"), fmt.Sprintf(duplicateTable, "d", "u"))
+	e.enableBinlog("d", "t", "u")
+	job := e.createJob("d", "", "d", "")
+	e.awaitState(job, "DBTablesIncrementalSync", "DBIncrementalSync")
+	skipOne := func(table string, id int) {
+		healthy := e.refuseLoads()
+		seq := e.written(job, fmt.Sprintf("INSERT INTO d.%s VALUES (%d, 'skipped')", table, id))
+		require.Equal(t, seq, e.stalledAt(job))
+		require.NoError(t, e.skip(map[string]any{"name": job, "skip_by": "silence", "skip_commit_seq": seq}))
+		healthy()
+		e.awaitRows(job, "d", map[string][]string{table: {}})
+	}
+	skipOne("t", 1)
+	reply, err := e.ccr.Call(e.ctx, "job_progress", map[string]any{"name": job})
+	require.NoError(t, err)
+	var id string
+	for source, name := range reply["job_progress"].(map[string]any)["table_name_mapping"].(map[string]any) {
+		if name == "t" {
+			id = source
+		}
+	}
+	partial := map[string]any{"name": job, "skip_by": "partialsync", "skip_table": "t", "skip_table_id": json.Number(id)}
+	require.NoError(t, e.skip(partial))
+	e.awaitEqual(job, "d", "d")
+	wrong := map[string]any{"name": job, "skip_by": "partialsync", "skip_table": "u", "skip_table_id": json.Number(id)}
+	require.ErrorContains(t, e.skip(wrong), "is t")
+	e.requireFullSyncs(job, 1)
+
+	skipOne("u", 2)
+	require.NoError(t, e.skip(map[string]any{"name": job, "skip_by": "fullsync"}))
+	e.awaitEqual(job, "d", "d")
+	s, err := e.ccr.Status(e.ctx, job)
+	require.NoError(t, err)
+	require.Equal(t, int64(2), s.FullSyncs)
+	require.Equal(t, int64(1), s.PartialSyncs)
+}
