@@ -11,9 +11,14 @@ import (
 type User struct {
 	Name     string
 	Password string
-	// Admin may do everything; others may only connect (doris-rpc.md 3.6).
+	// Admin may do everything; others what Grants says (doris-rpc.md 3, rule 6).
 	Admin bool
+	// Grants are replaced, never changed, once a User is in Users.
+	Grants map[Scope]Privilege
 }
+
+// legacyCluster may stand before a user's name.
+const legacyCluster = "default_cluster:"
 
 // Users are the accounts of a cluster, safe for concurrent use.
 type Users struct {
@@ -45,7 +50,7 @@ func (u *Users) Remove(name string) bool {
 func (u *Users) Get(name string) (User, bool) {
 	u.mu.RLock()
 	defer u.mu.RUnlock()
-	user, ok := u.m[strings.TrimPrefix(name, "default_cluster:")]
+	user, ok := u.m[strings.TrimPrefix(name, legacyCluster)]
 	return user, ok
 }
 

@@ -43,8 +43,26 @@ func (s *service) login(ctx context.Context, c credentials) (core.User, error) {
 	return core.User{}, core.Errorf("Access denied for user '%s@%s' (using password: %s)", *c.user, thriftserver.Peer(ctx), using)
 }
 
+// scope is what a request asks a privilege for: tables of a database, or all of
+// it.
+type scope struct {
+	database string
+	tables   []string // none, or only "": the database
+}
+
+// privilege is one privilege and its name in a refusal.
+type privilege struct {
+	set  core.Privilege
+	name string
+}
+
+var (
+	mayRead = privilege{core.SelectPriv, "SELECT"}
+	mayLoad = privilege{core.LoadPriv, "LOAD"}
+)
+
 // authorize checks password and privilege, unless a token is given.
-func (s *service) authorize(ctx context.Context, c credentials, privilege string) error {
+func (s *service) authorize(ctx context.Context, c credentials, p privilege, on scope) error {
 	if c.trusted() {
 		return nil
 	}
@@ -52,10 +70,40 @@ func (s *service) authorize(ctx context.Context, c credentials, privilege string
 	if err != nil {
 		return err
 	}
-	if !user.Admin {
-		return core.Errorf("Access denied; you need (at least one of) the (%s) privilege(s) for this operation", privilege)
+	if len(on.tables) == 0 {
+		on.tables = []string{""}
+	}
+	for _, table := range on.tables {
+		if !user.May(p.set, on.database, table) {
+			return core.Errorf("%s", core.DenyError(p.name).Message)
+		}
 	}
 	return nil
+}
+
+// named is the scope of a request with an optional table.
+func named(database, table *string) scope {
+	on := scope{tables: []string{""}}
+	if database != nil {
+		on.database = *database
+	}
+	if table != nil {
+		on.tables[0] = *table
+	}
+	return on
+}
+
+// tableNames turns ids of tables into names; those that are gone are left out.
+func (s *service) tableNames(ids []int64) []string {
+	s.core.RLock()
+	defer s.core.RUnlock()
+	var names []string
+	for _, id := range ids {
+		if _, t, ok := s.core.TableByID(id); ok {
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }
 
 // database finds a database by its name; refusal makes the error.

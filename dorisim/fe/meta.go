@@ -69,13 +69,34 @@ func (s *service) GetMeta(ctx context.Context, r *frontendservice.TGetMetaReques
 		if c.trusted() {
 			return nil, &codeError{code: status.TStatusCode_INTERNAL_ERROR} // the server never resolves the database
 		}
-		if err := s.authorize(ctx, c, "SELECT"); err != nil {
+		if err := s.authorize(ctx, c, mayRead, s.metaScope(r.Db)); err != nil {
 			return nil, err
 		}
 		result := reply(ok(), nil)
 		result.DbMeta = s.databaseMeta(r.Db)
 		return result, nil
 	})
+}
+
+// metaScope is what a getMeta request wants to read: the database, or the tables
+// it names that exist.
+func (s *service) metaScope(r *frontendservice.TGetMetaDB) scope {
+	s.core.RLock()
+	defer s.core.RUnlock()
+	db, known := s.core.DatabaseByID(r.GetID())
+	if !known && r.ID == nil {
+		db, known = s.core.Database(r.GetName())
+	}
+	if !known {
+		return scope{database: r.GetName()}
+	}
+	on := scope{database: db.Name}
+	if r.Tables != nil {
+		for _, t := range s.wantedTables(db, r) {
+			on.tables = append(on.tables, t.Name)
+		}
+	}
+	return on
 }
 
 // databaseMeta returns nil for an unknown database; unknown tables are left out.

@@ -47,7 +47,7 @@ func (s *service) beginTxn(ctx context.Context, r *frontendservice.TBeginTxnRequ
 		if err := s.checkTables(*r.Db, r.TableIds); err != nil {
 			return nil, err
 		}
-		if err := s.authorize(ctx, c, "LOAD"); err != nil {
+		if err := s.authorize(ctx, c, mayLoad, scope{*r.Db, s.tableNames(r.TableIds)}); err != nil {
 			return nil, err
 		}
 	}
@@ -121,20 +121,24 @@ func (s *service) databaseID(id *int64, name *string) (int64, error) {
 	return db.ID, nil
 }
 
-// knownTxn finds the transaction and checks that its tables exist.
-func (s *service) knownTxn(db, id int64) error {
+// knownTxn finds the transaction, checks that its tables exist, and tells which
+// they are.
+func (s *service) knownTxn(db, id int64) (scope, error) {
 	txn, ok := s.core.Txn(db, id)
 	if !ok {
-		return &core.TxnNotFoundError{TxnID: id}
+		return scope{}, &core.TxnNotFoundError{TxnID: id}
 	}
 	s.core.RLock()
 	defer s.core.RUnlock()
+	var on scope
 	for _, table := range txn.Tables {
-		if _, _, ok := s.core.TableByID(table); !ok {
-			return core.MetaErrorf("table not found, tableId=%d", table)
+		home, t, ok := s.core.TableByID(table)
+		if !ok {
+			return on, core.MetaErrorf("table not found, tableId=%d", table)
 		}
+		on.database, on.tables = home.Name, append(on.tables, t.Name)
 	}
-	return nil
+	return on, nil
 }
 
 // checkToken verifies the token of commitTxn and rollbackTxn.
@@ -172,13 +176,14 @@ func (s *service) commitTxn(ctx context.Context, r *frontendservice.TCommitTxnRe
 	if err != nil {
 		return false, err
 	}
-	if err := s.knownTxn(db, *r.TxnID); err != nil {
+	tables, err := s.knownTxn(db, *r.TxnID)
+	if err != nil {
 		return false, err
 	}
 	if err := s.checkToken(r.Token); err != nil {
 		return false, err
 	}
-	if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token}, "LOAD"); err != nil {
+	if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token}, mayLoad, tables); err != nil {
 		return false, err
 	}
 	request := core.CommitRequest{DB: db, TxnID: *r.TxnID, OnlyCommit: s.has.onlyCommit && r.GetOnlyCommit()}
@@ -217,13 +222,14 @@ func (s *service) RollbackTxn(ctx context.Context, r *frontendservice.TRollbackT
 		if err != nil {
 			return nil, err
 		}
-		if err := s.knownTxn(db, *r.TxnID); err != nil {
+		tables, err := s.knownTxn(db, *r.TxnID)
+		if err != nil {
 			return nil, err
 		}
 		if err := s.checkToken(r.Token); err != nil {
 			return nil, err
 		}
-		if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token}, "LOAD"); err != nil {
+		if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token}, mayLoad, tables); err != nil {
 			return nil, err
 		}
 		if err := s.core.Abort(ctx, db, *r.TxnID, r.GetReason()); err != nil {

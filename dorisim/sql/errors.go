@@ -10,6 +10,7 @@ import (
 
 // MySQL error codes of doris-sql.md 1.4 that this package raises.
 const (
+	codeDatabaseDenied  = 1044
 	codeNoDatabase      = 1046
 	codeUnknownDatabase = 1049
 	codeUnknownTable    = 1051
@@ -17,7 +18,6 @@ const (
 	codeSyntax          = 1105
 	codeTableDenied     = 1142
 	codeUnknownVariable = 1193
-	codeDenied          = 1227
 	codeWrongObject     = 1347
 	codeUnknownProcPath = 5001
 )

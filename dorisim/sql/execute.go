@@ -94,6 +94,9 @@ func (s *session) executeDDL(ctx context.Context, text string) (*sqltypes.Result
 	case err != nil:
 		return nil, asRefusal(err)
 	}
+	if err := s.authorize(statement); err != nil {
+		return nil, err
+	}
 	parser.Allow(statement, parser.SessionFlags{
 		AggState: s.flag("enable_agg_state"), Decimal256: s.flag("enable_decimal256"), UnicodeNames: s.flag("enable_unicode_name_support"),
 	})
@@ -124,6 +127,13 @@ func (s *session) ignore(context.Context, *cursor) (*sqltypes.Result, error) { r
 // restore refuses RESTORE SNAPSHOT: there are no repositories but the local one,
 // which only the RPC may use (doris-sql.md 4.5).
 func (s *session) restore(_ context.Context, c *cursor) (*sqltypes.Result, error) {
+	database := s.db
+	if c.keyword("SNAPSHOT") && c.peekAt(1).IsSymbol(".") {
+		database = c.peek().Text
+	}
+	if err := s.need(core.LoadPriv, "LOAD", database, ""); err != nil {
+		return nil, err
+	}
 	for !c.end() && !c.keyword("FROM") {
 		c.next()
 	}

@@ -34,8 +34,8 @@ func (r relations) Relation(_ context.Context, database, name string) (*query.Re
 		return r.session.informationSchema(name)
 	}
 	table, partitions, temporary := splitPartitions(name)
-	if !r.session.isAdmin() {
-		return nil, core.CodeErrorf(codeTableDenied, "SELECT command denied to user '%s'@'%%' for table '%s: %s'", r.session.user, database, table)
+	if err := r.session.needTable(core.SelectPriv, "SELECT", database, table); err != nil {
+		return nil, err
 	}
 	c := r.session.server.core
 	c.RLock()
@@ -177,6 +177,11 @@ func staticRows(cells [][]string) func(context.Context) ([]types.Row, error) {
 
 // tableFunction returns the relation that a table function stands for.
 func (s *session) tableFunction(name, arguments string) (*query.Relation, error) {
+	if name == "frontends" || name == "backends" {
+		if err := s.needGlobal(operator, "ADMIN/OPERATOR"); err != nil {
+			return nil, err
+		}
+	}
 	switch name {
 	case "frontends":
 		return s.showFrontends().relation(name), nil

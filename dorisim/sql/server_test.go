@@ -43,21 +43,22 @@ func TestAuthentication(t *testing.T) {
 	f.exec("CREATE USER IF NOT EXISTS 'writer'@'%' IDENTIFIED BY 'pw'", "GRANT ALL ON *.*.* TO 'writer'@'%'")
 	require.NoError(t, f.open("writer:pw@tcp(%s)/ccr").Ping())
 	f.exec("CREATE USER 'guest' IDENTIFIED BY 'pw'", "CREATE TABLE t (k INT) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 1 PROPERTIES ('replication_num' = '1')")
-	guest := f.open("guest:pw@tcp(%s)/ccr")
+	require.ErrorContains(t, f.open("guest:pw@tcp(%s)/ccr").Ping(), "Access denied for user 'guest' to database 'ccr'")
+	guest := f.open("guest:pw@tcp(%s)/")
 	for statement, want := range map[string]string{
-		"SELECT * FROM t":          "SELECT command denied to user 'guest'@'%' for table 'ccr: t'",
-		"INSERT INTO t VALUES (1)": "Access denied; you need",
-		"DROP TABLE t":             "Access denied; you need",
-		"GRANT ALL ON *.* TO root": "Access denied; you need",
+		"SELECT * FROM ccr.t":          "SELECT command denied to user 'guest'@'%' for table 'ccr: t'",
+		"INSERT INTO ccr.t VALUES (1)": "LOAD command denied to user 'guest'@'%' for table 'ccr: t'",
+		"DROP TABLE ccr.t":             "Access denied; you need (at least one of) the (DROP) privilege(s)",
+		"GRANT ALL ON *.* TO root":     "Access denied; you need (at least one of) the (GRANT) privilege(s)",
 	} {
 		_, _, err := readAll(guest, statement)
 		require.ErrorContains(t, err, want)
 	}
 	f.exec("GRANT ADMIN_PRIV ON *.*.* TO 'guest'@'%'")
-	_, err := guest.Exec("INSERT INTO t VALUES (1)")
+	_, err := guest.Exec("INSERT INTO ccr.t VALUES (1)")
 	require.NoError(t, err)
 	f.exec("REVOKE ADMIN_PRIV ON *.*.* FROM 'guest'@'%'")
-	_, err = guest.Exec("INSERT INTO t VALUES (1)")
+	_, err = guest.Exec("INSERT INTO ccr.t VALUES (1)")
 	require.Error(t, err)
 	f.exec("SET PASSWORD FOR 'writer'@'%' = PASSWORD('other')")
 	require.Error(t, f.open("writer:pw@tcp(%s)/").Ping())

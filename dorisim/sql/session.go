@@ -53,6 +53,9 @@ func (s *session) use(name string) error {
 	if !s.hasDatabase(name) {
 		return errUnknownDatabase(name)
 	}
+	if !s.sees(name) {
+		return s.errDatabaseDenied(name)
+	}
 	s.db = name
 	return nil
 }
@@ -78,13 +81,10 @@ func (s *session) database(name string) (string, error) {
 	if !s.hasDatabase(name) {
 		return "", errUnknownDatabase(name)
 	}
+	if !s.sees(name) {
+		return "", s.errDatabaseDenied(name)
+	}
 	return name, nil
-}
-
-// isAdmin tells whether the user may do more than connect.
-func (s *session) isAdmin() bool {
-	user, ok := s.server.core.Users.Get(s.user)
-	return ok && user.Admin
 }
 
 // flag reads a boolean session variable.

@@ -8,6 +8,7 @@ import (
 	"github.com/dolthub/vitess/go/sqltypes"
 
 	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 )
 
@@ -62,18 +63,8 @@ func (s *session) showCluster(ctx context.Context, c *cursor, word string) (*sql
 	switch word {
 	case "DATABASES", "SCHEMAS":
 		return s.filter(ctx, c, s.showDatabases(), "Database", false)
-	case "FRONTENDS":
-		return s.filter(ctx, c, s.showFrontends(), "Name", true)
-	case "BACKENDS":
-		return s.filter(ctx, c, s.showBackends(), "Host", true)
-	case "FRONTEND":
-		if c.keyword("CONFIG") {
-			return s.filter(ctx, c, s.showFrontendConfig(), "Key", true)
-		}
-	case "BACKEND":
-		if c.keyword("CONFIG") {
-			return s.filter(ctx, c, s.showBackendConfig(), "Key", true)
-		}
+	case "FRONTENDS", "BACKENDS", "FRONTEND", "BACKEND":
+		return s.showNodes(ctx, c, word)
 	case "VARIABLES":
 		return s.filter(ctx, c, s.showVariables(), "Variable_name", true)
 	case "STATUS":
@@ -93,8 +84,12 @@ func (s *session) showCluster(ctx context.Context, c *cursor, word string) (*sql
 		l := newListing("Charset", "Description", "Default collation", "Maxlen")
 		l.add("utf8mb4", "UTF-8 Unicode", "utf8mb4_0900_bin", "4")
 		return s.filter(ctx, c, l, "Charset", true)
-	case "GRANTS", "ALL":
-		return s.showGrants().result(), nil
+	case "GRANTS":
+		return s.showGrants(c, false)
+	case "ALL":
+		if c.keyword("GRANTS") {
+			return s.showGrants(c, true)
+		}
 	case "REPOSITORIES":
 		return newListing("RepoId", "RepoName", "CreateTime", "IsReadOnly", "Location", "Broker", "Type", "ErrMsg").result(), nil
 	case "RESOURCES":
@@ -108,6 +103,33 @@ func (s *session) showCluster(ctx context.Context, c *cursor, word string) (*sql
 	}
 	c.pos = 0
 	return nil, c.mismatch()
+}
+
+// showNodes is SHOW FRONTENDS, BACKENDS and the configs of both.
+func (s *session) showNodes(ctx context.Context, c *cursor, word string) (*sqltypes.Result, error) {
+	config := !strings.HasSuffix(word, "S")
+	if config && !c.keyword("CONFIG") {
+		c.pos = 0
+		return nil, c.mismatch()
+	}
+	var err error
+	if config {
+		err = s.needGlobal(core.AdminPriv, "ADMIN")
+	} else {
+		err = s.needGlobal(operator, "ADMIN/OPERATOR")
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch word {
+	case "FRONTENDS":
+		return s.filter(ctx, c, s.showFrontends(), "Name", true)
+	case "BACKENDS":
+		return s.filter(ctx, c, s.showBackends(), "Host", true)
+	case "FRONTEND":
+		return s.filter(ctx, c, s.showFrontendConfig(), "Key", true)
+	}
+	return s.filter(ctx, c, s.showBackendConfig(), "Key", true)
 }
 
 // fromDatabase consumes [FROM|IN db] and returns an existing database.
@@ -141,6 +163,9 @@ func (s *session) fromTable(c *cursor) (database, table string, err error) {
 
 // withTable calls f with a table or view, holding core's read lock.
 func (s *session) withTable(database, table string, f func(*catalog.Database, *catalog.Table) error) error {
+	if err := s.needTable(core.ShowPriv, "SHOW", database, table); err != nil {
+		return err
+	}
 	c := s.server.core
 	c.RLock()
 	defer c.RUnlock()
@@ -157,6 +182,9 @@ func (s *session) withTable(database, table string, f func(*catalog.Database, *c
 
 // showTableID is SHOW TABLE <id>: an unknown id gives no row.
 func (s *session) showTableID(c *cursor) (*sqltypes.Result, error) {
+	if err := s.needGlobal(core.AdminPriv, "ADMIN"); err != nil {
+		return nil, err
+	}
 	t := c.next()
 	id, err := strconv.ParseInt(t.Text, 10, 64)
 	if err != nil || t.Kind != parser.Number {

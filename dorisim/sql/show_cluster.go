@@ -21,9 +21,10 @@ var systemDatabases = []string{"__internal_schema", informationSchema, "mysql"}
 func (s *session) showDatabases() *listing {
 	l := newListing("Database")
 	names := slices.Clone(systemDatabases)
+	account := s.account()
 	s.server.core.RLock()
 	for _, db := range s.server.core.Databases() {
-		if !slices.Contains(names, db.Name) {
+		if !slices.Contains(names, db.Name) && account.Sees(db.Name) {
 			names = append(names, db.Name)
 		}
 	}
@@ -154,21 +155,5 @@ func (s *session) showProcesses() *listing {
 		}
 		l.add(connected, int64(r.id), user, r.host, r.at, internalCatalog, db, command, int64(now.Sub(r.at).Seconds()), "OK", "", "", "", null)
 	}
-	return l
-}
-
-// showGrants lists the privileges of this session's user.
-func (s *session) showGrants() *listing {
-	l := newListing("UserIdentity", "Comment", "Password", "Roles", "GlobalPrivs", "CatalogPrivs", "DatabasePrivs", "TablePrivs",
-		"ColPrivs", "ResourcePrivs", "CloudClusterPrivs", "CloudStagePrivs", "StorageVaultPrivs", "WorkloadGroupPrivs", "ComputeGroupPrivs")
-	user, _ := s.server.core.Users.Get(s.user)
-	password, roles, global := "No", "", null
-	if user.Password != "" {
-		password = "Yes"
-	}
-	if user.Admin {
-		roles, global = "admin", "Node_priv,Admin_priv"
-	}
-	l.add("'"+s.user+"'@'%'", "", password, roles, global, null, null, null, null, null, null, null, null, null, null)
 	return l
 }

@@ -213,8 +213,12 @@ func (s *session) schemaTables() *listing {
 	l := newListing("TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "TABLE_TYPE", "ENGINE", "VERSION", "ROW_FORMAT", "TABLE_ROWS",
 		"AVG_ROW_LENGTH", "DATA_LENGTH", "MAX_DATA_LENGTH", "INDEX_LENGTH", "DATA_FREE", "AUTO_INCREMENT", "CREATE_TIME", "UPDATE_TIME",
 		"CHECK_TIME", "TABLE_COLLATION", "CHECKSUM", "CREATE_OPTIONS", "TABLE_COMMENT")
+	account := s.account()
 	for _, db := range s.server.core.Databases() {
 		for _, t := range sortedTables(db) {
+			if !account.May(core.ShowPriv, db.Name, t.Name) {
+				continue
+			}
 			kind, engine := "BASE TABLE", "Doris"
 			if t.Kind == catalog.View {
 				kind, engine = "VIEW", "View"
@@ -231,8 +235,12 @@ func (s *session) schemaColumns() *listing {
 	l := newListing("TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME", "ORDINAL_POSITION", "COLUMN_DEFAULT", "IS_NULLABLE",
 		"DATA_TYPE", "CHARACTER_MAXIMUM_LENGTH", "NUMERIC_PRECISION", "NUMERIC_SCALE", "DATETIME_PRECISION", "COLUMN_TYPE", "COLUMN_KEY",
 		"EXTRA", "COLUMN_COMMENT")
+	account := s.account()
 	for _, db := range s.server.core.Databases() {
 		for _, t := range sortedTables(db) {
+			if !account.May(core.ShowPriv, db.Name, t.Name) {
+				continue
+			}
 			if t.Kind != catalog.OLAP {
 				continue
 			}
@@ -264,6 +272,9 @@ func (s *session) schemata() *listing {
 		l.add(internalCatalog, name, "utf8mb4", "utf8mb4_0900_bin", null)
 	}
 	for _, db := range s.server.core.Databases() {
+		if !s.sees(db.Name) {
+			continue
+		}
 		l.add(internalCatalog, db.Name, "utf8mb4", "utf8mb4_0900_bin", null)
 	}
 	return l
@@ -271,8 +282,12 @@ func (s *session) schemata() *listing {
 
 func (s *session) schemaPartitions() *listing {
 	l := newListing("PARTITION_ID", "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "PARTITION_NAME", "PARTITION_METHOD", "PARTITION_EXPRESSION", "PARTITION_DESCRIPTION")
+	account := s.account()
 	for _, db := range s.server.core.Databases() {
 		for _, t := range sortedTables(db) {
+			if !account.May(core.ShowPriv, db.Name, t.Name) {
+				continue
+			}
 			if t.Kind != catalog.OLAP {
 				continue
 			}
@@ -288,8 +303,12 @@ func (s *session) schemaPartitions() *listing {
 
 func (s *session) schemaViews() *listing {
 	l := newListing("TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "VIEW_DEFINITION", "CHECK_OPTION", "IS_UPDATABLE", "DEFINER", "SECURITY_TYPE", "CHARACTER_SET_CLIENT", "COLLATION_CONNECTION")
+	account := s.account()
 	for _, db := range s.server.core.Databases() {
 		for _, t := range sortedTables(db) {
+			if !account.May(core.ShowPriv, db.Name, t.Name) {
+				continue
+			}
 			if t.Kind == catalog.View {
 				l.add(internalCatalog, db.Name, t.Name, t.ViewDefinition, "NONE", "NO", "root@%", "", "utf8mb4", "utf8mb4_0900_bin")
 			}

@@ -93,6 +93,9 @@ func (s *session) showBackup(c *cursor) (*sqltypes.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.needDatabase(core.LoadPriv, database); err != nil {
+		return nil, err
+	}
 	w, err := where(c, backupWhere, "SnapshotName")
 	if err != nil {
 		return nil, err
@@ -112,6 +115,9 @@ func (s *session) showBackup(c *cursor) (*sqltypes.Result, error) {
 func (s *session) showRestore(c *cursor, brief bool) (*sqltypes.Result, error) {
 	database, err := s.fromDatabase(c)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.needDatabase(core.LoadPriv, database); err != nil {
 		return nil, err
 	}
 	w, err := where(c, restoreWhere, "Label")
@@ -163,6 +169,9 @@ func (s *session) showSnapshot(c *cursor) (*sqltypes.Result, error) {
 func (s *session) showTransaction(c *cursor) (*sqltypes.Result, error) {
 	database, err := s.fromDatabase(c)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.needDatabase(core.LoadPriv, database); err != nil {
 		return nil, err
 	}
 	w, err := where(c, transactionWhere, "id", "label", "status")

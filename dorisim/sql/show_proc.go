@@ -24,6 +24,9 @@ func (s *session) showProc(c *cursor) (*sqltypes.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.needGlobal(operator, "ADMIN/OPERATOR"); err != nil {
+		return nil, err
+	}
 	if err := c.finish(); err != nil {
 		return nil, err
 	}

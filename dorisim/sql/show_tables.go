@@ -54,7 +54,7 @@ func (s *session) showTables(ctx context.Context, c *cursor, full bool, only cat
 	}
 	l := newListing(titles...)
 	for _, t := range s.tableTypes(database) {
-		if only != "" && t.kind != only {
+		if only != "" && t.kind != only || t.kind != "" && !s.seesTable(database, t.name) {
 			continue
 		}
 		if full {
@@ -110,6 +110,9 @@ func (s *session) showTableStatus(ctx context.Context, c *cursor) (*sqltypes.Res
 			if t.Kind == catalog.View {
 				engine = "View"
 			}
+			if !s.seesTable(db.Name, t.Name) {
+				continue
+			}
 			l.add(t.Name, engine, null, null, 0, 0, 0, null, null, null, null, t.Created, t.Created, null, "utf-8", null, null, t.Comment)
 		}
 	}
@@ -139,6 +142,9 @@ func (s *session) showCreateDatabase(c *cursor) (*sqltypes.Result, error) {
 		return nil, err
 	}
 	if err := c.finish(); err != nil {
+		return nil, err
+	}
+	if err := s.needDatabase(core.ShowPriv, name); err != nil {
 		return nil, err
 	}
 	s.server.core.RLock()
@@ -310,6 +316,9 @@ func (s *session) viewsOf(db *catalog.Database, t *catalog.Table) *listing {
 }
 
 func (s *session) showTablet(c *cursor) (*sqltypes.Result, error) {
+	if err := s.needGlobal(core.AdminPriv, "SHOW TABLET"); err != nil {
+		return nil, err
+	}
 	t := c.next()
 	if t.Kind != parser.Number {
 		return nil, errSyntax(t.Text)

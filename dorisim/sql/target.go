@@ -44,6 +44,9 @@ func (s *session) target(database, name string) (*target, error) {
 	if err := s.mayWrite(); err != nil {
 		return nil, err
 	}
+	if err := s.needTable(core.LoadPriv, "LOAD", database, name); err != nil {
+		return nil, err
+	}
 	c := s.server.core
 	c.RLock()
 	defer c.RUnlock()

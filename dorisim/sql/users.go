@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"strings"
 
 	"github.com/dolthub/vitess/go/sqltypes"
 
@@ -9,105 +10,341 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/parser"
 )
 
-// createUser knows CREATE USER [IF NOT EXISTS] 'name'[@'host'] [IDENTIFIED BY 'password'].
-func (s *session) createUser(c *cursor) (*sqltypes.Result, error) {
+// rootUser can neither be dropped nor lose its privileges.
+const rootUser = "root"
+
+// userStatement dispatches what changes accounts; ok is false for anything else.
+func (s *session) userStatement(_ context.Context, c *cursor) (result *sqltypes.Result, ok bool, err error) {
+	run := func() error { return nil }
+	switch {
+	case c.keyword("CREATE", "USER"):
+		run = func() error { return s.createUser(c) }
+	case c.keyword("ALTER", "USER"):
+		run = func() error { return s.alterUser(c) }
+	case c.keyword("DROP", "USER"):
+		run = func() error { return s.dropUser(c) }
+	case c.keyword("GRANT"):
+		run = func() error { return s.grant(c, false) }
+	case c.keyword("REVOKE"):
+		run = func() error { return s.grant(c, true) }
+	default:
+		return nil, false, nil
+	}
+	if err := s.needGlobal(core.GrantPriv, "GRANT"); err != nil {
+		return nil, true, err
+	}
+	return done(), true, run()
+}
+
+// createUser knows CREATE USER [IF NOT EXISTS] 'name'[@'host'] [IDENTIFIED BY
+// 'password'] [DEFAULT ROLE 'admin']; further options have no effect.
+func (s *session) createUser(c *cursor) error {
 	quiet := c.keyword("IF", "NOT", "EXISTS")
 	name, err := userName(c)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	password := ""
-	if c.keyword("IDENTIFIED", "BY") {
-		if password, err = c.text(); err != nil {
-			return nil, err
+	user := core.User{Name: name}
+	if user.Password, err = identifiedBy(c); err != nil {
+		return err
+	}
+	if c.keyword("DEFAULT", "ROLE") {
+		role := c.next().Text
+		if user.Admin = strings.EqualFold(role, "admin"); !user.Admin {
+			return core.Errorf("Role: %s does not exist", role)
 		}
 	}
 	if _, ok := s.server.core.Users.Get(name); ok {
 		if quiet {
-			return done(), nil
+			return nil
 		}
-		return nil, core.Errorf("User '%s'@'%%' already exist", name)
+		return core.Errorf("User '%s'@'%%' already exist", name)
 	}
-	s.server.core.Users.Set(core.User{Name: name, Password: password})
-	return done(), nil
+	s.server.core.Users.Set(user)
+	return nil
 }
 
-func (s *session) dropUser(c *cursor) (*sqltypes.Result, error) {
+// identifiedBy consumes [IDENTIFIED BY 'password'].
+func identifiedBy(c *cursor) (string, error) {
+	if !c.keyword("IDENTIFIED", "BY") {
+		return "", nil
+	}
+	if c.peek().Is("PASSWORD") {
+		return "", core.Errorf("IDENTIFIED BY PASSWORD is not supported by dorisim yet: give the password itself")
+	}
+	return c.text()
+}
+
+// alterUser is ALTER USER [IF EXISTS] 'name' IDENTIFIED BY 'password'.
+func (s *session) alterUser(c *cursor) error {
 	quiet := c.keyword("IF", "EXISTS")
 	name, err := userName(c)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if !s.server.core.Users.Remove(name) && !quiet {
-		return nil, core.Errorf("User '%s'@'%%' does not exist", name)
+	changes := c.peek().Is("IDENTIFIED")
+	password, err := identifiedBy(c)
+	if err != nil {
+		return err
 	}
-	return done(), nil
+	known := s.server.core.Users.Change(name, func(u *core.User) {
+		if changes {
+			u.Password = password
+		}
+	})
+	if !known && !quiet {
+		return errNoUser(name)
+	}
+	return nil
 }
 
-// userName consumes a user, quoted in any way, with an optional host.
+func (s *session) dropUser(c *cursor) error {
+	quiet := c.keyword("IF", "EXISTS")
+	name, err := userName(c)
+	switch {
+	case err != nil:
+		return err
+	case name == rootUser:
+		return core.Errorf("Can not drop root user")
+	case !s.server.core.Users.Remove(name) && !quiet:
+		return errNoUser(name)
+	}
+	return c.finish()
+}
+
+func errNoUser(name string) error { return core.Errorf("User '%s'@'%%' does not exist", name) }
+
+// userName consumes a user, quoted in any way, with an optional host: all
+// accounts are valid from everywhere.
 func userName(c *cursor) (string, error) {
 	t := c.next()
 	if t.Kind == parser.EOF || t.Kind == parser.Symbol {
 		return "", errSyntax(t.Text)
 	}
 	if c.symbol("@") {
-		c.next()
+		if c.symbol("(") { // a domain
+			c.next()
+			c.symbol(")")
+		} else {
+			c.next()
+		}
 	}
 	return t.Text, nil
 }
 
-// grant is GRANT ... TO user, and REVOKE ... FROM user with admin = false. There
-// are two kinds of users: those who may do everything and those who may only
-// connect (doris-rpc.md 3.6); any privilege makes one of the former.
-func (s *session) grant(c *cursor, admin bool) (*sqltypes.Result, error) {
-	preposition := "FROM"
-	if admin {
-		preposition = "TO"
+// grant is GRANT privileges ON scope TO user and REVOKE privileges ON scope FROM
+// user, and both with the role 'admin'.
+func (s *session) grant(c *cursor, revoke bool) error {
+	preposition := "TO"
+	if revoke {
+		preposition = "FROM"
 	}
-	for !c.end() && !c.peek().Is(preposition) {
-		c.next()
+	if c.peek().Kind == parser.String {
+		return s.grantRole(c, preposition, revoke)
 	}
+	set, err := privilegeList(c)
+	if err != nil {
+		return err
+	}
+	if !c.keyword("ON") {
+		return c.mismatch()
+	}
+	if onObject(c) {
+		return nil // resources and workload groups: everybody may use them
+	}
+	scope, err := grantScope(c)
+	if err != nil {
+		return err
+	}
+	global := scope == core.Scope{}
+	if !global && set&(core.AdminPriv|core.NodePriv) != 0 {
+		return core.Errorf("ADMIN_PRIV and NODE_PRIV privilege can only be granted/revoked on/from *.*.*")
+	}
+	return s.changeUser(c, preposition, func(u *core.User) {
+		if revoke && global && set&core.AdminPriv != 0 {
+			u.Admin = false
+		}
+		left := u.Grants[scope] | set
+		if revoke {
+			left = u.Grants[scope] &^ set
+		}
+		u.Grants[scope] = left
+		if left == 0 {
+			delete(u.Grants, scope)
+		}
+	})
+}
+
+// grantRole knows the one role there is.
+func (s *session) grantRole(c *cursor, preposition string, revoke bool) error {
+	role := c.next().Text
+	if !strings.EqualFold(role, "admin") {
+		return core.Errorf("Role: %s does not exist", role)
+	}
+	return s.changeUser(c, preposition, func(u *core.User) { u.Admin = !revoke })
+}
+
+// changeUser consumes TO|FROM [USER] name and changes the account.
+func (s *session) changeUser(c *cursor, preposition string, change func(*core.User)) error {
 	if !c.keyword(preposition) {
-		return nil, c.mismatch()
+		return c.mismatch()
 	}
 	c.keyword("USER")
 	name, err := userName(c)
-	if err != nil {
-		return nil, err
-	}
-	user, ok := s.server.core.Users.Get(name)
-	if !ok {
-		return nil, core.Errorf("User '%s'@'%%' does not exist", name)
-	}
-	user.Admin = admin
-	s.server.core.Users.Set(user)
-	return done(), nil
-}
-
-// userStatement dispatches what changes accounts; ok is false for anything else.
-func (s *session) userStatement(_ context.Context, c *cursor) (result *sqltypes.Result, ok bool, err error) {
 	switch {
-	case c.keyword("CREATE", "USER"):
-		result, err = s.createUser(c)
-	case c.keyword("DROP", "USER"):
-		result, err = s.dropUser(c)
-	case c.keyword("GRANT"):
-		result, err = s.grant(c, true)
-	case c.keyword("REVOKE"):
-		result, err = s.grant(c, false)
-	default:
-		return nil, false, nil
+	case err != nil:
+		return err
+	case name == rootUser && preposition == "FROM":
+		return core.Errorf("Can not revoke any privilege from root user")
 	}
-	return result, true, err
+	if err := c.finish(); err != nil {
+		return err
+	}
+	if !s.server.core.Users.Change(name, change) {
+		return errNoUser(name)
+	}
+	return nil
 }
 
-// mayWrite refuses users without privileges, and everybody while the cluster has
-// no master.
+// privilegeList reads SELECT_PRIV, LOAD_PRIV(columns), ...; the columns do not
+// matter: a privilege on some of them is none on the table.
+func privilegeList(c *cursor) (core.Privilege, error) {
+	var set core.Privilege
+	for {
+		name, err := c.ident()
+		if err != nil {
+			return 0, err
+		}
+		p, ok := core.ParsePrivilege(name)
+		if !ok {
+			return 0, core.Errorf("Invalid privilege type: %s", name)
+		}
+		if c.keyword("PRIVILEGES"); c.peek().IsSymbol("(") {
+			return 0, core.Errorf("privileges on columns are not supported by dorisim yet")
+		}
+		set |= p
+		if !c.symbol(",") {
+			return set, nil
+		}
+	}
+}
+
+// onObject consumes RESOURCE 'x' and the like.
+func onObject(c *cursor) bool {
+	for _, words := range [][]string{{"RESOURCE"}, {"WORKLOAD", "GROUP"}, {"STORAGE", "VAULT"}, {"COMPUTE", "GROUP"}, {"CLUSTER"}, {"STAGE"}} {
+		if after := c.peekAt(len(words)); !after.IsSymbol(".") && !after.Is("TO") && !after.Is("FROM") && c.keyword(words...) {
+			for !c.end() {
+				c.next()
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// grantScope reads *.*.*, catalog.*.*, [catalog.]db.*, [catalog.]db.table.
+func grantScope(c *cursor) (core.Scope, error) {
+	var parts []string
+	for {
+		if c.symbol("*") {
+			parts = append(parts, "")
+		} else {
+			name, err := c.ident()
+			if err != nil {
+				return core.Scope{}, err
+			}
+			parts = append(parts, name)
+		}
+		if !c.symbol(".") {
+			break
+		}
+	}
+	if len(parts) == 1 {
+		parts = append([]string{""}, parts...) // * is *.*
+	}
+	var scope core.Scope
+	if len(parts) == 3 {
+		scope.Internal = parts[0] != ""
+		parts = parts[1:]
+	}
+	if len(parts) != 2 || parts[0] == "" && parts[1] != "" {
+		return scope, core.Errorf("Do not support format: %s", strings.Join(parts, "."))
+	}
+	scope.Database, scope.Table = parts[0], parts[1]
+	if scope.Database != "" {
+		scope.Internal = true
+	}
+	return scope, nil
+}
+
+// showGrants is SHOW GRANTS [FOR user] and SHOW ALL GRANTS.
+func (s *session) showGrants(c *cursor, all bool) (*sqltypes.Result, error) {
+	l := newListing("UserIdentity", "Comment", "Password", "Roles", "GlobalPrivs", "CatalogPrivs", "DatabasePrivs", "TablePrivs",
+		"ColPrivs", "ResourcePrivs", "CloudClusterPrivs", "CloudStagePrivs", "StorageVaultPrivs", "WorkloadGroupPrivs", "ComputeGroupPrivs")
+	users := []core.User{s.account()}
+	if c.keyword("FOR") {
+		name, err := userName(c)
+		if err != nil {
+			return nil, err
+		}
+		user, ok := s.server.core.Users.Get(name)
+		if !ok {
+			return nil, errNoUser(name)
+		}
+		users, all = []core.User{user}, name != s.user
+	} else if all {
+		users = s.server.core.Users.List()
+	}
+	if all {
+		if err := s.needGlobal(core.GrantPriv, "GRANT"); err != nil {
+			return nil, err
+		}
+	}
+	for _, u := range users {
+		addGrants(l, u)
+	}
+	return l.result(), c.finish()
+}
+
+// addGrants prints an account as SHOW GRANTS does.
+func addGrants(l *listing, u core.User) {
+	password, roles := "No", ""
+	if u.Password != "" {
+		password = "Yes"
+	}
+	var global core.Privilege
+	if u.Admin {
+		roles, global = "admin", core.NodePriv|core.AdminPriv
+	}
+	databases := []string{"internal.information_schema: Select_priv", "internal.mysql: Select_priv"}
+	var catalogs, tables []string
+	for _, scope := range u.Scopes() {
+		set := u.Grants[scope]
+		switch {
+		case scope.Table != "":
+			tables = append(tables, internalCatalog+"."+scope.Database+"."+scope.Table+": "+set.String())
+		case scope.Database != "":
+			databases = append(databases, internalCatalog+"."+scope.Database+": "+set.String())
+		case scope.Internal:
+			catalogs = append(catalogs, internalCatalog+": "+set.String())
+		default:
+			global |= set
+		}
+	}
+	l.add("'"+u.Name+"'@'%'", "", password, roles, orNull(global.String()), orNull(strings.Join(catalogs, "; ")),
+		strings.Join(databases, "; "), orNull(strings.Join(tables, "; ")), null, null, null, null, null, "normal: Usage_priv", null)
+}
+
+func orNull(text string) string {
+	if text == "" {
+		return null
+	}
+	return text
+}
+
+// mayWrite refuses everybody while the cluster has no master.
 func (s *session) mayWrite() error {
-	switch {
-	case !s.isAdmin():
-		return core.CodeErrorf(codeDenied, "Access denied; you need (at least one of) the (ADMIN) privilege(s) for this operation")
-	case s.server.core.Master() < 0:
+	if s.server.core.Master() < 0 {
 		return errNotReady()
 	}
 	return nil

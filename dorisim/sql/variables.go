@@ -171,6 +171,11 @@ func (s *session) setOne(c *cursor) error {
 	if strings.EqualFold(value, "default") {
 		value = fallback
 	}
+	if global {
+		if err := s.needGlobal(core.AdminPriv, "ADMIN"); err != nil {
+			return err
+		}
+	}
 	s.vars[name] = value
 	if global {
 		s.server.mu.Lock()
@@ -216,13 +221,9 @@ func (s *session) setPassword(c *cursor) (*sqltypes.Result, error) {
 		}
 	}
 	if name != s.user {
-		if err := s.mayWrite(); err != nil {
+		if err := s.needGlobal(core.GrantPriv, "GRANT"); err != nil {
 			return nil, err
 		}
-	}
-	user, ok := s.server.core.Users.Get(name)
-	if !ok {
-		return nil, core.Errorf("User '%s'@'%%' does not exist", name)
 	}
 	for !c.end() && c.peek().Kind != parser.String {
 		c.next()
@@ -231,7 +232,8 @@ func (s *session) setPassword(c *cursor) (*sqltypes.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	user.Password = password
-	s.server.core.Users.Set(user)
+	if !s.server.core.Users.Change(name, func(u *core.User) { u.Password = password }) {
+		return nil, errNoUser(name)
+	}
 	return done(), nil
 }
