@@ -167,6 +167,31 @@ func TestBinlogLocks(t *testing.T) {
 	require.Equal(t, seq[0], lock("x", 1), "raised to the first entry, the DUMMY")
 }
 
+// A job that follows one table holds what it needs, however far a job that
+// follows the database has come.
+func TestBinlogLocksOfTables(t *testing.T) {
+	w := newWorld(t, 1, core.Config{})
+	w.Lock()
+	w.db.Properties = map[string]string{"binlog.enable": "true"}
+	w.Unlock()
+	a := w.table("a", 1)
+	var seq [4]int64
+	for i := range seq {
+		seq[i] = w.record(job.Barrier, a.ID)
+	}
+	lock := func(table int64, jobID string, at int64) {
+		_, status := w.LockBinlogs(w.db.ID, table, jobID, at)
+		require.Equal(t, core.ReadOK, status)
+	}
+	lock(-1, "database", seq[3])
+	lock(a.ID, "table", seq[1])
+	w.CollectExpiredBinlogs()
+	require.Equal(t, []int64{seq[1], seq[2], seq[3]}, readAll(w))
+	entries, status := w.ReadBinlogs(w.db.ID, a.ID, seq[1], core.MaxBinlogBatch)
+	require.Equal(t, core.ReadOK, status, "the table's job has lost nothing")
+	require.Equal(t, []int64{seq[2], seq[3]}, seqs(entries))
+}
+
 func readAll(w *world) []int64 {
 	entries, status := w.ReadBinlogs(w.db.ID, -1, -1, core.MaxBinlogBatch)
 	if status == core.ReadTooOld {

@@ -69,7 +69,7 @@ func (c *Core) collectDatabase(id int64) {
 	now := c.Now()
 	c.collect(id, func(logs *dbBinlogs) []*Binlog {
 		if whole.enabled {
-			return logs.cutAll(logs.list.expired(whole, now), now.UnixMilli())
+			return logs.cutAll(logs.list.expired(whole, logs.lowestLock(), now), now.UnixMilli())
 		}
 		return logs.cutTables(tables, now)
 	})
@@ -113,9 +113,9 @@ func (c *Core) releaseBinlogs(p *catalog.Partition, version int64) {
 	}
 }
 
-// expired returns the number up to which the list must be cut; the DUMMY's
-// number means nothing.
-func (l *binlogList) expired(limit limits, now time.Time) int64 {
+// expired returns the number up to which the list must be cut; what lies below
+// the lowest lock is of no use to any job. The DUMMY's number means nothing.
+func (l *binlogList) expired(limit limits, lowestLock int64, now time.Time) int64 {
 	deadline := now.Add(-limit.ttl).UnixMilli()
 	old := int64(math.MinInt64)
 	for _, b := range l.entries[1:] {
@@ -123,7 +123,7 @@ func (l *binlogList) expired(limit limits, now time.Time) int64 {
 			old = b.CommitSeq
 		}
 	}
-	old = max(old, l.lowestLock()-1)
+	old = max(old, lowestLock-1)
 	cut, bytes, count := l.first().CommitSeq, l.bytes, int64(len(l.entries))
 	for _, b := range l.entries[1:] {
 		if b.CommitSeq > old && bytes <= limit.maxBytes && count <= limit.maxHistory {
@@ -136,17 +136,38 @@ func (l *binlogList) expired(limit limits, now time.Time) int64 {
 	return cut
 }
 
-// lowestLock returns the lowest locked number, or MinInt64+1 without a lock:
-// what lies below it is of no use to any job (doris-binlogs.md 1.7).
+// noLock is the lowest lock where there is none.
+const noLock = math.MinInt64 + 1
+
+// lowestLock returns the lowest locked number, or noLock (doris-binlogs.md 1.7).
 func (l *binlogList) lowestLock() int64 {
-	lowest := int64(math.MaxInt64)
+	lowest := int64(noLock)
 	for _, seq := range l.locks {
-		lowest = min(lowest, seq)
-	}
-	if len(l.locks) == 0 {
-		return math.MinInt64 + 1
+		lowest = lower(lowest, seq)
 	}
 	return lowest
+}
+
+// lowestLock is the lowest lock of all lockers, those of single tables included
+// (doris-rpc.md 3.6): the lists of the tables are cut together with the
+// database's.
+func (logs *dbBinlogs) lowestLock() int64 {
+	lowest := logs.list.lowestLock()
+	for _, l := range logs.tables {
+		lowest = lower(lowest, l.lowestLock())
+	}
+	return lowest
+}
+
+// lower returns the lower one of two locks.
+func lower(a, b int64) int64 {
+	switch {
+	case a == noLock:
+		return b
+	case b == noLock:
+		return a
+	}
+	return min(a, b)
 }
 
 // cut removes the entries up to seq and moves the DUMMY.
@@ -203,7 +224,7 @@ func (logs *dbBinlogs) cutTables(tables map[int64]limits, now time.Time) []*Binl
 	for id, l := range logs.tables {
 		seq := l.last().CommitSeq
 		if limit, ok := tables[id]; ok && limit.enabled {
-			seq = l.expired(limit, now)
+			seq = l.expired(limit, l.lowestLock(), now)
 		}
 		for _, b := range l.cut(seq, stamp) {
 			b.refs--
