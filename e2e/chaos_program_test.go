@@ -22,49 +22,72 @@ const (
 // program makes up statements and remembers what the source has.
 type program struct {
 	*rand.Rand
-	*scene
-	seed    uint64
-	process *chaosProcess
-	tables  map[string]*chaosTable
-	serial  int // of values and names: none comes twice
+	*scene          // of the database job
+	follower *scene // of the table job, if there is one
+	seed     uint64
+	process  *chaosProcess
+
+	tables       map[string]*chaosTable
+	bin          []binned
+	views        map[string]bool
+	followed     string // the present name of the table job's table
+	replacements int    // of the table under that name by another one
+	serial       int    // of values and names: none comes twice
+	altering     bool   // an ALTER job runs, what else happens meanwhile is short
+	paused       bool
+
 	played  int // statements so far
 	kills   []chaosKill
 	refused int
 
-	noting sync.Mutex
-	log    []string
+	started time.Time
+	noting  sync.Mutex
+	log     []string
 }
 
 func newProgram(seed uint64, pair *harness.Pair, dst *sql.DB, process *chaosProcess) *program {
 	name := fmt.Sprintf("chaos_%d", seed)
-	return &program{
+	p := &program{
 		Rand:    rand.New(rand.NewPCG(seed, 0)),
 		seed:    seed,
 		process: process,
+		started: time.Now(),
 		tables:  map[string]*chaosTable{},
+		views:   map[string]bool{},
 		kills:   chaosKills(seed, chaosRounds*chaosRound),
-		scene: &scene{
-			scenario: &scenario{name: name}, pair: pair, ccr: process.ccr, patience: chaosPatience,
-			job: name, srcDB: "s" + name, dstDB: "d" + name, dst: dst,
-		},
 	}
+	follow := func(s *scenario, job, database string) *scene {
+		return &scene{scenario: s, pair: pair, ccr: process.ccr, patience: chaosPatience, job: job, srcDB: "s" + name, dstDB: database, dst: dst}
+	}
+	p.scene = follow(&scenario{name: name}, name, "d"+name)
+	if p.once(3) {
+		p.followed = "f"
+		p.follower = follow(&scenario{name: name, table: p.followed, as: one(p, []string{"f", "alias"})}, name+"_table", "f"+name)
+	}
+	return p
+}
+
+// jobs are the scenes of the program's jobs.
+func (p *program) jobs() []*scene {
+	if p.follower == nil {
+		return []*scene{p.scene}
+	}
+	p.follower.src, p.follower.current = p.src, p.followed
+	return []*scene{p.scene, p.follower}
 }
 
 // play runs the program and returns what was wrong at a quiet point.
 func (p *program) play(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, (chaosRounds+2)*chaosPatience)
 	defer cancel()
-	for range 4 {
-		p.setup = append(p.setup, func(ctx context.Context, _ *scene) error { return p.create(ctx) })
-	}
-	err := p.process.running(func() error { return p.prepare(ctx) })
+	err := p.process.running(func() error { return p.begin(ctx) })
 	if p.src != nil {
 		defer p.src.Close()
 	}
 	if err != nil {
 		return fmt.Errorf("setup: %w", err)
 	}
-	if p.IntN(2) == 0 { // else the program begins beside the first sync
+	if p.once(2) { // else the program begins beside the first sync
 		err = p.quiet(ctx)
 	}
 	for round := 1; err == nil && round <= chaosRounds; round++ {
@@ -74,21 +97,31 @@ func (p *program) play(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		p.explanation = p.explain()
+		for _, s := range p.jobs() {
+			p.explanation += s.explain()
+		}
 		return err
 	}
-	return p.process.running(func() error { return p.command(ctx, "delete", nil) })
+	return p.command(ctx, "delete")
+}
+
+// begin makes the first tables and the jobs.
+func (p *program) begin(ctx context.Context) error {
+	for range 4 {
+		p.setup = append(p.setup, func(ctx context.Context, _ *scene) error { return p.create(ctx) })
+	}
+	if p.follower != nil {
+		p.setup = append(p.setup, func(ctx context.Context, _ *scene) error { return p.createAs(ctx, p.followed) })
+	}
+	if err := p.prepare(ctx); err != nil || p.follower == nil {
+		return err
+	}
+	return p.follower.createJob(ctx)
 }
 
 // round is what happens between two quiet points.
 func (p *program) round(ctx context.Context) error {
 	for range chaosRound/2 + p.IntN(chaosRound) {
-		for _, k := range p.kills {
-			if k.statement == p.played {
-				p.process.kill(ctx, p.seed, k.delay, k.down)
-			}
-		}
-		p.played++
 		if err := p.statement(ctx); err != nil {
 			return err
 		}
@@ -96,62 +129,109 @@ func (p *program) round(ctx context.Context) error {
 	return nil
 }
 
-// quiet waits until the job has nothing left to do, and returns how the sides
-// differ then. It looks less often than a scenario does: many programs wait.
-func (p *program) quiet(ctx context.Context) error {
-	p.note("-- quiet")
-	return harness.AwaitEvery(ctx, chaosLook, p.patience, func(ctx context.Context) error {
-		lag, err := p.ccr.Call(ctx, "get_lag", map[string]any{"name": p.job})
-		if err != nil {
+// deed is something that a program does, and how often beside the others.
+type deed struct {
+	weight int
+	do     func(context.Context) error
+}
+
+func (p *program) deeds() []deed {
+	return []deed{
+		{20, p.insert}, {5, p.deleteRows}, {5, p.update}, {2, p.partialUpdate}, {4, p.overwrite}, {4, p.transaction}, {2, p.copyRows},
+		{3, p.create}, {1, p.createFrom}, {3, p.drop}, {2, p.recoverTable}, {3, p.rename}, {2, p.swap}, {2, p.replace}, {3, p.truncate},
+		{1, p.comment}, {1, p.property}, {1, p.buckets},
+		{3, p.addPartition}, {2, p.dropPartition}, {2, p.recoverPartition}, {2, p.replacePartition}, {1, p.spoil}, {2, p.renamePartition},
+		{3, p.addLight}, {2, p.dropLight}, {3, p.renameColumn}, {5, p.heavy}, {3, p.index}, {3, p.rollup}, {2, p.view},
+		{2, p.pausedStretch},
+	}
+}
+
+// statement plays one or a few that belong together.
+func (p *program) statement(ctx context.Context) error {
+	for _, k := range p.kills {
+		if k.statement == p.played {
+			p.process.kill(ctx, p.seed, k.delay, k.down)
+		}
+	}
+	p.played++
+	deeds, sum := p.deeds(), 0
+	for _, d := range deeds {
+		sum += d.weight
+	}
+	at := p.IntN(sum)
+	for _, d := range deeds {
+		if at -= d.weight; at < 0 {
+			return d.do(ctx)
+		}
+	}
+	return nil
+}
+
+// pausedStretch stops the jobs for some statements: they meet them late, all at
+// once.
+func (p *program) pausedStretch(ctx context.Context) error {
+	if p.paused || p.altering {
+		return p.insert(ctx)
+	}
+	p.paused = true
+	defer func() { p.paused = false }()
+	if err := p.command(ctx, "pause"); err != nil {
+		return err
+	}
+	for range 3 + p.IntN(6) {
+		if err := p.statement(ctx); err != nil {
 			return err
 		}
-		status, err := p.ccr.Status(ctx, p.job)
-		switch n := harness.Int(lag, "lag"); {
-		case err != nil:
-			return err
-		case status.FullSyncs > 1:
-			return fmt.Errorf("a surprise: %d full syncs: %w", status.FullSyncs, harness.ErrGiveUp)
-		case status.Stalled:
-			return fmt.Errorf("stalled: %s", status.LastError.Text)
-		case !strings.Contains(status.ProgressState, "IncrementalSync"):
-			return fmt.Errorf("job is in %s", status.ProgressState)
-		case n != 0:
-			return fmt.Errorf("%d binlogs to go", n)
+	}
+	return p.command(ctx, "resume")
+}
+
+// command gives an order to the program's jobs.
+func (p *program) command(ctx context.Context, operator string) error {
+	p.note("-- " + operator)
+	return p.process.running(func() error {
+		for _, s := range p.jobs() {
+			if err := s.command(ctx, operator, nil); err != nil {
+				return err
+			}
 		}
-		return p.compare(ctx)
+		return nil
 	})
 }
 
 func (p *program) note(line string) {
 	p.noting.Lock()
 	defer p.noting.Unlock()
-	p.log = append(p.log, line)
-}
-
-// statement plays one, more often a write than a change of tables.
-func (p *program) statement(ctx context.Context) error {
-	structural := []func(context.Context) error{
-		p.create, p.drop, p.rename, p.swap, p.replace, p.truncate, p.addLight, p.dropLight, p.renameLight, p.heavy,
-		p.addPartition, p.dropPartition, p.replacePartition, p.renamePartition, p.overwrite,
-	}
-	if p.IntN(2) == 0 {
-		return structural[p.IntN(len(structural))](ctx)
-	}
-	return p.write(ctx)
+	p.log = append(p.log, fmt.Sprintf("%6.2f %s", time.Since(p.started).Seconds(), line))
 }
 
 // try runs statements and tells whether the source took them all.
 func (p *program) try(ctx context.Context, statements ...string) (bool, error) {
 	for _, statement := range statements {
 		p.note(statement)
-		if err := run(statement)(ctx, p.scene); err != nil {
-			if ctx.Err() != nil {
-				return false, err
-			}
-			p.note("-- refused: " + err.Error())
-			p.refused++
-			return false, nil
+		if ok, err := p.taken(ctx, run(statement)(ctx, p.scene)); !ok {
+			return false, err
 		}
 	}
 	return true, nil
+}
+
+// session is try for statements of one connection.
+func (p *program) session(ctx context.Context, statements ...string) (bool, error) {
+	p.note(strings.Join(statements, "; "))
+	return p.taken(ctx, session(statements...)(ctx, p.scene))
+}
+
+// taken tells whether the source took a statement; only the end of the test is
+// an error.
+func (p *program) taken(ctx context.Context, err error) (bool, error) {
+	switch {
+	case err == nil:
+		return true, nil
+	case ctx.Err() != nil:
+		return false, err
+	}
+	p.note("-- refused: " + err.Error())
+	p.refused++
+	return false, nil
 }

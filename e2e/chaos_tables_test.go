@@ -2,148 +2,271 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 )
 
-// chaosTable is what the program knows of a table. All have id, v and n.
-type chaosTable struct {
-	model      string   // DUPLICATE, UNIQUE or AGGREGATE
-	partitions []span   // nil: not partitioned
-	light      []string // columns that were added lightly
-}
-
-// span is the partition of the ids from, included, to from+100.
-type span struct {
-	name string
-	from int
-}
-
-// chaosNames are few, so that a name comes back for another table.
-var chaosNames = []string{"t0", "t1", "t2", "t3", "t4", "t5"}
-
-// pick chooses one of the tables that fit.
-func (p *program) pick(fits func(*chaosTable) bool) (string, *chaosTable) {
-	var names []string
-	for _, name := range chaosNames { // in an order that a replay repeats
-		if t := p.tables[name]; t != nil && fits(t) {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 {
-		return "", nil
-	}
-	name := names[p.IntN(len(names))]
-	return name, p.tables[name]
-}
-
-func anyTable(*chaosTable) bool      { return true }
-func partitioned(t *chaosTable) bool { return len(t.partitions) > 0 }
-
-// free is a name that no table has, "" if there is none.
-func (p *program) free() string {
-	at := p.IntN(len(chaosNames))
-	for i := range chaosNames {
-		if name := chaosNames[(at+i)%len(chaosNames)]; p.tables[name] == nil {
-			return name
-		}
-	}
-	return ""
-}
-
-func (p *program) next() int {
-	p.serial++
-	return p.serial
-}
-
-var errNoTables = errors.New("the program has lost all its tables")
+// The statements of a chaos program about tables as a whole.
 
 func (p *program) create(ctx context.Context) error {
 	name := p.free()
 	if name == "" {
 		return nil
 	}
-	t := &chaosTable{model: []string{"DUPLICATE", "UNIQUE", "AGGREGATE"}[p.IntN(3)]}
-	columns := "id INT, v VARCHAR(40), n INT"
-	if t.model == "AGGREGATE" {
-		columns = "id INT, v VARCHAR(40) REPLACE, n INT SUM"
+	return p.createAs(ctx, name)
+}
+
+func (p *program) createAs(ctx context.Context, name string) error {
+	t := &chaosTable{model: one(p, chaosModels), by: one(p, chaosPartitionings), v: "v", n: "n"}
+	id, keys := "id INT", "id"
+	switch {
+	case t.by == byAutoRange:
+		id, keys = "d DATETIME NOT NULL, id INT", "d, id"
+	case t.by == byList || t.by == byAutoList:
+		id = "id INT NOT NULL"
 	}
-	by := ""
-	if p.IntN(2) == 0 {
-		var all []string
-		for i := range 3 {
-			part := span{fmt.Sprintf("p%d", p.next()), i * 100}
-			t.partitions = append(t.partitions, part)
-			all = append(all, fmt.Sprintf("PARTITION %s %s", part.name, part.values()))
-		}
-		by = "PARTITION BY RANGE(id) (" + strings.Join(all, ", ") + ") "
+	columns := []string{id, "v VARCHAR(40)", "n INT"}
+	if t.model == aggregate {
+		columns = []string{id, "v VARCHAR(40) REPLACE", "n INT SUM"}
 	}
-	ok, err := p.try(ctx, fmt.Sprintf("CREATE TABLE %s (%s) %s KEY(id) %sDISTRIBUTED BY HASH(id) BUCKETS %d %s", name, columns, t.model, by, 1+p.IntN(2), onePlace))
+	properties := []string{`"replication_num" = "1"`}
+	switch t.model {
+	case mergeOnWrite:
+		properties = append(properties, `"enable_unique_key_merge_on_write" = "true"`)
+	case mergeOnRead:
+		properties = append(properties, `"enable_unique_key_merge_on_write" = "false"`)
+	}
+	if t.unique() && p.once(4) {
+		t.sequence = true
+		properties = append(properties, `"function_column.sequence_col" = "n"`)
+	}
+	if t.model != aggregate && p.once(10) {
+		index := p.name("idx")
+		t.indexes = append(t.indexes, index)
+		columns = append(columns, "INDEX "+index+" (v) USING INVERTED")
+	}
+	comment := ""
+	if p.once(4) {
+		comment = fmt.Sprintf(` COMMENT "it's \"table\" %d"`, p.next())
+	}
+	statement := fmt.Sprintf("CREATE TABLE %s (%s) %s KEY(%s)%s %sDISTRIBUTED BY %s PROPERTIES (%s)", name, strings.Join(columns, ", "),
+		strings.Fields(t.model)[0], keys, comment, p.partitioning(t), p.distribution(t), strings.Join(properties, ", "))
+	ok, err := p.try(ctx, statement)
 	if ok {
 		p.tables[name] = t
 	}
 	return err
 }
 
-func (r span) values() string { return fmt.Sprintf(`VALUES [("%d"), ("%d"))`, r.from, r.from+100) }
-
-// rowIn is a new row of the table, or of one of its partitions.
-func (p *program) rowIn(t *chaosTable, part *span) string {
-	id := p.IntN(100)
-	switch {
-	case part != nil:
-		id += part.from
-	case t.partitions != nil:
-		id += t.partitions[p.IntN(len(t.partitions))].from
+// partitioning draws the partitions of a new table.
+func (p *program) partitioning(t *chaosTable) string {
+	switch t.by {
+	case byRange, byList:
+		var all []string
+		for i := range 3 {
+			part := span{p.name("p"), i * 100}
+			t.partitions = append(t.partitions, part)
+			all = append(all, fmt.Sprintf("PARTITION %s %s", part.name, t.values(part)))
+		}
+		return fmt.Sprintf("PARTITION BY %s(id) (%s) ", t.by, strings.Join(all, ", "))
+	case byAutoList:
+		return "AUTO PARTITION BY LIST (id) () "
+	case byAutoRange:
+		return "AUTO PARTITION BY RANGE (date_trunc(d, 'day')) () "
 	}
-	return fmt.Sprintf("(%d, 'value %d', %d)", id, p.next(), p.IntN(1000))
+	return ""
 }
 
-func (p *program) write(ctx context.Context) error {
-	name, t := p.pick(func(t *chaosTable) bool { return t.partitions == nil || partitioned(t) })
-	if t == nil {
-		if len(p.tables) == 0 {
-			return p.create(ctx)
-		}
-		return errNoTables
+func (p *program) distribution(t *chaosTable) string {
+	switch {
+	case t.model == duplicate && p.once(6):
+		return "RANDOM BUCKETS 2"
+	case p.once(8):
+		return "HASH(id) BUCKETS AUTO"
 	}
-	var err error
-	switch p.IntN(6) {
-	case 0:
-		of := ""
-		at := p.IntN(100)
-		if partitioned(t) {
-			part := t.partitions[p.IntN(len(t.partitions))]
-			of, at = " PARTITION "+part.name, at+part.from
-		}
-		_, err = p.try(ctx, fmt.Sprintf("DELETE FROM %s%s WHERE id < %d", name, of, at))
-	case 1:
-		if t.model == "UNIQUE" {
-			_, err = p.try(ctx, fmt.Sprintf("UPDATE %s SET v = 'update %d' WHERE id > %d", name, p.next(), p.IntN(200)))
-			break
-		}
-		fallthrough
-	default:
-		rows := []string{p.rowIn(t, nil)}
-		for range p.IntN(4) {
-			rows = append(rows, p.rowIn(t, nil))
-		}
-		_, err = p.try(ctx, fmt.Sprintf("INSERT INTO %s (id, v, n) VALUES %s", name, strings.Join(rows, ", ")))
+	return fmt.Sprintf("HASH(id) BUCKETS %d", 1+p.IntN(3))
+}
+
+// createFrom is CREATE TABLE AS SELECT.
+func (p *program) createFrom(ctx context.Context) error {
+	name := p.free()
+	_, from := p.pick(anyTable)
+	source, _ := p.pickOf(func(_ string, t *chaosTable) bool { return t == from })
+	if name == "" || from == nil {
+		return nil
+	}
+	ok, err := p.try(ctx, fmt.Sprintf("CREATE TABLE %s %s AS SELECT id, %s AS v, %s AS n FROM %s", name, onePlace, from.v, from.n, source))
+	if ok {
+		p.tables[name] = &chaosTable{model: duplicate, v: "v", n: "n"}
 	}
 	return err
 }
 
-func (p *program) overwrite(ctx context.Context) error {
-	name, t := p.pick(func(t *chaosTable) bool { return t.partitions == nil || partitioned(t) })
+// movable tables may lose their name: not the one that a table job follows.
+func (p *program) movable(name string, t *chaosTable) bool { return !t.busy && name != p.followed }
+
+func (p *program) drop(ctx context.Context) error {
+	if len(p.tables) < 4 {
+		return p.create(ctx)
+	}
+	name, t := p.pickOf(p.movable)
 	if t == nil {
 		return nil
 	}
-	if partitioned(t) && p.IntN(2) == 0 {
-		part := t.partitions[p.IntN(len(t.partitions))]
-		_, err := p.try(ctx, fmt.Sprintf("INSERT OVERWRITE TABLE %s PARTITION(%s) (id, v, n) VALUES %s", name, part.name, p.rowIn(t, &part)))
-		return err
+	force := ""
+	if p.once(2) {
+		force = " FORCE"
 	}
-	_, err := p.try(ctx, fmt.Sprintf("INSERT OVERWRITE TABLE %s (id, v, n) VALUES %s", name, p.rowIn(t, nil)))
+	ok, err := p.try(ctx, "DROP TABLE "+name+force)
+	if ok {
+		delete(p.tables, name)
+		if force == "" {
+			p.bin = append(p.bin, binned{name, t.clone()})
+		}
+	}
+	return err
+}
+
+// recoverTable takes a table out of the recycle bin. Of several of one name
+// Doris takes the one that was dropped last.
+func (p *program) recoverTable(ctx context.Context) error {
+	if len(p.bin) == 0 {
+		return p.drop(ctx)
+	}
+	at := p.IntN(len(p.bin))
+	for later := at + 1; later < len(p.bin); later++ {
+		if p.bin[later].name == p.bin[at].name {
+			at = later
+		}
+	}
+	from, to, as := p.bin[at], p.bin[at].name, ""
+	if p.tables[to] != nil || p.once(3) {
+		if to = p.free(); to == "" {
+			return nil
+		}
+		as = " AS " + to
+	}
+	ok, err := p.try(ctx, "RECOVER TABLE "+from.name+as)
+	p.bin = append(p.bin[:at:at], p.bin[at+1:]...) // found or not: not again
+	if ok {
+		p.tables[to] = from.table
+	}
+	return err
+}
+
+// rename gives the table that a table job follows names that no other has:
+// whoever takes its old name would be followed in its place.
+func (p *program) rename(ctx context.Context) error {
+	to := p.free()
+	name, t := p.pick(anyTable)
+	if name == p.followed && name != "" {
+		to = p.name("f")
+	}
+	if t == nil || to == "" {
+		return nil
+	}
+	ok, err := p.try(ctx, "ALTER TABLE "+name+" RENAME "+to)
+	if ok {
+		delete(p.tables, name)
+		p.tables[to] = t
+		if name == p.followed {
+			p.followed = to
+		}
+	}
+	return err
+}
+
+// two chooses two different tables, "" if there are none. The second one may
+// lose its name.
+func (p *program) two() (string, string) {
+	b, second := p.pickOf(p.movable)
+	a, _ := p.pick(func(t *chaosTable) bool { return t != second })
+	if a == "" || b == "" {
+		return "", ""
+	}
+	return a, b
+}
+
+func (p *program) swap(ctx context.Context) error {
+	a, b := p.two()
+	if b == "" {
+		return nil
+	}
+	ok, err := p.try(ctx, "ALTER TABLE "+a+" REPLACE WITH TABLE "+b+` PROPERTIES ("swap" = "true")`)
+	if ok {
+		p.tables[a], p.tables[b] = p.tables[b], p.tables[a]
+		p.replaced(a)
+	}
+	return err
+}
+
+func (p *program) replace(ctx context.Context) error {
+	a, b := p.two()
+	if b == "" || len(p.tables) < 4 {
+		return p.create(ctx)
+	}
+	ok, err := p.try(ctx, "ALTER TABLE "+a+" REPLACE WITH TABLE "+b+` PROPERTIES ("swap" = "false")`)
+	if ok {
+		p.bin = append(p.bin, binned{a, p.tables[a].clone()})
+		p.tables[a] = p.tables[b]
+		delete(p.tables, b)
+		p.replaced(a)
+	}
+	return err
+}
+
+// replaced notes what allows a table job a full sync: another table has the
+// name that it follows (doris-binlogs.md 2.20).
+func (p *program) replaced(name string) {
+	if name == p.followed {
+		p.replacements++
+	}
+}
+
+func (p *program) truncate(ctx context.Context) error {
+	name, t := p.pick(anyTable)
+	if t == nil {
+		return nil
+	}
+	of := ""
+	if t.partitioned() && p.once(2) {
+		of = " PARTITION(" + one(p, t.partitions).name + ")"
+	}
+	_, err := p.try(ctx, "TRUNCATE TABLE "+name+of)
+	return err
+}
+
+func (p *program) comment(ctx context.Context) error {
+	name, t := p.pick(anyTable)
+	if t == nil {
+		return nil
+	}
+	what := "MODIFY COMMENT"
+	if p.once(2) {
+		what = "MODIFY COLUMN " + t.v + " COMMENT"
+	}
+	_, err := p.try(ctx, fmt.Sprintf(`ALTER TABLE %s %s "say \"%d\", it's"`, name, what, p.next()))
+	return err
+}
+
+func (p *program) property(ctx context.Context) error {
+	name, t := p.pick(anyTable)
+	if t == nil {
+		return nil
+	}
+	property := one(p, []string{
+		`"disable_auto_compaction" = "true"`, `"disable_auto_compaction" = "false"`,
+		fmt.Sprintf(`"binlog.ttl_seconds" = "%d"`, 86400+p.next()), fmt.Sprintf(`"group_commit_interval_ms" = "%d"`, 1000+p.next()),
+	})
+	_, err := p.try(ctx, fmt.Sprintf("ALTER TABLE %s SET (%s)", name, property))
+	return err
+}
+
+func (p *program) buckets(ctx context.Context) error {
+	name, t := p.pick(func(t *chaosTable) bool { return t.partitioned() })
+	if t == nil {
+		return nil
+	}
+	_, err := p.try(ctx, fmt.Sprintf("ALTER TABLE %s MODIFY DISTRIBUTION DISTRIBUTED BY HASH(id) BUCKETS %d", name, 1+p.IntN(4)))
 	return err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/e2e/harness"
 )
 
@@ -76,8 +77,9 @@ type chaosRun struct {
 // batch plays n programs beside each other.
 func (c *chaosRun) batch(first, n uint64) {
 	process := newChaosProcess(c.T, first)
-	pair, err := harness.StartPair(c.Context(), chaosClusters())
+	pair, err := harness.StartPair(c.Context(), harness.PairOptions{BEs: 2})
 	require.NoError(c, err)
+	pair.Source.SetProfile(chaosProfile())
 	defer pair.Close()
 	dst, err := pair.Destination.Open("")
 	require.NoError(c, err)
@@ -108,6 +110,9 @@ func (c *chaosRun) play(t *testing.T, p *program) {
 	}
 	c.done.Add(1)
 	if err == nil {
+		if c.programs == 1 {
+			t.Log(strings.Join(p.log, "\n"))
+		}
 		return
 	}
 	c.failed.Add(1)
@@ -205,9 +210,11 @@ func (c *chaosProcess) end(t *testing.T, keep bool) int {
 	return int(c.kills.Load())
 }
 
-// chaosClusters are the clusters of a batch.
-func chaosClusters() harness.PairOptions {
-	return harness.PairOptions{BEs: 2, Version: dorisVersion()}
+// chaosProfile lets ALTER jobs take long enough for something to happen meanwhile.
+func chaosProfile() core.Profile {
+	p := core.Instant
+	p.Name, p.AlterTick = "ALTER jobs that can be watched", 20*time.Millisecond
+	return p
 }
 
 // chaosKill is a kill that a program asks for: after its n-th statement, and
