@@ -119,7 +119,7 @@ func (a *application) createView(create binlog.CreateTable, name string) (job.Ap
 		return result, nil
 	case a.j.leftTableMissing(err):
 		return job.ApplyResult{Summary: fmt.Sprintf("view %s not created, for it needs a table that is left out: %v", name, err)}, nil
-	case errors.Is(err, sqlclient.ErrUnknownColumn) || errors.As(err, &refused) && refused.Contains("Unknown column"):
+	case baseChanged(err):
 		return wantView(create.TableID, name, err), nil
 	case err != nil:
 		return result, err

@@ -161,6 +161,9 @@ func TestApplyCreateTable(t *testing.T) {
 		"view over a changed table": {func(a *applied) {
 			a.dst.refuse = map[string]error{"CREATE VIEW": refusal("Unknown column 'x' in 't'")}
 		}, "CREATE VIEW `n` AS SELECT 1", &job.PartialSync{TableID: 11, Table: "n", View: true}},
+		"view over a table that has moved on": {func(a *applied) {
+			a.dst.refuse = map[string]error{"CREATE VIEW": refusal("Table [t] does not exist in database [dst].")}
+		}, "CREATE VIEW `n` AS SELECT 1", &job.PartialSync{TableID: 11, Table: "n", View: true}},
 	} {
 		a := create(c.sql)
 		a.src.tables[11] = &meta.Table{ID: 11, Name: "n"}

@@ -58,6 +58,9 @@ func TestApplyTypes(t *testing.T) {
 		"view over a changed table": {job.ModifyViewDef, view, func(a *applied) {
 			a.dst.refuse = map[string]error{"ALTER VIEW": refusal("Unknown column 'x' in 't'")}
 		}, nil, &job.PartialSync{TableID: 12, Table: "v", View: true}},
+		"view over a table that has moved on": {job.ModifyViewDef, view, func(a *applied) {
+			a.dst.refuse = map[string]error{"ALTER VIEW": refusal("Table [t] does not exist in database [dst].")}
+		}, nil, &job.PartialSync{TableID: 12, Table: "v", View: true}},
 		"view with an unknown function": {job.ModifyViewDef, view, func(a *applied) {
 			a.dst.refuse = map[string]error{"ALTER VIEW": refusal("Can not found function 'f'")}
 		}, nil, nil},

@@ -41,8 +41,7 @@ func applyViewDef(a *application) (job.ApplyResult, error) {
 		return job.ApplyResult{Summary: "not altered", Refused: refused.Error()}, nil
 	case a.j.leftTableMissing(err):
 		return job.ApplyResult{Summary: fmt.Sprintf("view %s not altered, for it needs a table that is left out: %v", view.Name, err)}, nil
-	case errors.As(err, &refused) && refused.Contains("Unknown column"),
-		errors.Is(err, sqlclient.ErrUnknownColumn), errors.Is(err, sqlclient.ErrUnknownTable):
+	case baseChanged(err):
 		return wantView(def.TableID, view.Name, err), nil
 	}
 	return result, err
@@ -84,4 +83,14 @@ func (a *application) findView(def binlog.ViewDef) (job.ApplyResult, error) {
 		}
 	}
 	return job.ApplyResult{Summary: "ignored: the view is not replicated, or gone from the source"}, nil
+}
+
+// baseChanged tells whether a view was refused because the destination's tables
+// are ahead of it: a column has been renamed or dropped, or a snapshot has
+// brought a table under a later name. A snapshot brings the view as the source
+// has it now, valid or not (doris-binlogs.md 2.3).
+func baseChanged(err error) bool {
+	var refused *sqlclient.Error
+	return errors.As(err, &refused) && (refused.Contains("Unknown column") || missingTable.MatchString(refused.Message)) ||
+		errors.Is(err, sqlclient.ErrUnknownColumn) || errors.Is(err, sqlclient.ErrUnknownTable)
 }
