@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	chaosRounds   = 4                // quiet points of a program
-	chaosRound    = 12               // statements between them, about
+	chaosRounds   = 4               // quiet points of a program
+	chaosRound    = 12              // statements between them, about
 	chaosPatience = 2 * time.Minute // of a quiet point; starts of ccr-standalone are part of it
 	chaosLook     = 200 * time.Millisecond
 )
