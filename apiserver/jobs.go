@@ -88,16 +88,23 @@ func (j *jobs) noWorker() error {
 
 // workerRunning tells whether a worker has polled for workflow tasks lately.
 func (j *jobs) workerRunning(ctx context.Context) (bool, error) {
-	resp, err := j.client.DescribeTaskQueue(ctx, job.TaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	n, err := j.pollers(ctx, job.TaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	return n > 0, err
+}
+
+// pollers counts the workers that have polled a task queue lately.
+func (j *jobs) pollers(ctx context.Context, queue string, kind enumspb.TaskQueueType) (int, error) {
+	resp, err := j.client.DescribeTaskQueue(ctx, queue, kind)
 	if err != nil {
-		return false, fmt.Errorf("look for workers: %w", err)
+		return 0, fmt.Errorf("look for workers: %w", err)
 	}
+	n := 0
 	for _, p := range resp.GetPollers() {
 		if seen := p.GetLastAccessTime(); seen == nil || time.Since(seen.AsTime()) < pollerMaxAge {
-			return true, nil
+			n++
 		}
 	}
-	return false, nil
+	return n, nil
 }
 
 // awaitWorker waits until a worker polls, or until ctx is done.

@@ -2,10 +2,12 @@ package apiserver
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	enumspb "go.temporal.io/api/enums/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/doris-ccr/ccr/job"
@@ -27,39 +29,91 @@ const (
 // jobGauges shows the jobs of the whole installation (ccr_job_running_*). They
 // are asked for when somebody scrapes, and not more often than gaugesMaxAge.
 type jobGauges struct {
-	jobs *jobs
-	list *jobList
+	jobs    *jobs
+	list    *jobList
+	perJob  []jobGauge
+	total   *prometheus.Desc
+	workers *prometheus.Desc
 
-	total, syncState, subSyncState, lag, lagSeconds, stalled, fullSyncs, partialSyncs *prometheus.Desc
+	mu      sync.Mutex
+	count   int
+	pollers map[string]int // by task queue
+	seen    map[string]job.Status
+	read    time.Time
+	maxAge  time.Duration
+}
 
-	mu     sync.Mutex
-	count  int
-	seen   map[string]job.Status
-	read   time.Time
-	maxAge time.Duration
+// jobGauge is one number of each job. A value of NaN is not known and is left
+// out.
+type jobGauge struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(job.Status) float64
 }
 
 func newJobGauges(j *jobs, l *jobList) *jobGauges {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(name, help, labels, nil)
-	}
-	return &jobGauges{
+	g := &jobGauges{
 		jobs: j, list: l,
-		total:        desc("ccr_job_running_total", "Jobs that exist."),
-		syncState:    desc("ccr_job_running_sync_state", "State of a job, as the sync_state of job_progress.", "name"),
-		subSyncState: desc("ccr_job_running_sub_sync_state", "Step of a job, as the sub_sync_state of job_progress.", "name"),
-		lag:          desc("ccr_job_running_lag_total", "Binlogs of the source that a job has not consumed yet.", "name"),
-		lagSeconds:   desc("ccr_job_running_lag_seconds", "Age of the next binlog against the source's newest.", "name"),
-		stalled:      desc("ccr_job_stalled", "1 while a job cannot go on (job_status says why), else 0.", "name"),
-		fullSyncs:    desc("ccr_job_full_syncs_total", "Full syncs of a job since it was created, its first included (job_progress says why the last began).", "name"),
-		partialSyncs: desc("ccr_job_partial_syncs_total", "Partial syncs of a job since it was created (job_progress says why the last began).", "name"),
+		total:   prometheus.NewDesc("ccr_job_running_total", "Jobs that exist.", nil, nil),
+		workers: prometheus.NewDesc("ccr_workers", "Workers that poll a task queue.", []string{"task_queue"}, nil),
 	}
+	add := func(name, help string, kind prometheus.ValueType, value func(job.Status) float64) {
+		g.perJob = append(g.perJob, jobGauge{prometheus.NewDesc(name, help, []string{"name"}, nil), kind, value})
+	}
+	gauge := func(name, help string, value func(job.Status) float64) { add(name, help, prometheus.GaugeValue, value) }
+	gauge("ccr_job_running_sync_state", "State of a job, as the sync_state of job_progress.",
+		func(s job.Status) float64 { return float64(s.ProgressState) })
+	gauge("ccr_job_running_sub_sync_state", "Step of a job, as the sub_sync_state of job_progress.",
+		func(s job.Status) float64 { return float64(subState(s.Phase)) })
+	gauge("ccr_job_running_lag_total", "Binlogs of the source that a job has not consumed yet.",
+		func(s job.Status) float64 { return float64(s.Lag.Binlogs) })
+	gauge("ccr_job_running_lag_seconds", "Age of the next binlog against the source's newest.",
+		func(s job.Status) float64 { return float64(s.Lag.Seconds()) })
+	gauge("ccr_job_stalled", "1 while a job cannot go on (job_status says why), else 0.",
+		func(s job.Status) float64 { return truth(s.Stalled) })
+	gauge("ccr_job_paused", "1 while a job is paused, else 0.",
+		func(s job.Status) float64 { return truth(!s.Running) })
+	gauge("ccr_job_position_commit_seq", "Commit seq up to which a job has applied its source's binlogs.",
+		func(s job.Status) float64 { return float64(s.Position.CommitSeq) })
+	gauge("ccr_job_oldest_binlog_commit_seq", "Commit seq of the oldest binlog that the source still has.",
+		func(s job.Status) float64 { return known(s.Lag.FirstCommitSeq, 1) })
+	gauge("ccr_job_oldest_binlog_timestamp_seconds", "When the oldest binlog that the source still has was written, in unix time.",
+		func(s job.Status) float64 { return known(s.Lag.FirstTimestamp, 1000) })
+	gauge("ccr_job_next_binlog_timestamp_seconds", "When the next binlog to apply was written, in unix time. Absent when there is none.",
+		func(s job.Status) float64 {
+			if s.Lag.Binlogs == 0 {
+				return math.NaN()
+			}
+			return known(s.Lag.NextTimestamp, 1000)
+		})
+	add("ccr_job_full_syncs_total", "Full syncs of a job since it was created, its first included (job_progress says why the last began).",
+		prometheus.CounterValue, func(s job.Status) float64 { return float64(s.FullSyncs) })
+	add("ccr_job_partial_syncs_total", "Partial syncs of a job since it was created (job_progress says why the last began).",
+		prometheus.CounterValue, func(s job.Status) float64 { return float64(s.PartialSyncs) })
+	return g
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// known is a number in its unit; servers tell what they do not know as 0 or -1.
+func known(n, unit int64) float64 {
+	if n <= 0 {
+		return math.NaN()
+	}
+	return float64(n) / float64(unit)
 }
 
 // Describe implements prometheus.Collector.
 func (g *jobGauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.total, g.syncState, g.subSyncState, g.lag, g.lagSeconds, g.stalled, g.fullSyncs, g.partialSyncs} {
-		ch <- d
+	ch <- g.total
+	ch <- g.workers
+	for _, m := range g.perJob {
+		ch <- m.desc
 	}
 }
 
@@ -73,22 +127,16 @@ func (g *jobGauges) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.NewInvalidMetric(g.total, err)
 		}
 	}
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	ch <- prometheus.MustNewConstMetric(g.total, prometheus.GaugeValue, float64(g.count))
+	for queue, n := range g.pollers {
+		ch <- prometheus.MustNewConstMetric(g.workers, prometheus.GaugeValue, float64(n), queue)
 	}
-	gauge(g.total, float64(g.count))
 	for name, s := range g.seen {
-		gauge(g.syncState, float64(s.ProgressState), name)
-		gauge(g.subSyncState, float64(subState(s.Phase)), name)
-		gauge(g.lag, float64(s.Lag.Binlogs), name)
-		gauge(g.lagSeconds, float64(s.Lag.Seconds()), name)
-		stalled := 0.0
-		if s.Stalled {
-			stalled = 1
+		for _, m := range g.perJob {
+			if v := m.value(s); !math.IsNaN(v) {
+				ch <- prometheus.MustNewConstMetric(m.desc, m.kind, v, name)
+			}
 		}
-		gauge(g.stalled, stalled, name)
-		ch <- prometheus.MustNewConstMetric(g.fullSyncs, prometheus.CounterValue, float64(s.FullSyncs), name)
-		ch <- prometheus.MustNewConstMetric(g.partialSyncs, prometheus.CounterValue, float64(s.PartialSyncs), name)
 	}
 }
 
@@ -117,7 +165,24 @@ func (g *jobGauges) refresh() error {
 		})
 	}
 	_ = group.Wait() // no function above fails
+	g.countWorkers(ctx)
 	g.count, g.seen, g.read = len(names), seen, time.Now()
 	g.maxAge = time.Duration(len(names)) * gaugesCost
 	return nil
+}
+
+// countWorkers asks who polls the task queues. What cannot be asked keeps its
+// last number.
+func (g *jobGauges) countWorkers(ctx context.Context) {
+	pollers := map[string]int{}
+	for queue, kind := range map[string]enumspb.TaskQueueType{
+		job.TaskQueue: enumspb.TASK_QUEUE_TYPE_WORKFLOW, job.StreamTaskQueue: enumspb.TASK_QUEUE_TYPE_ACTIVITY,
+	} {
+		n, err := g.jobs.pollers(ctx, queue, kind)
+		if err != nil {
+			n = g.pollers[queue]
+		}
+		pollers[queue] = n
+	}
+	g.pollers = pollers
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
@@ -64,6 +65,7 @@ type application struct {
 // A refusal by the destination is a Problem in the result; an error is trouble
 // on the way that may go away.
 func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, error) {
+	started := time.Now()
 	rec, err := j.pending(ctx, in.Progress.Pending)
 	if err != nil {
 		return j.conclude(job.ApplyResult{}, err, in.Progress.Pending)
@@ -88,7 +90,11 @@ func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, er
 		}
 	}
 	result, err := handle(a)
-	return j.conclude(result, err, in.Progress.Pending)
+	result, err = j.conclude(result, err, in.Progress.Pending)
+	if err == nil && result.Done {
+		j.opts.Metrics.handled(j.spec.Name, started)
+	}
+	return result, err
 }
 
 // conclude completes a handler's result. A refusal is a problem, an order for a
@@ -107,7 +113,7 @@ func (j *Job) conclude(result job.ApplyResult, err error, b *job.Binlog) (job.Ap
 		return job.ApplyResult{}, err
 	}
 	p := problemOf(err, b.CommitSeq, b.Type)
-	j.opts.Metrics.errors.WithLabelValues(string(p.Kind), "apply").Inc()
+	j.opts.Metrics.failed(j.spec.Name, "apply", p.Kind)
 	return job.ApplyResult{Problem: p}, nil
 }
 

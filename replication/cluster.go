@@ -80,7 +80,7 @@ func (c *Connector) openCluster(side string, spec job.Cluster, password string) 
 			Pool: c.frontends, Observe: c.opts.Metrics.observeFE,
 		}),
 		sql: sqlclient.New(sqlclient.Config{
-			Frontends: sql, User: spec.User, Password: password,
+			Frontends: sql, User: spec.User, Password: password, Database: spec.Database,
 			ConnectTimeout: c.opts.ConnectTimeout, Observe: c.opts.Metrics.observeSQL,
 		}),
 	}

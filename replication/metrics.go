@@ -1,9 +1,12 @@
 package replication
 
 import (
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/doris-ccr/ccr/job"
 )
 
 // Metrics are the counters that replicating keeps, named and labelled as
@@ -21,6 +24,7 @@ type Metrics struct {
 	binlogSeconds  *prometheus.HistogramVec
 	persists       *prometheus.CounterVec
 	persistSeconds *prometheus.HistogramVec
+	snapshotTasks  *prometheus.GaugeVec
 }
 
 // secondsBuckets run from 5 ms to 50 s, as the existing dashboard assumes.
@@ -36,7 +40,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: secondsBuckets}, labels)
 	}
 	m := &Metrics{
-		errors:         counter("ccr_error_total", "Errors met while replicating.", "error", "type"),
+		errors:         counter("ccr_error_total", "Errors that stopped a job: by their kind, the step that met them, and the job.", "error", "type", "name"),
 		feCalls:        counter("ccr_fe_rpc_total", "Calls to frontends.", "method", "addr"),
 		feSeconds:      histogram("ccr_fe_rpc_duration_seconds", "Duration of calls to frontends.", "method", "addr"),
 		beCalls:        counter("ccr_be_rpc_total", "Calls to backends.", "method", "addr"),
@@ -48,10 +52,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		binlogSeconds:  histogram("ccr_handle_binlog_duration_seconds", "Time from fetching a binlog to having applied it.", "name"),
 		persists:       counter("ccr_job_progress_persist_total", "Synchronous checkpoints of running shifts.", "name"),
 		persistSeconds: histogram("ccr_job_progress_persist_duration_seconds", "Duration of synchronous checkpoints.", "name"),
+		snapshotTasks:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ccr_job_snapshot_unfinished_tasks", Help: "Tablets that a running backup or restore has still to do."}, []string{"name", "step"}),
 	}
 	if r != nil {
 		r.MustRegister(m.errors, m.feCalls, m.feSeconds, m.beCalls, m.beSeconds, m.sqlCalls, m.sqlSeconds,
-			m.commitSeq, m.binlogs, m.binlogSeconds, m.persists, m.persistSeconds)
+			m.commitSeq, m.binlogs, m.binlogSeconds, m.persists, m.persistSeconds, m.snapshotTasks)
 	}
 	return m
 }
@@ -69,6 +74,36 @@ func (m *Metrics) observeBE(method, addr string, d time.Duration, _ error) {
 func (m *Metrics) observeSQL(host, db string, d time.Duration, _ error) {
 	m.sqlCalls.WithLabelValues(host, db).Inc()
 	m.sqlSeconds.WithLabelValues(host, db).Observe(d.Seconds())
+}
+
+// The values of the label step.
+const (
+	stepBackup  = "backup"
+	stepRestore = "restore"
+)
+
+// snapshotLeft notes how much a backup or restore has to do, from its
+// UnfinishedTasks: tabletId=backendId, ... (doris-sql.md 4).
+func (m *Metrics) snapshotLeft(name, step, unfinished string) {
+	left := 0
+	if strings.TrimSpace(unfinished) != "" {
+		left = strings.Count(unfinished, ",") + 1
+	}
+	m.snapshotTasks.WithLabelValues(name, step).Set(float64(left))
+}
+
+// snapshotOver ends the series: the step is over, or another worker's.
+func (m *Metrics) snapshotOver(name, step string) { m.snapshotTasks.DeleteLabelValues(name, step) }
+
+// failed counts an error that stops a job.
+func (m *Metrics) failed(name, step string, kind job.Kind) {
+	m.errors.WithLabelValues(string(kind), step, name).Inc()
+}
+
+// handled counts binlogs that were applied, and how long they took.
+func (m *Metrics) handled(name string, since time.Time) {
+	m.binlogs.WithLabelValues(name).Inc()
+	m.binlogSeconds.WithLabelValues(name).Observe(time.Since(since).Seconds())
 }
 
 // forget removes the series of a job that ended here.

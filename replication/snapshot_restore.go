@@ -52,6 +52,7 @@ func (j *Job) RestoreSnapshot(ctx context.Context, in job.StepInput, report func
 	if result, err := r.identify(ctx); result != nil || err != nil {
 		return orRestored(result), err
 	}
+	defer j.opts.Metrics.snapshotOver(j.spec.Name, stepRestore)
 	result, err := r.run(ctx)
 	return orRestored(result), err
 }
@@ -209,6 +210,7 @@ func (r *restore) run(ctx context.Context) (*job.SnapshotRestored, error) {
 			result := again(r.ordered.Partial, "snapshot %s expired while it was being restored", r.ordered.Name)
 			return &result, nil
 		default:
+			r.j.opts.Metrics.snapshotLeft(r.j.spec.Name, stepRestore, last.Unfinished)
 			r.w.note("restore %s: %s %s", last.Label, last.State, last.Progress)
 		}
 		if err := r.w.wait(ctx); err != nil {

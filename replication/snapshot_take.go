@@ -34,6 +34,7 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 	}
 	name := job.SnapshotName(&j.spec, in.Progress.Epoch, snap.Partial != nil, snap.Attempt)
 	w := waiter{j: j, report: report, position: in.Progress.Position}
+	defer j.opts.Metrics.snapshotOver(j.spec.Name, stepBackup)
 	var what backupObjects
 	for {
 		backup, found, err := j.source.sql.BackupJob(ctx, j.spec.Source.Database, name)
@@ -49,6 +50,7 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 				Reason: fmt.Sprintf("backup %s was cancelled: %s", name, backup.Status),
 			}}, nil
 		case found:
+			j.opts.Metrics.snapshotLeft(j.spec.Name, stepBackup, backup.Unfinished)
 			w.note("backup %s: %s %s", name, backup.State, backup.Progress)
 		default:
 			taken, err := j.submitBackup(ctx, name, snap, &what, &w)

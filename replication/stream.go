@@ -439,7 +439,7 @@ func (s *shift) blocked(err error, seq int64, t job.BinlogType) *ending {
 	if s.problem != nil {
 		p.Since, p.Tries = s.problem.Since, s.problem.Tries
 	}
-	s.job.opts.Metrics.errors.WithLabelValues(string(p.Kind), "stream").Inc()
+	s.job.opts.Metrics.failed(s.job.spec.Name, "stream", p.Kind)
 	return &ending{end: job.EndBlocked, problem: p}
 }
 

@@ -118,8 +118,7 @@ func (t *txn) finish(id int64, afterTrouble bool) {
 	m, name := t.s.job.opts.Metrics, t.s.job.spec.Name
 	for _, e := range t.entries {
 		t.s.tracker.finish(e, id)
-		m.binlogs.WithLabelValues(name).Inc()
-		m.binlogSeconds.WithLabelValues(name).Observe(time.Since(t.fetched).Seconds())
+		m.handled(name, t.fetched)
 	}
 	if afterTrouble {
 		t.s.fine(t.first())

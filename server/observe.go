@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"runtime"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
@@ -68,4 +70,18 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Lo
 		return nil
 	})
 	return g.Wait()
+}
+
+// buildInfo is the metric by which one sees what runs where, and whether all
+// processes are of one version.
+func buildInfo(opts Options) prometheus.Collector {
+	parts := map[bool]string{true: "1", false: "0"}
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ccr_build_info", Help: "What this process is; always 1.",
+		ConstLabels: prometheus.Labels{
+			"version": opts.Version, "goversion": runtime.Version(), "api": parts[opts.API], "worker": parts[opts.Worker],
+		},
+	})
+	g.Set(1)
+	return g
 }

@@ -67,7 +67,7 @@ func Run(ctx context.Context, opts Options) error {
 	sockets.encrypt(certificate)
 
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(opts))
 	temporal, err := connect(ctx, opts, registry)
 	if ctx.Err() != nil {
 		return nil // told to stop before anything had begun
