@@ -36,6 +36,10 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 			start.Heard = resume.At // until the shift has asked the destination
 		}
 	}
+	if attempt := activity.GetInfo(ctx).Attempt; attempt > 1 {
+		a.log.Info("taking over the stream: the attempt before this one fell silent", "job", in.Spec.Name,
+			"commit_seq", start.Position.CommitSeq, "attempt", attempt)
+	}
 	// Before the first side effect: does the server still want this attempt?
 	if err := held.checkpoint(shift, start); err != nil {
 		return ended(job.StreamResult{End: job.EndStopped, Position: in.Progress.Position}, err)

@@ -16,8 +16,14 @@ type sdkHandler struct{ slog.Handler }
 // sdkLogger returns the logger that the SDK is given.
 func sdkLogger(l *slog.Logger) *slog.Logger { return slog.New(sdkHandler{l.Handler()}) }
 
+// started is what the SDK says of each worker, after "ccr is ready" no news.
+const started = "Started Worker"
+
 // Handle implements slog.Handler. The SDK adds some attributes line by line.
 func (h sdkHandler) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == started && !h.Enabled(ctx, slog.LevelDebug) {
+		return nil
+	}
 	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		out.AddAttrs(plain([]slog.Attr{a})...)

@@ -20,6 +20,7 @@ func TestLinesOfTheSDKNameTheJob(t *testing.T) {
 	sdk := log.With(log.NewStructuredLogger(sdkLogger(slog.New(slog.NewTextHandler(&out, noTime)))),
 		"Namespace", "default", "TaskQueue", "ccr", "WorkerID", "17@vm@", "WorkflowType", "ReplicationJob",
 		"WorkflowID", "ccr-job-shop", "RunID", "01a2", "Attempt", 1)
+	sdk.Info(started)
 	sdk.Info("full sync done", "commit_seq", 5006)
 	sdk.Warn("Activity error.", "ActivityType", "ApplyBinlog", "Attempt", 2, "Error", "refused")
 	require.Equal(t, `level=INFO msg="full sync done" job=shop commit_seq=5006
