@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
@@ -67,8 +68,14 @@ func (gzipCodec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, erro
 // compress returns the payload itself if it is small, is to be read by people,
 // or does not shrink.
 func compress(p *commonpb.Payload) (*commonpb.Payload, error) {
-	_, plain := p.GetMetadata()[job.PayloadPlain]
-	if plain || len(p.GetData()) <= compressAbove {
+	if _, plain := p.GetMetadata()[job.PayloadPlain]; plain {
+		// The mark has done its work. With it, the temporal command would take
+		// the payload for something that it does not know.
+		metadata := maps.Clone(p.GetMetadata())
+		delete(metadata, job.PayloadPlain)
+		return &commonpb.Payload{Metadata: metadata, Data: p.GetData()}, nil
+	}
+	if len(p.GetData()) <= compressAbove {
 		return p, nil
 	}
 	marshalled, err := proto.Marshal(p)

@@ -38,7 +38,7 @@ func TestPayloadsForPeopleAreNotCompressed(t *testing.T) {
 	plain.Metadata[job.PayloadPlain] = []byte("1")
 	payloads, err := DataConverter().ToPayloads(converter.NewRawValue(plain))
 	require.NoError(t, err)
-	require.Equal(t, "json/plain", string(payloads.Payloads[0].Metadata[converter.MetadataEncoding]))
+	require.Equal(t, map[string][]byte{converter.MetadataEncoding: []byte("json/plain")}, payloads.Payloads[0].Metadata)
 	var back []int
 	require.NoError(t, DataConverter().FromPayloads(payloads, &back))
 	require.Len(t, back, 10_000)

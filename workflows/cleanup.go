@@ -28,7 +28,6 @@ func (r *run) removeTraces() {
 		out.Failed = append(out.Failed, problemOf(err, "clean up").Text)
 	}
 	for _, what := range out.Failed {
-		r.log.Warn("Something was left behind by a deleted job.", "what", what)
 		r.event(levelWarn, "left behind: %s", oneLine(what, eventLimit))
 	}
 }

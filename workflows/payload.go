@@ -81,11 +81,21 @@ func badShape(err error) error {
 	if !errors.As(err, &wrong) {
 		return err
 	}
+	if wrong.Value == "" {
+		return err
+	}
 	if wrong.Field == "" {
-		return fmt.Errorf(`it has to be a JSON object such as {"by": "me"}, not a %s`, wrong.Value)
+		return fmt.Errorf(`it has to be a JSON object such as {"by": "me"}, not %s`, article(wrong.Value))
 	}
 	field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
-	return fmt.Errorf("%q has to be %s, not a %s", field, jsonKind(wrong.Type), wrong.Value)
+	return fmt.Errorf("%q has to be %s, not %s", field, jsonKind(wrong.Type), article(wrong.Value))
+}
+
+func article(noun string) string {
+	if strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "an " + noun
+	}
+	return "a " + noun
 }
 
 func jsonKind(t reflect.Type) string {
@@ -99,7 +109,7 @@ func jsonKind(t reflect.Type) string {
 	case reflect.Slice:
 		return "a list"
 	}
-	return "a " + t.Kind().String()
+	return article(t.Kind().String())
 }
 
 // unknownField names a field that no command has, nil if there is none.
