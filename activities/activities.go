@@ -33,6 +33,7 @@ type replicator interface {
 	Stream(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error)
 	Apply(context.Context, job.ApplyInput) (job.ApplyResult, error)
 	Lag(context.Context, job.StepInput) (job.Lag, error)
+	CheckSetup(context.Context) (job.CheckReport, error)
 	SelectTables(context.Context, job.StepInput) (job.TablesSelected, error)
 	CleanUp(context.Context, job.CleanUpInput) (job.CleanedUp, error)
 	Close()
@@ -62,6 +63,7 @@ func (a *Activities) Steps() map[string]any {
 		job.ActivityObserveLag:      a.ObserveLag,
 		job.ActivityCleanUp:         a.CleanUpJob,
 		job.ActivitySelectTables:    a.SelectTables,
+		job.ActivityCheckSetup:      a.CheckSetup,
 	}
 }
 

@@ -16,6 +16,13 @@ func (a *Activities) CheckJob(ctx context.Context, in job.StepInput) (job.Checke
 	})
 }
 
+// CheckSetup looks at everything that a job needs and changes nothing.
+func (a *Activities) CheckSetup(ctx context.Context, in job.StepInput) (job.CheckReport, error) {
+	return step(ctx, a, in.Spec, handOver, func(ctx context.Context, r replicator, _ func(job.Heartbeat)) (job.CheckReport, error) {
+		return r.CheckSetup(ctx)
+	})
+}
+
 // TakeSnapshot makes the backup, or finds the one that an earlier attempt made.
 func (a *Activities) TakeSnapshot(ctx context.Context, in job.StepInput) (job.SnapshotTaken, error) {
 	return step(ctx, a, in.Spec, handOver, func(ctx context.Context, r replicator, report func(job.Heartbeat)) (job.SnapshotTaken, error) {

@@ -44,6 +44,7 @@ const (
 	ActivityObserveLag      = "ObserveLag"
 	ActivityCleanUp         = "CleanUpJob"
 	ActivitySelectTables    = "SelectTables"
+	ActivityCheckSetup      = "CheckSetup"
 
 	// ErrorTypeWorkerStopping is the type of the application error with which a
 	// step hands itself over to another worker.

@@ -34,6 +34,9 @@ func (j *Job) Check(ctx context.Context) (job.Checked, error) {
 	if err := j.checkSource(ctx, &spec.Source, spec.Type()); err != nil {
 		return job.Checked{}, err
 	}
+	if err := j.checkReplicationNum(ctx); err != nil {
+		return job.Checked{}, err
+	}
 	if err := j.checkDestination(ctx, &spec); err != nil {
 		return job.Checked{}, err
 	}
@@ -169,6 +172,28 @@ func (j *Job) checkSourceTable(ctx context.Context, src *job.Cluster) error {
 		return refusef("src table %s.%s not exists as a table that can be replicated", src.Database, src.Table)
 	}
 	src.TableID = table.ID
+	return nil
+}
+
+// checkReplicationNum refuses more replicas than the destination has backends
+// for (http-api.md 3.2).
+func (j *Job) checkReplicationNum(ctx context.Context) error {
+	if j.spec.ReplicationNum <= 0 {
+		return nil
+	}
+	backends, err := j.destination.backends(ctx)
+	if err != nil {
+		return j.destination.refused("work with its backends", err)
+	}
+	alive := 0
+	for _, b := range backends {
+		if b.Alive {
+			alive++
+		}
+	}
+	if j.spec.ReplicationNum > alive {
+		return refusef("replication_num %d is more than the destination's %d available backends", j.spec.ReplicationNum, alive)
+	}
 	return nil
 }
 

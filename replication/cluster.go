@@ -37,6 +37,7 @@ type frontend interface {
 // database is what is asked of a cluster in SQL: *sqlclient.Client, or a fake.
 type database interface {
 	Exec(ctx context.Context, statement string) error
+	Query(ctx context.Context, statement string) ([]sqlclient.Row, error)
 	FrontendConfig(ctx context.Context, key string) (value string, ok bool, err error)
 	Frontends(ctx context.Context) ([]job.Frontend, error)
 	DatabaseExists(ctx context.Context, db string) (bool, error)

@@ -82,6 +82,7 @@ func New(o Options) (*Worker, error) {
 	}
 	jobs := workflows.Workflow{HeartbeatTimeout: o.HeartbeatTimeout}
 	w.steps.RegisterWorkflowWithOptions(jobs.ReplicationJob, workflow.RegisterOptions{Name: job.WorkflowType})
+	w.steps.RegisterWorkflowWithOptions(workflows.CheckSetup, workflow.RegisterOptions{Name: job.WorkflowTypeCheck})
 	acts := activities.New(o.Connector, o.Keyring, o.Logger)
 	register(w.steps, acts.Steps())
 	register(w.streams, acts.Streams())

@@ -1,0 +1,282 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// setupTable is a table of the source as the checks see it.
+type setupTable struct {
+	name     string
+	text     string // SHOW CREATE TABLE
+	replicas int    // 0 unknown
+}
+
+const (
+	// shortTTL is the time to live of binlogs below which a job that is stalled
+	// over a weekend's night loses them, in seconds.
+	shortTTL = 6 * 3600
+	// listed bounds the names that one check shows.
+	listed = 10
+)
+
+// property reads a property as SHOW CREATE prints it, "" if it is not there.
+func property(text, key string) string {
+	m := regexp.MustCompile(`"` + regexp.QuoteMeta(key) + `"\s*=\s*"([^"]*)"`).FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// replicaNumber reads how many replicas a table has.
+func replicaNumber(text string) int {
+	value := property(text, "replication_allocation")
+	if value == "" {
+		value = property(text, "replication_num")
+	}
+	total := 0
+	for _, part := range strings.Split(value, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(part[strings.LastIndex(part, ":")+1:]))
+		if err != nil {
+			return 0
+		}
+		total += n
+	}
+	return total
+}
+
+// someOf shows names, not too many.
+func someOf(names []string) string {
+	slices.Sort(names)
+	if len(names) > listed {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:listed], ", "), len(names)-listed)
+	}
+	return strings.Join(names, ", ")
+}
+
+// checkSourceTables looks at each table that the job would replicate.
+func (s *setup) checkSourceTables(ctx context.Context) []setupTable {
+	const check = "source: tables"
+	tables, others, err := s.readTables(ctx)
+	if err != nil {
+		s.failed(check, s.j.source.refused("look at the tables", err), "")
+		return nil
+	}
+	if len(others) > 0 {
+		s.add("source: kinds of tables", job.CheckWarn, "leave them out with exclude_tables, or create them on the destination yourself",
+			"only tables of Doris and views are replicated, not: %s", someOf(others))
+	}
+	if len(tables) == 0 {
+		s.add(check, job.CheckWarn, "", "no table is selected yet (%s)", s.spec.Describe())
+		return nil
+	}
+	var off, heavy, gone, short []string
+	for _, t := range tables {
+		if property(t.text, "binlog.enable") != "true" {
+			off = append(off, t.name)
+			continue
+		}
+		if property(t.text, "light_schema_change") != "true" {
+			heavy = append(heavy, t.name)
+		}
+		if property(t.text, "storage_policy") != "" || property(t.text, "colocate_with") != "" {
+			gone = append(gone, t.name)
+		}
+		if ttl, err := strconv.ParseInt(property(t.text, "binlog.ttl_seconds"), 10, 64); err == nil && ttl < shortTTL {
+			short = append(short, fmt.Sprintf("%s (%d s)", t.name, ttl))
+		}
+		for _, key := range []string{"binlog.max_bytes", "binlog.max_history_nums"} {
+			if n, err := strconv.ParseInt(property(t.text, key), 10, 64); err == nil && n < 1<<40 {
+				short = append(short, fmt.Sprintf("%s (%s=%d)", t.name, key, n))
+			}
+		}
+	}
+	if len(off) > 0 {
+		s.add(check, job.CheckFail, `for each: ALTER TABLE t SET ("binlog.enable" = "true"); or exclude_tables`,
+			"%d of %d tables record no binlogs, so nothing of them would follow: %s", len(off), len(tables), someOf(off))
+	} else {
+		s.add(check, job.CheckPass, "", "%d tables, all record binlogs", len(tables))
+	}
+	s.warnOf("source: light schema change", heavy, "recreate them with light_schema_change = true",
+		"every schema change of these tables costs a snapshot: %s")
+	s.warnOf("source: properties", gone, "", "storage_policy and colocate_with are not taken over to the destination: %s")
+	s.checkRetention(ctx, short)
+	return tables
+}
+
+func (s *setup) warnOf(check string, names []string, remedy, format string) {
+	if len(names) > 0 {
+		s.add(check, job.CheckWarn, remedy, format, someOf(names))
+	}
+}
+
+// checkRetention looks how long the source keeps binlogs: a job that stands
+// still for longer needs a full sync.
+func (s *setup) checkRetention(ctx context.Context, short []string) {
+	const check = "source: binlog retention"
+	const remedy = `raise it, e.g. ALTER DATABASE d SET PROPERTIES ("binlog.ttl_seconds" = "86400"), and the same for each table`
+	if s.spec.Type() == job.DatabaseSync {
+		if text, err := s.j.source.sql.CreateDatabaseText(ctx, s.spec.Source.Database); err == nil {
+			if ttl, err := strconv.ParseInt(property(text, "binlog.ttl_seconds"), 10, 64); err == nil && ttl < shortTTL {
+				short = append(short, fmt.Sprintf("database %s (%d s)", s.spec.Source.Database, ttl))
+			}
+		}
+	}
+	if len(short) > 0 {
+		s.add(check, job.CheckWarn, remedy, "a job that stands still for longer than binlogs are kept needs a full sync; kept for less than %d hours or in small number: %s", shortTTL/3600, someOf(short))
+		return
+	}
+	s.add(check, job.CheckPass, "", "binlogs are kept for %d hours or more", shortTTL/3600)
+}
+
+// readTables reads the texts of the tables concerned, and the names of what
+// looks like a table but cannot be replicated.
+func (s *setup) readTables(ctx context.Context) (tables []setupTable, others []string, err error) {
+	names := []string{s.spec.Source.Table}
+	var views []string
+	if s.spec.Type() == job.DatabaseSync {
+		if names, err = s.j.selectedNames(ctx); err != nil {
+			return nil, nil, err
+		}
+		if views, err = s.j.source.sql.Views(ctx, s.spec.Source.Database); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, name := range names {
+		if slices.Contains(views, name) {
+			continue
+		}
+		text, err := s.j.source.sql.CreateTableText(ctx, s.spec.Source.Database, name)
+		if err != nil {
+			if exists, lookErr := s.j.source.sql.TableExists(ctx, s.spec.Source.Database, name); lookErr == nil && !exists {
+				continue // dropped meanwhile
+			}
+			return nil, nil, err
+		}
+		switch {
+		case strings.Contains(text, "CREATE MATERIALIZED VIEW"):
+			others = append(others, name+" (asynchronous materialized view)")
+		case !strings.Contains(text, "ENGINE=OLAP"):
+			others = append(others, name)
+		default:
+			tables = append(tables, setupTable{name: name, text: text, replicas: replicaNumber(text)})
+		}
+	}
+	return tables, others, nil
+}
+
+// defaultBackupTablets is Doris' max_backup_tablets_per_job (doris-sql.md 2.7).
+const defaultBackupTablets = 300_000
+
+// checkTablets compares the tablets of a full sync with the limit of a backup.
+func (s *setup) checkTablets(ctx context.Context, tables []setupTable) {
+	const check = "source: tablets"
+	if len(tables) == 0 {
+		return
+	}
+	limit := int64(defaultBackupTablets)
+	if value, ok, err := s.j.source.sql.FrontendConfig(ctx, "max_backup_tablets_per_job"); err == nil && ok {
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+			limit = n
+		}
+	}
+	count := int64(0)
+	for chunk := range slices.Chunk(tables, metaChunk) {
+		var names []string
+		for _, t := range chunk {
+			names = append(names, t.name)
+		}
+		db, err := s.j.source.fe.Meta(ctx, fe.MetaRequest{DatabaseID: s.spec.Source.DatabaseID, Database: s.spec.Source.Database, Tables: names})
+		if err != nil {
+			s.failed(check, s.j.source.refused("count tablets", err), "")
+			return
+		}
+		for _, t := range db.Tables {
+			for _, p := range t.Partitions {
+				for _, index := range p.Indexes {
+					count += int64(len(index.Tablets))
+				}
+			}
+		}
+	}
+	if count > limit {
+		s.add(check, job.CheckFail, fmt.Sprintf("ADMIN SET FRONTEND CONFIG (\"max_backup_tablets_per_job\" = \"%d\") on the source, or several jobs with include_tables", 2*count),
+			"a full sync would back up %d tablets at once, more than max_backup_tablets_per_job = %d", count, limit)
+		return
+	}
+	s.add(check, job.CheckPass, "", "%d, a backup may have %d", count, limit)
+}
+
+// checkDestinationDatabase looks what the destination has already.
+func (s *setup) checkDestinationDatabase(ctx context.Context, tables []setupTable) {
+	const check = "destination: database"
+	dst := &s.spec.Destination
+	sql := s.j.destination.sql
+	exists, err := sql.DatabaseExists(ctx, dst.Database)
+	if err != nil {
+		s.failed(check, s.j.destination.refused("look for the database", err), "")
+		return
+	}
+	if !exists {
+		s.add(check, job.CheckPass, "", "%s does not exist and will be created", dst.Database)
+		return
+	}
+	have, err := sql.Tables(ctx, dst.Database)
+	if err != nil {
+		s.failed(check, s.j.destination.refused("list its tables", err), "")
+		return
+	}
+	var taken []string
+	if s.spec.Type() == job.TableSync {
+		if slices.Contains(have, dst.Table) {
+			taken = []string{dst.Table}
+		}
+	} else {
+		for _, t := range tables {
+			if slices.Contains(have, t.name) {
+				taken = append(taken, t.name)
+			}
+		}
+	}
+	switch {
+	case len(taken) == 0:
+		s.add(check, job.CheckPass, "", "%s exists and has none of the tables to replicate", dst.Database)
+	case s.spec.Type() == job.TableSync && !s.spec.AllowTableExists:
+		s.add(check, job.CheckFail, "drop or rename it, or create the job with allow_table_exists", "dest table %s.%s already exists", dst.Database, dst.Table)
+	default:
+		s.add(check, job.CheckWarn, "rename what has to be kept", "the full sync replaces tables that %s has already: %s", dst.Database, someOf(taken))
+	}
+}
+
+// checkReplicas compares the replicas that the tables are to have with the
+// destination's backends.
+func (s *setup) checkReplicas(facts *clusterFacts, tables []setupTable) {
+	const check = "destination: replicas"
+	if n := s.spec.ReplicationNum; n > 0 {
+		if n > facts.alive {
+			s.add(check, job.CheckFail, "lower replication_num, or add backends", "replication_num %d, but the destination has %d backends alive", n, facts.alive)
+			return
+		}
+		s.add(check, job.CheckPass, "", "replication_num %d, %d backends alive", n, facts.alive)
+		return
+	}
+	var many []string
+	for _, t := range tables {
+		if t.replicas > facts.alive {
+			many = append(many, fmt.Sprintf("%s (%d)", t.name, t.replicas))
+		}
+	}
+	if len(many) > 0 {
+		s.add(check, job.CheckFail, "create the job with replication_num, or add backends", "the destination has %d backends alive, less than the replicas of %s", facts.alive, someOf(many))
+		return
+	}
+	s.add(check, job.CheckPass, "", "%d backends alive", facts.alive)
+}
