@@ -33,7 +33,7 @@ func (s *Server) handleCheck(c echo.Context) error {
 	defer cancel()
 	report, err := s.check(ctx, request)
 	if err != nil {
-		s.log.Warn("setup not checked", "job", request.Name, "remote", c.Request().RemoteAddr, "error", err)
+		s.log.Warn("setup not checked", "job", request.Name, "by", by(c), "error", err)
 		return fail(c, err)
 	}
 	return send(c, http.StatusOK, checkReply{base{Success: true}, report.Overall(), report.Checks})

@@ -54,6 +54,7 @@ func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 		{path: "/add_host_mapping", role: access.Operate, handle: s.handleHostMapping}, // the seed's example uses this name
 
 		{path: "/create_ccr", role: access.Admin, handle: s.handleCreate},
+		{path: "/check_ccr", role: access.Admin, handle: s.handleCheck},
 		{path: "/delete", role: access.Admin, handle: s.handleDelete},
 	}
 }
