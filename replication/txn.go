@@ -420,12 +420,12 @@ func (s *shift) planOnce(ctx context.Context, records map[int64]binlog.TableReco
 		if from.AsyncView() {
 			continue
 		}
-		if s.in.Progress.Tables[id].Doubtful {
-			return nil, &mismatch{table: id, text: fmt.Sprintf("it is unknown which loads of table %s (id %d) the destination has", from.Name, id)}
-		}
 		destination := s.destinationOf(id)
 		if s.passesOver(id, from.Name, destination != 0) {
 			continue
+		}
+		if s.in.Progress.Tables[id].Doubtful {
+			return nil, &mismatch{table: id, text: fmt.Sprintf("it is unknown which loads of table %s (id %d) the destination has", from.Name, id)}
 		}
 		if destination == 0 {
 			return nil, &mismatch{table: id, text: fmt.Sprintf("not found dest mapping table id for source table %s (id %d)", from.Name, id)}

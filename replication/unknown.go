@@ -91,7 +91,7 @@ func (s *shift) doubt(ctx context.Context, position job.Position, reason string)
 	e := &ending{end: job.EndSnapshot, tables: job.TableChanges{Set: map[int64]job.Table{}}}
 	for _, id := range ids {
 		from := sources[id]
-		if from.Table == nil || from.AsyncView() {
+		if from.Table == nil || from.AsyncView() || s.passesOver(id, from.Name, s.destinationOf(id) != 0) {
 			continue // its loads are passed over
 		}
 		if known, mapped := s.in.Progress.Tables[id]; mapped {
