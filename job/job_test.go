@@ -65,6 +65,29 @@ func TestHostMappingMergesAndAnEmptyValueDeletes(t *testing.T) {
 	require.Nil(t, c.HostMapping)
 }
 
+// Public addresses that change are followed: by the frontends that the cluster
+// told, and by the one that the job was created with.
+func TestHostMappingMovesFrontends(t *testing.T) {
+	c := Cluster{Host: "1.1.1.1", ThriftPort: 9020, HostMapping: map[string]string{"fe1": "1.1.1.1", "fe2": "1.1.1.2", "be1": "1.1.1.1"}, Frontends: []Frontend{
+		{Host: "1.1.1.1", ThriftPort: 9020, Private: "fe1"}, {Host: "1.1.1.2", ThriftPort: 9020, Private: "fe2"},
+	}}
+	told := c.Frontends
+	c.MergeHostMapping(map[string]string{"be1": "2.2.2.9"})
+	require.Equal(t, "1.1.1.1", c.Host, "a backend moves alone")
+	c.MergeHostMapping(map[string]string{"fe1": "2.2.2.1", "fe2": ""})
+	require.Equal(t, "2.2.2.1", c.Host)
+	require.Equal(t, "2.2.2.1", c.Frontends[0].Host)
+	require.Equal(t, "1.1.1.2", c.Frontends[1].Host, "nothing better is known")
+	require.Equal(t, "1.1.1.1", told[0].Host, "the old list may be in use elsewhere")
+	c.MergeHostMapping(map[string]string{"fe2": "2.2.2.2"})
+	require.Equal(t, "2.2.2.2", c.Frontends[1].Host)
+
+	direct := Cluster{Host: "10.0.0.1", ThriftPort: 9020, Frontends: []Frontend{{Host: "10.0.0.1", ThriftPort: 9020}}}
+	direct.MergeHostMapping(map[string]string{"10.0.0.1": "3.3.3.3"})
+	require.Equal(t, "3.3.3.3", direct.Host)
+	require.Equal(t, Frontend{Host: "3.3.3.3", ThriftPort: 9020, Private: "10.0.0.1"}, direct.Frontends[0])
+}
+
 func TestNamesFitDorisLabels(t *testing.T) {
 	long := strings.Repeat("n", MaxNameLength)
 	a := Spec{Name: long + "a"[:0], UID: "0123456789abcdef"}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -104,6 +105,9 @@ type Frontend struct {
 	Port       int    `json:"port"`        // MySQL
 	ThriftPort int    `json:"thrift_port"` // RPC
 	IsMaster   bool   `json:"is_master"`
+	// Private is what the cluster itself calls Host, if that differs: the key in
+	// the host mapping.
+	Private string `json:"private,omitempty"`
 }
 
 // Cluster is one side of a job.
@@ -129,7 +133,8 @@ type Cluster struct {
 }
 
 // MergeHostMapping applies update to the mapping as update_host_mapping does:
-// keys not named stay, an empty public address removes the private one.
+// keys not named stay, an empty public address removes the private one. What was
+// reached at a public address that changes is reached at the new one.
 func (c *Cluster) MergeHostMapping(update map[string]string) {
 	if len(update) == 0 {
 		return
@@ -146,10 +151,48 @@ func (c *Cluster) MergeHostMapping(update map[string]string) {
 			merged[private] = public
 		}
 	}
+	c.move(merged)
 	if len(merged) == 0 {
 		merged = nil
 	}
 	c.HostMapping = merged
+}
+
+// move follows the frontends to their new public addresses: those that the
+// cluster has told, and the one that the job was created with.
+func (c *Cluster) move(to map[string]string) {
+	own := c.privateHost()
+	c.Frontends = slices.Clone(c.Frontends)
+	for i := range c.Frontends {
+		f := &c.Frontends[i]
+		private := f.Private
+		if private == "" {
+			private = f.Host // of before there was a mapping
+		}
+		if public := to[private]; public != "" {
+			f.Host, f.Private = public, private
+		}
+	}
+	if public := to[own]; public != "" {
+		c.Host = public
+	}
+}
+
+// privateHost is what the cluster itself calls the frontend that the job was
+// created with, Host if that is not known.
+func (c *Cluster) privateHost() string {
+	for _, f := range c.Frontends {
+		if f.Host == c.Host && f.ThriftPort == c.ThriftPort && f.Private != "" {
+			return f.Private
+		}
+	}
+	//workflowcheck:ignore sorted: the first of several is always the same
+	for _, private := range slices.Sorted(maps.Keys(c.HostMapping)) {
+		if c.HostMapping[private] == c.Host {
+			return private
+		}
+	}
+	return c.Host
 }
 
 // Validation errors carry the texts of http-api.md 3.2; scripts look for them.

@@ -104,8 +104,12 @@ func (c *cluster) frontends(ctx context.Context) ([]job.Frontend, error) {
 		return nil, c.refused("list frontends", err)
 	}
 	for i := range list {
-		if list[i].Host, err = fe.MapHost(c.spec.HostMapping, list[i].Host); err != nil {
+		private := list[i].Host
+		if list[i].Host, err = fe.MapHost(c.spec.HostMapping, private); err != nil {
 			return nil, c.refused("list frontends", err)
+		}
+		if list[i].Host != private {
+			list[i].Private = private
 		}
 	}
 	return list, nil

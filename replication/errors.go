@@ -118,7 +118,9 @@ func Remedy(err error) string {
 	case errors.Is(err, fe.ErrTooManyTxns):
 		return "wait, or raise max_running_txn_num_per_db on the destination"
 	case errors.As(err, &transport), errors.As(err, &network), errors.Is(err, errBackendDown):
-		return "check that the server runs and can be reached from here"
+		return "check that the server runs and can be reached from here; if its public address has changed, tell the new one with update_host_mapping"
+	case errors.Is(err, be.ErrHTTP):
+		return "check that the destination's backend can reach the source's at the address in the text; if that has changed, tell the new one with update_host_mapping"
 	case errors.As(err, &metaErr):
 		return "if it does not go away: job_skip_binlog with skip_by partialsync or fullsync"
 	}
