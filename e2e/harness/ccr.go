@@ -134,7 +134,8 @@ type Status struct {
 	Phase         string `json:"phase"`
 	Stalled       bool   `json:"stalled"`
 	LastError     struct {
-		Text string `json:"text"`
+		Text   string `json:"text"`
+		Remedy string `json:"remedy"`
 	} `json:"last_error"`
 	FullSyncs    int64 `json:"full_syncs"`
 	PartialSyncs int64 `json:"partial_syncs"`

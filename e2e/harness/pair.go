@@ -19,6 +19,7 @@ type Pair struct{ Source, Destination *Cluster }
 type Cluster struct {
 	*dorisim.Cluster
 	Password string
+	private  string // prefix of the hosts that it advertises
 }
 
 // PairOptions shapes both clusters.
@@ -27,25 +28,29 @@ type PairOptions struct {
 	// Realistic gives the clusters the delays of a real one (core.Realistic).
 	Realistic bool
 	Password  string // of root, on both sides
+	// SourcePrivate and DestinationPrivate are prefixes of private hosts, names or
+	// addresses, that the clusters advertise and on which nothing listens; ""
+	// advertises where they listen. See Publish.
+	SourcePrivate, DestinationPrivate string
 	// Version of Doris that both imitate: "2.1", "3.0" or "", the newest.
 	Version core.Version
 }
 
 // StartPair starts two clusters on loopback addresses.
 func StartPair(ctx context.Context, o PairOptions) (*Pair, error) {
-	source, err := startCluster(ctx, "source", o)
+	source, err := startCluster(ctx, "source", o.SourcePrivate, o)
 	if err != nil {
 		return nil, err
 	}
-	destination, err := startCluster(ctx, "destination", o)
+	destination, err := startCluster(ctx, "destination", o.DestinationPrivate, o)
 	if err != nil {
 		return nil, errors.Join(err, source.Close())
 	}
 	return &Pair{Source: source, Destination: destination}, nil
 }
 
-func startCluster(ctx context.Context, name string, o PairOptions) (*Cluster, error) {
-	cfg := dorisim.Config{Name: name, FEs: max(1, o.FEs), BEs: max(1, o.BEs), Profile: core.Instant, RootPassword: o.Password, Version: o.Version}
+func startCluster(ctx context.Context, name, private string, o PairOptions) (*Cluster, error) {
+	cfg := dorisim.Config{Name: name, FEs: max(1, o.FEs), BEs: max(1, o.BEs), Profile: core.Instant, RootPassword: o.Password, Version: o.Version, AdvertisePrefix: private}
 	if o.Realistic {
 		cfg.Profile = core.Realistic
 	}
@@ -53,7 +58,7 @@ func startCluster(ctx context.Context, name string, o PairOptions) (*Cluster, er
 	if err != nil {
 		return nil, fmt.Errorf("start simulated cluster %s: %w", name, err)
 	}
-	return &Cluster{Cluster: c, Password: o.Password}, nil
+	return &Cluster{Cluster: c, Password: o.Password, private: private}, nil
 }
 
 // Close stops both clusters.
