@@ -280,6 +280,9 @@ func (s *scene) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if p, err := s.ccr.Progress(ctx, s.job); err == nil {
+		fmt.Fprintf(os.Stderr, "COUNTS|%s|%d/%d|%d/%d|%s|%s|%+v\n", s.title(), status.FullSyncs-1, s.full, status.PartialSyncs, s.partial, dorisVersion(), p.FullSyncInfo.Info, p.PartialSyncInfo)
+	}
 	if most := int64(1 + s.full); status.FullSyncs > most {
 		return fmt.Errorf("%d full syncs, at most %d are allowed", status.FullSyncs, most)
 	}

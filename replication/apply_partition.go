@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -90,10 +91,25 @@ func applyReplacePartitions(a *application) (job.ApplyResult, error) {
 	if !replace.StrictRange || replace.UseTempName || unpartitioned || len(replace.Partitions) == 0 || destination != table.Name {
 		return a.replaceTable(id, "partitions of %s were replaced: %s", table.Name, strings.Join(replace.Partitions, ", "))
 	}
+	if gone := missing(table, replace.Partitions); gone != "" {
+		// BACKUP would say so: one snapshot does instead of two.
+		return a.replaceTable(id, "partitions of %s were replaced, and %s is gone since", table.Name, gone)
+	}
 	return job.ApplyResult{Wanted: &job.SnapshotWanted{
 		Partial: &job.PartialSync{TableID: id, Table: table.Name, Partitions: replace.Partitions},
 		Reason:  fmt.Sprintf("partitions of %s were replaced: %s", table.Name, strings.Join(replace.Partitions, ", ")),
 	}}, nil
+}
+
+// missing is the first of the names that no formal partition of the table has,
+// "" if all are there.
+func missing(table *meta.Table, names []string) string {
+	for _, name := range names {
+		if !slices.ContainsFunc(table.Partitions, func(p *meta.Partition) bool { return p.Name == name && !p.Temporary }) {
+			return name
+		}
+	}
+	return ""
 }
 
 // applyTruncate empties a table or some of its partitions (doris-binlogs.md

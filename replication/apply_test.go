@@ -255,6 +255,8 @@ func TestApplyPartitions(t *testing.T) {
 
 	replace := `{"tblId":10,"tblName":"t","partitions":["p2"],"tempPartitions":["tp"],"strictRange":%t,"useTempPartitionName":%t}`
 	a = applying(job.ReplacePartitions, fmt.Sprintf(replace, true, false), 10)
+	require.Equal(t, &job.PartialSync{TableID: 10, Table: "t", Replace: true}, a.run(t).Wanted.Partial, "p2 is gone since")
+	a.src.tables[10].Partitions = []*meta.Partition{{ID: 7, Name: "p2"}}
 	require.Equal(t, &job.PartialSync{TableID: 10, Table: "t", Partitions: []string{"p2"}}, a.run(t).Wanted.Partial)
 	for _, flags := range [][2]bool{{false, false}, {true, true}} {
 		a = applying(job.ReplacePartitions, fmt.Sprintf(replace, flags[0], flags[1]), 10)

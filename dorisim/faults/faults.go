@@ -40,6 +40,9 @@ const (
 	Fail Action = "fail"
 	// Delay waits before the call is done.
 	Delay Action = "delay"
+	// Hold keeps a call waiting until the rule is removed, so that something can
+	// happen at this very moment, however long it takes.
+	Hold Action = "hold"
 	// DelayAfter does the call and waits before it is answered.
 	DelayAfter Action = "delay_after"
 )
@@ -72,6 +75,8 @@ type Rule struct {
 	Message string `json:"message,omitempty"`
 	// Hits counts how often the rule struck.
 	Hits int `json:"hits"`
+
+	removed chan struct{} // closed with the rule's removal
 }
 
 // Validate refuses rules that could never strike.
@@ -83,7 +88,7 @@ func (r Rule) Validate() error {
 		return fmt.Errorf("fault point %q: %w", r.Point, err)
 	}
 	switch r.Action {
-	case DropBefore, DropAfter, Fail:
+	case DropBefore, DropAfter, Fail, Hold:
 	case Delay, DelayAfter:
 		if r.DelayMillis <= 0 {
 			return fmt.Errorf("fault action %s needs a positive delay_ms", r.Action)
@@ -110,7 +115,7 @@ func (s *Set) Add(r Rule) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last++
-	r.ID, r.Hits = s.last, 0
+	r.ID, r.Hits, r.removed = s.last, 0, make(chan struct{})
 	s.rules = append(s.rules, &r)
 	return r.ID, nil
 }
@@ -120,7 +125,12 @@ func (s *Set) Remove(id int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := len(s.rules)
-	s.rules = slices.DeleteFunc(s.rules, func(r *Rule) bool { return r.ID == id })
+	s.rules = slices.DeleteFunc(s.rules, func(r *Rule) bool {
+		if r.ID == id {
+			close(r.removed)
+		}
+		return r.ID == id
+	})
 	return len(s.rules) < n
 }
 
@@ -128,6 +138,9 @@ func (s *Set) Remove(id int) bool {
 func (s *Set) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, r := range s.rules {
+		close(r.removed)
+	}
 	s.rules = nil
 }
 
@@ -146,9 +159,9 @@ func (s *Set) List() []Rule {
 }
 
 // Before is called by a server before it does what point names. It waits out
-// the delays and returns ErrDropped or a *Failure if the call must not be done.
+// the delays and holds, and returns ErrDropped or a *Failure if the call must not be done.
 func (s *Set) Before(ctx context.Context, point string) error {
-	return s.strike(ctx, point, DropBefore, Fail, Delay)
+	return s.strike(ctx, point, DropBefore, Fail, Delay, Hold)
 }
 
 // After is called when the effect has taken place and the answer has not been
@@ -163,6 +176,7 @@ func (s *Set) strike(ctx context.Context, point string, actions ...Action) error
 	}
 	var wait time.Duration
 	var outcome error
+	var holds []<-chan struct{}
 	s.mu.Lock()
 	for _, r := range s.rules {
 		if !slices.Contains(actions, r.Action) || !r.matches(point) {
@@ -171,6 +185,8 @@ func (s *Set) strike(ctx context.Context, point string, actions ...Action) error
 		switch r.Action {
 		case Delay, DelayAfter:
 			wait += time.Duration(r.DelayMillis) * time.Millisecond
+		case Hold:
+			holds = append(holds, r.removed)
 		case Fail:
 			outcome = &Failure{Point: point, Message: r.Message}
 		default:
@@ -184,6 +200,13 @@ func (s *Set) strike(ctx context.Context, point string, actions ...Action) error
 	if wait > 0 {
 		if err := Sleep(ctx, wait); err != nil {
 			return err
+		}
+	}
+	for _, removed := range holds {
+		select {
+		case <-removed:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	return outcome

@@ -45,6 +45,30 @@ func TestDelaysEndWithTheContext(t *testing.T) {
 	require.ErrorIs(t, s.Before(ctx, "x"), context.Canceled)
 }
 
+func TestHoldsEndWithTheirRule(t *testing.T) {
+	s := &faults.Set{}
+	for _, release := range []func(id int){func(id int) { require.True(t, s.Remove(id)) }, func(int) { s.Clear() }} {
+		id, err := s.Add(faults.Rule{Point: "x", Action: faults.Hold, Count: 1})
+		require.NoError(t, err)
+		passed := make(chan error, 1)
+		go func() { passed <- s.Before(t.Context(), "x") }()
+		require.Eventually(t, func() bool { return s.List()[0].Hits == 1 }, 10*time.Second, time.Millisecond)
+		require.NoError(t, s.Before(t.Context(), "x"), "it strikes once")
+		select {
+		case err := <-passed:
+			t.Fatalf("passed before the rule was removed: %v", err)
+		default:
+		}
+		release(id)
+		require.NoError(t, <-passed)
+	}
+	_, err := s.Add(faults.Rule{Point: "x", Action: faults.Hold})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, s.Before(ctx, "x"), context.Canceled)
+}
+
 func TestSenselessRulesAreRefused(t *testing.T) {
 	for _, r := range []faults.Rule{
 		{Action: faults.Fail}, {Point: "[", Action: faults.Fail}, {Point: "x", Action: "explode"}, {Point: "x", Action: faults.Delay},

@@ -162,6 +162,43 @@ func (c *CCR) Status(ctx context.Context, job string) (Status, error) {
 	return reply.Status, nil
 }
 
+// Progress is what job_progress says of the snapshots of a job.
+type Progress struct {
+	FullSyncs       int64 `json:"full_syncs"`
+	PartialSyncs    int64 `json:"partial_syncs"`
+	FullSyncAt      int64 `json:"full_sync_start_at"`    // Unix seconds
+	PartialSyncAt   int64 `json:"partial_sync_start_at"` // Unix seconds, 0 never
+	FullSyncInfo    SyncInfo  `json:"full_sync_info"`
+	PartialSyncInfo *SyncInfo `json:"partial_sync_info"` // nil before the first partial sync
+}
+
+// SyncInfo is why and where a full or partial sync began.
+type SyncInfo struct {
+	CommitSeq int64  `json:"commit_seq"`
+	Table     string `json:"table"` // of a partial sync
+	Info      string `json:"info"`
+}
+
+// Progress asks job_progress.
+func (c *CCR) Progress(ctx context.Context, job string) (Progress, error) {
+	var reply struct {
+		Success  bool   `json:"success"`
+		ErrorMsg string `json:"error_msg"`
+		Progress Progress `json:"job_progress"`
+	}
+	code, text, err := c.Raw(ctx, "job_progress", fmt.Sprintf(`{"name":%q}`, job))
+	if err != nil {
+		return Progress{}, err
+	}
+	if err := json.Unmarshal([]byte(text), &reply); err != nil {
+		return Progress{}, fmt.Errorf("job_progress: HTTP %d, not JSON: %q", code, text)
+	}
+	if !reply.Success {
+		return Progress{}, fmt.Errorf("job_progress: %s", reply.ErrorMsg)
+	}
+	return reply.Progress, nil
+}
+
 // Int reads a number out of a reply by its path, e.g. Int(reply, "job_progress", "commit_seq").
 func Int(reply map[string]any, path ...string) int64 {
 	var v any = reply
