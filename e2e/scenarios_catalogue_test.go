@@ -9,9 +9,10 @@ import (
 // catalogue is every row of doris-binlogs.md chapter 6.
 func catalogue() []scenario {
 	return slices.Concat(
-		partialSyncRaces(), tableSequences(), tableRecovery(), tableCreation(), // 6.1, 6.2
+		partialSyncRaces(), racesAtTheBackup(), tableSequences(), tableRecovery(), tableCreation(), // 6.1, 6.2
 		snapshotRaces(), snapshotChoices(), // 6.3
-		afterPartialSync(),                // 6.4
+		afterPartialSync(), // 6.4
+		afterTheBarrier(),
 		partitions(), partitionRecovery(), // 6.5
 		columns(), indexes(), // 6.6
 		transactions(),   // 6.7
@@ -60,15 +61,48 @@ func coarse(table string) step {
 
 func steps(all ...step) []step { return all }
 
+// inTurn makes one step of several.
+func inTurn(all ...step) step {
+	return func(ctx context.Context, s *scene) error {
+		for _, do := range all {
+			if err := do(ctx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// ofT is in the reason of a snapshot of t for a schema change, whether its
+// ALTER_JOB asked for it or a load before that.
+const ofT = "of table t"
+
 // paused plays steps while the job is stopped: it meets them late, all at once.
 func paused(all ...step) []step { return slices.Concat([]step{pause}, all, []step{resume}) }
 
-func replaceTable(old, with string) step {
-	return run("ALTER TABLE " + old + " REPLACE WITH TABLE " + with + ` PROPERTIES ("swap" = "false")`)
+func replaceTable(old, with string) step { return run(replaceStatement(old, with, false)) }
+
+func swapTables(a, b string) step { return run(replaceStatement(a, b, true)) }
+
+func replaceStatement(old, with string, swap bool) string {
+	return fmt.Sprintf(`ALTER TABLE %s REPLACE WITH TABLE %s PROPERTIES ("swap" = "%t")`, old, with, swap)
 }
 
-func swapTables(a, b string) step {
-	return run("ALTER TABLE " + a + " REPLACE WITH TABLE " + b + ` PROPERTIES ("swap" = "true")`)
+// noB is what a source says of a table b that is not there.
+const noB = "'b'"
+
+// recoverReplaced recovers a table that REPLACE WITH TABLE has replaced. Before
+// new such a table is gone for good (doris-binlogs.md 2.20, isForce).
+func recoverReplaced(table, as string) step {
+	return sinceNew("Unknown table '"+table+"'", "RECOVER TABLE "+table+" AS "+as)
+}
+
+// insertSinceNew inserts into a table that exists since new only.
+func insertSinceNew(table string, n int) step {
+	if old() {
+		return refused("'"+table+"'", "INSERT INTO "+table+" (id, v) VALUES (1, 'x')")
+	}
+	return insert(table, n)
 }
 
 func drop(table string) step { return run("DROP TABLE " + table + " FORCE") }

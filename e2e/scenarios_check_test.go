@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -58,6 +59,39 @@ func (s *scene) compareTable(ctx context.Context, source, destination string) er
 	got = strings.Replace(got, "TABLE `"+destination+"`", "TABLE `"+source+"`", 1)
 	if want != got {
 		return fmt.Errorf("definitions of %s differ:\n%s", source, lineDifference(want, got))
+	}
+	return nil
+}
+
+// verifySyncs checks the counters and reasons in job_progress.
+func (s *scene) verifySyncs(ctx context.Context) error {
+	p, err := s.ccr.Progress(ctx, s.job)
+	if err != nil {
+		return err
+	}
+	if os.Getenv("CCR_E2E_SYNCS") != "" {
+		fmt.Fprintf(os.Stderr, "SYNCS %s %s full %d (want %d, %q) partial %d (want %d, %+v)\n", dorisVersion(), s.short(), p.FullSyncs-1, s.full, p.FullSyncInfo.Info, p.PartialSyncs, s.partial, p.PartialSyncInfo)
+	}
+	if p.FullSyncs != int64(1+s.full) {
+		return fmt.Errorf("%d full syncs, want %d; the last one: %+v", p.FullSyncs, 1+s.full, p.FullSyncInfo)
+	}
+	most := max(s.partial, s.partialMost)
+	if p.PartialSyncs < int64(s.partial) || p.PartialSyncs > int64(most) {
+		return fmt.Errorf("%d partial syncs, want %d to %d; the last one: %+v", p.PartialSyncs, s.partial, most, p.PartialSyncInfo)
+	}
+	why, again := p.FullSyncInfo.Info, s.full > 0
+	switch {
+	case s.full == 0 && why != "new job":
+		return fmt.Errorf("the reason of the only full sync is %q", why)
+	case !s.unsynced && p.FullSyncAt < s.began.FullSyncAt, !again && !s.unsynced && p.FullSyncAt != s.began.FullSyncAt:
+		return fmt.Errorf("full_sync_start_at is %d, it was %d after the first", p.FullSyncAt, s.began.FullSyncAt)
+	case (p.PartialSyncs > 0) != (p.PartialSyncInfo != nil), (p.PartialSyncs > 0) != (p.PartialSyncAt >= s.began.FullSyncAt && p.PartialSyncAt > 0):
+		return fmt.Errorf("%d partial syncs, the last at %d: %+v", p.PartialSyncs, p.PartialSyncAt, p.PartialSyncInfo)
+	case p.PartialSyncInfo != nil:
+		why, again = p.PartialSyncInfo.Info, true
+	}
+	if again && (s.why == "" || !strings.Contains(why, s.why)) {
+		return fmt.Errorf("the reason of the last sync is %q, want %q", why, s.why)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
 	"github.com/doris-ccr/ccr/e2e/harness"
 )
@@ -48,9 +49,53 @@ func session(statements ...string) step {
 	}
 }
 
-// transaction runs statements between BEGIN and COMMIT.
+// transaction runs statements between BEGIN and COMMIT. Doris 2.1 has no
+// sub-transactions (doris-binlogs.md 3.9): there each statement is refused in a
+// transaction, and then played without.
 func transaction(statements ...string) step {
-	return session(append(append([]string{"BEGIN"}, statements...), "COMMIT")...)
+	if dorisVersion() != core.Version21 {
+		return session(append(append([]string{"BEGIN"}, statements...), "COMMIT")...)
+	}
+	return func(ctx context.Context, s *scene) error {
+		for _, statement := range statements {
+			conn, err := s.src.Conn(ctx)
+			if err != nil {
+				return err
+			}
+			_, err = conn.ExecContext(ctx, "BEGIN")
+			if err == nil {
+				_, err = conn.ExecContext(ctx, statement)
+			}
+			conn.Close()
+			if err == nil || !strings.Contains(err.Error(), "This is in a transaction, only insert, commit, rollback is acceptable.") {
+				return fmt.Errorf("source: %s in a transaction was not refused as Doris 2.1 does: %v", statement, err)
+			}
+			if err := run(statement)(ctx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// refused runs a statement that the source does not take, and checks its text.
+func refused(text, statement string) step {
+	return func(ctx context.Context, s *scene) error {
+		err := run(statement)(ctx, s)
+		if err == nil || !strings.Contains(err.Error(), text) {
+			return fmt.Errorf("source: %s was not refused with %q: %w", statement, text, err)
+		}
+		return nil
+	}
+}
+
+// sinceNew runs a statement that works since new. An older source refuses it,
+// with this text.
+func sinceNew(text, statement string) step {
+	if old() {
+		return refused(text, statement)
+	}
+	return run(statement)
 }
 
 // onDestination executes statements on the destination; {db} is its database.
@@ -230,6 +275,39 @@ func faulty(side func(*harness.Pair) *harness.Cluster, rule faults.Rule) step {
 	}
 }
 
+// held makes the source wait at a fault point as soon as it gets there, until it
+// is released: what is done in between happens at that very moment.
+func held(point string) step {
+	return func(_ context.Context, s *scene) error {
+		id, err := s.pair.Source.Faults().Add(faults.Rule{Point: point, Action: faults.Hold, Count: 1})
+		s.held[point] = id
+		return err
+	}
+}
+
+// reached waits until the source is held at the point.
+func reached(point string) step {
+	return func(ctx context.Context, s *scene) error {
+		return harness.Await(ctx, s.patience, func(context.Context) error {
+			for _, rule := range s.pair.Source.Faults().List() {
+				if rule.ID == s.held[point] && rule.Hits > 0 {
+					return nil
+				}
+			}
+			return fmt.Errorf("the source has not got to %s", point)
+		})
+	}
+}
+
+func released(point string) step {
+	return func(_ context.Context, s *scene) error {
+		if !s.pair.Source.Faults().Remove(s.held[point]) {
+			return fmt.Errorf("%s was not held", point)
+		}
+		return nil
+	}
+}
+
 // healthy switches all faults off.
 func healthy(_ context.Context, s *scene) error {
 	s.pair.Source.Faults().Clear()
@@ -239,20 +317,6 @@ func healthy(_ context.Context, s *scene) error {
 
 func source(p *harness.Pair) *harness.Cluster      { return p.Source }
 func destination(p *harness.Pair) *harness.Cluster { return p.Destination }
-
-// backingUp waits until the source has a backup under way.
-func backingUp(ctx context.Context, s *scene) error {
-	return harness.Await(ctx, s.patience, func(ctx context.Context) error {
-		states, err := column(ctx, s.src, fmt.Sprintf("SHOW BACKUP FROM `%s`", s.srcDB), "State")
-		if err != nil {
-			return err
-		}
-		if len(states) == 0 || states[len(states)-1] == "FINISHED" {
-			return errors.New("no backup is under way")
-		}
-		return nil
-	})
-}
 
 // stalled waits until the job says that it is stuck.
 func stalled(ctx context.Context, s *scene) error {

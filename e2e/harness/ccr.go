@@ -164,10 +164,10 @@ func (c *CCR) Status(ctx context.Context, job string) (Status, error) {
 
 // Progress is what job_progress says of the snapshots of a job.
 type Progress struct {
-	FullSyncs       int64 `json:"full_syncs"`
-	PartialSyncs    int64 `json:"partial_syncs"`
-	FullSyncAt      int64 `json:"full_sync_start_at"`    // Unix seconds
-	PartialSyncAt   int64 `json:"partial_sync_start_at"` // Unix seconds, 0 never
+	FullSyncs       int64     `json:"full_syncs"`
+	PartialSyncs    int64     `json:"partial_syncs"`
+	FullSyncAt      int64     `json:"full_sync_start_at"`    // Unix seconds
+	PartialSyncAt   int64     `json:"partial_sync_start_at"` // Unix seconds, 0 never
 	FullSyncInfo    SyncInfo  `json:"full_sync_info"`
 	PartialSyncInfo *SyncInfo `json:"partial_sync_info"` // nil before the first partial sync
 }
@@ -182,8 +182,8 @@ type SyncInfo struct {
 // Progress asks job_progress.
 func (c *CCR) Progress(ctx context.Context, job string) (Progress, error) {
 	var reply struct {
-		Success  bool   `json:"success"`
-		ErrorMsg string `json:"error_msg"`
+		Success  bool     `json:"success"`
+		ErrorMsg string   `json:"error_msg"`
 		Progress Progress `json:"job_progress"`
 	}
 	code, text, err := c.Raw(ctx, "job_progress", fmt.Sprintf(`{"name":%q}`, job))
