@@ -68,6 +68,9 @@ func (e *Executor) define(db *catalog.Database, currentDB string, v *catalog.Tab
 	if err := d.checkResources(e.hasResource); err != nil {
 		return err
 	}
+	if err := d.checkColumns(); err != nil {
+		return err
+	}
 	names, err := d.alias(columns)
 	if err != nil {
 		return err

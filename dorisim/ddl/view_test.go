@@ -79,3 +79,21 @@ func FuzzViewDefinition(f *testing.F) {
 		require.NoError(t, err)
 	})
 }
+
+// A view has to find its columns: doris-binlogs.md 2.3 and 2.19.
+func TestViewsOverUnknownColumns(t *testing.T) {
+	f := newFixture(t)
+	f.run("CREATE TABLE t (id INT, name VARCHAR(9)) DISTRIBUTED BY HASH(id) BUCKETS 1")
+	f.run("CREATE VIEW v AS SELECT id FROM t")
+	for _, query := range []string{"SELECT nope FROM t", "SELECT id, t.nope AS x FROM t", "SELECT `s`.`t`.`nope` FROM t WHERE id > 0"} {
+		for _, head := range []string{"CREATE VIEW w AS ", "ALTER VIEW v AS "} {
+			require.ErrorContains(t, f.try(head+query), "Unknown column 'nope' in 'table list'", head+query)
+		}
+	}
+	for _, query := range []string{
+		"SELECT NAME, CURRENT_DATE, NULL, TRUE x FROM t", "SELECT x FROM (SELECT id AS x FROM t) y", "WITH c AS (SELECT 1 AS one) SELECT one FROM c",
+		"SELECT id + 1 FROM t", "SELECT id FROM t UNION SELECT 1",
+	} {
+		f.run("ALTER VIEW v AS " + query)
+	}
+}
