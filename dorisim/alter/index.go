@@ -86,8 +86,7 @@ func (m *Manager) CancelBuilds(t *catalog.Table, ids []int64) bool {
 	return found
 }
 
-// build takes an index job through its states. What is indexed already does not
-// show in the simulator, so there is nothing to do in RUNNING.
+// build takes an index job through its states.
 func (m *Manager) build(ctx context.Context, j *IndexJob) {
 	if !m.stay(ctx, WaitingTxn) {
 		return
@@ -100,7 +99,33 @@ func (m *Manager) build(ctx context.Context, j *IndexJob) {
 	if !m.advance(j, Running) || !m.stay(ctx, Running) {
 		return
 	}
+	m.buildTablets(j)
 	m.advance(j, Finished)
+}
+
+// buildTablets makes, or removes, the index files of the job's partition. A
+// backend that is down gets them when its tablets are repaired.
+func (m *Manager) buildTablets(j *IndexJob) {
+	m.core.RLock()
+	defer m.core.RUnlock()
+	_, t, ok := m.core.TableByID(j.Table)
+	if !ok {
+		return
+	}
+	for _, p := range core.Partitions(t) {
+		if p.ID != j.Partition {
+			continue
+		}
+		for _, tablets := range p.Tablets {
+			for _, tablet := range tablets {
+				for _, r := range tablet.Replicas {
+					if tasks, ok := m.core.Backend(r.BackendID); ok {
+						_ = tasks.BuildIndexes(tablet.ID)
+					}
+				}
+			}
+		}
+	}
 }
 
 // advance enters the next state, unless the job has ended or what it works on

@@ -14,7 +14,7 @@ import (
 // existing one (doris-sql.md 4.6). Only the named partitions take part.
 func signature(t *catalog.Table, partitions []string) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, t.Name, t.Kind, t.Keys)
+	fmt.Fprintln(&b, t.Name, t.Kind, t.Keys, t.ClusterBy)
 	indexes := slices.SortedFunc(maps.Values(t.Indexes), func(x, y *catalog.Index) int {
 		return cmp.Compare(indexName(t, x), indexName(t, y))
 	})

@@ -38,6 +38,13 @@ type Tasks interface {
 	Rebase(tabletID, version int64, rows RowsetData) error
 	// SetInvertedIndexes says which inverted indexes later rowsets have.
 	SetInvertedIndexes(tabletID int64, ids []int64) error
+	// BuildIndexes gives the rowsets that lack them the files of the tablet's
+	// inverted indexes, or takes those files away when it has none left. Binlogs
+	// keep the files they had.
+	BuildIndexes(tabletID int64) error
+	// Stats tells how many rows the tablet's rowsets have, merged or not, how
+	// large their files are, and how many rowsets there are.
+	Stats(tabletID int64) (rows, bytes int64, versions int)
 	// SetBinlog switches keeping binlogs of the tablet on or off.
 	SetBinlog(tabletID int64, enabled bool) error
 

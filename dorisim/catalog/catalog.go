@@ -69,6 +69,8 @@ type Table struct {
 
 	Keys       types.KeysType
 	KeysHidden bool // duplicate table without key clause: none is printed
+	// ClusterBy are the columns of CLUSTER BY.
+	ClusterBy []string
 	// BaseIndexID is the base index; its name is always the table's.
 	BaseIndexID int64
 	// Indexes are the materialized indexes by id: base, rollups, shadows.

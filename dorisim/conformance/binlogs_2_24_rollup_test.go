@@ -86,7 +86,7 @@ func TestSynchronousMaterializedView(t *testing.T) {
 	s.finished("ROLLUP", db, "t", 2)
 	shown := s.query("SHOW CREATE MATERIALIZED VIEW sums ON `%s`.`t`", db)
 	require.Equal(t, []row{{"TableName": "t", "ViewName": "sums", "CreateStmt": statement}}, shown)
-	require.Equal(t, "k,j,v,,k,v,,j,k", values(s.query("DESC `%s`.`t` ALL", db), "Field"))
+	require.Equal(t, "k,j,v,,mv_k,mva_SUM__`v`,,mv_j,mv_k", values(s.query("DESC `%s`.`t` ALL", db), "Field"))
 	s.refuses(1105, "Materialized view[sums] already exists", "CREATE MATERIALIZED VIEW sums AS SELECT k FROM `%s`.`t`", db)
 	s.exec("DROP MATERIALIZED VIEW sums ON `%s`.`t`", db)
 	s.exec("DROP MATERIALIZED VIEW IF EXISTS sums ON `%s`.`t`", db)

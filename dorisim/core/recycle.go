@@ -9,20 +9,79 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 )
 
-// recycled is a table, or with partition one of its partitions, that was dropped
-// without FORCE. Its tablets stay on the backends until it expires.
+// recycled is a database, a table or a partition that was dropped without FORCE:
+// exactly one of the three is set. Its tablets stay on the backends until it
+// expires.
 type recycled struct {
 	db, tableID int64
-	table       *catalog.Table     // nil for a partition
-	partition   *catalog.Partition // nil for a table
+	database    *catalog.Database
+	table       *catalog.Table
+	partition   *catalog.Partition
 	at          time.Time
 }
 
 func (r recycled) name() string {
-	if r.partition != nil {
+	switch {
+	case r.database != nil:
+		return r.database.Name
+	case r.partition != nil:
 		return r.partition.Name
 	}
 	return r.table.Name
+}
+
+// kind is what SHOW CATALOG RECYCLE BIN calls it.
+func (r recycled) kind() string {
+	switch {
+	case r.database != nil:
+		return "Database"
+	case r.partition != nil:
+		return "Partition"
+	}
+	return "Table"
+}
+
+// Recycled is one line of SHOW CATALOG RECYCLE BIN; ids that do not apply are 0.
+type Recycled struct {
+	Kind, Name                 string
+	Database, Table, Partition int64
+	Dropped                    time.Time
+	Tablets                    []*catalog.Tablet
+}
+
+// RecycleBin lists what can be recovered, oldest first. It needs the read lock.
+func (c *Core) RecycleBin() []Recycled {
+	list := make([]Recycled, len(c.bin.entries))
+	for i, r := range c.bin.entries {
+		list[i] = Recycled{Kind: r.kind(), Name: r.name(), Database: r.db, Table: r.tableID, Dropped: r.at}
+		switch {
+		case r.partition != nil:
+			list[i].Partition, list[i].Tablets = r.partition.ID, partitionTablets(r.partition)
+		case r.table != nil:
+			list[i].Tablets = TableTablets(r.table)
+		default:
+			for _, t := range r.database.Tables {
+				list[i].Tablets = append(list[i].Tablets, TableTablets(t)...)
+			}
+		}
+	}
+	return list
+}
+
+// RecycleDatabase takes a database out of the catalog and puts it, with its
+// tables, into the recycle bin. It needs the lock.
+func (c *Core) RecycleDatabase(db *catalog.Database) {
+	c.RemoveDatabase(db.ID)
+	c.recycle(recycled{db: db.ID, database: db, at: c.Now()})
+}
+
+// RecycledDatabase takes the database that was dropped last under the name out
+// of the recycle bin, or the one with the id if id > 0. It needs the lock.
+func (c *Core) RecycledDatabase(name string, id int64) (*catalog.Database, bool) {
+	r, ok := c.unrecycle(func(r recycled) bool {
+		return r.database != nil && r.database.Name == name && (id <= 0 || r.db == id)
+	})
+	return r.database, ok
 }
 
 // recycleBin keeps what was dropped, oldest first; the metadata lock guards it.
@@ -66,10 +125,13 @@ func (c *Core) recycle(r recycled) {
 }
 
 func sameName(a, b recycled) bool {
-	if (a.partition == nil) != (b.partition == nil) || a.db != b.db || a.name() != b.name() {
+	switch {
+	case a.kind() != b.kind() || a.name() != b.name():
 		return false
+	case a.database != nil:
+		return true
 	}
-	return a.partition == nil || a.tableID == b.tableID
+	return a.db == b.db && (a.partition == nil || a.tableID == b.tableID)
 }
 
 // RecycledTable takes the table that was dropped last under the name out of the
@@ -132,9 +194,14 @@ func (c *Core) eraseExpired() {
 
 // erase removes the tablets of a recycled table or partition.
 func (c *Core) erase(r recycled) {
-	if r.partition != nil {
+	switch {
+	case r.partition != nil:
 		c.DropPartition(r.partition)
-		return
+	case r.table != nil:
+		c.DropTable(r.table)
+	default:
+		for _, t := range r.database.Tables {
+			c.DropTable(t)
+		}
 	}
-	c.DropTable(r.table)
 }

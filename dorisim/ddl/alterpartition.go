@@ -24,6 +24,9 @@ func (e *Executor) addPartition(db *catalog.Database, t *catalog.Table, c *parse
 	if err := checkDynamic(t); err != nil && !c.Temporary {
 		return err
 	}
+	if c.Partition.Bulk != nil {
+		return e.addBulk(db, t, c)
+	}
 	if c.Partition.IfNotExists && nameTaken(t, c.Partition.Name) {
 		return nil
 	}
@@ -40,6 +43,22 @@ func (e *Executor) addPartition(db *catalog.Database, t *catalog.Table, c *parse
 		return err
 	}
 	e.recordAddPartition(db, t, p, c.Temporary)
+	return nil
+}
+
+// addBulk is ADD PARTITIONS FROM .. TO: each partition has its own record.
+func (e *Executor) addBulk(db *catalog.Database, t *catalog.Table, c *parser.AddPartition) error {
+	list, err := expandBulk(t, &c.Partition)
+	if err != nil {
+		return err
+	}
+	for _, def := range list {
+		one := *c
+		one.Partition = def
+		if err := e.addPartition(db, t, &one); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -258,7 +258,7 @@ func TestDropDatabaseLeavesNothing(t *testing.T) {
 	f.run("CREATE TABLE t (k INT) DISTRIBUTED BY HASH(k) BUCKETS 3")
 	f.run("ALTER DATABASE d RENAME e")
 	require.Error(t, f.try("CREATE TABLE d.t (k INT)"))
-	f.run("DROP DATABASE s")
+	f.run("DROP DATABASE s FORCE")
 	require.Empty(t, f.backend.specs)
 	_, status := f.core.ReadBinlogs(1, -1, -1, 1)
 	require.NotEmpty(t, status)

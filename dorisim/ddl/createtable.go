@@ -74,10 +74,6 @@ func (e *Executor) recordCreate(db *catalog.Database, t *catalog.Table) {
 
 // buildTable makes the table without partitions.
 func (e *Executor) buildTable(db *catalog.Database, s *parser.CreateTable) (*catalog.Table, error) {
-	switch {
-	case len(s.ClusterBy) > 0:
-		return nil, notYet("CLUSTER BY in CREATE TABLE")
-	}
 	t := &catalog.Table{
 		ID: e.core.NextID(), DBID: db.ID, Name: s.Table.Name, Kind: catalog.OLAP, State: catalog.StateNormal,
 		Comment: s.Comment, Created: e.core.Now(), Indexes: map[int64]*catalog.Index{},
@@ -111,11 +107,34 @@ func (e *Executor) buildTable(db *catalog.Database, s *parser.CreateTable) (*cat
 	if err := e.tableProperties(db, t, s.Properties); err != nil {
 		return nil, err
 	}
+	if err := clusterBy(t, s.ClusterBy); err != nil {
+		return nil, err
+	}
 	return t, e.createRollups(t, s.Rollups)
 }
 
 // baseSchema returns the schema of the base index.
 func baseSchema(t *catalog.Table) *types.Schema { return &t.Indexes[t.BaseIndexID].Schema }
+
+// clusterBy checks CLUSTER BY and stores it; it only tells how rows are sorted in
+// files.
+func clusterBy(t *catalog.Table, names []string) error {
+	if len(names) > 0 && (t.Keys != types.UniqueKeys || t.Properties["enable_unique_key_merge_on_write"] != "true") {
+		return core.Errorf("Cluster keys only support unique keys table which enabled enable_unique_key_merge_on_write")
+	}
+	for _, name := range names {
+		i := baseSchema(t).ColumnIndex(name)
+		if i < 0 {
+			return core.Errorf("Cluster key column[%s] doesn't exist.", name)
+		}
+		column := baseSchema(t).Columns[i].Name
+		if slices.Contains(t.ClusterBy, column) {
+			return core.Errorf("Duplicate cluster key column[%s].", column)
+		}
+		t.ClusterBy = append(t.ClusterBy, column)
+	}
+	return nil
+}
 
 // partitioning checks PARTITION BY and stores it.
 func partitioning(t *catalog.Table, by *parser.PartitionBy) error {
@@ -240,8 +259,18 @@ func (e *Executor) initialPartitions(t *catalog.Table, s *parser.CreateTable) er
 		return nil
 	}
 	for i := range s.Partitioning.Partitions {
-		if _, err := e.addPartitionDef(t, &s.Partitioning.Partitions[i], t.Distribution, nil); err != nil {
-			return err
+		def := &s.Partitioning.Partitions[i]
+		list := []parser.PartitionDef{*def}
+		if def.Bulk != nil {
+			var err error
+			if list, err = expandBulk(t, def); err != nil {
+				return err
+			}
+		}
+		for j := range list {
+			if _, err := e.addPartitionDef(t, &list[j], t.Distribution, nil); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

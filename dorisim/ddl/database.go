@@ -59,12 +59,16 @@ func (e *Executor) dropDatabase(s *parser.DropDatabase) error {
 			}
 		}
 	}
+	e.core.NextJournal()
+	if !s.Force {
+		e.core.RecycleDatabase(db)
+		return nil
+	}
 	for _, t := range db.Tables {
 		e.core.DropTable(t)
 	}
 	e.core.EraseRecycled(db.ID)
 	e.core.RemoveDatabase(db.ID)
-	e.core.NextJournal()
 	return nil
 }
 

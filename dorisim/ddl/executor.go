@@ -106,6 +106,8 @@ func (e *Executor) exec(ctx context.Context, currentDB string, stmt parser.State
 		return e.touchMaterialized(currentDB, s)
 	case *parser.ObjectStatement:
 		return e.object(currentDB, s)
+	case *parser.RepositoryStatement:
+		return repository(s)
 	case *parser.Backup:
 		return e.backup(ctx, currentDB, s)
 	case *parser.CancelBackup:

@@ -121,6 +121,18 @@ func (e *Executor) createObject(o Object, exists, unless bool) error {
 	return nil
 }
 
+// repository refuses what concerns repositories: the simulator reaches no
+// storage outside of its backends.
+func repository(s *parser.RepositoryStatement) error {
+	if s.Action != parser.CreateObject {
+		return core.Errorf("Repository does not exist")
+	}
+	if s.Storage == "S3" && s.Properties["s3.endpoint"] == "" && s.Properties["AWS_ENDPOINT"] == "" {
+		return core.Errorf("Missing [s3.endpoint] in properties.")
+	}
+	return core.Errorf("Failed to create repository: [COMMON_ERROR, msg: connect to %s failed: dorisim has no remote storage]", strings.ToLower(s.Storage))
+}
+
 // hasResource tells whether a resource exists.
 func (e *Executor) hasResource(name string) bool {
 	return slices.ContainsFunc(e.Objects(parser.ResourceObject, ""), func(o Object) bool { return o.Name == name })

@@ -1,6 +1,8 @@
 package ddl
 
 import (
+	"cmp"
+
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
@@ -26,7 +28,7 @@ func (e *Executor) recover(currentDB string, s *parser.Recover) error {
 	e.core.Lock()
 	defer e.core.Unlock()
 	if s.Database != "" {
-		return core.CodeErrorf(codeUnknownDatabase, "Unknown database '%s'", s.Database) // databases are not recycled
+		return e.recoverDatabase(s)
 	}
 	db, err := e.database(currentDB, s.Table.Database)
 	if err != nil {
@@ -36,6 +38,29 @@ func (e *Executor) recover(currentDB string, s *parser.Recover) error {
 		return e.recoverPartition(db, s)
 	}
 	return e.recoverTable(db, s)
+}
+
+// recoverDatabase brings a database back with the tables it had when it was
+// dropped; its binlogs are gone.
+func (e *Executor) recoverDatabase(s *parser.Recover) error {
+	name := cmp.Or(s.As, s.Database)
+	if err := checkDatabaseName(name); err != nil {
+		return err
+	}
+	if _, taken := e.core.Database(name); taken {
+		return core.CodeErrorf(codeDatabaseExists, "Can't create database '%s'; database exists", name)
+	}
+	db, ok := e.core.RecycledDatabase(s.Database, s.ID)
+	if !ok {
+		return core.CodeErrorf(codeUnknownDatabase, "Unknown database '%s'", s.Database)
+	}
+	db.Name = name
+	e.core.PutDatabase(db)
+	for _, t := range db.Tables {
+		e.core.SyncTabletSettings(t)
+	}
+	e.core.NextJournal()
+	return nil
 }
 
 func (e *Executor) recoverTable(db *catalog.Database, s *parser.Recover) error {

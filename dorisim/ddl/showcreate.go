@@ -124,7 +124,11 @@ func keysText(t *catalog.Table, schema *types.Schema) []string {
 			names = append(names, c.Name)
 		}
 	}
-	return []string{string(t.Keys) + " KEY(" + quoteIdents(names) + ")"}
+	lines := []string{string(t.Keys) + " KEY(" + quoteIdents(names) + ")"}
+	if len(t.ClusterBy) > 0 {
+		lines = append(lines, "CLUSTER BY ("+quoteIdents(t.ClusterBy)+")")
+	}
+	return lines
 }
 
 func partitionByText(t *catalog.Table) []string {

@@ -47,6 +47,8 @@ type Batch struct {
 	Rows    []types.Row
 	// Delete: every row deletes its key (UNIQUE tables).
 	Delete bool
+	// DeleteRows are the rows that do if not all do: by index, nil = none.
+	DeleteRows map[int]bool
 	// Predicate deletes the rows that satisfy it (DUPLICATE and AGGREGATE tables).
 	Predicate *be.DeletePredicate
 	// Partitions restricts the batch to these partitions; nil = all.

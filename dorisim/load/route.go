@@ -49,6 +49,22 @@ func (l *Loader) Route(ctx context.Context, b *Batch) ([]tabletWrite, error) {
 	}
 }
 
+// TouchedPartitions are the partitions that the batch's rows belong to, by id.
+// Automatic ones that are missing are created. Errors are *core.Error.
+func (l *Loader) TouchedPartitions(ctx context.Context, b *Batch) ([]int64, error) {
+	writes, err := l.Route(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for _, w := range writes {
+		if !slices.Contains(ids, w.partition) {
+			ids = append(ids, w.partition)
+		}
+	}
+	return ids, nil
+}
+
 type routePlan struct {
 	database, table string
 	writes          []tabletWrite
@@ -344,11 +360,11 @@ func (p projection) rowset(b *Batch, rows []int) be.RowsetData {
 		return data
 	}
 	data.Rows = make([]types.Row, len(rows))
-	if b.Delete {
+	if b.Delete || len(b.DeleteRows) > 0 {
 		data.Delete = make(map[int]bool, len(rows))
 	}
 	for i, n := range rows {
-		if b.Delete {
+		if b.Delete || b.DeleteRows[n] {
 			data.Delete[i] = true
 		}
 		if p.same {

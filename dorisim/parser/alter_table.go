@@ -50,8 +50,10 @@ func (p *parser) addClause() AlterClause {
 	case p.keyword("PARTITION"):
 		return p.addPartition(false)
 	case p.keyword("PARTITIONS"):
-		p.unsupported("ADD PARTITIONS FROM ... TO")
-		return nil
+		c := &AddPartition{Partition: p.bulkPartitions()}
+		c.Distribution = p.optionalDistribution()
+		c.Properties = p.optionalProperties()
+		return c
 	case p.keyword("COLUMN"):
 		return p.addColumns()
 	case p.keyword("INDEX"):

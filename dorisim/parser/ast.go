@@ -68,7 +68,9 @@ type CreateTableLike struct {
 // columns to Create.
 type CreateTableAs struct {
 	Create *CreateTable
-	Query  string
+	// Names of the columns, nil = as the query names them.
+	Names []string
+	Query string
 }
 
 // DropTable is DROP TABLE.
@@ -259,6 +261,16 @@ type PartitionDef struct {
 	Lower, Upper []PartitionValue
 	In           [][]PartitionValue
 	Properties   Properties
+	// Bulk stands for many partitions, which have no names yet; nothing else is
+	// set then, but Properties.
+	Bulk *BulkPartitions
+}
+
+// BulkPartitions is FROM (lower) TO (upper) INTERVAL n [unit].
+type BulkPartitions struct {
+	From, To PartitionValue
+	Interval int64
+	Unit     string // upper case; "" for numbers
 }
 
 // PartitionValue is one value of a partition bound.

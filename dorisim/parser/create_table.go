@@ -21,7 +21,11 @@ func (p *parser) createTable(external bool) Statement {
 		return s
 	}
 	s := &CreateTable{External: external, IfNotExists: ifNotExists, Table: name}
-	if p.peek().IsSymbol("(") || !p.createsFromQuery() {
+	var names []string
+	switch {
+	case p.namesOnly():
+		names = p.idents()
+	case p.peek().IsSymbol("(") || !p.createsFromQuery():
 		p.columnsAndIndexes(s)
 	}
 	if p.keyword("ENGINE") {
@@ -38,11 +42,20 @@ func (p *parser) createTable(external bool) Statement {
 	s.Properties = p.optionalProperties()
 	switch {
 	case p.keyword("AS"):
-		return &CreateTableAs{Create: s, Query: p.query()}
+		return &CreateTableAs{Create: s, Names: names, Query: p.query()}
+	case names != nil:
+		p.mismatch("'AS'")
 	case p.keyword("BROKER", "PROPERTIES"):
 		p.properties() // how to reach the broker: nobody does
 	}
 	return s
+}
+
+// namesOnly tells whether (a, b) without types comes next: the columns of CREATE
+// TABLE AS SELECT.
+func (p *parser) namesOnly() bool {
+	after := p.peekAt(2)
+	return p.peek().IsSymbol("(") && (after.IsSymbol(",") || after.IsSymbol(")")) && p.createsFromQuery()
 }
 
 // createsFromQuery tells whether a CREATE TABLE without columns has a query

@@ -29,15 +29,41 @@ func (p *parser) optionalPartitionBy() *PartitionBy {
 	return by
 }
 
-// partitionItem reads PARTITION p VALUES ...; the bulk form FROM .. TO is not
-// supported.
+// partitionItem reads PARTITION p VALUES ... or a bulk of partitions.
 func (p *parser) partitionItem() PartitionDef {
 	if p.peek().Is("FROM") {
-		p.unsupported("PARTITION FROM ... TO ... INTERVAL")
-		return PartitionDef{}
+		return p.bulkPartitions()
 	}
 	p.expect("PARTITION")
 	return p.partitionDef()
+}
+
+// bulkPartitions reads FROM (lower) TO (upper) INTERVAL n [unit] [(properties)].
+func (p *parser) bulkPartitions() PartitionDef {
+	b := &BulkPartitions{}
+	bound := func() (v PartitionValue) {
+		if values := p.tuple(); len(values) == 1 {
+			return values[0]
+		}
+		p.failf("partition column size must be one in the multi partition clause")
+		return v
+	}
+	p.expect("FROM")
+	b.From = bound()
+	p.expect("TO")
+	b.To = bound()
+	p.expect("INTERVAL")
+	b.Interval = p.integer()
+	for _, unit := range []string{"HOUR", "DAY", "WEEK", "MONTH", "YEAR"} {
+		if p.keyword(unit) {
+			b.Unit = unit
+		}
+	}
+	d := PartitionDef{Bulk: b}
+	if p.peek().IsSymbol("(") {
+		d.Properties = p.properties()
+	}
+	return d
 }
 
 // partitionColumns reads (a, b) or (date_trunc(a, 'day')).

@@ -26,8 +26,10 @@ func (p *parser) parseCreate() Statement {
 			return p.rollupView()
 		}
 		return p.createMaterialized()
-	case p.keyword("TEMPORARY", "TABLE"), p.keyword("REPOSITORY"), p.keyword("STORAGE", "VAULT"):
+	case p.keyword("TEMPORARY", "TABLE"), p.keyword("STORAGE", "VAULT"):
 		return p.unsupported(p.firstWords(2))
+	case p.keyword("REPOSITORY"), p.keyword("READ", "ONLY", "REPOSITORY"):
+		return p.createRepository()
 	}
 	if s, ok := p.objectStatement(CreateObject); ok {
 		return s
@@ -69,7 +71,9 @@ func (p *parser) parseDrop() Statement {
 			return p.dropRollupView(ifExists, name.Name)
 		}
 		return &DropMaterializedView{IfExists: ifExists, View: name}
-	case p.keyword("REPOSITORY"), p.keyword("STORAGE", "VAULT"):
+	case p.keyword("REPOSITORY"):
+		return &RepositoryStatement{Action: DropObject, Name: p.ident()}
+	case p.keyword("STORAGE", "VAULT"):
 		return p.unsupported(p.firstWords(2))
 	}
 	if s, ok := p.objectStatement(DropObject); ok {
@@ -88,6 +92,8 @@ func (p *parser) parseAlter() Statement {
 		return p.alterView()
 	case p.keyword("MATERIALIZED", "VIEW"):
 		return p.alterMaterialized()
+	case p.keyword("REPOSITORY"):
+		return &RepositoryStatement{Action: AlterObject, Name: p.ident(), Properties: p.optionalProperties()}
 	}
 	if s, ok := p.objectStatement(AlterObject); ok {
 		return s

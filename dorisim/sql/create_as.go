@@ -25,10 +25,17 @@ func (s *session) createAs(ctx context.Context, statement *parser.CreateTableAs)
 	}
 	create := statement.Create
 	if len(create.Columns) > 0 {
-		return nil, core.Errorf("CREATE TABLE AS SELECT with column definitions is not supported by dorisim yet")
+		return nil, core.Errorf("Should not specify column type in CTAS")
+	}
+	if statement.Names != nil && len(statement.Names) != len(result.Fields) {
+		return nil, core.Errorf("ctas column size is not equal to the query's")
 	}
 	for i, field := range result.Fields {
-		create.Columns = append(create.Columns, parser.ColumnDef{Name: field.Name, Type: resultType(result, i)})
+		name := field.Name
+		if statement.Names != nil {
+			name = statement.Names[i]
+		}
+		create.Columns = append(create.Columns, parser.ColumnDef{Name: name, Type: resultType(result, i)})
 	}
 	if create.Keys == "" && len(create.Columns) > 0 {
 		create.Keys, create.KeyColumns = types.DupKeys, []string{create.Columns[0].Name}

@@ -157,9 +157,16 @@ func (c *cursor) partitions() (names []string, temporary bool, err error) {
 		c.pos = start
 		return nil, false, nil
 	}
+	if c.peek().IsSymbol("(") && c.peekAt(1).IsSymbol("*") && c.peekAt(2).IsSymbol(")") {
+		c.pos += 3
+		return []string{everyTouched}, temporary, nil
+	}
 	names, err = c.names()
 	return names, temporary, err
 }
+
+// everyTouched stands for PARTITION(*): the partitions that the rows belong to.
+const everyTouched = "*"
 
 // unwrap drops parentheses around all that remains, which the query engine's
 // grammar does not know.

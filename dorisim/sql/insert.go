@@ -44,7 +44,15 @@ func (s *session) insert(ctx context.Context, c *cursor) (*sqltypes.Result, erro
 			return nil, err
 		}
 	}
-	t.partitions, t.temporary = head.partitions, head.temporary
+	touched := slices.Equal(head.partitions, []string{everyTouched})
+	if touched && !overwrite {
+		return nil, errSyntax("(*)")
+	}
+	if !touched {
+		t.partitions = head.partitions
+	}
+	t.temporary = head.temporary
+	t.addDeleteSign(head.columns)
 	positions, err := t.insertColumns(head.columns)
 	if err != nil {
 		return nil, err
@@ -64,7 +72,15 @@ func (s *session) insert(ctx context.Context, c *cursor) (*sqltypes.Result, erro
 		return nil, err
 	}
 	s.warnings = uint16(min(filtered, math.MaxUint16))
+	if err := takeDeleteSign(&b); err != nil {
+		return nil, err
+	}
 	w := writeRequest{label: head.label, batch: b, values: fromValues}
+	if touched {
+		if t.partitions, err = s.touchedPartitions(ctx, &w); err != nil {
+			return nil, err
+		}
+	}
 	if overwrite {
 		return s.overwrite(ctx, t, w)
 	}
@@ -227,7 +243,7 @@ func (s *session) selectedRows(ctx context.Context, c *cursor, columns int) ([][
 	if t := c.peek(); !t.Is("SELECT") && !t.Is("WITH") && !t.IsSymbol("(") {
 		return nil, c.mismatch()
 	}
-	result, err := s.query(ctx, c, relations{session: s})
+	result, err := s.query(ctx, c, relations{session: s, objects: true})
 	if err != nil {
 		return nil, err
 	}

@@ -24,8 +24,15 @@ func (s *session) deleteRows(ctx context.Context, c *cursor) (*sqltypes.Result, 
 	if err != nil {
 		return nil, err
 	}
+	using, err := c.relationsUntilWhere("USING")
+	if err != nil {
+		return nil, err
+	}
 	if !c.keyword("WHERE") {
 		return nil, core.Errorf("delete all rows is forbidden temporary.")
+	}
+	if using != "" && t.keys != types.UniqueKeys {
+		return nil, core.Errorf("delete command on with using clause only supports unique key model")
 	}
 	if t.keys != types.UniqueKeys {
 		predicate, err := deletePredicate(c, t)
@@ -35,7 +42,7 @@ func (s *session) deleteRows(ctx context.Context, c *cursor) (*sqltypes.Result, 
 		b := load.Batch{DB: t.dbID, Table: t.tableID, Predicate: predicate, Partitions: t.partitions, Temporary: t.temporary}
 		return s.write(ctx, writeRequest{batch: b})
 	}
-	rows, _, err := s.matching(ctx, t, alias, nil, c.rest())
+	rows, _, err := s.matching(ctx, t, alias, nil, selection{using, c.rest()})
 	if err != nil {
 		return nil, err
 	}
@@ -63,15 +70,42 @@ func (s *session) modified(c *cursor) (t *target, alias string, err error) {
 		return nil, "", err
 	}
 	alias = t.name
-	if c.keyword("AS") || (c.peek().Kind == parser.Word || c.peek().Kind == parser.QuotedIdent) && !c.peek().Is("WHERE") && !c.peek().Is("SET") {
+	if c.keyword("AS") || (c.peek().Kind == parser.Word || c.peek().Kind == parser.QuotedIdent) && !c.peek().Is("WHERE") && !c.peek().Is("SET") && !c.peek().Is("USING") {
 		alias, err = c.ident()
 	}
 	return t, alias, err
 }
 
-// matching returns the complete rows that satisfy the condition, and the values
-// of further expressions for each of them.
-func (s *session) matching(ctx context.Context, t *target, alias string, expressions []string, condition string) ([]types.Row, [][]sqltypes.Value, error) {
+// selection says which rows of a table DELETE and UPDATE mean.
+type selection struct {
+	with      string // further relations of FROM or USING, "" = none
+	condition string
+}
+
+// relationsUntilWhere consumes [word relations] up to WHERE.
+func (c *cursor) relationsUntilWhere(word string) (string, error) {
+	if !c.keyword(word) {
+		return "", nil
+	}
+	start, end := c.peek().Pos, c.peek().Pos
+	for depth := 0; !c.end() && (depth > 0 || !c.peek().Is("WHERE")); {
+		switch t := c.peek(); {
+		case t.IsSymbol("("):
+			depth++
+		case t.IsSymbol(")"):
+			depth--
+		}
+		end = c.next().End
+	}
+	if start == end {
+		return "", c.mismatch()
+	}
+	return c.src[start:end], nil
+}
+
+// matching returns the complete rows that are meant, and the values of further
+// expressions for each of them.
+func (s *session) matching(ctx context.Context, t *target, alias string, expressions []string, which selection) ([]types.Row, [][]sqltypes.Value, error) {
 	var items []string
 	for _, c := range t.columns {
 		items = append(items, quoteName(alias)+"."+quoteName(c.Name))
@@ -87,11 +121,15 @@ func (s *session) matching(ctx context.Context, t *target, alias string, express
 		}
 		from = quoteName(t.database) + "." + quoteName(t.name+mark+strings.Join(t.partitions, ","))
 	}
-	c, err := newCursor(fmt.Sprintf("SELECT %s FROM %s AS %s WHERE %s", strings.Join(items, ", "), from, quoteName(alias), condition))
+	from += " AS " + quoteName(alias)
+	if which.with != "" {
+		from += ", " + which.with
+	}
+	c, err := newCursor(fmt.Sprintf("SELECT %s FROM %s WHERE %s", strings.Join(items, ", "), from, which.condition))
 	if err != nil {
 		return nil, nil, asRefusal(err)
 	}
-	result, err := s.query(ctx, c, relations{session: s, hidden: true})
+	result, err := s.query(ctx, c, relations{session: s, hidden: true, objects: true})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,10 +166,14 @@ func (s *session) update(ctx context.Context, c *cursor) (*sqltypes.Result, erro
 	if err != nil {
 		return nil, err
 	}
+	from, err := c.relationsUntilWhere("FROM")
+	if err != nil {
+		return nil, err
+	}
 	if !c.keyword("WHERE") {
 		return nil, core.Errorf("Where clause is required")
 	}
-	rows, values, err := s.matching(ctx, t, alias, expressions, c.rest())
+	rows, values, err := s.matching(ctx, t, alias, expressions, selection{from, c.rest()})
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +224,7 @@ func assignments(c *cursor, t *target) (positions []int, expressions []string, e
 			return nil, nil, c.mismatch()
 		}
 		start, end := c.peek().Pos, c.peek().Pos
-		for depth := 0; !c.end() && (depth > 0 || !c.peek().IsSymbol(",") && !c.peek().Is("WHERE") && !c.peek().IsSymbol(";")); {
+		for depth := 0; !c.end() && (depth > 0 || !c.peek().IsSymbol(",") && !c.peek().Is("WHERE") && !c.peek().Is("FROM") && !c.peek().IsSymbol(";")); {
 			if c.peek().IsSymbol("(") {
 				depth++
 			}

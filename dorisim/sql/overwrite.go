@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"slices"
 
 	"github.com/dolthub/vitess/go/sqltypes"
 
@@ -41,6 +42,29 @@ func (s *session) overwriteInto(ctx context.Context, temporary []string, w write
 		return nil, err
 	}
 	return loaded(out, len(w.batch.Rows)), nil
+}
+
+// touchedPartitions are those that the rows of INSERT OVERWRITE ... PARTITION(*)
+// belong to; automatic ones are made.
+func (s *session) touchedPartitions(ctx context.Context, w *writeRequest) ([]string, error) {
+	names := []string{}
+	if len(w.batch.Rows) == 0 {
+		return names, nil
+	}
+	ids, err := s.server.loader.TouchedPartitions(ctx, &w.batch)
+	if err != nil {
+		return nil, err
+	}
+	s.server.core.RLock()
+	defer s.server.core.RUnlock()
+	if _, t, ok := s.server.core.TableByID(w.batch.Table); ok {
+		for _, p := range formalPartitions(t) {
+			if slices.Contains(ids, p.ID) {
+				names = append(names, p.Name)
+			}
+		}
+	}
+	return names, nil
 }
 
 // mayOverwrite refuses what INSERT OVERWRITE cannot do.

@@ -20,6 +20,9 @@ type relations struct {
 	// hidden shows hidden columns, as the session variable
 	// show_hidden_columns does.
 	hidden bool
+	// objects shows values of HLL, BITMAP and the like, as the session variable
+	// return_object_data_as_binary does.
+	objects bool
 }
 
 // HasDatabase implements query.Catalog.
@@ -54,8 +57,11 @@ func (r relations) Relation(_ context.Context, database, name string) (*query.Re
 	case t.Kind != catalog.OLAP:
 		return r.session.viewRelation(db, t)
 	}
-	hidden := r.hidden || r.session.flag("show_hidden_columns")
-	return r.session.tableRelation(t, name, partitions, temporary, hidden)
+	shown := visibility{
+		hidden:  r.hidden || r.session.flag("show_hidden_columns"),
+		objects: r.objects || r.session.flag("return_object_data_as_binary"),
+	}
+	return r.session.tableRelation(t, name, partitions, temporary, shown)
 }
 
 // splitPartitions undoes the name that partitionClause made.
@@ -92,8 +98,11 @@ func (s *session) viewRelation(db *catalog.Database, v *catalog.Table) (*query.R
 	return &query.Relation{Name: v.Name, View: definition, Create: create + " AS " + definition}, nil
 }
 
+// visibility says what a SELECT shows of a table.
+type visibility struct{ hidden, objects bool }
+
 // tableRelation needs core's read lock; its rows are read without it.
-func (s *session) tableRelation(t *catalog.Table, name string, only []string, temporary, hidden bool) (*query.Relation, error) {
+func (s *session) tableRelation(t *catalog.Table, name string, only []string, temporary bool, shown visibility) (*query.Relation, error) {
 	read, err := partitionsToRead(t, only, temporary)
 	if err != nil {
 		return nil, err
@@ -102,12 +111,23 @@ func (s *session) tableRelation(t *catalog.Table, name string, only []string, te
 	rel := &query.Relation{Name: name}
 	var visible []int
 	for i, column := range base.Schema.Columns {
-		if hidden || !column.Hidden {
-			visible = append(visible, i)
+		if !shown.hidden && column.Hidden {
+			continue
+		}
+		if shown.objects && isObject(column.Type.Kind) {
+			column.Type = types.Type{Kind: types.String}
+		}
+		visible = append(visible, i)
+		rel.Columns = append(rel.Columns, column)
+	}
+	var marks []types.Value
+	if shown.hidden {
+		for _, column := range markColumns(&base.Schema) {
 			rel.Columns = append(rel.Columns, column)
+			marks = append(marks, int64(0)) // deleted rows are not shown
 		}
 	}
-	all := len(visible) == len(base.Schema.Columns)
+	all := len(visible) == len(base.Schema.Columns) && marks == nil
 	rel.Rows = func(ctx context.Context) ([]types.Row, error) {
 		var rows []types.Row
 		for _, p := range read {
@@ -121,13 +141,13 @@ func (s *session) tableRelation(t *catalog.Table, name string, only []string, te
 			return rows, nil
 		}
 		for i, row := range rows {
-			out := make(types.Row, len(visible))
+			out := make(types.Row, len(visible), len(visible)+len(marks))
 			for j, from := range visible {
 				if from < len(row) {
 					out[j] = row[from]
 				}
 			}
-			rows[i] = out
+			rows[i] = append(out, marks...)
 		}
 		return rows, nil
 	}

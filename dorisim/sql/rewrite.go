@@ -98,6 +98,8 @@ func (r *rewriter) step() error {
 		c.next()
 		r.last = c.next().End
 		return nil
+	case r.isPath():
+		return r.path()
 	case t.Is("COUNT") && c.peekAt(1).IsSymbol("(") && c.peekAt(2).IsSymbol(")"):
 		c.pos += 3
 		r.replace("count(*)")

@@ -44,6 +44,10 @@ func (s *session) show(ctx context.Context, c *cursor) (*sqltypes.Result, error)
 		return s.showIndexes(ctx, c)
 	case "TABLETS", "TABLET", "VIEW":
 		return s.showObject(ctx, c, word)
+	case "DATA":
+		return s.showData(ctx, c)
+	case "CATALOG":
+		return s.showRecycleBin(ctx, c)
 	case "ALTER":
 		return s.showAlter(ctx, c)
 	case "BUILD":

@@ -59,7 +59,7 @@ func (s *session) showBackends() *listing {
 		"TotalCapacity", "UsedPct", "MaxDiskUsedPct", "RemoteUsedCapacity", "Tag", "ErrMsg", "Version", "Status",
 		"HeartbeatFailureCounter", "NodeRole", "CpuCores", "Memory")
 	now := s.server.core.Now()
-	tablets := s.tabletsByBackend()
+	tablets, used := s.tabletsByBackend()
 	for _, b := range s.server.core.Backends() {
 		heartbeat, failures, message := now, 0, ""
 		if !b.Alive {
@@ -67,15 +67,16 @@ func (s *session) showBackends() *listing {
 		}
 		status := fmt.Sprintf(`{"lastSuccessReportTabletsTime":"%s","lastStreamLoadTime":-1,"isQueryDisabled":false,"isLoadDisabled":false}`, heartbeat.Local().Format(time.DateTime))
 		l.add(b.ID, b.Host, b.HeartbeatPort, b.BePort, b.HTTPPort, b.BrpcPort, -1, b.LastStart,
-			heartbeat, b.Alive, false, tablets[b.ID], "0.000", "0.000", "900.000 GB",
+			heartbeat, b.Alive, false, tablets[b.ID], sizeText(used[b.ID]), "0.000", "900.000 GB",
 			"1.000 TB", "10.00 %", "10.00 %", "0.000", `{"location" : "default"}`, message, s.server.cfg.Version, status,
 			failures, "mix", 16, "62.80 GB")
 	}
 	return l
 }
 
-func (s *session) tabletsByBackend() map[int64]int {
-	count := map[int64]int{}
+// tabletsByBackend counts the tablets of each backend and their bytes.
+func (s *session) tabletsByBackend() (count map[int64]int, bytes map[int64]int64) {
+	count, bytes = map[int64]int{}, map[int64]int64{}
 	s.server.core.RLock()
 	defer s.server.core.RUnlock()
 	for _, db := range s.server.core.Databases() {
@@ -85,13 +86,14 @@ func (s *session) tabletsByBackend() map[int64]int {
 					for _, tablet := range tablets {
 						for _, r := range tablet.Replicas {
 							count[r.BackendID]++
+							bytes[r.BackendID] += s.server.core.ReplicaStats(tablet.ID, r).Bytes
 						}
 					}
 				}
 			}
 		}
 	}
-	return count
+	return count, bytes
 }
 
 // showFrontendConfig lists the FE configuration by key; the tool reads the first

@@ -42,6 +42,11 @@ func (s *session) schemaColumnsOf(schema *types.Schema) []column {
 			list = append(list, column{Column: c, typeText: parser.FormatType(c.Type)})
 		}
 	}
+	if s.flag("show_hidden_columns") {
+		for _, c := range markColumns(schema) {
+			list = append(list, column{Column: c, typeText: parser.FormatType(c.Type)})
+		}
+	}
 	return list
 }
 
@@ -185,7 +190,11 @@ func (s *session) describeAll(database, table string) (*sqltypes.Result, error) 
 			}
 			name, keys := indexName(t, idx.ID), keysType(idx.Schema.Keys)
 			for _, c := range s.schemaColumnsOf(&idx.Schema) {
-				l.add(name, keys, c.Name, c.typeText, c.typeText, yes(c.Nullable, "Yes", "No"), c.Key, c.defaultText(), c.extra(t), true, "", "")
+				shown, expression := c.Name, ""
+				if idx.Statement != "" && !c.Hidden {
+					shown, expression = viewColumnName(c)
+				}
+				l.add(name, keys, shown, c.typeText, c.typeText, yes(c.Nullable, "Yes", "No"), c.Key, c.defaultText(), c.extra(t), true, expression, "")
 				name, keys = "", ""
 			}
 		}
@@ -195,6 +204,16 @@ func (s *session) describeAll(database, table string) (*sqltypes.Result, error) 
 		return nil, err
 	}
 	return l.result(), nil
+}
+
+// viewColumnName is how a synchronous materialized view calls a column, and the
+// expression behind it: mv_ before a plain one, mva_SUM__ before an aggregate.
+func viewColumnName(c column) (name, expression string) {
+	expression = quoteName(c.Name)
+	if c.Key || c.AggImplicit || c.Agg == "" {
+		return "mv_" + c.Name, expression
+	}
+	return "mva_" + string(c.Agg) + "__" + expression, expression
 }
 
 func keysType(k types.KeysType) string {
@@ -223,8 +242,13 @@ func (s *session) schemaTables() *listing {
 			if t.Kind == catalog.View {
 				kind, engine = "VIEW", "View"
 			}
-			l.add(internalCatalog, db.Name, t.Name, kind, engine, null, null, 0,
-				0, 0, null, 0, null, null, t.Created, t.Created,
+			stats := s.server.core.TableStats(t)
+			average := int64(0)
+			if stats.Rows > 0 {
+				average = stats.Bytes / stats.Rows
+			}
+			l.add(internalCatalog, db.Name, t.Name, kind, engine, null, null, stats.Rows,
+				average, stats.Bytes, null, 0, null, null, t.Created, t.Created,
 				null, "utf-8", null, null, t.Comment)
 		}
 	}
@@ -291,7 +315,7 @@ func (s *session) schemaPartitions() *listing {
 			if t.Kind != catalog.OLAP {
 				continue
 			}
-			listing := partitionListing(t, false).project("PartitionId", "PartitionName", "Range")
+			listing := s.partitionListing(t, false).project("PartitionId", "PartitionName", "Range")
 			for _, row := range listing.rows {
 				l.add(row[0], internalCatalog, db.Name, t.Name, row[1], yes(t.Partitioning.Kind == "", "UNPARTITIONED", string(t.Partitioning.Kind)),
 					strings.Join(t.Partitioning.Columns, ", "), row[2])

@@ -110,7 +110,7 @@ func (s *session) procTable(path string, t *catalog.Table, segments []string) (*
 
 func (s *session) procPartitions(path string, t *catalog.Table, temporary bool, segments []string) (*listing, error) {
 	if len(segments) == 0 {
-		return partitionListing(t, temporary), nil
+		return s.partitionListing(t, temporary), nil
 	}
 	from := t.Partitions
 	if temporary {
@@ -151,13 +151,13 @@ func (s *session) procPartitions(path string, t *catalog.Table, temporary bool, 
 func (s *session) procDatabases() *listing {
 	l := newListing("DbId", "DbName", "TableNum", "Size", "Quota", "LastConsistencyCheckTime", "ReplicaCount", "ReplicaQuota",
 		"RunningTransactionNum", "TransactionQuota", "LastUpdateTime")
-	row := func(id int64, name string, tables, replicas, running int) {
-		l.add(id, name, tables, "0.000", "1024.000 TB", null, replicas, 1073741824, running, 1000, s.server.core.Now())
+	row := func(id int64, name string, tables, replicas, running int, size int64) {
+		l.add(id, name, tables, sizeText(size), "1024.000 TB", null, replicas, 1073741824, running, 1000, s.server.core.Now())
 	}
-	row(0, informationSchema, 6, 0, 0)
+	row(0, informationSchema, 6, 0, 0, 0)
 	for i, name := range []string{"mysql", "__internal_schema"} {
 		if _, ok := s.server.core.Database(name); !ok {
-			row(int64(i+1), name, 0, 0, 0)
+			row(int64(i+1), name, 0, 0, 0, 0)
 		}
 	}
 	for _, db := range s.server.core.Databases() {
@@ -165,7 +165,7 @@ func (s *session) procDatabases() *listing {
 		for _, t := range db.Tables {
 			replicas += replicaCount(t)
 		}
-		row(db.ID, db.Name, len(db.Tables), replicas, s.runningTxns(db.ID, 0))
+		row(db.ID, db.Name, len(db.Tables), replicas, s.runningTxns(db.ID, 0), s.databaseStats(db).Bytes)
 	}
 	return l
 }
@@ -231,8 +231,9 @@ var partitionTitles = []string{"PartitionId", "PartitionName", "VisibleVersion",
 	"DistributionKey", "Buckets", "ReplicationNum", "StorageMedium", "CooldownTime", "RemoteStoragePolicy", "LastConsistencyCheckTime",
 	"DataSize", "IsInMemory", "ReplicaAllocation", "IsMutable", "SyncWithBaseTables", "UnsyncTables", "CommittedVersion", "RowCount"}
 
-// partitionListing is level 3 and SHOW [TEMPORARY] PARTITIONS.
-func partitionListing(t *catalog.Table, temporary bool) *listing {
+// partitionListing is level 3 and SHOW [TEMPORARY] PARTITIONS. It needs core's
+// read lock.
+func (s *session) partitionListing(t *catalog.Table, temporary bool) *listing {
 	l := newListing(partitionTitles...)
 	from := t.Partitions
 	if temporary {
@@ -243,9 +244,10 @@ func partitionListing(t *catalog.Table, temporary bool) *listing {
 		if p.Distribution.Kind == catalog.RandomDistribution {
 			distribution = "RANDOM"
 		}
+		stats := s.server.core.PartitionStats(t, p)
 		l.add(p.ID, p.Name, p.VisibleVersion, p.VisibleTime, string(p.State), strings.Join(t.Partitioning.Columns, ", "), rangetext.RangeText(t, p, false),
 			distribution, p.Distribution.Buckets, p.ReplicaNum, strings.ToUpper(cmp.Or(p.Properties["storage_medium"], "HDD")), "9999-12-31 23:59:59", "", null,
-			"0.000", false, fmt.Sprintf("tag.location.default: %d", p.ReplicaNum), true, true, null, p.NextVersion-1, 0)
+			sizeText(stats.Bytes), false, fmt.Sprintf("tag.location.default: %d", p.ReplicaNum), true, true, null, p.NextVersion-1, stats.Rows)
 	}
 	return l
 }
@@ -261,7 +263,7 @@ func (s *session) showPartitions(ctx context.Context, c *cursor, temporary bool)
 		if t.Kind != catalog.OLAP {
 			return core.Errorf("Table[%s] is not a OLAP table", t.Name)
 		}
-		l = partitionListing(t, temporary)
+		l = s.partitionListing(t, temporary)
 		return nil
 	})
 	if err != nil {
@@ -282,13 +284,14 @@ func (s *session) addReplicas(l *listing, p *catalog.Partition, idx *catalog.Ind
 	}
 	for _, tablet := range p.Tablets[idx.ID] {
 		for _, r := range tablet.Replicas {
+			stats := s.server.core.ReplicaStats(tablet.ID, r)
 			failed := int64(-1)
 			if r.LastFailed > 0 {
 				failed = r.LastFailed
 			}
 			l.add(tablet.ID, r.ID, r.BackendID, int(idx.Schema.Hash), r.Version, r.Version, failed,
-				null, 0, 0, 0, "NORMAL", null, -1,
-				1, 1, 0, -6333148228203168624, "/data1/storage",
+				null, stats.Bytes, 0, stats.Rows, "NORMAL", null, -1,
+				stats.Versions, stats.Versions, 0, -6333148228203168624, "/data1/storage",
 				fmt.Sprintf("%s/api/meta/header/%d", urls[r.BackendID], tablet.ID),
 				fmt.Sprintf("%s/api/compaction/show?tablet_id=%d", urls[r.BackendID], tablet.ID), -1, "")
 		}

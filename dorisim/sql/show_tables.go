@@ -113,7 +113,8 @@ func (s *session) showTableStatus(ctx context.Context, c *cursor) (*sqltypes.Res
 			if !s.seesTable(db.Name, t.Name) {
 				continue
 			}
-			l.add(t.Name, engine, null, null, 0, 0, 0, null, null, null, null, t.Created, t.Created, null, "utf-8", null, null, t.Comment)
+			stats := s.server.core.TableStats(t)
+			l.add(t.Name, engine, null, null, stats.Rows, stats.Bytes/max(stats.Rows, 1), stats.Bytes, null, null, null, null, t.Created, t.Created, null, "utf-8", null, null, t.Comment)
 		}
 	}
 	s.server.core.RUnlock()

@@ -94,7 +94,7 @@ func (x *openTxn) batches() []load.Batch {
 	merged := x.parts[0].batch
 	same := true
 	for _, p := range x.parts {
-		same = same && p.values && p.batch.Table == merged.Table && !p.batch.Partial && p.batch.Partitions == nil
+		same = same && p.values && p.batch.Table == merged.Table && !p.batch.Partial && p.batch.DeleteRows == nil && p.batch.Partitions == nil
 	}
 	if same {
 		merged.Rows = nil

@@ -1,0 +1,130 @@
+package sql
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/dolthub/vitess/go/sqltypes"
+
+	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/core"
+)
+
+// sizeText prints bytes as Doris does: 1.401 KB, and 0.000 for nothing.
+func sizeText(bytes int64) string {
+	units := []string{"B", "KB", "MB", "GB", "TB"}
+	size, unit := float64(bytes), 0
+	for size >= 1024 && unit < len(units)-1 {
+		size, unit = size/1024, unit+1
+	}
+	if bytes == 0 {
+		return "0.000"
+	}
+	return fmt.Sprintf("%.3f %s", size, units[unit])
+}
+
+// databaseStats adds up the tables of a database. It needs core's read lock.
+func (s *session) databaseStats(db *catalog.Database) core.Stats {
+	var sum core.Stats
+	for _, t := range db.Tables {
+		one := s.server.core.TableStats(t)
+		sum.Rows += one.Rows
+		sum.Bytes += one.Bytes
+	}
+	return sum
+}
+
+// showData is SHOW DATA: the tables of the current database, or with FROM the
+// indexes of one table.
+func (s *session) showData(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
+	if c.peek().Is("FROM") {
+		return s.showTableData(ctx, c)
+	}
+	database, err := s.database("")
+	if err != nil {
+		return nil, err
+	}
+	l := newListing("TableName", "Size", "ReplicaCount", "RemoteSize")
+	s.server.core.RLock()
+	defer s.server.core.RUnlock()
+	db, ok := s.server.core.Database(database)
+	if !ok {
+		return nil, errUnknownDatabase(database)
+	}
+	var size int64
+	replicas := 0
+	for _, t := range sortedTables(db) {
+		if t.Kind != catalog.OLAP || !s.seesTable(db.Name, t.Name) {
+			continue
+		}
+		one := s.server.core.TableStats(t)
+		l.add(t.Name, sizeText(one.Bytes), replicaCount(t), sizeText(0))
+		size += one.Bytes
+		replicas += replicaCount(t)
+	}
+	l.add("Total", sizeText(size), replicas, sizeText(0))
+	l.add("Quota", "1024.000 TB", 1073741824, "")
+	l.add("Left", "1024.000 TB", 1073741824-replicas, "")
+	return l.result(), c.finish()
+}
+
+func (s *session) showTableData(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
+	database, table, err := s.fromTable(c)
+	if err != nil {
+		return nil, err
+	}
+	l := newListing("TableName", "IndexName", "Size", "ReplicaCount", "RowCount", "RemoteSize")
+	err = s.withTable(database, table, func(_ *catalog.Database, t *catalog.Table) error {
+		name := t.Name
+		for _, idx := range core.SortedIndexes(t) {
+			var tablets []*catalog.Tablet
+			for _, p := range formalPartitions(t) {
+				tablets = append(tablets, p.Tablets[idx.ID]...)
+			}
+			replicas := 0
+			for _, tablet := range tablets {
+				replicas += len(tablet.Replicas)
+			}
+			one := s.server.core.Stats(tablets)
+			l.add(name, indexName(t, idx.ID), sizeText(one.Bytes), replicas, one.Rows, sizeText(0))
+			name = ""
+		}
+		all := s.server.core.TableStats(t)
+		l.add("", "Total", sizeText(all.Bytes), replicaCount(t), "", sizeText(0))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.filter(ctx, c, l, "TableName", true)
+}
+
+// showRecycleBin is SHOW CATALOG RECYCLE BIN [WHERE NAME = | LIKE ..].
+func (s *session) showRecycleBin(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
+	if !c.keyword("RECYCLE", "BIN") {
+		return nil, c.mismatch()
+	}
+	if err := s.needGlobal(core.AdminPriv, "ADMIN"); err != nil {
+		return nil, err
+	}
+	l := newListing("Type", "Name", "DbId", "TableId", "PartitionId", "DropTime", "DataSize", "RemoteDataSize")
+	id := func(n int64) any {
+		if n == 0 {
+			return ""
+		}
+		return n
+	}
+	s.server.core.RLock()
+	bin := s.server.core.RecycleBin()
+	for _, kind := range []string{"Database", "Table", "Partition"} {
+		for _, r := range bin {
+			if r.Kind == kind {
+				size := s.server.core.Stats(r.Tablets).Bytes
+				l.add(r.Kind, r.Name, id(r.Database), id(r.Table), id(r.Partition), r.Dropped, strings.TrimSpace(sizeText(size)), sizeText(0))
+			}
+		}
+	}
+	s.server.core.RUnlock()
+	return s.filter(ctx, c, l, "Name", true)
+}
