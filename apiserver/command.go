@@ -95,9 +95,9 @@ func recorded(signal, name string, err error) error {
 		return err
 	}
 	if timedOut(err) {
-		return fmt.Errorf("%s of job %s is recorded, but not carried out yet: the job is busy; look at job_status", signal, name)
+		return classify(errPending, fmt.Errorf("%s of job %s is recorded, but not carried out yet: the job is busy; look at job_status", signal, name))
 	}
-	return fmt.Errorf("%s of job %s is recorded, but not carried out yet: %w", signal, name, err)
+	return classify(errPending, fmt.Errorf("%s of job %s is recorded, but not carried out yet: %w", signal, name, err))
 }
 
 func randomHex(bytes int) (string, error) {

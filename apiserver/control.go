@@ -50,19 +50,27 @@ func (s *Server) handleSkipBinlog(c echo.Context) error {
 	if request.Name == "" {
 		return fail(c, errNameEmpty)
 	}
+	if err := s.skipBinlog(c, request.Name, request.SkipBinlog); err != nil {
+		return fail(c, describe(err, request.Name))
+	}
+	return ok(c)
+}
+
+// skipBinlog sends a skip_binlog that is complete, to a job that exists.
+func (s *Server) skipBinlog(c echo.Context, name string, skip job.SkipBinlog) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
 	defer cancel()
-	open, err := s.jobs.open(ctx, request.Name)
+	open, err := s.jobs.open(ctx, name)
 	if err != nil {
-		return fail(c, err)
+		return err
 	}
 	if !open {
-		return fail(c, unknownJob(request.Name))
+		return errUnknownJob
 	}
-	if err := request.SkipBinlog.Normalize(); err != nil {
-		return fail(c, err)
+	if err := skip.Normalize(); err != nil {
+		return classify(errInvalid, err)
 	}
-	return s.command(c, request.Name, job.SignalSkipBinlog, job.Command{SkipBinlog: request.SkipBinlog}, unknownJob)
+	return s.carryOut(c, name, job.SignalSkipBinlog, job.Command{SkipBinlog: skip})
 }
 
 // handleHostMapping answers /update_host_mapping and its other name
@@ -78,11 +86,22 @@ func (s *Server) handleHostMapping(c echo.Context) error {
 	if request.Name == "" {
 		return fail(c, errNameEmpty)
 	}
-	if len(request.Source) == 0 && len(request.Destination) == 0 {
-		return fail(c, job.ErrHostMappingEmpty)
+	err := s.mapHosts(c, request.Name, request.HostMappings)
+	if errors.Is(err, errUnknownJob) {
+		err = fmt.Errorf("[normal] job not exist: %s", request.Name)
 	}
-	unknown := func(name string) error { return fmt.Errorf("[normal] job not exist: %s", name) }
-	return s.command(c, request.Name, job.SignalUpdateHostMapping, job.Command{HostMappings: request.HostMappings}, unknown)
+	if err != nil {
+		return fail(c, err)
+	}
+	return ok(c)
+}
+
+// mapHosts merges mappings into those of a job.
+func (s *Server) mapHosts(c echo.Context, name string, mappings job.HostMappings) error {
+	if len(mappings.Source) == 0 && len(mappings.Destination) == 0 {
+		return classify(errInvalid, job.ErrHostMappingEmpty)
+	}
+	return s.carryOut(c, name, job.SignalUpdateHostMapping, job.Command{HostMappings: mappings})
 }
 
 // handleDelete answers /delete (http-api.md 3.6). The name is free again when
@@ -95,25 +114,28 @@ func (s *Server) handleDelete(c echo.Context) error {
 	if request.Name == "" {
 		return fail(c, errNameEmpty)
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), deleteTimeout)
-	defer cancel()
-	err := s.jobs.remove(ctx, request.Name, job.Command{By: by(c)}, s.commandTimeout)
-	s.logCommand(c, request.Name, job.SignalDelete, err)
-	if err != nil {
+	if err := s.deleteJob(c, request.Name); err != nil {
 		return fail(c, describe(err, request.Name))
 	}
-	s.list.note(request.Name, false)
 	return ok(c)
+}
+
+// deleteJob deletes a job and waits until its name is free.
+func (s *Server) deleteJob(c echo.Context, name string) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), deleteTimeout)
+	defer cancel()
+	err := s.jobs.remove(ctx, name, job.Command{By: by(c)}, s.commandTimeout)
+	s.logCommand(c, name, job.SignalDelete, err)
+	if err == nil {
+		s.list.note(name, false)
+	}
+	return err
 }
 
 // command sends cmd and answers with its outcome. unknown words the error for a
 // job that does not exist.
 func (s *Server) command(c echo.Context, name, signal string, cmd job.Command, unknown func(string) error) error {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
-	defer cancel()
-	cmd.By = by(c)
-	err := s.jobs.command(ctx, name, signal, cmd)
-	s.logCommand(c, name, signal, err)
+	err := s.carryOut(c, name, signal, cmd)
 	if errors.Is(err, errUnknownJob) {
 		err = unknown(name)
 	}
@@ -121,6 +143,17 @@ func (s *Server) command(c echo.Context, name, signal string, cmd job.Command, u
 		return fail(c, err)
 	}
 	return ok(c)
+}
+
+// carryOut sends cmd and waits for its outcome. Both forms of the interface
+// command jobs by it.
+func (s *Server) carryOut(c echo.Context, name, signal string, cmd job.Command) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	defer cancel()
+	cmd.By = by(c)
+	err := s.jobs.command(ctx, name, signal, cmd)
+	s.logCommand(c, name, signal, err)
+	return err
 }
 
 func (s *Server) logCommand(c echo.Context, name, command string, err error) {

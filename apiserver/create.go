@@ -25,23 +25,31 @@ func (s *Server) handleCreate(c echo.Context) error {
 		// The one endpoint that answers 400 to a body it cannot read.
 		return send(c, http.StatusBadRequest, failure(err))
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.createTimeout)
-	defer cancel()
-	if err := s.create(ctx, request); err != nil {
-		s.log.Warn("job not created", "job", request.Name, "by", by(c), "error", err)
+	if err := s.createJob(c, request); err != nil {
 		return fail(c, err)
 	}
-	s.log.Info("job created", "job", request.Name, "by", by(c))
 	return ok(c)
 }
 
-func (s *Server) create(ctx context.Context, request createRequest) error {
+// createJob creates a job and waits for its first checks.
+func (s *Server) createJob(c echo.Context, request createRequest) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.createTimeout)
+	defer cancel()
+	if err := s.create(ctx, request, by(c)); err != nil {
+		s.log.Warn("job not created", "job", request.Name, "by", by(c), "error", err)
+		return err
+	}
+	s.log.Info("job created", "job", request.Name, "by", by(c))
+	return nil
+}
+
+func (s *Server) create(ctx context.Context, request createRequest, by string) error {
 	if err := s.nameUnused(ctx, request.Name); err != nil {
 		return err
 	}
 	spec, err := request.spec()
 	if err != nil {
-		return err
+		return classify(errInvalid, err)
 	}
 	if spec.Source.Password, err = s.keyring.Seal(request.Src.Password); err != nil {
 		return fmt.Errorf("src: %w", err)
@@ -60,7 +68,7 @@ func (s *Server) create(ctx context.Context, request createRequest) error {
 	if err := s.jobs.awaitWorker(workers); err != nil {
 		return fmt.Errorf("job %s is not created: %w", spec.Name, err)
 	}
-	run, err := s.jobs.client.ExecuteWorkflow(ctx, startOptions(spec), job.WorkflowType, job.WorkflowInput{Spec: spec})
+	run, err := s.jobs.client.ExecuteWorkflow(ctx, startOptions(spec, by), job.WorkflowType, job.WorkflowInput{Spec: spec})
 	var started *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &started) {
 		return alreadyExists(spec.Name)
@@ -86,18 +94,18 @@ func (s *Server) nameUnused(ctx context.Context, name string) error {
 	}
 	var status job.Status
 	if err := s.jobs.query(ctx, name, job.QueryStatus, &status); err == nil && status.Phase == job.PhaseDeleting {
-		return fmt.Errorf("job is invalid: [normal] job %s already exist: job is being deleted, please wait and retry", name)
+		return classify(errTaken, fmt.Errorf("job is invalid: [normal] job %s already exist: job is being deleted, please wait and retry", name))
 	}
 	return alreadyExists(name)
 }
 
 func alreadyExists(name string) error {
-	return fmt.Errorf("job is invalid: [normal] job %s already exist", name)
+	return classify(errTaken, fmt.Errorf("job is invalid: [normal] job %s already exist", name))
 }
 
 // startOptions make the job findable and readable in the Web UI. Search
 // attributes are not encrypted: they hold no secrets.
-func startOptions(spec job.Spec) client.StartWorkflowOptions {
+func startOptions(spec job.Spec, by string) client.StartWorkflowOptions {
 	keyword := temporal.NewSearchAttributeKeyKeyword
 	state := job.DBFullSync
 	if spec.Type() == job.TableSync {
@@ -120,10 +128,11 @@ func startOptions(spec job.Spec) client.StartWorkflowOptions {
 		Memo: map[string]any{
 			"source":      where(spec.Source),
 			"destination": where(spec.Destination),
+			"created_by":  by,
 		},
 		StaticSummary: fmt.Sprintf("replicate %s to %s", object(spec.Source), object(spec.Destination)),
-		StaticDetails: fmt.Sprintf("**%s** (%s, uid `%s`)\n\n* from %s\n* to %s\n",
-			spec.Name, spec.Type(), spec.UID, where(spec.Source), where(spec.Destination)),
+		StaticDetails: fmt.Sprintf("**%s** (%s, uid `%s`)\n\n* from %s\n* to %s\n* created by %s\n",
+			spec.Name, spec.Type(), spec.UID, where(spec.Source), where(spec.Destination), by),
 	}
 }
 
@@ -152,9 +161,9 @@ func (s *Server) awaitChecked(ctx context.Context, name string, run client.Workf
 		s.list.note(name, false)
 		return refusal(ctx, name, run)
 	case timedOut(err) && status.Problem != nil:
-		return fmt.Errorf("job %s is created, but its first checks have not passed yet and go on: %s", name, status.Problem.Text)
+		return classify(errPending, fmt.Errorf("job %s is created, but its first checks have not passed yet and go on: %s", name, status.Problem.Text))
 	case timedOut(err):
-		return fmt.Errorf("job %s is created, but its first checks are still going on: look at job_status", name)
+		return classify(errPending, fmt.Errorf("job %s is created, but its first checks are still going on: look at job_status", name))
 	}
 	return fmt.Errorf("job %s is created, but whether its first checks have passed is not known: %w", name, err)
 }
@@ -165,7 +174,7 @@ func refusal(ctx context.Context, name string, run client.WorkflowRun) error {
 	var refused *temporal.ApplicationError
 	switch {
 	case errors.As(err, &refused) && refused.Type() == job.ErrorTypeRefused:
-		return errors.New(refused.Message())
+		return classify(errInvalid, errors.New(refused.Message()))
 	case err != nil:
 		return fmt.Errorf("job %s ended before its first checks had passed: %w", name, err)
 	}

@@ -16,7 +16,36 @@ var (
 	errUnknownJob = errors.New("job not exist")
 	// errNoWorker: nothing can happen, because nobody works on jobs.
 	errNoWorker = errors.New("no worker is running")
+	// errTemporalDown: the memory of all jobs cannot be reached.
+	errTemporalDown = errors.New("temporal is not reachable")
+
+	// The classes of errors that the REST form tells apart (problem.go); classify
+	// gives one to an error. Their own texts are not shown.
+	errUnreadable = errors.New("the request cannot be read")
+	errInvalid    = errors.New("the request cannot be carried out, whatever the state of the job")
+	errTaken      = errors.New("the name is in use")
+	errPending    = errors.New("what was asked for is recorded and goes on")
 )
+
+// classified is an error that belongs to a class; its text is unchanged, since
+// scripts may look for parts of it.
+type classified struct {
+	error
+	class error
+}
+
+func classify(class, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &classified{err, class}
+}
+
+// Is makes errors.Is find the class.
+func (c *classified) Is(target error) bool { return target == c.class }
+
+// Unwrap returns the error itself.
+func (c *classified) Unwrap() error { return c.error }
 
 // unknownJob is the usual wording for a job that does not exist.
 func unknownJob(name string) error { return fmt.Errorf("job %s not exist", name) }

@@ -75,7 +75,7 @@ func TestRoles(t *testing.T) {
 			case role == "":
 				require.Equal(t, http.StatusUnauthorized, rec.Code, p.path)
 				require.Equal(t, `Bearer realm="ccr"`, rec.Header().Get("WWW-Authenticate"))
-				require.Equal(t, `{"success":false,"error_msg":"a token is needed: send it as \"Authorization: Bearer \u003ctoken\u003e\""}`, rec.Body.String())
+				require.Equal(t, `{"success":false,"error_msg":"a token is needed: send the header Authorization: Bearer TOKEN"}`, rec.Body.String())
 			default:
 				require.Equal(t, http.StatusForbidden, rec.Code, p.path+" as "+role)
 				require.Equal(t, `{"success":false,"error_msg":"token `+role+`er has the role `+role+`, this needs `+needed+`"}`, rec.Body.String())

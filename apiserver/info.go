@@ -25,7 +25,7 @@ func (s *Server) handleHealth(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
 	defer cancel()
 	if _, err := s.jobs.client.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
-		return send(c, http.StatusServiceUnavailable, failure(fmt.Errorf("temporal is not reachable: %w", err)))
+		return send(c, http.StatusServiceUnavailable, failure(fmt.Errorf("%w: %w", errTemporalDown, err)))
 	}
 	return ok(c)
 }

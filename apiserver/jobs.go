@@ -72,7 +72,7 @@ func (j *jobs) explain(ctx context.Context, err error) error {
 	defer cancel()
 	if _, healthErr := j.client.CheckHealth(ctx, &client.CheckHealthRequest{}); healthErr != nil {
 		// Not wrapped: a timeout of this call is not one of the caller's.
-		return fmt.Errorf("temporal is not reachable: %v", healthErr)
+		return fmt.Errorf("%w: %v", errTemporalDown, healthErr)
 	}
 	if working, askErr := j.workerRunning(ctx); askErr == nil && !working {
 		return j.noWorker()

@@ -15,6 +15,10 @@ import (
 // lagReply has the keys of all versions of the interface (http-api.md 3.3).
 type lagReply struct {
 	base
+	lagObject
+}
+
+type lagObject struct {
 	Lag                  int64  `json:"lag"`
 	FirstCommitSeq       int64  `json:"first_commit_seq"`
 	LastCommitSeq        int64  `json:"last_commit_seq"`
@@ -38,9 +42,7 @@ func (s *Server) handleGetLag(c echo.Context) error {
 	if request.Name == "" {
 		return s.failLag(c, errNameEmpty)
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
-	defer cancel()
-	lag, err := s.jobs.freshLag(ctx, request.Name, by(c))
+	lag, err := s.lagOf(c, request.Name)
 	if errors.Is(err, errUnknownJob) {
 		// The existing text, with the name of our store in front.
 		err = fmt.Errorf("temporal: get job failed, name: %s: [db] sql: no rows in result set", request.Name)
@@ -48,7 +50,14 @@ func (s *Server) handleGetLag(c echo.Context) error {
 	if err != nil {
 		return s.failLag(c, err)
 	}
-	return send(c, http.StatusOK, newLagReply(lag))
+	return send(c, http.StatusOK, lagReply{base{Success: true}, newLag(lag)})
+}
+
+// lagOf returns the lag of a job, fresh enough.
+func (s *Server) lagOf(c echo.Context, name string) (job.Lag, error) {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	defer cancel()
+	return s.jobs.freshLag(ctx, name, by(c))
 }
 
 // failLag keeps the keys of the reply, with zero values.
@@ -56,9 +65,8 @@ func (s *Server) failLag(c echo.Context, err error) error {
 	return send(c, http.StatusOK, lagReply{base: failure(err)})
 }
 
-func newLagReply(l job.Lag) lagReply {
-	return lagReply{
-		base:                 base{Success: true},
+func newLag(l job.Lag) lagObject {
+	return lagObject{
 		Lag:                  l.Binlogs,
 		FirstCommitSeq:       l.FirstCommitSeq,
 		LastCommitSeq:        l.LastCommitSeq,

@@ -60,11 +60,12 @@ func (s *Server) handleJobStatus(c echo.Context) error {
 	if err != nil {
 		return fail(c, describe(err, request.Name))
 	}
-	return send(c, http.StatusOK, newStatusReply(request.Name, status))
+	o := newStatus(request.Name, status)
+	return send(c, http.StatusOK, statusReply{base{Success: true}, o, o})
 }
 
-func newStatusReply(name string, s job.Status) statusReply {
-	o := statusObject{
+func newStatus(name string, s job.Status) statusObject {
+	return statusObject{
 		Name:          name,
 		State:         s.StateWord(),
 		ProgressState: s.ProgressState.String(),
@@ -77,7 +78,6 @@ func newStatusReply(name string, s job.Status) statusReply {
 		FullSyncs:     s.FullSyncs,
 		PartialSyncs:  s.PartialSyncs,
 	}
-	return statusReply{base{Success: true}, o, o}
 }
 
 func newProblemReply(p *job.Problem) *problemReply {

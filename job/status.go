@@ -68,6 +68,11 @@ type Status struct {
 	Outcomes      []Outcome `json:"outcomes,omitempty"`
 	// Checked is set once the first-run checks have passed.
 	Checked bool `json:"checked"`
+	// FullSyncAt and FullSyncReason tell of the last full sync that was started.
+	FullSyncAt     time.Time `json:"full_sync_at,omitzero"`
+	FullSyncReason string    `json:"full_sync_reason,omitempty"`
+	// LastEvent is the newest of the job's events, nil if it has none.
+	LastEvent *Event `json:"last_event,omitempty"`
 }
 
 // StateWord returns the interface's word: "running" or "paused".

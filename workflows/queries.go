@@ -51,7 +51,7 @@ func (r *run) answerQueries() error {
 }
 
 func (r *run) status() job.Status {
-	return job.Status{
+	s := job.Status{
 		Name:          r.spec.Name,
 		Running:       !r.p.Paused,
 		ProgressState: r.p.State,
@@ -65,7 +65,15 @@ func (r *run) status() job.Status {
 		PartialSyncs:  r.p.PartialSyncs,
 		Outcomes:      r.p.Outcomes,
 		Checked:       r.checked(),
+		FullSyncAt:    r.p.FullSyncStartedAt,
+
+		FullSyncReason: r.p.FullSyncInfo.Info,
 	}
+	if n := len(r.p.Events); n > 0 {
+		last := r.p.Events[n-1]
+		s.LastEvent = &last
+	}
+	return s
 }
 
 // detail returns the spec as people may see it.
