@@ -184,6 +184,8 @@ func (f *fakeTemporal) QueryWorkflowWithOptions(ctx context.Context, q *client.Q
 		answer = j.spec
 	case job.QueryProgress:
 		answer = j.progress
+	case job.QueryEvents:
+		answer = j.progress.Events
 	default:
 		return nil, errors.New("unexpected query " + q.QueryType)
 	}

@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -30,12 +31,15 @@ func (s *Server) guard(p endpoint) echo.HandlerFunc {
 
 // refuse answers a request that nobody has handled, in the shape of its form.
 func (s *Server) refuse(c echo.Context, status int, err error) error {
+	if isResource(c.Request().URL.Path) {
+		return sendProblem(c, status, err.Error())
+	}
 	return send(c, status, failure(err))
 }
 
 // forBrowsers tells the pages that people open: there the browser has to ask for
 // the token.
-func forBrowsers(path string) bool { return false }
+func forBrowsers(path string) bool { return path == "/view" || strings.HasPrefix(path, "/view/") }
 
 // caller returns who sends the request. Without tokens everybody is an
 // administrator without a name.

@@ -39,6 +39,7 @@ func newGuardedServer(t *testing.T, f *fakeTemporal, change func(*Options)) *Ser
 // askAs sends a request with the token of a role; "" sends none.
 func askAs(s *Server, role, method, path, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Sec-Fetch-Site", "same-origin") // the buttons of /view ask for it
 	if role != "" {
 		r.Header.Set("Authorization", "Bearer "+tokenOf(role))
 	}
@@ -50,16 +51,19 @@ func askAs(s *Server, role, method, path, body string) *httptest.ResponseRecorde
 // neededRoles is written down a second time, so that no endpoint loses its guard
 // by a slip. A new endpoint needs a line here, too.
 var neededRoles = map[string]string{
-	"/version": "", "/healthz": "",
+	"/version": "", "/healthz": "", "/openapi.json": "",
+	"/view": "read", "/view/pause": "operate", "/view/resume": "operate",
 	"/features": "read", "/metrics": "read", "/list_jobs": "read", "/job_status": "read", "/job_detail": "read",
-	"/job_progress": "read", "/get_lag": "read",
+	"/job_progress": "read", "/job_events": "read", "/get_lag": "read",
 	"/pause": "operate", "/resume": "operate", "/desync": "operate", "/sync": "operate", "/force_fullsync": "operate",
 	"/job_skip_binlog": "operate", "/update_host_mapping": "operate", "/add_host_mapping": "operate",
-	"/create_ccr": "admin", "/delete": "admin",
+	"/create_ccr": "admin", "/delete": "admin", "/failpoint": "admin",
 }
 
 func TestRoles(t *testing.T) {
-	s := newGuardedServer(t, newFake(), nil)
+	f := newFake()
+	f.add("j1", nil)
+	s := newGuardedServer(t, f, nil)
 	ranks := []string{"", "read", "operate", "admin"}
 	for _, p := range s.operators(prometheus.NewRegistry()) {
 		needed, listed := neededRoles[p.path]
@@ -74,11 +78,48 @@ func TestRoles(t *testing.T) {
 				require.NotEqual(t, http.StatusForbidden, rec.Code, p.path+" as "+role)
 			case role == "":
 				require.Equal(t, http.StatusUnauthorized, rec.Code, p.path)
-				require.Equal(t, `Bearer realm="ccr"`, rec.Header().Get("WWW-Authenticate"))
+				scheme := "Bearer"
+				if forBrowsers(p.path) {
+					scheme = "Basic"
+				}
+				require.Contains(t, rec.Header().Get("WWW-Authenticate"), scheme+` realm="ccr`)
 				require.Equal(t, `{"success":false,"error_msg":"a token is needed: send the header Authorization: Bearer TOKEN"}`, rec.Body.String())
 			default:
 				require.Equal(t, http.StatusForbidden, rec.Code, p.path+" as "+role)
 				require.Equal(t, `{"success":false,"error_msg":"token `+role+`er has the role `+role+`, this needs `+needed+`"}`, rec.Body.String())
+			}
+		}
+	}
+}
+
+// resourceRoles is neededRoles of the REST form.
+var resourceRoles = map[string]string{
+	"GET /jobs": "read", "POST /jobs": "admin", "GET /jobs/:name": "read", "DELETE /jobs/:name": "admin",
+	"GET /jobs/:name/status": "read", "GET /jobs/:name/progress": "read", "GET /jobs/:name/lag": "read", "GET /jobs/:name/events": "read",
+	"POST /jobs/:name/pause": "operate", "POST /jobs/:name/resume": "operate", "POST /jobs/:name/desync": "operate",
+	"POST /jobs/:name/sync": "operate", "POST /jobs/:name/force_fullsync": "operate", "POST /jobs/:name/skip_binlog": "operate",
+	"PATCH /jobs/:name/host_mapping": "operate",
+}
+
+func TestRolesOfResources(t *testing.T) {
+	s := newGuardedServer(t, newFake(), nil)
+	ranks := []string{"", "read", "operate", "admin"}
+	for _, p := range s.resources() {
+		needed, listed := resourceRoles[p.method+" "+p.path]
+		require.True(t, listed, "%s %s is not in resourceRoles", p.method, p.path)
+		enough := false
+		for _, role := range ranks {
+			enough = enough || role == needed
+			rec := askAs(s, role, p.method, strings.ReplaceAll(p.path, ":name", "j1"), `{}`)
+			switch {
+			case enough:
+				require.NotContains(t, []int{http.StatusUnauthorized, http.StatusForbidden}, rec.Code, p.path+" as "+role)
+			case role == "":
+				require.Equal(t, http.StatusUnauthorized, rec.Code, p.path)
+				require.Equal(t, problemType, rec.Header().Get("Content-Type"))
+			default:
+				require.Equal(t, http.StatusForbidden, rec.Code, p.path+" as "+role)
+				require.Contains(t, rec.Body.String(), `"status":403,"detail":"token `+role+`er has the role `+role+`, this needs `+needed+`"`)
 			}
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 // endpoint is one row of the index of the interface.
 type endpoint struct {
-	// method is empty for the operators: they take every method.
+	// method is empty for operators: they take every method.
 	method string
 	path   string
 	role   access.Role // what the caller's token has to permit
@@ -34,13 +34,19 @@ func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 	return []endpoint{
 		{path: "/version", role: access.Open, handle: s.handleVersion},
 		{path: "/healthz", role: access.Open, handle: s.handleHealth},
+		{path: "/openapi.json", role: access.Open, handle: s.handleOpenAPI},
 		{path: "/features", role: access.Read, handle: s.handleFeatures},
 		{path: "/metrics", role: access.Read, handle: echo.WrapHandler(metrics)},
+
+		{path: "/view", role: access.Read, handle: s.handleView},
+		{method: http.MethodPost, path: "/view/pause", role: access.Operate, handle: s.viewButton(job.SignalPause)},
+		{method: http.MethodPost, path: "/view/resume", role: access.Operate, handle: s.viewButton(job.SignalResume)},
 
 		{path: "/list_jobs", role: access.Read, handle: s.handleListJobs},
 		{path: "/job_status", role: access.Read, handle: s.handleJobStatus},
 		{path: "/job_detail", role: access.Read, handle: s.handleJobDetail},
 		{path: "/job_progress", role: access.Read, handle: s.handleJobProgress},
+		{path: "/job_events", role: access.Read, handle: s.handleJobEvents},
 		{path: "/get_lag", role: access.Read, handle: s.handleGetLag},
 
 		{path: "/pause", role: access.Operate, handle: s.commandHandler(job.SignalPause)},
@@ -56,6 +62,7 @@ func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 		{path: "/create_ccr", role: access.Admin, handle: s.handleCreate},
 		{path: "/check_ccr", role: access.Admin, handle: s.handleCheck},
 		{path: "/delete", role: access.Admin, handle: s.handleDelete},
+		{path: "/failpoint", role: access.Admin, handle: s.handleFailpoint},
 	}
 }
 
@@ -89,7 +96,14 @@ func (s *Server) handleError(err error, c echo.Context) {
 	if status == http.StatusNotFound {
 		text = "404 page not found"
 	}
-	if err := c.Blob(status, contentType, []byte(text)); err != nil {
+	answer := func() error { return send(c, status, base{ErrorMsg: text}) }
+	switch {
+	case isResource(c.Request().URL.Path):
+		answer = func() error { return sendProblem(c, status, text) }
+	case status == http.StatusNotFound:
+		answer = func() error { return c.Blob(status, contentType, []byte(text)) }
+	}
+	if err := answer(); err != nil {
 		s.log.Debug("reply not delivered", "path", c.Path(), "error", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -22,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/doris-ccr/ccr/access"
+	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/secret"
 )
@@ -63,6 +65,9 @@ type Options struct {
 	Features job.Features
 	Logger   *slog.Logger // default slog.Default()
 
+	// Failpoints may be switched by /failpoint; nil refuses it.
+	Failpoints *failpoint.Set
+
 	// Registry is served by /metrics; the gauges of running jobs are added to
 	// it. Default: a new one.
 	Registry *prometheus.Registry
@@ -82,10 +87,13 @@ type Server struct {
 	echo           *echo.Echo
 	jobs           *jobs
 	list           *jobList
+	overview       *overview
 	keyring        *secret.Keyring
 	tokens         *access.Tokens
+	failpoints     *failpoint.Set
 	version        string
 	features       job.Features
+	openapi        []byte
 	log            *slog.Logger
 	commandTimeout time.Duration
 	createTimeout  time.Duration
@@ -102,6 +110,7 @@ func New(opts Options) (*Server, error) {
 		jobs:           &jobs{client: opts.Client, namespace: opts.Namespace, converter: opts.DataConverter, log: opts.Logger},
 		keyring:        opts.Keyring,
 		tokens:         opts.Tokens,
+		failpoints:     opts.Failpoints,
 		version:        opts.Version,
 		features:       opts.Features,
 		log:            opts.Logger,
@@ -109,10 +118,15 @@ func New(opts Options) (*Server, error) {
 		createTimeout:  opts.CreateTimeout,
 	}
 	s.list = newJobList(opts.Client)
+	s.overview = &overview{jobs: s.jobs, list: s.list}
 	if err := opts.Registry.Register(newJobGauges(s.jobs, s.list)); err != nil {
 		return nil, fmt.Errorf("register job gauges: %w", err)
 	}
-	s.echo = s.routes(s.operators(opts.Registry))
+	var err error
+	if s.openapi, err = openapiDocument(opts.Version); err != nil {
+		return nil, err
+	}
+	s.echo = s.routes(slices.Concat(s.operators(opts.Registry), s.resources()))
 	return s, nil
 }
 

@@ -1,0 +1,33 @@
+package apiserver
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/labstack/echo/v4"
+)
+
+// errNoFailpoints: this process is not one for tests.
+var errNoFailpoints = errors.New("failpoints are for tests: the server runs without --enable-failpoints")
+
+// handleFailpoint answers /failpoint (http-api.md 3.18). Whether the job exists
+// is not checked. Failpoints act on the worker of this very process.
+func (s *Server) handleFailpoint(c echo.Context) error {
+	var request struct {
+		nameRequest
+		Failpoint string          `json:"failpoint"`
+		Value     json.RawMessage `json:"value"`
+	}
+	if err := decode(c, &request); err != nil {
+		return fail(c, err)
+	}
+	switch {
+	case request.Name == "":
+		return fail(c, errors.New("job name is empty"))
+	case s.failpoints == nil:
+		return fail(c, errNoFailpoints)
+	}
+	s.failpoints.Put(request.Name, request.Failpoint, request.Value)
+	s.log.Warn("failpoint changed", "job", request.Name, "failpoint", request.Failpoint, "by", by(c))
+	return ok(c)
+}
