@@ -56,7 +56,7 @@ var neededRoles = map[string]string{
 	"/features": "read", "/metrics": "read", "/list_jobs": "read", "/job_status": "read", "/job_detail": "read",
 	"/job_progress": "read", "/job_events": "read", "/get_lag": "read",
 	"/pause": "operate", "/resume": "operate", "/desync": "operate", "/sync": "operate", "/force_fullsync": "operate",
-	"/job_skip_binlog": "operate", "/update_host_mapping": "operate", "/add_host_mapping": "operate",
+	"/job_skip_binlog": "operate", "/update_tables": "operate", "/update_host_mapping": "operate", "/add_host_mapping": "operate",
 	"/create_ccr": "admin", "/delete": "admin", "/failpoint": "admin",
 }
 
@@ -98,7 +98,7 @@ var resourceRoles = map[string]string{
 	"GET /jobs/:name/status": "read", "GET /jobs/:name/progress": "read", "GET /jobs/:name/lag": "read", "GET /jobs/:name/events": "read",
 	"POST /jobs/:name/pause": "operate", "POST /jobs/:name/resume": "operate", "POST /jobs/:name/desync": "operate",
 	"POST /jobs/:name/sync": "operate", "POST /jobs/:name/force_fullsync": "operate", "POST /jobs/:name/skip_binlog": "operate",
-	"PATCH /jobs/:name/host_mapping": "operate",
+	"PATCH /jobs/:name/host_mapping": "operate", "PATCH /jobs/:name/tables": "operate",
 }
 
 func TestRolesOfResources(t *testing.T) {

@@ -32,6 +32,7 @@ func (s *Server) resources() []endpoint {
 		{method: http.MethodPost, path: "/jobs/:name/force_fullsync", role: access.Operate, handle: s.postCommand(job.SignalForceFullSync)},
 		{method: http.MethodPost, path: "/jobs/:name/skip_binlog", role: access.Operate, handle: s.postSkip},
 		{method: http.MethodPatch, path: "/jobs/:name/host_mapping", role: access.Operate, handle: s.patchHostMapping},
+		{method: http.MethodPatch, path: "/jobs/:name/tables", role: access.Operate, handle: s.patchTables},
 	}
 }
 
@@ -189,6 +190,15 @@ func (s *Server) patchHostMapping(c echo.Context) error {
 		return failResource(c, name, err)
 	}
 	return s.commanded(c, name, s.mapHosts(c, name, mappings))
+}
+
+func (s *Server) patchTables(c echo.Context) error {
+	name := c.Param("name")
+	var update job.UpdateTables
+	if err := decodeResource(c, &update); err != nil {
+		return failResource(c, name, err)
+	}
+	return s.commanded(c, name, s.updateTables(c, name, update))
 }
 
 // commanded answers a command with its outcome.

@@ -99,6 +99,7 @@ func TestCommandsAsResources(t *testing.T) {
 		{"POST", "force_fullsync", "", job.SignalForceFullSync},
 		{"POST", "skip_binlog", `{"skip_by":"SILENCE","skip_commit_seq":5}`, job.SignalSkipBinlog},
 		{"PATCH", "host_mapping", `{"src_host_mapping":{"a":"b"}}`, job.SignalUpdateHostMapping},
+		{"PATCH", "tables", `{"exclude_tables":["tmp_*"]}`, job.SignalUpdateTables},
 	} {
 		rec := askBy(s, tt.method, "/jobs/j1/"+tt.path, tt.body)
 		require.Equal(t, http.StatusNoContent, rec.Code, tt.path+rec.Body.String())

@@ -20,8 +20,16 @@ func (s *Server) handleUpdateTables(c echo.Context) error {
 	if request.Name == "" {
 		return fail(c, errNameEmpty)
 	}
-	if _, err := request.Filter(job.TableFilter{}); err != nil {
-		return fail(c, err)
+	if err := s.updateTables(c, request.Name, request.UpdateTables); err != nil {
+		return fail(c, describe(err, request.Name))
 	}
-	return s.command(c, request.Name, job.SignalUpdateTables, job.Command{UpdateTables: request.UpdateTables}, unknownJob)
+	return ok(c)
+}
+
+// updateTables sends an update_tables that can be read as patterns.
+func (s *Server) updateTables(c echo.Context, name string, update job.UpdateTables) error {
+	if _, err := update.Filter(job.TableFilter{}); err != nil {
+		return classify(errInvalid, err)
+	}
+	return s.carryOut(c, name, job.SignalUpdateTables, job.Command{UpdateTables: update})
 }
