@@ -19,6 +19,8 @@ type CCR struct {
 	API      string // host:port
 	Temporal string // host:port
 	UI       string // host:port, "" = off
+	// Token is sent with every request, if there is one.
+	Token string
 	// Args and Env are given to the process in addition.
 	Args, Env []string
 
@@ -88,6 +90,9 @@ func (c *CCR) Raw(ctx context.Context, operator, body string) (int, string, erro
 		return 0, "", fmt.Errorf("%s: %w", operator, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return 0, "", fmt.Errorf("%s: %w", operator, err)

@@ -23,8 +23,10 @@ type Fleet struct {
 	Dir string
 	// Temporal is what the processes are given as --temporal-address.
 	Temporal string
-	APIs     []*API
-	Workers  []*Member
+	// Env is given to every process in addition; a later setting wins.
+	Env     []string
+	APIs    []*API
+	Workers []*Member
 }
 
 // Member is a process that can be killed and started again at its old address.
@@ -73,7 +75,7 @@ func (f *Fleet) member(part string, number int, address string, args []string) M
 		if err != nil {
 			return nil, err
 		}
-		return StartProcess(name, path, filepath.Join(f.Dir, name+".log"), []string{fleetKey},
+		return StartProcess(name, path, filepath.Join(f.Dir, name+".log"), append([]string{fleetKey}, f.Env...),
 			append([]string{part, "--temporal-address", f.Temporal}, args...)...)
 	}}
 }
