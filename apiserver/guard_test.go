@@ -57,7 +57,7 @@ var neededRoles = map[string]string{
 	"/job_progress": "read", "/job_events": "read", "/get_lag": "read",
 	"/pause": "operate", "/resume": "operate", "/desync": "operate", "/sync": "operate", "/force_fullsync": "operate",
 	"/job_skip_binlog": "operate", "/update_tables": "operate", "/update_host_mapping": "operate", "/add_host_mapping": "operate",
-	"/create_ccr": "admin", "/delete": "admin", "/failpoint": "admin",
+	"/create_ccr": "admin", "/check_ccr": "admin", "/delete": "admin", "/failpoint": "admin",
 }
 
 func TestRoles(t *testing.T) {

@@ -81,7 +81,7 @@ func TestOpenAPIHasTheKeys(t *testing.T) {
 	for name, body := range map[string]any{
 		"Base": base{}, "Problem": problem{}, "Accepted": accepted{}, "Features": featuresReply{},
 		"NameRequest": nameRequest{}, "SkipBinlog": job.SkipBinlog{}, "HostMapping": job.HostMappings{}, "TablePatterns": job.UpdateTables{}, "CreateRequest": createRequest{},
-		"JobList": listReply{}, "StatusReply": statusReply{}, "DetailReply": detailReply{}, "ProgressReply": progressReply{},
+		"JobList": listReply{}, "CheckReply": checkReply{}, "StatusReply": statusReply{}, "DetailReply": detailReply{}, "ProgressReply": progressReply{},
 		"LagReply": lagReply{}, "EventsReply": eventsReply{}, "ViewRow": viewRow{},
 		"Jobs": jobsResource{}, "Created": created{}, "Job": jobResource{}, "Status": statusObject{}, "Progress": progressObject{},
 		"Lag": lagObject{}, "Events": eventsObject{},
