@@ -59,12 +59,17 @@ func newProgram(seed uint64, pair *harness.Pair, dst *sql.DB, process *chaosProc
 	follow := func(s *scenario, job, database string) *scene {
 		return &scene{scenario: s, pair: pair, ccr: process.ccr, patience: chaosPatience, job: job, srcDB: "s" + name, dstDB: database, dst: dst}
 	}
-	p.scene = follow(&scenario{name: name}, name, "d"+name)
+	p.scene = follow(&scenario{name: name, options: p.options()}, name, "d"+name)
 	if p.once(3) {
 		p.followed = "f"
-		p.follower = follow(&scenario{name: name, table: p.followed, as: one(p, []string{"f", "alias"})}, name+"_table", "f"+name)
+		p.follower = follow(&scenario{name: name, options: p.options(), table: p.followed, as: one(p, []string{"f", "alias"})}, name+"_table", "f"+name)
 	}
 	return p
+}
+
+// options draws those of a job.
+func (p *program) options() map[string]any {
+	return one(p, []map[string]any{nil, nil, {"commit_order": "per_table"}, {"reuse_binlog_label": true}})
 }
 
 // jobs are the scenes of the program's jobs.
@@ -147,7 +152,7 @@ type deed struct {
 
 func (p *program) deeds() []deed {
 	return []deed{
-		{20, p.insert}, {5, p.deleteRows}, {5, p.update}, {2, p.partialUpdate}, {4, p.overwrite}, {4, p.transaction}, {2, p.copyRows},
+		{20, p.insert}, {2, p.burst}, {5, p.deleteRows}, {5, p.update}, {2, p.partialUpdate}, {4, p.overwrite}, {4, p.transaction}, {2, p.copyRows},
 		{3, p.create}, {1, p.createFrom}, {3, p.drop}, {2, p.recoverTable}, {3, p.rename}, {2, p.swap}, {2, p.replace}, {3, p.truncate},
 		{1, p.comment}, {1, p.property}, {1, p.buckets},
 		{3, p.addPartition}, {2, p.dropPartition}, {2, p.recoverPartition}, {2, p.replacePartition}, {1, p.spoil}, {2, p.renamePartition},

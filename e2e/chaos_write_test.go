@@ -57,6 +57,16 @@ func (p *program) insert(ctx context.Context) error {
 	return err
 }
 
+// burst is many small transactions in a row.
+func (p *program) burst(ctx context.Context) error {
+	for range 10 + p.IntN(20) {
+		if err := p.insert(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (p *program) deleteRows(ctx context.Context) error {
 	name, t := p.written()
 	if t == nil {
