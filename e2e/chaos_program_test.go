@@ -15,8 +15,8 @@ import (
 const (
 	chaosRounds   = 4               // quiet points of a program
 	chaosRound    = 12              // statements between them, about
-	chaosPatience = 2 * time.Minute // of a quiet point; starts of ccr-standalone are part of it
-	chaosLook     = 200 * time.Millisecond
+	chaosPatience = 2 * time.Minute // of a quiet point, after the last kill
+	chaosLook     = 300 * time.Millisecond
 )
 
 // program makes up statements and remembers what the source has.
@@ -83,7 +83,7 @@ func (p *program) jobs() []*scene {
 
 // play runs the program and returns what was wrong at a quiet point.
 func (p *program) play(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, (chaosRounds+2)*chaosPatience)
+	ctx, cancel := context.WithTimeout(ctx, 5*chaosRounds*chaosPatience)
 	defer cancel()
 	err := p.process.running(func() error { return p.begin(ctx) })
 	if p.src != nil {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,8 +11,9 @@ import (
 )
 
 // quiet waits until the program's jobs have nothing left to do, and returns how
-// the sides differ then. It looks less often than a scenario does: many programs
-// wait.
+// the sides differ then. It looks less often than a scenario does, since many
+// programs wait, and begins again when another program has had the process
+// killed meanwhile.
 func (p *program) quiet(ctx context.Context) error {
 	p.note("-- quiet")
 	for i, s := range p.jobs() {
@@ -19,14 +21,20 @@ func (p *program) quiet(ctx context.Context) error {
 		if i > 0 {
 			allowed += int64(p.replacements)
 		}
-		err := harness.AwaitEvery(ctx, chaosLook, p.patience, func(ctx context.Context) error {
-			if err := caughtUp(ctx, s, allowed); err != nil {
-				return err
+		for {
+			kills := p.process.kills.Load()
+			err := harness.AwaitEvery(ctx, chaosLook, p.patience, func(ctx context.Context) error {
+				if err := caughtUp(ctx, s, allowed); err != nil {
+					return err
+				}
+				return p.alike(ctx, s)
+			})
+			if err == nil {
+				break
 			}
-			return p.alike(ctx, s)
-		})
-		if err != nil {
-			return fmt.Errorf("job %s: %w", s.job, err)
+			if !errors.Is(err, harness.ErrDeadline) || kills == p.process.kills.Load() {
+				return fmt.Errorf("job %s: %w", s.job, err)
+			}
 		}
 	}
 	return nil
@@ -39,8 +47,11 @@ func caughtUp(ctx context.Context, s *scene, fullSyncs int64) error {
 	if err != nil {
 		return err
 	}
+	if n := harness.Int(lag, "lag"); n != 0 {
+		return fmt.Errorf("%d binlogs to go", n)
+	}
 	status, err := s.ccr.Status(ctx, s.job)
-	switch n := harness.Int(lag, "lag"); {
+	switch {
 	case err != nil:
 		return err
 	case status.FullSyncs > fullSyncs:
@@ -49,8 +60,6 @@ func caughtUp(ctx context.Context, s *scene, fullSyncs int64) error {
 		return fmt.Errorf("stalled: %s", status.LastError.Text)
 	case !strings.Contains(status.ProgressState, "IncrementalSync"):
 		return fmt.Errorf("job is in %s", status.ProgressState)
-	case n != 0:
-		return fmt.Errorf("%d binlogs to go", n)
 	}
 	return nil
 }
