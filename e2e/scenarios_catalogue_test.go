@@ -100,7 +100,7 @@ func recoverReplaced(table, as string) step {
 // insertSinceNew inserts into a table that exists since new only.
 func insertSinceNew(table string, n int) step {
 	if old() {
-		return refused("'"+table+"'", "INSERT INTO "+table+" (id, v) VALUES (1, 'x')")
+		return refused("Table ["+table+"] does not exist", "INSERT INTO "+table+" (id, v) VALUES (1, 'x')")
 	}
 	return insert(table, n)
 }

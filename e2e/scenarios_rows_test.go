@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
 )
 
@@ -39,13 +40,26 @@ func transactions() []scenario {
 				"INSERT INTO mor VALUES (1, 'a')", "INSERT INTO mor VALUES (1, 'b')",
 				"INSERT INTO agg VALUES (1, 1, 1, 'a')", "INSERT INTO agg VALUES (1, 2, 0, 'b'), (2, 1, 1, 'c')")),
 			rows: rows{"u": 1, "seq": 2, "mor": 1, "agg": 2}},
-		{row: 77, name: "upsert_of_two_tables_one_in_its_snapshot", setup: steps(plain("t1", "t2"), insert("t1", 1)),
-			steps: paused(schemaChange("t1"), transaction("INSERT INTO t1 (id, v) SELECT 90, v FROM t1 WHERE id = 1", "INSERT INTO t2 SELECT 90, v FROM t1 WHERE id = 1")),
-			rows:  rows{"t1": 2, "t2": 1}, partial: 1, why: "SCHEMA_CHANGE of table t1 finished"},
+		upsertOfTwoTables(),
 		{row: 78, name: "killed_between_commit_and_checkpoint", alone: true, killed: true, setup: steps(plain("t"), insert("t", 1)),
 			steps: steps(faulty(destination, faults.Rule{Point: "fe.commitTxn", Action: faults.DelayAfter, DelayMillis: 8_000, Count: 1}), insert("t", 1), killAndRestart("t", 2), insert("t", 1)),
 			rows:  rows{"t": 3}},
 	}
+}
+
+// upsertOfTwoTables is row 77. Doris 2.1 has no UPSERT of two tables: there it
+// is checked that such a transaction is refused, and the inserts are played one
+// by one.
+func upsertOfTwoTables() scenario {
+	s := scenario{row: 77, name: "upsert_of_two_tables_one_in_its_snapshot", setup: steps(plain("t1", "t2"), insert("t1", 1)),
+		steps: paused(schemaChange("t1"), transaction("INSERT INTO t1 (id, v) SELECT 90, v FROM t1 WHERE id = 1", "INSERT INTO t2 SELECT 90, v FROM t1 WHERE id = 1")),
+		rows:  rows{"t1": 2, "t2": 1}, partial: 1, why: "SCHEMA_CHANGE of table t1 finished"}
+	if dorisVersion() == core.Version21 {
+		s.name = "upsert_of_two_tables_is_refused_by_2_1"
+		s.steps = append(steps(refusedInTransaction("Only one table can be inserted in one transaction.",
+			"INSERT INTO t1 (id, v) VALUES (80, 'x')", "INSERT INTO t2 (id, v) VALUES (80, 'x')")), s.steps...)
+	}
+	return s
 }
 
 // twentyNine fills the table of deletes.

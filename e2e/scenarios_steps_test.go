@@ -58,23 +58,37 @@ func transaction(statements ...string) step {
 	}
 	return func(ctx context.Context, s *scene) error {
 		for _, statement := range statements {
-			conn, err := s.src.Conn(ctx)
-			if err != nil {
+			if err := refusedInTransaction("This is in a transaction, only insert, commit, rollback is acceptable.", statement)(ctx, s); err != nil {
 				return err
-			}
-			_, err = conn.ExecContext(ctx, "BEGIN")
-			if err == nil {
-				_, err = conn.ExecContext(ctx, statement)
-			}
-			conn.Close()
-			if err == nil || !strings.Contains(err.Error(), "This is in a transaction, only insert, commit, rollback is acceptable.") {
-				return fmt.Errorf("source: %s in a transaction was not refused as Doris 2.1 does: %v", statement, err)
 			}
 			if err := run(statement)(ctx, s); err != nil {
 				return err
 			}
 		}
 		return nil
+	}
+}
+
+// refusedInTransaction runs statements after BEGIN, of which the source does not
+// take the last, checks its text, and rolls back.
+func refusedInTransaction(text string, statements ...string) step {
+	last := len(statements) - 1
+	return func(ctx context.Context, s *scene) error {
+		conn, err := s.src.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		for _, statement := range append([]string{"BEGIN"}, statements[:last]...) {
+			if _, err := conn.ExecContext(ctx, statement); err != nil {
+				return fmt.Errorf("source: %s: %w", statement, err)
+			}
+		}
+		if _, err := conn.ExecContext(ctx, statements[last]); err == nil || !strings.Contains(err.Error(), text) {
+			return fmt.Errorf("source: %s in a transaction was not refused with %q: %w", statements[last], text, err)
+		}
+		_, err = conn.ExecContext(ctx, "ROLLBACK")
+		return err
 	}
 }
 
