@@ -98,8 +98,10 @@ func TestInfoEndpoints(t *testing.T) {
 	features := ask(s, "/features", "{}").Body.String()
 	require.True(t, strings.HasPrefix(features, `{"success":true,"flags":[{"feature":"feature_atomic_restore","value":true,"default":"true"},`), features)
 	require.Contains(t, features, `{"feature":"feature_clean_table_and_partitions","value":false,"default":"false"}`)
-	switched := newServer(t, f, func(o *Options) { o.Features.CleanTableAndPartitions = true })
-	require.Contains(t, ask(switched, "/features", "").Body.String(), `{"feature":"feature_clean_table_and_partitions","value":true,"default":"false"}`)
+	switched := newServer(t, f, func(o *Options) { o.Features = &job.Features{CleanTableAndPartitions: true} })
+	changed := ask(switched, "/features", "").Body.String()
+	require.Contains(t, changed, `{"feature":"feature_clean_table_and_partitions","value":true,"default":"false"}`)
+	require.Contains(t, changed, `{"feature":"feature_txn_insert","value":false,"default":"true"}`)
 	require.Equal(t, `{"success":true}`, ask(s, "/healthz", "").Body.String())
 
 	f.with(func() { f.down = serviceerror.NewUnavailable("gone") })

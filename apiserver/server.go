@@ -61,8 +61,9 @@ type Options struct {
 	Keyring *secret.Keyring // seals passwords; nil knows no key
 	Tokens  *access.Tokens  // who may do what; nil lets everybody do everything
 	Version string          // answered by /version, "<tag>:<commit>"
-	// Features are answered by /features; the workers have to have the same.
-	Features job.Features
+	// Features are answered by /features; the workers have to have the same. nil:
+	// the defaults.
+	Features *job.Features
 	Logger   *slog.Logger // default slog.Default()
 
 	// Failpoints may be switched by /failpoint; nil refuses it.
@@ -112,7 +113,7 @@ func New(opts Options) (*Server, error) {
 		tokens:         opts.Tokens,
 		failpoints:     opts.Failpoints,
 		version:        opts.Version,
-		features:       opts.Features,
+		features:       *opts.Features,
 		log:            opts.Logger,
 		commandTimeout: opts.CommandTimeout,
 		createTimeout:  opts.CreateTimeout,
@@ -131,6 +132,10 @@ func New(opts Options) (*Server, error) {
 }
 
 func setDefaults(o *Options) {
+	if o.Features == nil {
+		defaults := job.DefaultFeatures()
+		o.Features = &defaults
+	}
 	if o.Keyring == nil {
 		o.Keyring = &secret.Keyring{}
 	}

@@ -103,6 +103,8 @@ func Default() Config {
 		PollBudget:        400,
 		HeartbeatTimeout:  10 * time.Second,
 
+		Features: job.DefaultFeatures(),
+
 		ConnectTimeout: 10 * time.Second,
 		RPCTimeout:     30 * time.Second,
 		CommitTimeout:  33 * time.Second,

@@ -101,8 +101,22 @@ func Reference() string {
 			fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", flag, s.env(), value, s.usage)
 		}
 		b.WriteString("\n")
+		if g == GroupFeatures {
+			b.WriteString(fixedFeatures())
+		}
 	}
 	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// fixedFeatures documents the feature gates that cannot be changed.
+func fixedFeatures() string {
+	var b strings.Builder
+	b.WriteString("All processes must have the same switches. `/features` reports them; defaults are those of the existing tool.\n" +
+		"These of its switches cannot be changed:\n\n| Feature | Value | Why |\n|---|---|---|\n")
+	for _, f := range job.FixedFeatures() {
+		fmt.Fprintf(&b, "| `feature_%s` | `%t` | %s |\n", f.Name, f.Value, f.Why)
+	}
+	return b.String() + "\n"
 }
 
 const referenceHead = `# Configuration

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/doris-ccr/ccr/job"
 )
 
 // Group is a set of settings that belong together; a command takes some groups.
@@ -51,6 +53,22 @@ func text(p func(*Config) *string, kind string) func(*Config) pflag.Value {
 // settings is the table. Within one source (file, environment, flags) they are
 // applied in this order: port comes after listen, which it changes.
 func settings() []setting {
+	return append(plainSettings(), featureSettings()...)
+}
+
+// featureSettings are the switches of the existing tool (http-api.md 4.2).
+func featureSettings() []setting {
+	var list []setting
+	for i, f := range new(job.Features).Switches() {
+		list = append(list, setting{
+			name: "feature-" + strings.ReplaceAll(f.Name, "_", "-"), group: GroupFeatures, usage: f.Usage,
+			bind: func(c *Config) pflag.Value { return boolValue{c.Features.Switches()[i].Value} },
+		})
+	}
+	return list
+}
+
+func plainSettings() []setting {
 	return []setting{
 		{name: "listen", group: GroupAPI, usage: "Where the HTTP API listens.",
 			bind: text(func(c *Config) *string { return &c.Listen }, "host:port")},
@@ -128,9 +146,6 @@ func settings() []setting {
 		{name: "commit-timeout", group: GroupDoris, usage: "Time for one commit on the destination.",
 			aliases: []string{"commit-txn-timeout"},
 			bind:    func(c *Config) pflag.Value { return durationValue{&c.CommitTimeout} }},
-
-		{name: "feature-clean-table-and-partitions", group: GroupFeatures, usage: "A full sync removes from the destination what the source does not have: of a database job all other tables and views of the destination database, whoever made them; of every job other partitions of its tables. RECOVER finds them for a day. The same for every process.",
-			bind: func(c *Config) pflag.Value { return boolValue{&c.Features.CleanTableAndPartitions} }},
 
 		{name: "log-level", group: GroupLog, usage: "Least level that is logged.",
 			bind: func(c *Config) pflag.Value {

@@ -33,15 +33,31 @@ func applyAlterJob(a *application) (job.ApplyResult, error) {
 		}
 	}
 	result := job.ApplyResult{Summary: fmt.Sprintf("%s of %s: %s", alter.Type, alter.TableName, alter.State)}
-	if alter.State == binlog.StateFinished {
+	features := a.j.opts.Features
+	switch {
+	case alter.Type == binlog.AlterRollup && features.SkipRollupBinlogs && !a.containedIn(alter.TableID):
+		result.Summary = fmt.Sprintf("ignored by feature_skip_rollup_binlogs: %s", result.Summary)
+		if alter.State == binlog.StateFinished {
+			for rollup := range alter.Origins() {
+				shadows[rollup] = leftOutRollup // its loads are passed over for good
+			}
+		}
+	case alter.State == binlog.StateFinished:
 		result, err = a.replaceTable(alter.TableID, "%s of table %s finished", alter.Type, alter.TableName)
 		if want := wantedBy(err); want != nil {
+			if !features.SchemaChangePartialSync {
+				want.Partial = nil
+			}
 			result, err = job.ApplyResult{Wanted: want}, nil
 		}
 	}
 	result.ShadowIndexes, result.SetShadowIndexes = shadows, true
 	return result, err
 }
+
+// leftOutRollup stands in Progress.ShadowIndexes for the origin of a rollup that
+// the destination does without.
+const leftOutRollup = 0
 
 // wantedBy is the snapshot that an error asks for, nil if it does not.
 func wantedBy(err error) *job.SnapshotWanted {

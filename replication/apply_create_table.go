@@ -59,7 +59,7 @@ func (a *application) createTable(create binlog.CreateTable, name string) (job.A
 		}
 		return result, err
 	}
-	statement, err := rewriteCreateTable(create.SQL, db, name, a.j.spec.ReplicationNum)
+	statement, err := rewriteCreateTable(create.SQL, db, name, a.j.spec.ReplicationNum, !a.j.opts.Features.FilterStorageMedium)
 	if err != nil {
 		return job.ApplyResult{}, withRemedy(err, "job_skip_binlog with skip_by partialsync brings the table by a snapshot")
 	}
@@ -106,8 +106,10 @@ func (a *application) createView(create binlog.CreateTable, name string) (job.Ap
 	if err != nil {
 		return job.ApplyResult{}, err
 	}
-	if err := a.j.destination.sql.DropView(a.ctx, db, name); err != nil {
-		return job.ApplyResult{}, fmt.Errorf("make room for view %s: %w", name, err)
+	if a.j.opts.Features.CreateViewDropExists {
+		if err := a.j.destination.sql.DropView(a.ctx, db, name); err != nil {
+			return job.ApplyResult{}, fmt.Errorf("make room for view %s: %w", name, err)
+		}
 	}
 	result, err := a.exec(statement)
 	var refused *sqlclient.Error

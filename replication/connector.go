@@ -32,8 +32,8 @@ type Options struct {
 	// Group is how many UPSERTs without a common table may share a destination
 	// transaction in global order (default 8); 1 switches sharing off.
 	Group int
-	// Features are the switches of the existing tool.
-	Features job.Features
+	// Features are the switches of the existing tool (nil: the defaults).
+	Features *job.Features
 
 	// Window is how many destination transactions of one job may be open at
 	// once (default 16).
@@ -84,6 +84,13 @@ func (o *Options) setDefaults() {
 		if *v <= 0 {
 			*v = to
 		}
+	}
+	if o.Features == nil {
+		defaults := job.DefaultFeatures()
+		o.Features = &defaults
+	}
+	if !o.Features.PipelineCommit {
+		o.Window, o.Group = 1, 1
 	}
 	integer(&o.Window, 16)
 	integer(&o.Group, 8)
@@ -166,6 +173,9 @@ type Job struct {
 // Open returns the job that spec describes. It makes no call; the spec's host
 // mappings are applied to every address that the clusters tell.
 func (c *Connector) Open(spec job.Spec, passwords Passwords) *Job {
+	if !c.opts.Features.OverrideReplicationNum {
+		spec.ReplicationNum = 0
+	}
 	return &Job{
 		c: c, opts: &c.opts, spec: spec,
 		log:         c.opts.Logger.With("job", spec.Name),

@@ -120,7 +120,7 @@ func mapPartition(ids []int64, part binlog.PartitionRecord, source, destination 
 	covered := map[int64]bool{}
 	var missing string
 	for _, id := range ids {
-		if _, isShadow := shadows[id]; isShadow {
+		if origin, isShadow := shadows[id]; isShadow && !(origin == leftOutRollup && arrived(from, to, id)) {
 			continue
 		}
 		if _, isGone := gone.indexes[id]; isGone {
@@ -164,6 +164,13 @@ func mapPartition(ids []int64, part binlog.PartitionRecord, source, destination 
 		}
 	}
 	return pieces, nil
+}
+
+// arrived tells whether a rollup that was left out has come to the destination
+// by a snapshot all the same.
+func arrived(from, to *meta.Partition, id int64) bool {
+	index := from.IndexByID(id)
+	return index != nil && to.IndexByName(index.Name) != nil
 }
 
 // quorum is how many replicas of a tablet must have the data before a commit

@@ -35,7 +35,7 @@ var (
 // rewriteCreateTable makes a CREATE TABLE text of the source fit for the
 // destination: qualified with database and name, without what only the source
 // has, with replicas copies if replicas > 0.
-func rewriteCreateTable(sql, database, name string, replicas int) (string, error) {
+func rewriteCreateTable(sql, database, name string, replicas int, keepMedium bool) (string, error) {
 	head := createHead.FindStringSubmatchIndex(sql)
 	if head == nil {
 		return "", fmt.Errorf("the CREATE statement begins unexpectedly: %.80q", sql)
@@ -46,7 +46,9 @@ func rewriteCreateTable(sql, database, name string, replicas int) (string, error
 		return `COMMENT "` + escapeQuotes(m[1]) + `"` + m[2]
 	})
 	body = literalRuns.Replace(body)
-	properties = storageMedium.ReplaceAllString(properties, "")
+	if !keepMedium {
+		properties = storageMedium.ReplaceAllString(properties, "")
+	}
 	properties = dynamicPolicy.ReplaceAllString(properties, "")
 	properties = emptyTail.ReplaceAllString(properties, "\n)")
 	if replicas > 0 {

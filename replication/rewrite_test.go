@@ -25,7 +25,7 @@ const createText = "CREATE TABLE `t``2` (\n" +
 	");"
 
 func TestRewriteCreateTable(t *testing.T) {
-	got, err := rewriteCreateTable(createText, "d`b", "t`2", 0)
+	got, err := rewriteCreateTable(createText, "d`b", "t`2", 0, false)
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(got, "CREATE TABLE IF NOT EXISTS `d``b`.`t``2` (\n"), got)
 	require.Contains(t, got, `COMMENT "it's \"quoted\"",`)
@@ -38,13 +38,13 @@ func TestRewriteCreateTable(t *testing.T) {
 	require.Contains(t, got, "\"binlog.enable\" = \"true\"\n)")
 	require.Contains(t, got, `"replication_allocation" = "tag.location.default: 3"`)
 
-	got, err = rewriteCreateTable(createText, "d", "t`2", 1)
+	got, err = rewriteCreateTable(createText, "d", "t`2", 1, false)
 	require.NoError(t, err)
 	require.Contains(t, got, `"replication_num" = "1"`)
 	require.Contains(t, got, `"dynamic_partition.replication_num" = "1"`)
 	require.NotContains(t, got, "replication_allocation")
 
-	_, err = rewriteCreateTable("DROP TABLE t", "d", "t", 0)
+	_, err = rewriteCreateTable("DROP TABLE t", "d", "t", 0, false)
 	require.Error(t, err)
 }
 

@@ -29,7 +29,7 @@ func (j *Job) RestoreSnapshot(ctx context.Context, in job.StepInput, report func
 		return job.SnapshotRestored{}, errors.New("restore a snapshot: none has been taken")
 	}
 	snap, err := j.source.fe.Snapshot(ctx, fe.SnapshotRequest{
-		Database: j.spec.Source.Database, Table: j.spec.Source.Table, Label: ordered.Name, Compress: true,
+		Database: j.spec.Source.Database, Table: j.spec.Source.Table, Label: ordered.Name, Compress: j.opts.Features.CompressedSnapshot,
 	})
 	if errors.Is(err, fe.ErrSnapshotNotExist) || errors.Is(err, fe.ErrSnapshotExpired) {
 		return again(ordered.Partial, "%v", err), nil
@@ -86,7 +86,7 @@ type restore struct {
 	newTableID         int64
 	// aliases maps destination names to the names to restore under.
 	aliases map[string]string
-	// dropped are the views already dropped to make room.
+	// dropped are the views and tables already dropped to make room.
 	dropped map[string]bool
 }
 
@@ -247,6 +247,10 @@ func (r *restore) learn(ctx context.Context, cancelled []sqlclient.RestoreJob) (
 				Partial: &job.PartialSync{TableID: r.ordered.Partial.TableID, Table: r.table, Replace: true},
 				Reason:  "the partitions do not fit the destination's table: " + c.Status,
 			}}, nil
+		case table != "" && r.ordered.Partial == nil && !r.j.opts.Features.ReplaceNotMatchedWithAlias:
+			if err := r.makeRoom(ctx, r.destinationOf(table), latest); err != nil {
+				return nil, err
+			}
 		case table != "":
 			r.alias(r.destinationOf(table))
 		case view != "":
@@ -266,6 +270,18 @@ func (r *restore) learn(ctx context.Context, cancelled []sqlclient.RestoreJob) (
 		}
 	}
 	return nil, nil
+}
+
+// makeRoom drops a destination's table that the restore stumbled over just now.
+func (r *restore) makeRoom(ctx context.Context, table string, latest bool) error {
+	if !latest || r.dropped[table] {
+		return nil
+	}
+	r.dropped[table] = true
+	if err := r.j.destination.sql.DropTable(ctx, r.j.spec.Destination.Database, table); err != nil {
+		return fmt.Errorf("drop destination table %s, which differs: %w", table, err)
+	}
+	return nil
 }
 
 // obstacle finds the destination's table or view that a restore stumbled over.
@@ -314,7 +330,7 @@ func (r *restore) submit(ctx context.Context, label string) error {
 	err = r.j.destination.fe.RestoreSnapshot(ctx, fe.RestoreRequest{
 		Database: r.j.spec.Destination.Database, Label: label, Tables: r.refs(), Properties: r.properties(),
 		Meta: r.snap.Meta, JobInfo: jobInfo, Compressed: isTrue(compress),
-		AtomicRestore: whole, ForceReplace: whole,
+		AtomicRestore: whole && r.j.opts.Features.AtomicRestore, ForceReplace: whole && r.j.opts.Features.RestoreReplaceDiffSchema,
 		CleanTables: r.j.cleansTables(partial) && r.j.dorisCleans(r.aliases), CleanPartitions: r.j.cleansPartitions(partial),
 	})
 	var lost *fe.TransportError

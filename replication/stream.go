@@ -257,6 +257,11 @@ func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Tim
 	return s.upsert(stop, inner, fetched)
 }
 
+// errTxnInsertOff is the existing tool's text (doris-binlogs.md 3.9).
+var errTxnInsertOff = withRemedy(errors.New(
+	"The txn insert is not supported yet"), //lint:ignore ST1005 scripts look for it
+	"switch feature_txn_insert on, or job_skip_binlog")
+
 // upsert puts an UPSERT into the pipeline.
 func (s *shift) upsert(stop context.Context, rec binlog.Record, fetched time.Time) *ending {
 	u, err := binlog.DecodeUpsert(rec.Data)
@@ -268,6 +273,8 @@ func (s *shift) upsert(stop context.Context, rec binlog.Record, fetched time.Tim
 		return s.blocked(err, rec.CommitSeq, rec.Type)
 	}
 	switch {
+	case len(u.SubTxnIDs) > 0 && !s.job.opts.Features.TxnInsert:
+		return s.blocked(errTxnInsertOff, rec.CommitSeq, rec.Type)
 	case s.applied[rec.CommitSeq]:
 		s.tracker.known(rec.CommitSeq, rec.Timestamp)
 		return nil

@@ -297,7 +297,7 @@ func (t *txn) restart(ctx context.Context, reason string) error {
 
 func (t *txn) commitRequest(commits *commitSet) fe.CommitRequest {
 	dst := &t.s.in.Spec.Destination
-	req := fe.CommitRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: t.begun.ID, OnlyCommit: true}
+	req := fe.CommitRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: t.begun.ID, OnlyCommit: t.s.job.opts.Features.SkipWaitingTxnPublish}
 	if len(t.upsert.SubTxnIDs) > 0 {
 		req.TxnInsert, req.OnlyCommit = true, false
 		req.SubTxns = commits.subTxns(t)

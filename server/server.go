@@ -152,7 +152,7 @@ func (p *process) startWorker(fatal func(error)) (stop func(), err error) {
 	connector := replication.NewConnector(replication.Options{
 		Logger:         p.opts.Logger,
 		Metrics:        replication.NewMetrics(p.registry),
-		Features:       c.Features,
+		Features:       &c.Features,
 		Window:         c.PipelineWindow,
 		BatchSize:      c.BinlogBatchSize,
 		IngestLimit:    c.IngestConcurrency,
@@ -198,7 +198,7 @@ func (p *process) serve(ctx context.Context, g *errgroup.Group) error {
 			Keyring:        p.keyring,
 			Tokens:         p.tokens,
 			Version:        p.opts.Version,
-			Features:       p.opts.Config.Features,
+			Features:       &p.opts.Config.Features,
 			Logger:         p.opts.Logger,
 			Registry:       p.registry,
 			Namespace:      p.opts.Config.TemporalNamespace,
