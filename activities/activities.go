@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
@@ -21,6 +22,7 @@ type Activities struct {
 	log     *slog.Logger
 	open    func(job.Spec, replication.Passwords) replicator
 	pulse   func(context.Context) pulse
+	shifts  atomic.Int64 // under way in this process
 }
 
 // replicator is what the activities use of a *replication.Job; tests have

@@ -27,6 +27,9 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 	shift, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	held := newLease(a.pulse(ctx), timeout, end)
+	a.shifts.Add(1)
+	defer a.shifts.Add(-1)
+	held.pace = func() time.Duration { return eagerness(a.shifts.Load()) }
 
 	resume := resumeFrom(ctx)
 	start := job.Heartbeat{Position: in.Progress.Position, Lag: in.Progress.Lag}

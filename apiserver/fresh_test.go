@@ -64,13 +64,13 @@ func TestGetLag(t *testing.T) {
 	})
 }
 
-// TestGetLagWaitsForTheNextHeartbeat: a streaming job is not signalled; what its
-// last heartbeat said is the answer unless it is overdue.
+// TestGetLagWaitsForTheNextHeartbeat: a streaming job is not signalled at once;
+// what its last heartbeat said is the answer unless it is too old.
 func TestGetLagWaitsForTheNextHeartbeat(t *testing.T) {
 	f := newFake()
 	j := f.add("j1", func(j *fakeJob) {
 		j.activity = job.ActivityStream
-		j.beat = &job.Heartbeat{Lag: job.Lag{ObservedAt: time.Now().Add(-streamingLagMaxAge)}}
+		j.beat = &job.Heartbeat{Lag: job.Lag{ObservedAt: time.Now().Add(-lagMaxAge)}}
 	})
 	s := newServer(t, f, func(o *Options) { o.CommandTimeout = 10 * time.Second })
 	reply := make(chan string, 1)
@@ -84,6 +84,40 @@ func TestGetLagWaitsForTheNextHeartbeat(t *testing.T) {
 	f.with(func() { j.beat = &job.Heartbeat{Lag: job.Lag{Binlogs: 2, ObservedAt: time.Now()}} })
 	require.Contains(t, <-reply, `{"success":true,"lag":2,`)
 	require.Empty(t, j.signals)
+}
+
+// A shift whose heartbeats come too seldom is asked, with the position that they
+// told: what the workflow knows is from the shift's beginning.
+func TestGetLagAsksAShiftWithOldHeartbeats(t *testing.T) {
+	f := newFake()
+	j := f.add("j1", func(j *fakeJob) {
+		j.activity = job.ActivityStream
+		j.beat = &job.Heartbeat{Position: job.Position{CommitSeq: 777}, Lag: job.Lag{ObservedAt: time.Now().Add(-2 * lagMaxAge)}}
+		j.onSignal = func(j *fakeJob, _ string, cmd job.Command) {
+			j.status.Lag = job.Lag{Binlogs: 3, ObservedAt: time.Now()}
+			j.conclude(cmd, "")
+		}
+	})
+	s := newServer(t, f, nil)
+	require.Contains(t, ask(s, "/get_lag", `{"name":"j1"}`).Body.String(), `{"success":true,"lag":3,`)
+	require.Len(t, j.signals, 1)
+	require.Equal(t, int64(777), j.signals[0].cmd.Position)
+	describes := j.describes
+	require.Contains(t, ask(s, "/get_lag", `{"name":"j1"}`).Body.String(), `{"success":true,"lag":3,`)
+	require.Equal(t, describes, j.describes, "who asks again at once shares the answer")
+}
+
+// A dashboard with hundreds of jobs must not flood their histories.
+func TestOrdersToObserveALagAreBounded(t *testing.T) {
+	var d lagDesk
+	asked := 0
+	for range 10 * observeRate {
+		if d.mayAsk() {
+			asked++
+		}
+	}
+	require.LessOrEqual(t, asked, 2*observeRate, "one second's worth, two if one begins in between")
+	require.Positive(t, asked)
 }
 
 func TestGetLagAsksAPausedJob(t *testing.T) {
@@ -102,6 +136,7 @@ func TestGetLagAsksAPausedJob(t *testing.T) {
 	require.Equal(t, job.SignalObserveLag, j.signals[0].name)
 
 	t.Run("what is known, if the source does not answer", func(t *testing.T) {
+		s = newServer(t, f, nil) // one that has not been told yet
 		f.with(func() {
 			j.status.Lag.ObservedAt = time.Now().Add(-time.Hour)
 			j.onSignal = func(j *fakeJob, _ string, cmd job.Command) { j.conclude(cmd, "source is down") }

@@ -22,6 +22,7 @@ type jobs struct {
 	namespace string
 	converter converter.DataConverter
 	log       *slog.Logger
+	lags      lagDesk
 }
 
 // pollerMaxAge: a worker renews its polls about once a minute, so one that has

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -86,15 +87,19 @@ func localTime(ms int64) string {
 	return time.UnixMilli(max(ms, 0)).Local().Format(time.DateTime)
 }
 
-// freshLag returns a lag that is fresh enough. A job that streams well reports
-// its lag with every heartbeat, so streamingLagMaxAge is as fresh as it gets
-// without asking; any other job is told to look at its source. If neither
-// happens in time, the last lag that is known is the answer, but not a zero
-// older than zeroMaxAge: people decide on it that the destination may take over.
+// freshLag returns a lag that is at most lagMaxAge old. A job that streams tells
+// it with its heartbeats; where that is not fresh enough, and for any other job,
+// the job is told to look at its source. If neither happens in time, the last lag
+// that is known is the answer, but not a zero older than zeroMaxAge: people decide
+// on it that the destination may take over.
 func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
+	if lag, ok := j.lags.get(name); ok {
+		return lag, nil
+	}
 	var (
 		newest  job.Lag
 		request string
+		began   = time.Now()
 	)
 	err := poll(ctx, func(ctx context.Context) (bool, error) {
 		s, err := j.status(ctx, name)
@@ -102,12 +107,7 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 			return false, err
 		}
 		newest = newerLag(newest, s.Lag)
-		streaming := s.Phase == job.PhaseStream && s.Running && !s.Stalled
-		maxAge := lagMaxAge
-		if streaming {
-			maxAge = streamingLagMaxAge
-		}
-		if time.Since(newest.ObservedAt) < maxAge {
+		if time.Since(newest.ObservedAt) < lagMaxAge {
 			return true, nil
 		}
 		if outcome, found := s.Outcome(request); found && request != "" {
@@ -116,13 +116,19 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 			}
 			return true, nil // fresh, whatever the clocks of two machines say
 		}
-		if request == "" && !streaming && time.Since(newest.ObservedAt) > observeAgain {
-			request, err = j.requestLag(ctx, name, by)
+		streaming := s.Phase == job.PhaseStream && s.Running && !s.Stalled
+		if request != "" || streaming && time.Since(began) < streamingPatience {
+			return false, nil
 		}
+		if !j.lags.mayAsk() {
+			return false, errTooMany
+		}
+		request, err = j.requestLag(ctx, name, by, s.Position.CommitSeq)
 		return false, err
 	})
 	switch {
 	case err == nil:
+		j.lags.put(name, newest)
 		return newest, nil
 	case errors.Is(err, errUnknownJob):
 		return job.Lag{}, err
@@ -135,11 +141,59 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 	return newest, nil
 }
 
+// errTooMany: see observeRate.
+var errTooMany = errors.New("too many jobs are asked for their lag at once: ask again in a second")
+
 // requestLag has the job look at its source and returns the request's id.
-func (j *jobs) requestLag(ctx context.Context, name, by string) (string, error) {
+// position is a commit seq that the job has reached.
+func (j *jobs) requestLag(ctx context.Context, name, by string, position int64) (string, error) {
 	id, err := randomHex(8)
 	if err != nil {
 		return "", err
 	}
-	return id, j.signal(ctx, name, job.SignalObserveLag, job.Command{RequestID: id, By: by})
+	cmd := job.Command{RequestID: id, By: by, ObserveLag: job.ObserveLag{Position: position}}
+	return id, j.signal(ctx, name, job.SignalObserveLag, cmd)
+}
+
+// lagDesk remembers the lags that were told lately, and bounds how many jobs are
+// asked to observe theirs.
+type lagDesk struct {
+	mu     sync.Mutex
+	recent map[string]job.Lag
+	swept  time.Time
+	// asked are the orders of the second that began at since.
+	asked int
+	since time.Time
+}
+
+// get returns a lag that is fresh enough for anybody.
+func (d *lagDesk) get(name string) (job.Lag, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	lag, known := d.recent[name]
+	return lag, known && time.Since(lag.ObservedAt) < lagCacheAge
+}
+
+func (d *lagDesk) put(name string, lag job.Lag) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Since(d.swept) > time.Minute {
+		// Jobs that nobody asks for, or that are gone, are forgotten.
+		d.recent, d.swept = nil, time.Now()
+	}
+	if d.recent == nil {
+		d.recent = map[string]job.Lag{}
+	}
+	d.recent[name] = lag
+}
+
+// mayAsk tells whether one more job may be asked this second.
+func (d *lagDesk) mayAsk() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Since(d.since) >= time.Second {
+		d.since, d.asked = time.Now(), 0
+	}
+	d.asked++
+	return d.asked <= observeRate
 }

@@ -39,15 +39,20 @@ const (
 	// lagMaxAge is how old a lag may be to be answered without asking the job
 	// to observe it again.
 	lagMaxAge = 2 * time.Second
-	// streamingLagMaxAge is the same for a job that streams: its heartbeats
-	// come every 3 s and carry a lag of at most 2 s.
-	streamingLagMaxAge = 5500 * time.Millisecond
+	// lagCacheAge is how old a lag may be to be answered without any call:
+	// monitors that ask for the same job share an answer.
+	lagCacheAge = time.Second
+	// streamingPatience is how long to wait for the next heartbeat of a shift
+	// before its job is asked: with up to 100 shifts a worker there is one every
+	// 2 s, with more every 3 s.
+	streamingPatience = 800 * time.Millisecond
+	// observeRate bounds the orders to observe a lag that this server gives, in
+	// jobs a second. Each is about ten events of a history: a dashboard with
+	// hundreds of jobs gets older lags, observed_at tells how old.
+	observeRate = 25
 	// zeroMaxAge is how old a lag of zero may be at most, when no newer one can
 	// be had in time. Reports come every 9 s with a heartbeat timeout of 30 s.
 	zeroMaxAge = 15 * time.Second
-	// observeAgain: a job that has observed its lag just now does not do it
-	// again when asked, so asking waits for this long.
-	observeAgain = 1100 * time.Millisecond
 
 	// Stopping: requests in flight may finish for stopGrace, then they are
 	// cancelled; after stopTimeout their connections are cut.

@@ -82,6 +82,14 @@ type Command struct {
 	SkipBinlog
 	HostMappings
 	UpdateTables
+	ObserveLag
+}
+
+// ObserveLag is the payload of observe_lag.
+type ObserveLag struct {
+	// Position is a commit seq that the job has surely reached: a running shift
+	// has reported more than the workflow knows. Optional.
+	Position int64 `json:"position,omitempty"`
 }
 
 // SkipBinlog is the payload of skip_binlog (http-api.md 3.15).

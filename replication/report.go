@@ -14,11 +14,11 @@ const (
 	// reportGap is the least time between two reports of a moving position,
 	// reportIdle the time between reports of one that stands still.
 	reportGap  = 200 * time.Millisecond
-	reportIdle = 2 * time.Second
+	reportIdle = 500 * time.Millisecond
 	// warnEvery bounds what a trouble that keeps a whole window busy logs.
 	warnEvery = time.Second
 	// lagEvery is how often a busy shift asks the source for its lag.
-	lagEvery = 2 * time.Second
+	lagEvery = time.Second
 	// lockDistance is how far the lock on the source's binlogs may fall behind
 	// (doris-binlogs.md 1.7).
 	lockDistance = 256

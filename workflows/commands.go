@@ -39,7 +39,7 @@ func (r *run) easy(c command) bool {
 
 func (r *run) carryOut(c command) {
 	if c.name == job.SignalObserveLag && c.refusal == nil {
-		r.lag.ask(c.args.RequestID)
+		r.lag.ask(c.args.RequestID, c.args.Position)
 		return
 	}
 	err := c.refusal

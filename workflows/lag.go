@@ -16,10 +16,14 @@ const lagMaxAge = time.Second
 // lagDesk takes requests to observe the lag.
 type lagDesk struct {
 	requests  []string // request ids, which may be empty
+	position  int64    // the highest that a request knew, 0 for none
 	observing bool
 }
 
-func (d *lagDesk) ask(requestID string) { d.requests = append(d.requests, requestID) }
+func (d *lagDesk) ask(requestID string, position int64) {
+	d.requests = append(d.requests, requestID)
+	d.position = max(d.position, position)
+}
 
 func (d *lagDesk) busy() bool { return d.observing || len(d.requests) > 0 }
 
@@ -42,13 +46,18 @@ func (r *run) serveLag(ctx workflow.Context) {
 	}
 }
 
-// observeLag asks the source, unless somebody else did just now: a shift that
-// is doing well observes the lag itself and reports it by its heartbeats.
+// changeObserveShift guards that the lag of a running shift is observed for who
+// knows its position: the shift's own reports used to be all there was.
+const changeObserveShift = "observe-shift"
+
+// observeLag asks the source, unless somebody else did just now. A shift that is
+// doing well observes the lag itself; for who finds its heartbeats too old and
+// names the position that they told, the source is asked all the same.
 func (r *run) observeLag(ctx workflow.Context) error {
 	switch {
 	case !r.checked():
 		return errors.New("the job has not passed its first checks yet")
-	case r.streaming && r.p.Problem == nil:
+	case r.streaming && r.p.Problem == nil && (r.lag.position == 0 || !r.version(changeObserveShift)):
 		return nil
 	case r.now().Sub(r.p.Lag.ObservedAt) < lagMaxAge:
 		return nil
@@ -56,7 +65,9 @@ func (r *run) observeLag(ctx workflow.Context) error {
 	o := r.settings.activityOptions("observe the lag", lagTimeout)
 	o.ScheduleToCloseTimeout = lagTimeout
 	var lag job.Lag
-	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, o), job.ActivityObserveLag, r.input()).Get(ctx, &lag)
+	in := r.input()
+	in.Progress.Position.CommitSeq = max(in.Progress.Position.CommitSeq, r.lag.position)
+	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, o), job.ActivityObserveLag, in).Get(ctx, &lag)
 	if err != nil {
 		return errors.New(problemOf(err, "observe the lag").Text)
 	}
