@@ -59,6 +59,7 @@ func TestGetLag(t *testing.T) {
 	require.Empty(t, j.signals, "a job that reports by itself is not asked")
 
 	t.Run("unknown times are the epoch", func(t *testing.T) {
+		s := newServer(t, f, nil) // one that has not been told yet
 		f.with(func() { j.beat = &job.Heartbeat{Lag: job.Lag{Binlogs: 1, FirstTimestamp: -1, ObservedAt: time.Now()}} })
 		require.Contains(t, ask(s, "/get_lag", `{"name":"j1"}`).Body.String(), `"first_binlog_timestamp":"`+local(0)+`"`)
 	})
