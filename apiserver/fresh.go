@@ -43,6 +43,9 @@ func (j *jobs) heartbeat(ctx context.Context, name string) (activity string, bea
 		return "", job.Heartbeat{}, false
 	}
 	for _, a := range d.GetPendingActivities() {
+		if a.GetActivityType().GetName() == job.ActivityObserveLag {
+			continue // beside the step
+		}
 		details := a.GetHeartbeatDetails()
 		if len(details.GetPayloads()) == 0 {
 			continue
@@ -58,15 +61,27 @@ func (j *jobs) heartbeat(ctx context.Context, name string) (activity string, bea
 
 func mergeStatus(s *job.Status, activity string, beat job.Heartbeat) {
 	if beat.Note != "" {
-		s.NextStep = beat.Note
+		s.Doing = beat.Note
 	}
 	if beat.Problem != nil {
-		s.Problem, s.Stalled = beat.Problem, true
+		s.Problem, s.Stalled = mergeProblem(s.Problem, *beat.Problem), s.Running && s.Phase != job.PhaseDeleting
 	}
 	if activity == job.ActivityStream {
 		s.Position = newerPosition(s.Position, beat.Position)
 		s.Lag = newerLag(s.Lag, beat.Lag)
 	}
+}
+
+// mergeProblem adds what the job knew before this step: each shift counts its
+// tries anew.
+func mergeProblem(known *job.Problem, reported job.Problem) *job.Problem {
+	if known != nil {
+		reported.Tries += known.Tries
+		if known.Since.Before(reported.Since) {
+			reported.Since = known.Since
+		}
+	}
+	return &reported
 }
 
 // newerPosition: positions only grow within a shift, and the pending shift

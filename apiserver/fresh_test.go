@@ -38,7 +38,7 @@ func TestAnswersAreAsFreshAsTheHeartbeat(t *testing.T) {
 	})
 	status = ask(s, "/job_status", `{"name":"j1"}`).Body.String()
 	require.Contains(t, status, `"commit_seq":100`)
-	require.Contains(t, status, `"next_step":"BACKUP is SNAPSHOTING"`)
+	require.Contains(t, status, `"doing":"BACKUP is SNAPSHOTING"`)
 }
 
 func TestGetLag(t *testing.T) {

@@ -26,10 +26,13 @@ type statusObject struct {
 	ProgressState string        `json:"progress_state"`
 	CommitSeq     int64         `json:"commit_seq"`
 	Phase         job.Phase     `json:"phase"`
-	NextStep      string        `json:"next_step,omitempty"`
+	Doing         string        `json:"doing,omitempty"`
+	NextStep      string        `json:"next_step"`
 	Stalled       bool          `json:"stalled"`
 	LastError     *problemReply `json:"last_error,omitempty"`
 	Lag           int64         `json:"lag"`
+	LagSecs       int64         `json:"lag_secs"`
+	LagObservedAt *time.Time    `json:"lag_observed_at,omitempty"`
 	FullSyncs     int           `json:"full_syncs"`
 	PartialSyncs  int           `json:"partial_syncs"`
 }
@@ -40,6 +43,7 @@ type problemReply struct {
 	Kind       job.Kind  `json:"kind"`
 	CommitSeq  int64     `json:"commit_seq,omitempty"`
 	BinlogType string    `json:"binlog_type,omitempty"`
+	Binlog     string    `json:"binlog,omitempty"`
 	Since      time.Time `json:"since"`
 	Tries      int       `json:"tries"`
 	Remedy     string    `json:"remedy,omitempty"`
@@ -65,26 +69,32 @@ func (s *Server) handleJobStatus(c echo.Context) error {
 }
 
 func newStatus(name string, s job.Status) statusObject {
-	return statusObject{
+	o := statusObject{
 		Name:          name,
 		State:         s.StateWord(),
 		ProgressState: s.ProgressState.String(),
 		CommitSeq:     s.Position.CommitSeq,
 		Phase:         s.Phase,
-		NextStep:      s.NextStep,
+		Doing:         s.Doing,
+		NextStep:      s.Advice(),
 		Stalled:       s.Stalled,
 		LastError:     newProblemReply(s.Problem),
 		Lag:           s.Lag.Binlogs,
 		FullSyncs:     s.FullSyncs,
 		PartialSyncs:  s.PartialSyncs,
+		LagSecs:       s.Lag.Seconds(),
 	}
+	if at := s.Lag.ObservedAt; !at.IsZero() {
+		o.LagObservedAt = &at
+	}
+	return o
 }
 
 func newProblemReply(p *job.Problem) *problemReply {
 	if p == nil {
 		return nil
 	}
-	r := &problemReply{Text: p.Text, Kind: p.Kind, CommitSeq: p.CommitSeq, Since: p.Since, Tries: p.Tries, Remedy: p.Remedy}
+	r := &problemReply{Text: p.Text, Kind: p.Kind, CommitSeq: p.CommitSeq, Since: p.Since, Tries: p.Tries, Remedy: p.Remedy, Binlog: p.Describe()}
 	if p.CommitSeq != 0 {
 		r.BinlogType = p.BinlogType.String()
 	}

@@ -59,13 +59,18 @@ type Status struct {
 	ProgressState SyncState `json:"progress_state"`
 	Phase         Phase     `json:"phase"`
 	Position      Position  `json:"position"`
-	Stalled       bool      `json:"stalled"`
-	Problem       *Problem  `json:"problem,omitempty"`
-	Lag           Lag       `json:"lag"`
-	NextStep      string    `json:"next_step,omitempty"`
-	FullSyncs     int       `json:"full_syncs"`
-	PartialSyncs  int       `json:"partial_syncs"`
-	Outcomes      []Outcome `json:"outcomes,omitempty"`
+	// Stalled: it should go on and cannot; Problem says why. A paused job is not
+	// stalled, whatever its last problem was.
+	Stalled bool     `json:"stalled"`
+	Problem *Problem `json:"problem,omitempty"`
+	Lag     Lag      `json:"lag"`
+	// Doing says what the job does, or would do next; NextStep what a person can
+	// do (Advice).
+	Doing        string    `json:"doing,omitempty"`
+	NextStep     string    `json:"next_step,omitempty"`
+	FullSyncs    int       `json:"full_syncs"`
+	PartialSyncs int       `json:"partial_syncs"`
+	Outcomes     []Outcome `json:"outcomes,omitempty"`
 	// Checked is set once the first-run checks have passed.
 	Checked bool `json:"checked"`
 	// FullSyncAt and FullSyncReason tell of the last full sync that was started.

@@ -57,10 +57,10 @@ func (r *run) status() job.Status {
 		ProgressState: r.p.State,
 		Phase:         r.p.Phase,
 		Position:      r.p.Position,
-		Stalled:       r.p.Problem != nil,
+		Stalled:       r.p.Problem != nil && !r.p.Paused && r.p.Phase != job.PhaseDeleting,
 		Problem:       r.p.Problem,
 		Lag:           r.p.Lag,
-		NextStep:      r.nextStep(),
+		Doing:         r.doing(),
 		FullSyncs:     r.p.FullSyncs,
 		PartialSyncs:  r.p.PartialSyncs,
 		Outcomes:      r.p.Outcomes,
@@ -73,7 +73,21 @@ func (r *run) status() job.Status {
 		last := r.p.Events[n-1]
 		s.LastEvent = &last
 	}
+	s.NextStep = s.Advice()
 	return s
+}
+
+// doing is nextStep, and what has been ordered and waits for the step that is
+// under way.
+func (r *run) doing() string {
+	text := r.nextStep()
+	if len(r.inbox.queue) > 0 {
+		return fmt.Sprintf("%s; then %s, as ordered", text, r.inbox.queue[0].name)
+	}
+	if r.p.Paused && r.p.Phase != job.PhaseDeleting {
+		return "paused; after resume: " + text
+	}
+	return text
 }
 
 // detail returns the spec as people may see it.
