@@ -68,7 +68,7 @@ func (s *Server) create(ctx context.Context, request createRequest, by string) e
 	if err := s.jobs.awaitWorker(workers); err != nil {
 		return fmt.Errorf("job %s is not created: %w", spec.Name, err)
 	}
-	run, err := s.jobs.client.ExecuteWorkflow(ctx, startOptions(spec, by), job.WorkflowType, job.WorkflowInput{Spec: spec})
+	run, err := s.jobs.start(ctx, spec, by)
 	var started *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &started) {
 		return alreadyExists(spec.Name)

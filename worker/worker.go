@@ -27,6 +27,11 @@ const (
 	DefaultStreamSlots = 2000
 	// stopTimeout is what running steps get to end when the worker stops.
 	stopTimeout = 30 * time.Second
+	// stickyTimeout is how long the server offers a job's questions and orders to
+	// the worker that has the job in its memory before it asks any other. When
+	// that worker has died they wait this long; 5 s, the default, would be all
+	// the patience of an API server. Too short costs a replay of the history.
+	stickyTimeout = 2 * time.Second
 	// streamPollers is few: after a network partition the server hands the next
 	// attempts of a shift to the polls of the dead connection first, and each
 	// is lost for one heartbeat timeout (temporal.md 4.4).
@@ -123,6 +128,7 @@ func stepOptions(o Options) sdkworker.Options {
 	// A panic in workflow code waits for a better version of the code. The job
 	// it belongs to must not fail.
 	s.WorkflowPanicPolicy = sdkworker.BlockWorkflow
+	s.StickyScheduleToStartTimeout = stickyTimeout
 	return s
 }
 

@@ -1,0 +1,138 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"github.com/doris-ccr/ccr/e2e/harness"
+)
+
+// Two API servers, three workers and two Temporal servers on PostgreSQL, each a
+// process. Each API server and each worker is killed in turn, and in the end a
+// Temporal server, while rows are written and a client asks all the time. The
+// client, which tries once more at the other API server, sees no error; every
+// row arrives, once.
+func TestEachProcessMayDie(t *testing.T) {
+	t.Parallel()
+	e := clusters(t, harness.PairOptions{})
+	dir := t.TempDir()
+	temporal, err := harness.StartTemporalCluster(e.ctx, dir, "127.0.0.1", "127.0.0.2")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, temporal.Stop()) })
+	f := newFleet(e, dir, temporal.Address())
+	for range 2 {
+		require.NoError(t, f.AddAPI(e.ctx))
+	}
+	for range 3 {
+		require.NoError(t, f.AddWorker(e.ctx))
+	}
+	jobs, err := harness.StartProbeJobs(e.ctx, e.pair, f.APIs[0].CCR, e.src, e.dst, "ha", 4)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = jobs.Stop() })
+	require.NoError(t, jobs.AwaitNew(e.ctx))
+	asker := startAsker(e, f, jobs.Names)
+	c, err := client.Dial(client.Options{HostPort: temporal.Addresses[1]})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+
+	// dies waits, after kill, until every job brings new rows again.
+	dies := func(what string, kill func()) {
+		t.Helper()
+		mark := jobs.Mark()
+		kill()
+		require.NoError(t, jobs.AwaitNew(e.ctx), what)
+		_, longest := jobs.Since(mark)
+		t.Logf("%s killed: the slowest row of each job took %v", what, longest)
+	}
+	moved := 0
+	for _, w := range f.Workers {
+		for _, name := range jobs.Names {
+			here, err := w.Runs(e.ctx, c, name)
+			require.NoError(t, err)
+			if here {
+				moved++
+			}
+		}
+		dies(w.Name, w.Kill)
+		require.NoError(t, w.Start(e.ctx))
+	}
+	require.NotZero(t, moved, "no job has lost its worker")
+	for _, a := range f.APIs {
+		dies(a.Member.Name, a.Member.Kill)
+		require.NoError(t, a.Member.Start(e.ctx))
+	}
+	dies("Temporal server 1", temporal.Servers[0].Kill)
+
+	asked, again := asker.stop(e)
+	t.Logf("the client asked %d times, %d of them twice", asked, again)
+	require.NotZero(t, again, "no death was seen by the client")
+	for _, name := range jobs.Names {
+		s, err := f.APIs[0].Status(e.ctx, name)
+		require.NoError(t, err)
+		require.Equal(t, int64(1), s.FullSyncs, "a death leads to no full sync")
+	}
+	endProbes(e, jobs)
+}
+
+// asker is a client that asks all the time, one API server after the other, and
+// tries once more at the other one.
+type asker struct {
+	end          context.CancelFunc
+	done         sync.WaitGroup
+	asked, twice atomic.Int64
+	mu           sync.Mutex
+	failed       []error
+}
+
+func startAsker(e *env, f *harness.Fleet, jobs []string) *asker {
+	ctx, end := context.WithCancel(e.ctx)
+	a := &asker{end: end}
+	e.Cleanup(end)
+	questions := []string{"job_status", "get_lag", "job_progress", "list_jobs"}
+	a.done.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			question := questions[i%len(questions)]
+			body := map[string]any{"name": jobs[i%len(jobs)]}
+			a.ask(ctx, question, body, f.APIs[i%2].CCR, f.APIs[(i+1)%2].CCR)
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond): // a bound on the rate
+			}
+		}
+	})
+	return a
+}
+
+func (a *asker) ask(ctx context.Context, question string, body map[string]any, first, second *harness.CCR) {
+	a.asked.Add(1)
+	begun := time.Now()
+	_, err := first.Call(ctx, question, body)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	a.twice.Add(1)
+	_, again := second.Call(ctx, question, body)
+	if again == nil || ctx.Err() != nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.failed = append(a.failed, fmt.Errorf("%s of %v, after %s: %w", question, body["name"], time.Since(begun), errors.Join(err, again)))
+}
+
+// stop ends the asking; nothing may have failed twice.
+func (a *asker) stop(e *env) (asked, twice int64) {
+	e.Helper()
+	a.end()
+	a.done.Wait()
+	require.NoError(e, errors.Join(a.failed...))
+	return a.asked.Load(), a.twice.Load()
+}
