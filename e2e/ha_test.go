@@ -46,6 +46,8 @@ func TestEachProcessMayDie(t *testing.T) {
 	// dies waits, after kill, until every job brings new rows again.
 	dies := func(what string, kill func()) {
 		t.Helper()
+		// One death at a time: what was asked before the last one is answered.
+		require.NoError(t, asker.settle(e.ctx))
 		mark := jobs.Mark()
 		kill()
 		require.NoError(t, jobs.AwaitNew(e.ctx), what)
@@ -126,6 +128,17 @@ func (a *asker) ask(ctx context.Context, question string, body map[string]any, f
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.failed = append(a.failed, fmt.Errorf("%s of %v, after %s: %w", question, body["name"], time.Since(begun), errors.Join(err, again)))
+}
+
+// settle waits until everything is answered that was asked before.
+func (a *asker) settle(ctx context.Context) error {
+	before := a.asked.Load()
+	return harness.Await(ctx, catchUp, func(context.Context) error {
+		if a.asked.Load() <= before+1 {
+			return errors.New("the client waits for an answer")
+		}
+		return nil
+	})
 }
 
 // stop ends the asking; nothing may have failed twice.

@@ -62,15 +62,25 @@ func backoff(n int) time.Duration {
 	return min(d, lastBackoff)
 }
 
+// The server waits this long before it gives a step to another worker after the
+// one that had it fell silent for a heartbeat timeout. The pause grows with each
+// attempt at the same step, and not far: with the default heartbeat timeout the
+// fifth death in a row, too, has to be over within 15 seconds. What bounds the
+// rate of attempts is the heartbeat timeout.
+const (
+	firstRetry = time.Second
+	lastRetry  = 3 * time.Second
+)
+
 // crashRetries is for steps. A step that fails says so in a non-retryable
 // error, so that the workflow learns of it at once, shows it and tries again
 // itself. What is left for the server to retry is what a step cannot report:
 // its worker died or stopped. The bound makes even a step that kills its worker
 // visible.
 var crashRetries = temporal.RetryPolicy{
-	InitialInterval:    time.Second,
+	InitialInterval:    firstRetry,
 	BackoffCoefficient: 2,
-	MaximumInterval:    10 * time.Second,
+	MaximumInterval:    lastRetry,
 	MaximumAttempts:    5,
 }
 
@@ -78,9 +88,9 @@ var crashRetries = temporal.RetryPolicy{
 // only follows the death of a worker, and it continues from the last heartbeat,
 // which a new shift would not know.
 var shiftRetries = temporal.RetryPolicy{
-	InitialInterval:    time.Second,
+	InitialInterval:    firstRetry,
 	BackoffCoefficient: 2,
-	MaximumInterval:    10 * time.Second,
+	MaximumInterval:    lastRetry,
 }
 
 // activityOptions returns the options of an activity on the queue of steps.
