@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
 	"github.com/doris-ccr/ccr/secret"
@@ -20,9 +21,11 @@ import (
 type Activities struct {
 	keyring *secret.Keyring
 	log     *slog.Logger
-	open    func(job.Spec, replication.Passwords) replicator
-	pulse   func(context.Context) pulse
-	shifts  atomic.Int64 // under way in this process
+	// failpoints make jobs fail on purpose; nil outside tests.
+	failpoints *failpoint.Set
+	open       func(job.Spec, replication.Passwords) replicator
+	pulse      func(context.Context) pulse
+	shifts     atomic.Int64 // under way in this process
 }
 
 // replicator is what the activities use of a *replication.Job; tests have
@@ -53,6 +56,10 @@ func New(connector *replication.Connector, keyring *secret.Keyring, log *slog.Lo
 		pulse: serverPulse,
 	}
 }
+
+// FailAt makes jobs fail at the failpoints that are on in set. For tests; call it
+// before the worker starts.
+func (a *Activities) FailAt(set *failpoint.Set) { a.failpoints = set }
 
 // Steps returns the activities of the queue job.TaskQueue by name.
 func (a *Activities) Steps() map[string]any {
@@ -85,6 +92,24 @@ func (a *Activities) connect(spec job.Spec) (replicator, error) {
 		return nil, fmt.Errorf("password of the destination cluster: %w", err)
 	}
 	return a.open(spec, replication.Passwords{Source: source, Destination: destination}), nil
+}
+
+// reseal returns the job's passwords sealed with the key that seals now, nil if
+// they are already. Only a job that runs can be sealed anew: nobody else may open
+// its passwords.
+func (a *Activities) reseal(spec job.Spec) (*job.Resealed, error) {
+	source, err := a.keyring.Reseal(spec.Source.Password)
+	if err != nil {
+		return nil, fmt.Errorf("seal the password of the source cluster anew: %w", err)
+	}
+	destination, err := a.keyring.Reseal(spec.Destination.Password)
+	if err != nil {
+		return nil, fmt.Errorf("seal the password of the destination cluster anew: %w", err)
+	}
+	if source == spec.Source.Password && destination == spec.Destination.Password {
+		return nil, nil
+	}
+	return &job.Resealed{Source: source, Destination: destination}, nil
 }
 
 // isKeyError tells errors about the key that sealed a password.

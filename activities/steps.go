@@ -5,6 +5,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -50,6 +51,9 @@ func (a *Activities) ApplyBinlog(ctx context.Context, in job.ApplyInput) (job.Ap
 	// The attempt before this one died without a word.
 	in.Unknown = in.Unknown || activity.GetInfo(ctx).Attempt > 1
 	return step(ctx, a, in.Spec, finishFirst, func(ctx context.Context, r replicator, _ func(job.Heartbeat)) (job.ApplyResult, error) {
+		if err := a.failpoints.At(in.Spec.Name, failpoint.HandleBinlog); err != nil {
+			return job.ApplyResult{}, err
+		}
 		return r.Apply(ctx, in)
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
 )
@@ -50,7 +51,7 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 
 	var beside sync.WaitGroup
 	beside.Go(func() { held.keep(shift) })
-	out, err := a.shift(shift, in, held, resume)
+	out, err := a.shift(shift, in, held, resume, end)
 	lost := context.Cause(shift)
 	end(nil)
 	beside.Wait()
@@ -58,10 +59,13 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 	if errors.Is(lost, errLost) {
 		return job.StreamResult{}, lost
 	}
-	if err == nil {
-		return out, nil
+	if err != nil {
+		out = failed(out, held.last(), err, lost != nil)
 	}
-	return failed(out, held.last(), err, lost != nil), nil
+	if out.Resealed, err = a.reseal(in.Spec); err != nil {
+		a.log.Warn("Passwords stay sealed with their old key.", "job", in.Spec.Name, "error", err)
+	}
+	return out, nil
 }
 
 // failed is the result of a shift that ended with an error. Where it was is in
@@ -79,17 +83,26 @@ func failed(out job.StreamResult, last job.Heartbeat, err error, stopped bool) j
 	return out
 }
 
-// shift calls the stream with its hooks.
-func (a *Activities) shift(ctx context.Context, in job.StreamInput, held *lease, resume *job.Heartbeat) (job.StreamResult, error) {
+// shift calls the stream with its hooks. A failpoint ends it; the next one does
+// not begin.
+func (a *Activities) shift(ctx context.Context, in job.StreamInput, held *lease, resume *job.Heartbeat, end context.CancelCauseFunc) (job.StreamResult, error) {
 	return guard(a.log.With("job", in.Spec.Name), job.ActivityStream, func() (job.StreamResult, error) {
+		if err := a.failpoints.At(in.Spec.Name, failpoint.HandleBinlog); err != nil {
+			return job.StreamResult{}, err
+		}
 		r, err := a.connect(in.Spec)
 		if err != nil {
 			return job.StreamResult{}, err
 		}
 		defer r.Close()
 		return r.Stream(ctx, in, replication.StreamHooks{
-			Resume:     resume,
-			Heartbeat:  held.note,
+			Resume: resume,
+			Heartbeat: func(b job.Heartbeat) {
+				held.note(b)
+				if err := a.failpoints.At(in.Spec.Name, failpoint.HandleBinlog); err != nil {
+					end(err)
+				}
+			},
 			Checkpoint: held.checkpoint,
 			Stop:       activity.GetWorkerStopChannel(ctx),
 			Alive:      held.alive,

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -12,8 +13,10 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/secret"
 )
 
 // server answers heartbeats as a test wants and keeps what it got.
@@ -124,6 +127,57 @@ func TestAnErrorOfTheStreamIsAResult(t *testing.T) {
 	require.Equal(t, job.EndBlocked, out.End)
 	require.Equal(t, "no such table", out.Problem.Text)
 	require.Equal(t, int64(55), out.Position.CommitSeq, "what was applied is not forgotten")
+}
+
+func TestAShiftSealsPasswordsAnew(t *testing.T) {
+	b, _ := streamBench(t)
+	old := b.acts.keyring
+	in := shiftAt(t, b, 7)
+	b.fake.stream = func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error) {
+		require.Equal(t, "s3cret", b.fake.passwords.Source)
+		return job.StreamResult{End: job.EndShiftOver}, nil
+	}
+	out, err := call[job.StreamResult](b, job.ActivityStream, in)
+	require.NoError(t, err)
+	require.Nil(t, out.Resealed, "the key has not changed")
+
+	newKey := bytes.Repeat([]byte{7}, secret.KeySize)
+	b.acts.keyring, err = secret.NewKeyring(newKey, make([]byte, secret.KeySize))
+	require.NoError(t, err)
+	out, err = call[job.StreamResult](b, job.ActivityStream, in)
+	require.NoError(t, err)
+	require.NotNil(t, out.Resealed)
+	require.Empty(t, out.Resealed.Destination, "no password stays none")
+	require.NotEqual(t, in.Spec.Source.Password.KeyID(), out.Resealed.Source.KeyID())
+	_, err = old.Open(out.Resealed.Source)
+	require.ErrorIs(t, err, secret.ErrUnknownKey, "the old key is not needed any more")
+	plain, err := b.acts.keyring.Open(out.Resealed.Source)
+	require.NoError(t, err)
+	require.Equal(t, "s3cret", plain)
+}
+
+func TestAFailpointStopsTheJob(t *testing.T) {
+	b, _ := streamBench(t)
+	var set failpoint.Set
+	b.acts.FailAt(&set)
+	b.fake.stream = func(ctx context.Context, _ job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {
+		h.Heartbeat(at(55))
+		require.NoError(t, ctx.Err())
+		set.Put("j1", failpoint.HandleBinlog, []byte(`true`))
+		h.Heartbeat(at(56))
+		<-ctx.Done()
+		return job.StreamResult{}, ctx.Err()
+	}
+	out, err := call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 7))
+	require.NoError(t, err)
+	require.Equal(t, job.EndStopped, out.End, "a shift under way ends")
+	require.Equal(t, int64(56), out.Position.CommitSeq)
+	out, err = call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 56))
+	require.NoError(t, err)
+	require.Equal(t, job.EndBlocked, out.End, "the next one does not begin")
+	require.Contains(t, out.Problem.Text, "failpoint handle_binlog_failed is on (true)")
+	_, err = call[job.ApplyResult](b, job.ActivityApply, job.ApplyInput{StepInput: input(t, b)})
+	require.ErrorContains(t, err, "failpoint handle_binlog_failed is on")
 }
 
 func TestAPanicOfTheStreamIsAResult(t *testing.T) {

@@ -44,6 +44,7 @@ type clusterDetail struct {
 	Frontends   []frontendDetail  `json:"frontends"`
 	User        string            `json:"user"`
 	Password    string            `json:"password"`
+	PasswordKey string            `json:"password_key,omitempty"` // names the key that sealed it
 	Cluster     string            `json:"cluster"`
 	Database    string            `json:"database"`
 	DatabaseID  int64             `json:"db_id"`
@@ -139,6 +140,7 @@ func newClusterDetail(c job.Cluster) clusterDetail {
 		Frontends:      []frontendDetail{},
 		User:           c.User,
 		Password:       c.Password.String(), // masked
+		PasswordKey:    c.PasswordKey,
 		Cluster:        c.Cluster,
 		Database:       c.Database,
 		DatabaseID:     c.DatabaseID,

@@ -8,7 +8,7 @@ import (
 )
 
 // errNoFailpoints: this process is not one for tests.
-var errNoFailpoints = errors.New("failpoints are for tests: the server runs without --enable-failpoints")
+var errNoFailpoints = errors.New("failpoints are for tests: only a process with API and worker that runs with --enable-failpoints has them")
 
 // handleFailpoint answers /failpoint (http-api.md 3.18). Whether the job exists
 // is not checked. Failpoints act on the worker of this very process.

@@ -141,7 +141,7 @@ func TestCreateAsResource(t *testing.T) {
 func TestFailpoints(t *testing.T) {
 	s := newServer(t, newFake(), nil)
 	require.Equal(t, `{"success":false,"error_msg":"job name is empty"}`, ask(s, "/failpoint", `{}`).Body.String())
-	require.Equal(t, `{"success":false,"error_msg":"failpoints are for tests: the server runs without --enable-failpoints"}`,
+	require.Equal(t, `{"success":false,"error_msg":"failpoints are for tests: only a process with API and worker that runs with --enable-failpoints has them"}`,
 		ask(s, "/failpoint", `{"name":"j","failpoint":"handle_binlog_failed","value":true}`).Body.String())
 	var set failpoint.Set
 	s = newServer(t, newFake(), func(o *Options) { o.Failpoints = &set })

@@ -77,7 +77,7 @@ func TestTwoServersAgreeAtOnce(t *testing.T) {
 
 	// A server that dies takes nothing with it, and a client that retries at
 	// the other one sees no error.
-	f.APIs[0].Kill()
+	f.APIs[0].Member.Kill()
 	e.exec("INSERT INTO d.t VALUES (2, 'b')")
 	e.awaitEqual(name, "d", "d")
 

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,16 @@ func (s Sealed) String() string {
 		return ""
 	}
 	return Mask
+}
+
+// KeyID names the key that sealed the secret: the first hex digits of its
+// SHA-256, nothing of the key itself. Empty for what is not sealed.
+func (s Sealed) KeyID() string {
+	parts := strings.Split(string(s), ":") // package secret has the form
+	if len(parts) != 3 {
+		return ""
+	}
+	return parts[1]
 }
 
 // GoString implements fmt.GoStringer for %#v.
@@ -119,6 +130,9 @@ type Cluster struct {
 	ThriftPort int    `json:"thrift_port"`
 	User       string `json:"user"`
 	Password   Sealed `json:"password,omitempty"`
+	// PasswordKey is Password.KeyID in the answer of the query job_detail, where
+	// Password itself is masked; empty everywhere else.
+	PasswordKey string `json:"password_key,omitempty"`
 	// Cluster is a leftover of the interface; kept for job_detail.
 	Cluster  string `json:"cluster,omitempty"`
 	Database string `json:"database"`

@@ -103,8 +103,16 @@ type StreamResult struct {
 	Lag      Lag             `json:"lag"`
 	// Tables are changed entries of the table mapping, by source id.
 	Tables TableChanges `json:"tables,omitzero"`
+	// Resealed is set when the passwords were sealed with an old key.
+	Resealed *Resealed `json:"resealed,omitempty"`
 	// Notes are events of the shift, one line each.
 	Notes []string `json:"notes,omitempty"`
+}
+
+// Resealed are a job's passwords, sealed with the key that seals now.
+type Resealed struct {
+	Source      Sealed `json:"src,omitempty"`
+	Destination Sealed `json:"dest,omitempty"`
 }
 
 // TableChanges is a change of the table mapping.

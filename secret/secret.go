@@ -166,6 +166,19 @@ func (k *Keyring) Seal(plain string) (job.Sealed, error) {
 	return job.Sealed(prefix + ":" + first.id + ":" + base64.RawStdEncoding.EncodeToString(box)), nil
 }
 
+// Reseal seals a secret anew with the first key, unless that has sealed it
+// already or it is empty: then it comes back as it is.
+func (k *Keyring) Reseal(sealed job.Sealed) (job.Sealed, error) {
+	if sealed == "" || (len(k.keys) > 0 && sealed.KeyID() == k.keys[0].id) {
+		return sealed, nil
+	}
+	plain, err := k.Open(sealed)
+	if err != nil {
+		return "", err
+	}
+	return k.Seal(plain)
+}
+
 // Open decrypts what Seal made.
 func (k *Keyring) Open(sealed job.Sealed) (string, error) {
 	if sealed == "" {

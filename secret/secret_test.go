@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/job"
 )
 
 func testKey(b byte) []byte { return bytes.Repeat([]byte{b}, KeySize) }
@@ -35,6 +37,35 @@ func TestEmptyPasswordNeedsNoKey(t *testing.T) {
 	require.Empty(t, plain)
 	_, err = k.Seal("x")
 	require.ErrorIs(t, err, ErrNoKey)
+}
+
+func TestReseal(t *testing.T) {
+	before, err := NewKeyring(testKey(1))
+	require.NoError(t, err)
+	both, err := NewKeyring(testKey(2), testKey(1))
+	require.NoError(t, err)
+	after, err := NewKeyring(testKey(2))
+	require.NoError(t, err)
+	old, err := before.Seal("s3cret")
+	require.NoError(t, err)
+	same, err := before.Reseal(old)
+	require.NoError(t, err)
+	require.Equal(t, old, same)
+	anew, err := both.Reseal(old)
+	require.NoError(t, err)
+	require.NotEqual(t, old.KeyID(), anew.KeyID())
+	plain, err := after.Open(anew)
+	require.NoError(t, err)
+	require.Equal(t, "s3cret", plain)
+	again, err := both.Reseal(anew)
+	require.NoError(t, err)
+	require.Equal(t, anew, again)
+	_, err = after.Reseal(old)
+	require.ErrorIs(t, err, ErrUnknownKey)
+	empty, err := (&Keyring{}).Reseal("")
+	require.NoError(t, err)
+	require.Empty(t, empty)
+	require.Empty(t, job.Sealed("not sealed").KeyID())
 }
 
 func TestRotation(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"github.com/doris-ccr/ccr/access"
 	"github.com/doris-ccr/ccr/apiserver"
 	"github.com/doris-ccr/ccr/config"
+	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/replication"
 	"github.com/doris-ccr/ccr/secret"
 	"github.com/doris-ccr/ccr/worker"
@@ -77,17 +78,22 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	defer temporal.Close()
 	p := &process{opts: opts, keyring: keyring, tokens: tokens, registry: registry, temporal: temporal, sockets: sockets}
+	if opts.API && opts.Worker && opts.Config.EnableFailpoints {
+		p.failpoints = &failpoint.Set{}
+	}
 	return p.run(ctx)
 }
 
 // process is what a running process is made of.
 type process struct {
-	opts     Options
-	keyring  *secret.Keyring
-	tokens   *access.Tokens
-	registry *prometheus.Registry
-	temporal client.Client
-	sockets  sockets
+	opts    Options
+	keyring *secret.Keyring
+	tokens  *access.Tokens
+	// failpoints are nil without --enable-failpoints.
+	failpoints *failpoint.Set
+	registry   *prometheus.Registry
+	temporal   client.Client
+	sockets    sockets
 }
 
 func (p *process) run(ctx context.Context) error {
@@ -172,6 +178,7 @@ func (p *process) startWorker(fatal func(error)) (stop func(), err error) {
 		Client:           p.temporal,
 		Connector:        connector,
 		Keyring:          p.keyring,
+		Failpoints:       p.failpoints,
 		Logger:           p.opts.Logger,
 		StreamSlots:      c.StreamSlots,
 		HeartbeatTimeout: c.HeartbeatTimeout,
@@ -196,6 +203,7 @@ func (p *process) serve(ctx context.Context, g *errgroup.Group) error {
 		api, err := apiserver.New(apiserver.Options{
 			Client:         p.temporal,
 			Keyring:        p.keyring,
+			Failpoints:     p.failpoints,
 			Tokens:         p.tokens,
 			Version:        p.opts.Version,
 			Features:       &p.opts.Config.Features,

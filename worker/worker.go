@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/doris-ccr/ccr/activities"
+	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
 	"github.com/doris-ccr/ccr/secret"
@@ -43,7 +44,9 @@ type Options struct {
 	Client    client.Client
 	Connector *replication.Connector
 	Keyring   *secret.Keyring
-	Logger    *slog.Logger
+	// Failpoints make jobs fail on purpose; nil outside tests.
+	Failpoints *failpoint.Set
+	Logger     *slog.Logger
 	// StreamSlots is how many jobs may stream here at once; 0 = DefaultStreamSlots.
 	StreamSlots int
 	// HeartbeatTimeout is how long a silent worker keeps its jobs; 0 =
@@ -89,6 +92,7 @@ func New(o Options) (*Worker, error) {
 	w.steps.RegisterWorkflowWithOptions(jobs.ReplicationJob, workflow.RegisterOptions{Name: job.WorkflowType})
 	w.steps.RegisterWorkflowWithOptions(workflows.CheckSetup, workflow.RegisterOptions{Name: job.WorkflowTypeCheck})
 	acts := activities.New(o.Connector, o.Keyring, o.Logger)
+	acts.FailAt(o.Failpoints)
 	register(w.steps, acts.Steps())
 	register(w.streams, acts.Streams())
 	return w, nil

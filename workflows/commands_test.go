@@ -334,3 +334,17 @@ func TestLagIsObservedWhileASnapshotRuns(t *testing.T) {
 	b.deleteAt(62 * time.Minute)
 	b.mustRun()
 }
+
+func TestPasswordsThatAShiftSealedAnewStay(t *testing.T) {
+	b := newBench(t)
+	anew := &job.Resealed{Source: "ccr1:newkey:a", Destination: "ccr1:newkey:b"}
+	b.shift(time.Minute, job.StreamResult{End: job.EndShiftOver, Position: job.Position{CommitSeq: 130}, Resealed: anew})
+	b.idle()
+	b.at(2*time.Minute, func() {
+		require.Equal(t, anew.Source, b.streams[len(b.streams)-1].Spec.Source.Password)
+		require.Equal(t, anew.Destination, b.streams[len(b.streams)-1].Spec.Destination.Password)
+		require.Contains(t, b.progress().Events[len(b.progress().Events)-1].Text, "sealed with the key newkey now")
+	})
+	b.deleteAt(3 * time.Minute)
+	b.mustRun()
+}

@@ -95,7 +95,7 @@ func (r *run) detail() job.Spec {
 	spec := r.spec
 	for _, c := range []*job.Cluster{&spec.Source, &spec.Destination} {
 		if c.Password != "" {
-			c.Password = job.Mask
+			c.PasswordKey, c.Password = c.Password.KeyID(), job.Mask
 		}
 	}
 	return spec

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -40,6 +41,10 @@ func (r *run) shiftEnded(out job.StreamResult) {
 	advanced := r.advance(out.Position)
 	r.p.Apply(out.Tables)
 	r.observed(out.Lag)
+	if sealed := out.Resealed; sealed != nil {
+		r.spec.Source.Password, r.spec.Destination.Password = sealed.Source, sealed.Destination
+		r.event(levelInfo, "the passwords are sealed with the key %s now", cmp.Or(sealed.Source.KeyID(), sealed.Destination.KeyID()))
+	}
 	for _, note := range out.Notes {
 		r.event(levelWarn, "%s", oneLine(note, eventLimit))
 	}
