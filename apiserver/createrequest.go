@@ -3,6 +3,7 @@ package apiserver
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -39,6 +40,8 @@ type clusterRequest struct {
 // port is written as a string in the interface; a number is accepted, too.
 type port int
 
+var errNotAPort = errors.New("json: a port is a number, or a string of digits")
+
 // UnmarshalJSON implements json.Unmarshaler. An empty string is port 0, which
 // validation refuses in its place.
 func (p *port) UnmarshalJSON(b []byte) error {
@@ -54,7 +57,8 @@ func (p *port) UnmarshalJSON(b []byte) error {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return fmt.Errorf("json: %s is not a port number", b)
+		// Not shown: whoever mixes up lines may have put a password here.
+		return errNotAPort
 	}
 	*p = port(n)
 	return nil

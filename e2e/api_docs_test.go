@@ -42,6 +42,11 @@ func TestDocumentedCurlLines(t *testing.T) {
 	e.exec("INSERT INTO db_a.orders VALUES (1, 'a')")
 	root, err := harness.Root()
 	require.NoError(t, err)
+	// The body of create_ccr in a file of its own, as some lines have it.
+	dir := t.TempDir()
+	body, err := json.Marshal(map[string]any{"name": "another", "src": e.pair.Source.Spec("db_a", ""), "dest": e.pair.Destination.Spec("db_c", "")})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "job.json"), body, 0o600))
 	for _, document := range documents {
 		text, err := os.ReadFile(filepath.Join(root, document))
 		require.NoError(t, err)
@@ -54,7 +59,9 @@ func TestDocumentedCurlLines(t *testing.T) {
 			}
 			e.prepareFor(script)
 			ran++
-			out, err := exec.CommandContext(e.ctx, "bash", "-c", curlPrelude+e.withAddresses(script)).CombinedOutput()
+			run := exec.CommandContext(e.ctx, "bash", "-c", curlPrelude+e.withAddresses(script))
+			run.Dir = dir
+			out, err := run.CombinedOutput()
 			require.NoError(t, err, "%s:\n%s\n%s", document, script, out)
 			for _, line := range strings.Split(string(out), "\n") {
 				if strings.HasPrefix(line, "{") {

@@ -151,6 +151,23 @@ func TestResourcesAndPage(t *testing.T) {
 		}
 		require.Equal(t, "paused", state)
 	}
+	doc := e.openapi()
+	for _, resource := range []string{"", "/status", "/progress", "/lag", "/events"} {
+		resp, text := e.request(http.MethodGet, "/jobs/"+name+resource, "")
+		require.Equal(t, http.StatusOK, resp.StatusCode, text)
+		e.requireDocumented(doc, http.MethodGet, "/jobs/{name}"+resource, resp, text)
+		resp, text = e.request(http.MethodGet, "/jobs/nope"+resource, "")
+		require.Equal(t, http.StatusNotFound, resp.StatusCode)
+		e.requireDocumented(doc, http.MethodGet, "/jobs/{name}"+resource, resp, text)
+	}
+	resp, text = e.request(http.MethodGet, "/jobs", "")
+	e.requireDocumented(doc, http.MethodGet, "/jobs", resp, text)
+	for path, command := range map[string]string{
+		"/pause": "", "/desync": "", "/sync": "", "/skip_binlog": `{"skip_by":"silence"}`, "/force_fullsync": "",
+	} {
+		resp, text := e.request(http.MethodPost, "/jobs/"+name+path, command)
+		e.requireDocumented(doc, http.MethodPost, "/jobs/{name}"+path, resp, text)
+	}
 	_, text = e.request(http.MethodGet, "/jobs/"+name, "")
 	requireKeys(t, "GET job", map[string]string{"state": "string", "sync_type": "string", "src.host": "string", "status.progress_state": "string"}, text)
 	require.Contains(t, text, `"state":"paused"`)

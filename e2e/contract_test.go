@@ -160,7 +160,7 @@ func TestContract(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	e.awaitEqual(name, "d", "d")
 
-	asked := map[string]bool{}
+	asked, doc := map[string]bool{}, e.openapi()
 	for _, call := range contract() {
 		asked["/"+call.path] = true
 		what := call.section + " /" + call.path + " " + call.body
@@ -173,6 +173,9 @@ func TestContract(t *testing.T) {
 		require.Equal(t, want, resp.StatusCode, what+text)
 		require.Equal(t, "text/plain; charset=utf-8", resp.Header.Get("Content-Type"), what)
 		require.NotContains(t, text, "s3cret-of-doris", what)
+		if want != http.StatusNotFound {
+			e.requireDocumented(doc, http.MethodPost, "/"+call.path, resp, text)
+		}
 		if call.text != "" {
 			require.Equal(t, put(call.text), text, what)
 		}

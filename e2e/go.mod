@@ -6,7 +6,10 @@ require github.com/doris-ccr/ccr v0.0.0
 
 replace github.com/doris-ccr/ccr => ../
 
-require github.com/doris-ccr/ccr/dorisim v0.0.0
+require (
+	github.com/doris-ccr/ccr/dorisim v0.0.0
+	github.com/getkin/kin-openapi v0.140.0
+)
 
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
