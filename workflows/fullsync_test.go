@@ -71,6 +71,7 @@ func TestAPartialSyncThatADDLAskedFor(t *testing.T) {
 	b.idle()
 	b.at(2*time.Minute, func() {
 		require.Equal(t, 1, b.status().PartialSyncs)
+		require.Equal(t, job.PartialSyncInfo{CommitSeq: 120, Table: "orders", Info: "schema change of orders"}, b.progress().PartialSyncInfo)
 		require.Equal(t, 1, b.status().FullSyncs)
 		require.Equal(t, int64(120), b.status().Position.CommitSeq)
 	})
