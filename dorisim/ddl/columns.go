@@ -155,7 +155,7 @@ func buildSchema(t *catalog.Table, s *parser.CreateTable) (types.Schema, error) 
 		c.UniqueID = int32(i)
 		schema.Columns = append(schema.Columns, c)
 	}
-	return schema, nil
+	return schema, normaliseGenerated(&schema)
 }
 
 // keyColumns decides the model and the key columns, which must be a prefix of

@@ -108,6 +108,8 @@ func (r *rewriter) step() error {
 		return r.match()
 	case t.Is("CAST") && c.peekAt(1).IsSymbol("("):
 		return r.cast()
+	case (t.Is("LEFT") || t.Is("RIGHT")) && c.peekAt(1).IsSymbol("("):
+		return r.firstAsText()
 	case (t.Is("TEMPORARY") && (c.peekAt(1).Is("PARTITION") || c.peekAt(1).Is("PARTITIONS"))) || ((t.Is("PARTITION") || t.Is("PARTITIONS")) && r.afterTable()):
 		return r.partitionClause()
 	case t.Kind == parser.Word && c.peekAt(1).IsSymbol("(") && r.isTableFunction():
@@ -240,6 +242,26 @@ func (r *rewriter) cast() error {
 		}
 		depth = inner
 	}
+	return nil
+}
+
+// firstAsText copies f(a up to the comma, making a text of a: Doris casts numbers
+// there, the query engine does not.
+func (r *rewriter) firstAsText() error {
+	r.take()
+	r.depth++
+	r.take()
+	r.out.WriteString("CONCAT(")
+	for outer := r.depth; !r.c.end(); {
+		t := r.c.peek()
+		if r.depth == outer && (t.IsSymbol(",") || t.IsSymbol(")")) {
+			break
+		}
+		if err := r.step(); err != nil {
+			return err
+		}
+	}
+	r.out.WriteString(")")
 	return nil
 }
 
