@@ -175,7 +175,11 @@ func (m *Manager) restoreOptions(r RestoreRequest) (restoreOptions, error) {
 		default:
 			unknown = append(unknown, key)
 		}
-		if err != nil {
+		var refusal *core.Error
+		switch {
+		case errors.As(err, &refusal):
+			return o, err
+		case err != nil:
 			return o, core.Errorf("Invalid property %s value: %s", key, value)
 		}
 	}

@@ -50,6 +50,10 @@ func (m *Manager) restoreStates(ctx context.Context, j *job) error {
 			continue
 		}
 		if err := step.work(); err != nil {
+			// What the failure comes from tells more than the failure.
+			if gone := m.checkAlive(j); gone != nil && step.state != statePending {
+				return gone
+			}
 			return err
 		}
 	}

@@ -74,7 +74,7 @@ func (m *Manager) prepare(j *job) error {
 		return notFoundf("database %d does not exist", j.dbID)
 	}
 	tables, views, odbc := w.split()
-	if err := w.checkKinds(db, tables, slices.Concat(views, odbc)); err != nil {
+	if err := w.checkKinds(m.core.Version(), db, tables, slices.Concat(views, odbc)); err != nil {
 		return err
 	}
 	for _, t := range tables {
@@ -116,14 +116,18 @@ func (w *restoreWork) split() (tables, views, odbc []*catalog.Table) {
 }
 
 // checkKinds is checks 2, 3, 4 and 6 of doris-sql.md 4.6.
-func (w *restoreWork) checkKinds(db *catalog.Database, tables, others []*catalog.Table) error {
+func (w *restoreWork) checkKinds(version core.Version, db *catalog.Database, tables, others []*catalog.Table) error {
 	for _, t := range tables {
 		name := w.target(t.Name)
 		local, ok := db.Tables[name]
 		switch {
 		case !ok:
 		case local.Kind != catalog.OLAP:
-			return failf("Only support restore OLAP table: %s", name)
+			verb := "retore" // so in all versions but the newest
+			if version == core.VersionNew {
+				verb = "restore"
+			}
+			return failf("Only support %s OLAP table: %s", verb, name)
 		case local.State != "" && local.State != catalog.StateNormal:
 			return failf("Table %s's state is not NORMAL: %s", name, local.State)
 		case len(local.Temporary) > 0:
