@@ -23,6 +23,9 @@ type Config struct {
 	// from Host.
 	Host   string
 	Spread bool
+	// AllowAnyHost permits a Host that other machines reach: for containers on a
+	// network of their own. Nothing protects a simulated cluster.
+	AllowAnyHost bool
 	// PortBase makes ports predictable: FE i has PortBase+10i (MySQL), +1
 	// (Thrift), +2 (HTTP); BE i has PortBase+500+10i (Thrift), +1 (HTTP); the
 	// admin port is PortBase+900. 0: the kernel chooses.
@@ -65,8 +68,8 @@ func (c Config) withDefaults() (Config, error) {
 		c.Host = "127.0.0.1"
 	}
 	addr, err := netip.ParseAddr(c.Host)
-	if err != nil || !addr.Is4() || !addr.IsLoopback() {
-		return c, fmt.Errorf("host %q is not an address in 127.0.0.0/8", c.Host)
+	if err != nil || !addr.Is4() || addr.IsUnspecified() || !addr.IsLoopback() && !c.AllowAnyHost {
+		return c, fmt.Errorf("host %q is not an address in 127.0.0.0/8 (or give --allow-any-host)", c.Host)
 	}
 	if c.PortBase < 0 || c.PortBase > 65535-1000 {
 		return c, fmt.Errorf("port base %d leaves no room for ports", c.PortBase)

@@ -29,6 +29,7 @@ type clusterSpec struct {
 	FEs             int               `yaml:"fes"`
 	BEs             int               `yaml:"bes"`
 	Host            string            `yaml:"host"`
+	AllowAnyHost    bool              `yaml:"allow_any_host,omitempty"`
 	Spread          bool              `yaml:"spread,omitempty"`
 	PortBase        int               `yaml:"port_base"`
 	AdvertisePrefix string            `yaml:"advertise_prefix,omitempty"`
@@ -130,7 +131,7 @@ func (s clusterSpec) config(logger *slog.Logger) (dorisim.Config, error) {
 		return dorisim.Config{}, fmt.Errorf("cluster %s: unknown version %q, there are %s, %s and %s", s.Name, v, core.VersionNew, core.Version30, core.Version21)
 	}
 	cfg := dorisim.Config{
-		Name: s.Name, FEs: s.FEs, BEs: s.BEs, Host: s.Host, Spread: s.Spread, PortBase: s.PortBase, AdvertisePrefix: s.AdvertisePrefix,
+		Name: s.Name, FEs: s.FEs, BEs: s.BEs, Host: s.Host, AllowAnyHost: s.AllowAnyHost, Spread: s.Spread, PortBase: s.PortBase, AdvertisePrefix: s.AdvertisePrefix,
 		Profile: profile, Version: core.Version(s.Version), RootPassword: s.RootPassword, FEConfig: s.FEConfig, BEProperties: s.BEProperties,
 		Framed: s.Framed, Disabled: s.Disabled, GCPeriod: s.GCPeriod, Admin: true, Logger: logger,
 	}

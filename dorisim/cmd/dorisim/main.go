@@ -73,6 +73,7 @@ func command() *cobra.Command {
 	flags.IntVar(&o.FEs, "fes", o.FEs, "frontends of each cluster")
 	flags.IntVar(&o.BEs, "bes", o.BEs, "backends of each cluster")
 	flags.StringVar(&o.Host, "host", o.Host, "address to listen on, within 127.0.0.0/8")
+	flags.BoolVar(&o.AllowAnyHost, "allow-any-host", false, "accept a --host that other machines reach; nothing protects the clusters (for containers)")
 	flags.BoolVar(&o.Spread, "spread", o.Spread, "give every FE and BE an address of its own, counted up from --host")
 	flags.IntVar(&o.PortBase, "port-base", o.PortBase, "first port of the first cluster; 0: any")
 	flags.StringVar(&o.AdvertisePrefix, "advertise-prefix", o.AdvertisePrefix, `advertise private addresses, e.g. "10.66.0.", on which nothing listens`)
