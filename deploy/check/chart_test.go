@@ -1,0 +1,258 @@
+package check
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/template"
+
+	"github.com/Masterminds/sprig/v3"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+const chartDir = "../helm/ccr"
+
+type object = map[string]any
+
+// render renders the chart as Helm does, as far as this chart needs it: Go
+// templates with sprig, include, fail, toYaml and Files.Get; an unknown value is
+// an error here. The result is one object of each document, by kind and name.
+func render(t *testing.T, values object) (map[string]object, error) {
+	t.Helper()
+	var chart, defaults object
+	readYAML(t, "Chart.yaml", &chart)
+	readYAML(t, "values.yaml", &defaults)
+	merge(defaults, values)
+	set := template.New("").Option("missingkey=error")
+	funcs := sprig.TxtFuncMap()
+	maps.Copy(funcs, template.FuncMap{
+		"fail": func(text string) (string, error) { return "", errors.New(text) },
+		"toYaml": func(v any) (string, error) {
+			b, err := yaml.Marshal(v)
+			return strings.TrimSuffix(string(b), "\n"), err
+		},
+		"include": func(name string, data any) (string, error) {
+			var b bytes.Buffer
+			err := set.ExecuteTemplate(&b, name, data)
+			return b.String(), err
+		},
+	})
+	set.Funcs(funcs)
+	files, err := filepath.Glob(filepath.Join(chartDir, "templates", "*"))
+	require.NoError(t, err)
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		require.NoError(t, err)
+		_, err = set.New(filepath.Base(f)).Parse(string(text))
+		require.NoError(t, err)
+	}
+	data := object{
+		"Values": defaults, "Release": object{"Name": "prod", "Namespace": "ccr", "Service": "Helm"},
+		"Chart": object{"Name": chart["name"], "Version": chart["version"], "AppVersion": chart["appVersion"]},
+		"Files": chartFiles{},
+	}
+	objects := map[string]object{}
+	for _, f := range files {
+		var b bytes.Buffer
+		if err := set.ExecuteTemplate(&b, filepath.Base(f), data); err != nil {
+			return nil, err
+		}
+		if filepath.Ext(f) == ".yaml" {
+			collect(t, f, b.Bytes(), objects)
+		}
+	}
+	return objects, nil
+}
+
+// collect decodes the documents of a rendered file; keys that come twice are
+// errors.
+func collect(t *testing.T, file string, text []byte, objects map[string]object) {
+	t.Helper()
+	for _, doc := range bytes.Split(text, []byte("\n---\n")) {
+		var o object
+		require.NoError(t, yaml.Unmarshal(doc, &o), "%s:\n%s", file, doc)
+		if len(o) == 0 {
+			continue
+		}
+		id := o["kind"].(string) + " " + o["metadata"].(object)["name"].(string)
+		require.NotContains(t, objects, id)
+		require.NotEmpty(t, o["apiVersion"], id)
+		require.Equal(t, "prod", at(t, o, "metadata", "labels", "app.kubernetes.io/instance"), id)
+		objects[id] = o
+	}
+}
+
+type chartFiles struct{}
+
+// Get is .Files.Get of Helm's templates.
+func (chartFiles) Get(name string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(chartDir, name))
+	return string(b), err
+}
+
+func readYAML(t *testing.T, name string, into any) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(chartDir, name))
+	require.NoError(t, err)
+	require.NoError(t, yaml.Unmarshal(b, into))
+}
+
+func merge(into, from object) {
+	for k, v := range from {
+		if below, ok := v.(object); ok {
+			if old, ok := into[k].(object); ok {
+				merge(old, below)
+				continue
+			}
+		}
+		into[k] = v
+	}
+}
+
+// at walks into nested objects and lists.
+func at(t *testing.T, v any, path ...any) any {
+	t.Helper()
+	for _, p := range path {
+		switch p := p.(type) {
+		case string:
+			m, ok := v.(object)
+			require.True(t, ok, "%v in %v", p, v)
+			require.Contains(t, m, p)
+			v = m[p]
+		case int:
+			v = v.([]any)[p]
+		}
+	}
+	return v
+}
+
+// envOf is a pod's environment.
+func envOf(t *testing.T, deployment object) map[string]string {
+	env := map[string]string{}
+	for _, e := range at(t, deployment, "spec", "template", "spec", "containers", 0, "env").([]any) {
+		name := e.(object)["name"].(string)
+		require.NotContains(t, env, name)
+		env[name] = e.(object)["value"].(string)
+	}
+	return env
+}
+
+func TestChartDefaultsAreRefused(t *testing.T) {
+	_, err := render(t, nil)
+	require.ErrorContains(t, err, "openssl rand -base64 32")
+	_, err = render(t, object{"secretKey": object{"existingSecret": "s"}, "access": object{"tokens": []any{"a read x"}}})
+	require.ErrorContains(t, err, "access.tlsSecret are needed")
+}
+
+func TestChart(t *testing.T) {
+	objects, err := render(t, object{
+		"secretKey": object{"keys": []any{"new", "old"}},
+		"access":    object{"tokens": []any{"prometheus read abc"}, "tlsSecret": "cert"},
+		"worker":    object{"replicas": 3, "env": object{"CCR_STREAM_SLOTS": 500}},
+		"temporal":  object{"tls": object{"enabled": true, "existingSecret": "temporal-tls", "clientCertificate": true}},
+		"ingress":   object{"enabled": true, "tlsSecret": "web"},
+		"serviceMonitor": object{"enabled": true, "tlsConfig": object{"insecureSkipVerify": true},
+			"bearerTokenSecret": object{"name": "token", "key": "t"}},
+		"prometheusRule": object{"enabled": true}, "grafanaDashboard": object{"enabled": true},
+	})
+	require.NoError(t, err)
+	var ids []string
+	for id := range objects {
+		ids = append(ids, id)
+	}
+	require.ElementsMatch(t, []string{
+		"Deployment prod-ccr-api", "Deployment prod-ccr-worker", "Service prod-ccr", "Service prod-ccr-worker",
+		"Secret prod-ccr-key", "Secret prod-ccr-tokens", "ServiceAccount prod-ccr",
+		"PodDisruptionBudget prod-ccr-api", "PodDisruptionBudget prod-ccr-worker", "Ingress prod-ccr",
+		"ServiceMonitor prod-ccr-api", "ServiceMonitor prod-ccr-worker", "PrometheusRule prod-ccr", "ConfigMap prod-ccr-dashboard",
+	}, ids)
+
+	require.Equal(t, "new\nold", at(t, objects["Secret prod-ccr-key"], "stringData", "secret.key"))
+	require.Equal(t, "prometheus read abc\n", at(t, objects["Secret prod-ccr-tokens"], "stringData", "tokens"))
+	worker, api := objects["Deployment prod-ccr-worker"], objects["Deployment prod-ccr-api"]
+	require.Equal(t, 3, at(t, worker, "spec", "replicas"))
+	env := envOf(t, worker)
+	require.Equal(t, map[string]string{
+		"CCR_TEMPORAL_ADDRESS": "temporal-frontend.temporal.svc:7233", "CCR_TEMPORAL_NAMESPACE": "default", "CCR_TEMPORAL_TLS": "true",
+		"CCR_TEMPORAL_CA": "/etc/ccr/temporal/ca.crt", "CCR_TEMPORAL_CERT": "/etc/ccr/temporal/tls.crt", "CCR_TEMPORAL_KEY": "/etc/ccr/temporal/tls.key",
+		"CCR_SECRET_KEY_FILE": "/etc/ccr/key/secret.key", "CCR_TOKENS_FILE": "/etc/ccr/tokens/tokens",
+		"CCR_TLS_CERT": "/etc/ccr/tls/tls.crt", "CCR_TLS_KEY": "/etc/ccr/tls/tls.key",
+		"CCR_METRICS_LISTEN": "0.0.0.0:9191", "CCR_LOG_LEVEL": "info", "CCR_LOG_FORMAT": "json", "CCR_STREAM_SLOTS": "500",
+	}, env)
+	require.Equal(t, "0.0.0.0:9190", envOf(t, api)["CCR_LISTEN"])
+	requireSettings(t, env)
+	requireSettings(t, envOf(t, api))
+	for _, d := range []object{worker, api} {
+		requirePod(t, d)
+	}
+	require.Equal(t, "ccr-worker", at(t, objects["ServiceMonitor prod-ccr-worker"], "spec", "endpoints", 0, "relabelings", 0, "replacement"))
+	require.NotEmpty(t, at(t, objects["PrometheusRule prod-ccr"], "spec", "groups", 0, "rules", 0, "alert"))
+	for copied, from := range map[string]string{"files/rules.yml": "../prometheus/rules.yml", "files/dashboard.json": "../grafana/ccr.json"} {
+		is, err := chartFiles{}.Get(copied)
+		require.NoError(t, err)
+		want, err := os.ReadFile(from)
+		require.NoError(t, err)
+		require.Equal(t, string(want), is, "copy %s to %s", from, copied)
+	}
+}
+
+// requirePod: every mount has its volume, probes ask over TLS, what the process
+// reads it may read, and selectors find the pods.
+func requirePod(t *testing.T, deployment object) {
+	t.Helper()
+	pod := at(t, deployment, "spec", "template", "spec")
+	volumes := map[any]bool{}
+	for _, v := range at(t, pod, "volumes").([]any) {
+		volumes[v.(object)["name"]] = true
+		require.Equal(t, 0o440, at(t, v, "secret", "defaultMode"))
+	}
+	mounts := at(t, pod, "containers", 0, "volumeMounts").([]any)
+	require.Len(t, mounts, len(volumes))
+	for _, m := range mounts {
+		require.True(t, volumes[m.(object)["name"]], m)
+	}
+	require.Equal(t, "HTTPS", at(t, pod, "containers", 0, "readinessProbe", "httpGet", "scheme"))
+	require.Equal(t, 65532, at(t, pod, "securityContext", "fsGroup"))
+	require.Equal(t, true, at(t, pod, "securityContext", "runAsNonRoot"))
+	require.GreaterOrEqual(t, at(t, pod, "terminationGracePeriodSeconds").(int), 45)
+	labels := at(t, deployment, "spec", "template", "metadata", "labels").(object)
+	for k, v := range at(t, deployment, "spec", "selector", "matchLabels").(object) {
+		require.Equal(t, v, labels[k])
+	}
+}
+
+// requireSettings: the variables are settings that ccr knows.
+func requireSettings(t *testing.T, env map[string]string) {
+	t.Helper()
+	known, err := os.ReadFile("../../docs/configuration.md")
+	require.NoError(t, err)
+	for name := range env {
+		require.Contains(t, string(known), "`"+name+"`")
+	}
+}
+
+// A changed key starts the pods anew, and own secrets are used instead of made.
+func TestChartSecrets(t *testing.T) {
+	checksum := func(keys ...any) any {
+		objects, err := render(t, object{"secretKey": object{"keys": keys}, "access": object{"allowInsecure": true}})
+		require.NoError(t, err)
+		d := objects["Deployment prod-ccr-api"]
+		require.Equal(t, "true", envOf(t, d)["CCR_ALLOW_INSECURE_LISTEN"])
+		require.Equal(t, "HTTP", at(t, d, "spec", "template", "spec", "containers", 0, "readinessProbe", "httpGet", "scheme"))
+		return at(t, d, "spec", "template", "metadata", "annotations", "checksum/key")
+	}
+	require.NotEqual(t, checksum("a"), checksum("b", "a"))
+	objects, err := render(t, object{"secretKey": object{"existingSecret": "mine"}, "access": object{"tokensSecret": "mine-too", "tlsSecret": "cert"}})
+	require.NoError(t, err)
+	for id := range objects {
+		require.NotContains(t, id, "Secret ")
+	}
+	volumes := at(t, objects["Deployment prod-ccr-worker"], "spec", "template", "spec", "volumes")
+	require.Equal(t, "mine", at(t, volumes, 0, "secret", "secretName"))
+	require.Equal(t, "mine-too", at(t, volumes, 1, "secret", "secretName"))
+}

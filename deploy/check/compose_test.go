@@ -1,0 +1,99 @@
+package check
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/stretchr/testify/require"
+)
+
+// compose loads docker-compose.yml as "docker compose config" does: against the
+// Compose schema, with variables put in.
+func compose(t *testing.T, env []string, profiles ...string) (*types.Project, error) {
+	t.Helper()
+	options, err := cli.NewProjectOptions([]string{"../../docker-compose.yml"}, cli.WithEnv(env), cli.WithProfiles(profiles))
+	require.NoError(t, err)
+	return options.LoadProject(t.Context())
+}
+
+func TestCompose(t *testing.T) {
+	_, err := compose(t, nil)
+	require.ErrorContains(t, err, "make one with openssl rand -base64 32")
+
+	p, err := compose(t, []string{"CCR_SECRET_KEY=k"})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"postgresql", "temporal-schema", "temporal", "temporal-namespace", "temporal-ui",
+		"ccr-api", "ccr-worker-1", "ccr-worker-2", "prometheus", "grafana"}, p.ServiceNames())
+	p, err = compose(t, []string{"CCR_SECRET_KEY=k"}, "sim")
+	require.NoError(t, err)
+	require.Contains(t, p.ServiceNames(), "doris-source")
+	require.Contains(t, p.ServiceNames(), "doris-destination")
+
+	stages := stages(t)
+	for name, s := range p.Services {
+		for _, port := range s.Ports {
+			require.Equal(t, "127.0.0.1", port.HostIP, "%s publishes a port that others reach", name)
+		}
+		for _, v := range s.Volumes {
+			if v.Type == types.VolumeTypeBind {
+				require.FileExists(t, existing(t, v.Source), name)
+			}
+		}
+		if s.Build != nil {
+			require.Contains(t, stages, s.Build.Target, name)
+			require.True(t, s.ReadOnly, name)
+			require.Equal(t, []string{"ALL"}, []string(s.CapDrop), name)
+		}
+	}
+	for _, name := range []string{"ccr-api", "ccr-worker-1", "ccr-worker-2"} {
+		s := p.Services[name]
+		require.Equal(t, "k", *s.Environment["CCR_SECRET_KEY"], name)
+		require.Equal(t, types.HealthCheckTest{"CMD", "/ccr", "healthcheck"}, s.HealthCheck.Test, name)
+		require.GreaterOrEqual(t, s.StopGracePeriod.String(), "45s", name)
+	}
+}
+
+// existing returns a file at or below path.
+func existing(t *testing.T, path string) string {
+	t.Helper()
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	if !info.IsDir() {
+		return path
+	}
+	entries, err := os.ReadDir(path)
+	require.NoError(t, err)
+	require.NotEmpty(t, entries, path)
+	return existing(t, filepath.Join(path, entries[0].Name()))
+}
+
+// The scrape configuration names the services of the Compose file.
+func TestScrapesWhatRuns(t *testing.T) {
+	p, err := compose(t, []string{"CCR_SECRET_KEY=k"})
+	require.NoError(t, err)
+	b, err := os.ReadFile("../prometheus/prometheus.yml")
+	require.NoError(t, err)
+	for _, name := range []string{"ccr-api:9190", "ccr-worker-1:9191", "ccr-worker-2:9191"} {
+		require.Contains(t, string(b), `"`+name+`"`)
+		service, _, _ := strings.Cut(name, ":")
+		require.Contains(t, p.ServiceNames(), service)
+	}
+}
+
+// stages are the names of the Dockerfile's stages.
+func stages(t *testing.T) []string {
+	t.Helper()
+	b, err := os.ReadFile("../Dockerfile")
+	require.NoError(t, err)
+	var names []string
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) == 4 && f[0] == "FROM" && f[2] == "AS" {
+			names = append(names, f[3])
+		}
+	}
+	return names
+}
