@@ -219,3 +219,25 @@ func TestUnreachableTemporalIsSaid(t *testing.T) {
 		require.Contains(t, ask(s, path, `{"name":"j1"}`).Body.String(), "temporal is not reachable: too slow", path)
 	}
 }
+
+// A paused job does not look at its source by itself: scraping makes it, now and
+// then, so that the alerts about its lag are not blind.
+func TestMetricsKeepTheLagOfAPausedJobFresh(t *testing.T) {
+	f := newFake()
+	observed := func(age time.Duration) func(*fakeJob) {
+		return func(j *fakeJob) {
+			j.status.Running, j.status.Checked = false, true
+			j.status.Lag = job.Lag{ObservedAt: time.Now().Add(-age)}
+		}
+	}
+	old, fresh := f.add("old", observed(time.Hour)), f.add("fresh", observed(time.Second))
+	unchecked := f.add("unchecked", func(j *fakeJob) { j.status.Checked = false })
+	s := newServer(t, f, func(o *Options) { o.Registry = prometheus.NewRegistry() })
+	askBy(s, "GET", "/metrics", "")
+	f.with(func() {
+		require.Len(t, old.signals, 1)
+		require.Equal(t, job.SignalObserveLag, old.signals[0].name)
+		require.Empty(t, fresh.signals)
+		require.Empty(t, unchecked.signals)
+	})
+}

@@ -24,6 +24,9 @@ const (
 	gaugesCost = 50 * time.Millisecond
 	// gaugesConcurrency bounds the queries in flight.
 	gaugesConcurrency = 8
+	// gaugesLagMaxAge is how old the lag of a job may be that does not stream: it
+	// is then told to look at its source, which costs its history five events.
+	gaugesLagMaxAge = 2 * time.Minute
 )
 
 // jobGauges shows the jobs of the whole installation (ccr_job_running_*). They
@@ -157,6 +160,7 @@ func (g *jobGauges) refresh() error {
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
+				g.lookAgain(ctx, name, s)
 				seen[name] = s
 			} else if last, known := g.seen[name]; known {
 				seen[name] = last
@@ -169,6 +173,18 @@ func (g *jobGauges) refresh() error {
 	g.count, g.seen, g.read = len(names), seen, time.Now()
 	g.maxAge = time.Duration(len(names)) * gaugesCost
 	return nil
+}
+
+// lookAgain has a job look at its source when nobody did for long: a job that is
+// paused or stalled does not by itself, and its lag is what alerts are about. The
+// next refresh shows the answer.
+func (g *jobGauges) lookAgain(ctx context.Context, name string, s job.Status) {
+	if !s.Checked || s.Phase == job.PhaseDeleting || time.Since(s.Lag.ObservedAt) < gaugesLagMaxAge {
+		return
+	}
+	if _, err := g.jobs.requestLag(ctx, name, "metrics"); err != nil {
+		g.jobs.log.Debug("lag of job not observed for its metrics", "job", name, "error", err)
+	}
 }
 
 // countWorkers asks who polls the task queues. What cannot be asked keeps its

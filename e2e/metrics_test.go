@@ -148,6 +148,10 @@ func TestMetrics(t *testing.T) {
 	_, err = e.ccr.Status(e.ctx, "no_such_job")
 	require.Error(t, err)
 	require.NoError(t, harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
+		// Asking has the job look at its source; it does so by itself only now and then.
+		if _, err := e.ccr.Call(ctx, "get_lag", map[string]any{"name": job}); err != nil {
+			return err
+		}
 		if err := look(ctx); err != nil {
 			return err
 		}
