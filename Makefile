@@ -40,6 +40,13 @@ test-unit: ## unit tests only
 test-e2e: build temporal-tools ## end-to-end tests only (RUN=regexp picks some)
 	go test -tags $(TAGS) -count=1 -timeout 20m $(if $(RUN),-run '$(RUN)') -v ./e2e/...
 
+.PHONY: check-deploy
+check-deploy: ## Compose file, Helm chart, alerts, systemd units; and the Dockerfile's build steps, run without Docker (minutes)
+	cd deploy/check && GOWORK=off go test -count=1 .
+	! command -v promtool || { promtool check rules deploy/prometheus/rules.yml && promtool test rules deploy/prometheus/rules_test.yml; }
+	! command -v helm || helm lint deploy/helm/ccr --set secretKey.existingSecret=s --set access.allowInsecure=true
+	deploy/check/dockerfile.sh ccr ccr
+
 .PHONY: test-versions
 test-versions: build ## the catalogue of scenarios with the simulator set to Doris 2.1 and 3.0
 	@failed=; for version in 2.1 3.0; do echo "Doris $$version"; \

@@ -182,7 +182,7 @@ func (g *jobGauges) lookAgain(ctx context.Context, name string, s job.Status) {
 	if !s.Checked || s.Phase == job.PhaseDeleting || time.Since(s.Lag.ObservedAt) < gaugesLagMaxAge {
 		return
 	}
-	if _, err := g.jobs.requestLag(ctx, name, "metrics"); err != nil {
+	if _, err := g.jobs.requestLag(ctx, name, "metrics", s.Position.CommitSeq); err != nil {
 		g.jobs.log.Debug("lag of job not observed for its metrics", "job", name, "error", err)
 	}
 }
