@@ -42,10 +42,10 @@ test-e2e: build temporal-tools ## end-to-end tests only (RUN=regexp picks some)
 
 .PHONY: check-deploy
 check-deploy: ## Compose file, Helm chart, alerts, systemd units; and the Dockerfile's build steps, run without Docker (minutes)
-	cd deploy/check && GOWORK=off go test -count=1 .
+	cd deploy/testdata/check && GOWORK=off go test -count=1 .
 	! command -v promtool || { promtool check rules deploy/prometheus/rules.yml && promtool test rules deploy/prometheus/rules_test.yml; }
 	! command -v helm || helm lint deploy/helm/ccr --set secretKey.existingSecret=s --set access.allowInsecure=true
-	deploy/check/dockerfile.sh ccr ccr
+	scripts/check-dockerfile ccr ccr
 
 .PHONY: test-versions
 test-versions: build ## the catalogue of scenarios with the simulator set to Doris 2.1 and 3.0

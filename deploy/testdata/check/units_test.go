@@ -12,7 +12,7 @@ import (
 
 // systemd's own check, with programs that exist in the place of ours.
 func TestUnits(t *testing.T) {
-	units, err := filepath.Glob("../systemd/*.service")
+	units, err := filepath.Glob("../../systemd/*.service")
 	require.NoError(t, err)
 	require.Len(t, units, 2)
 	dir := t.TempDir()

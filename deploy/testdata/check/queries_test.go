@@ -16,12 +16,12 @@ import (
 
 // usedMetrics is what the end-to-end tests look for in a live /metrics: the
 // metrics of all queries, with the labels that the queries rely on.
-const usedMetrics = "../prometheus/used-metrics.json"
+const usedMetrics = "../../prometheus/used-metrics.json"
 
 // ruleQueries are the expressions of the alerts, by name.
 func ruleQueries(t *testing.T) map[string]string {
 	t.Helper()
-	b, err := os.ReadFile("../prometheus/rules.yml")
+	b, err := os.ReadFile("../../prometheus/rules.yml")
 	require.NoError(t, err)
 	var file struct {
 		Groups []struct {
@@ -51,7 +51,7 @@ func requireSection(t *testing.T, runbook string) {
 	t.Helper()
 	file, anchor, ok := strings.Cut(runbook, "#")
 	require.True(t, ok, runbook)
-	b, err := os.ReadFile("../../" + file)
+	b, err := os.ReadFile("../../../" + file)
 	require.NoError(t, err)
 	for line := range strings.Lines(string(b)) {
 		if title := strings.TrimLeft(line, "#"); title != line {
@@ -74,7 +74,7 @@ func keepSlug(r rune) rune {
 // dashboardQueries are the expressions of the dashboard's panels, by title.
 func dashboardQueries(t *testing.T) map[string]string {
 	t.Helper()
-	b, err := os.ReadFile("../grafana/ccr.json")
+	b, err := os.ReadFile("../../grafana/ccr.json")
 	require.NoError(t, err)
 	var board struct {
 		UID    string
