@@ -78,8 +78,11 @@ func (p *program) replacePartition(ctx context.Context) error {
 	}
 	steps = append(steps, fmt.Sprintf("ALTER TABLE %s REPLACE PARTITION (%s) WITH TEMPORARY PARTITION (%s)%s", name, part.name, temporary, properties))
 	ok, err := p.try(ctx, steps...)
-	if ok && rename {
+	switch {
+	case ok && rename:
 		t.partitions[at].name = temporary
+	case !ok && err == nil: // Doris makes no backup of a table with a temporary partition
+		_, err = p.try(ctx, fmt.Sprintf("ALTER TABLE %s DROP TEMPORARY PARTITION IF EXISTS %s", name, temporary))
 	}
 	return err
 }
@@ -93,8 +96,11 @@ func (p *program) spoil(ctx context.Context) error {
 	part, temporary := one(p, t.partitions), p.name("temporary")
 	_, err := p.try(ctx,
 		fmt.Sprintf("ALTER TABLE %s ADD TEMPORARY PARTITION %s %s", name, temporary, t.values(part)),
-		fmt.Sprintf("INSERT INTO %s TEMPORARY PARTITION(%s) %s VALUES %s", name, temporary, t.columns(), p.rowIn(t, &part)),
-		fmt.Sprintf("ALTER TABLE %s DROP TEMPORARY PARTITION %s", name, temporary))
+		fmt.Sprintf("INSERT INTO %s TEMPORARY PARTITION(%s) %s VALUES %s", name, temporary, t.columns(), p.rowIn(t, &part)))
+	if err != nil {
+		return err
+	}
+	_, err = p.try(ctx, fmt.Sprintf("ALTER TABLE %s DROP TEMPORARY PARTITION IF EXISTS %s", name, temporary))
 	return err
 }
 

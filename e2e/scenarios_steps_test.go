@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,8 +39,8 @@ func session(statements ...string) step {
 		if err != nil {
 			return err
 		}
-		// Its variables must not come back with the pool's connection.
-		defer conn.Close()
+		// Its variables must not come back: the pool does not reset them.
+		defer func() { _ = conn.Raw(func(any) error { return driver.ErrBadConn }) }()
 		for _, statement := range statements {
 			if _, err := conn.ExecContext(ctx, statement); err != nil {
 				return fmt.Errorf("source: %s: %w", statement, err)
