@@ -33,6 +33,12 @@ const (
 	// host mapping of a large cluster.
 	bodyLimit = 1 << 20
 
+	// headerLimit bounds the header of a request, in bytes.
+	headerLimit = 64 << 10
+	// writeTimeout bounds a request from its header to the end of its reply. The
+	// longest ones wait half a minute for a job.
+	writeTimeout = 2 * time.Minute
+
 	// deleteTimeout is how long delete waits until the job's clean-up is over.
 	deleteTimeout = 30 * time.Second
 
@@ -180,6 +186,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      writeTimeout,
+		MaxHeaderBytes:    headerLimit,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
