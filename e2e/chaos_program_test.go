@@ -15,7 +15,7 @@ import (
 const (
 	chaosRounds   = 4               // quiet points of a program
 	chaosRound    = 12              // statements between them, about
-	chaosPatience = 2 * time.Minute // of a quiet point, after the last kill
+	chaosPatience = 2 * time.Minute // of a quiet point without any progress
 	chaosLook     = 300 * time.Millisecond
 )
 

@@ -11,51 +11,68 @@ import (
 )
 
 // quiet waits until the program's jobs have nothing left to do, and returns how
-// the sides differ then. It looks less often than a scenario does, since many
-// programs wait, and begins again when another program has had the process
-// killed meanwhile.
+// the sides differ then.
 func (p *program) quiet(ctx context.Context) error {
 	p.note("-- quiet")
 	for i, s := range p.jobs() {
-		allowed := int64(1)
+		w := wait{scene: s, fullSyncs: 1}
 		if i > 0 {
-			allowed += int64(p.replacements)
+			w.fullSyncs += int64(p.replacements)
 		}
-		for {
-			kills := p.process.kills.Load()
-			err := harness.AwaitEvery(ctx, chaosLook, p.patience, func(ctx context.Context) error {
-				if err := caughtUp(ctx, s, allowed); err != nil {
-					return err
-				}
-				return p.alike(ctx, s)
-			})
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, harness.ErrDeadline) || kills == p.process.kills.Load() {
-				return fmt.Errorf("job %s: %w", s.job, err)
-			}
+		if err := p.waitFor(ctx, &w); err != nil {
+			return fmt.Errorf("job %s: %w", s.job, err)
 		}
 	}
 	return nil
 }
 
+// wait is for one job at a quiet point.
+type wait struct {
+	*scene
+	fullSyncs int64 // so many are allowed
+	lag       int64 // that was seen last
+	moved     bool  // another one was seen before
+}
+
+// waitFor looks less often than a scenario does, since many programs wait. Its
+// patience begins again while the job gets on, and when another program has had
+// the process killed: a slow machine is no failure, a job that stands still is.
+func (p *program) waitFor(ctx context.Context, w *wait) error {
+	for {
+		kills := p.process.kills.Load()
+		w.moved = false
+		err := harness.AwaitEvery(ctx, chaosLook, p.patience, func(ctx context.Context) error {
+			if err := w.caughtUp(ctx); err != nil {
+				return err
+			}
+			return p.alike(ctx, w.scene)
+		})
+		again := ctx.Err() == nil && errors.Is(err, harness.ErrDeadline) && (w.moved || kills != p.process.kills.Load())
+		if !again {
+			return err
+		}
+	}
+}
+
 // caughtUp returns nil if the job has nothing left to do. Never a surprise full
 // sync: one more than the program allows ends the wait.
-func caughtUp(ctx context.Context, s *scene, fullSyncs int64) error {
-	lag, err := s.ccr.Call(ctx, "get_lag", map[string]any{"name": s.job})
+func (w *wait) caughtUp(ctx context.Context) error {
+	reply, err := w.ccr.Call(ctx, "get_lag", map[string]any{"name": w.job})
 	if err != nil {
 		return err
 	}
-	if n := harness.Int(lag, "lag"); n != 0 {
-		return fmt.Errorf("%d binlogs to go", n)
+	lag := harness.Int(reply, "lag")
+	w.moved = w.moved || lag != w.lag
+	w.lag = lag
+	if lag != 0 {
+		return fmt.Errorf("%d binlogs to go", lag)
 	}
-	status, err := s.ccr.Status(ctx, s.job)
+	status, err := w.ccr.Status(ctx, w.job)
 	switch {
 	case err != nil:
 		return err
-	case status.FullSyncs > fullSyncs:
-		return fmt.Errorf("a surprise: %d full syncs, %d are allowed: %w", status.FullSyncs, fullSyncs, harness.ErrGiveUp)
+	case status.FullSyncs > w.fullSyncs:
+		return fmt.Errorf("a surprise: %d full syncs, %d are allowed: %w", status.FullSyncs, w.fullSyncs, harness.ErrGiveUp)
 	case status.Stalled:
 		return fmt.Errorf("stalled: %s", status.LastError.Text)
 	case !strings.Contains(status.ProgressState, "IncrementalSync"):
