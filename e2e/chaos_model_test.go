@@ -114,7 +114,7 @@ func anyTable(*chaosTable) bool { return true }
 // one chooses an element.
 func one[T any](p *program, of []T) T { return of[p.IntN(len(of))] }
 
-// in tells whether something that happens once in n times happens.
+// once tells whether something that happens once in n times happens now.
 func (p *program) once(n int) bool { return p.IntN(n) == 0 }
 
 // free is a name that no table has, "" if there is none.

@@ -330,7 +330,6 @@ func healthy(_ context.Context, s *scene) error {
 	return nil
 }
 
-func source(p *harness.Pair) *harness.Cluster      { return p.Source }
 func destination(p *harness.Pair) *harness.Cluster { return p.Destination }
 
 // stalled waits until the job says that it is stuck.
