@@ -48,6 +48,9 @@ check-deploy: ## Compose file, Helm chart, alerts, systemd units; and the Docker
 	! command -v helm || helm lint deploy/helm/ccr --set secretKey.existingSecret=s --set access.allowInsecure=true
 	scripts/check-dockerfile ccr ccr
 
+# Not part of make test: each scenario is a real job, which costs about 1.1 s of
+# CPU, nearly all of it in the embedded Temporal; with 164 of them that is at least
+# a minute and a half more for each version on two cores.
 .PHONY: test-versions
 test-versions: build ## the catalogue of scenarios with the simulator set to Doris 2.1 and 3.0
 	@failed=; for version in 2.1 3.0; do echo "Doris $$version"; \

@@ -228,7 +228,7 @@ func (s *scene) settle(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var stuckSince time.Time
-	return harness.Await(ctx, s.patience, func(context.Context) error {
+	return harness.AwaitEvery(ctx, lookEvery, s.patience, func(context.Context) error {
 		status, err := s.ccr.Status(ctx, s.job)
 		if err != nil {
 			return err
@@ -295,5 +295,9 @@ func (s *scene) explain() string {
 	return b.String()
 }
 
+// lookEvery is the pause between two looks at a job: each is a query of its
+// workflow, and many scenarios wait at once.
+const lookEvery = 150 * time.Millisecond
+
 // patience is how long a scenario may take to make both sides equal.
-const patience = 20 * time.Second
+const patience = 45 * time.Second

@@ -105,7 +105,7 @@ func skip(by string) step {
 
 // passedBy waits until the job is beyond what was skipped.
 func passedBy(ctx context.Context, s *scene) error {
-	return harness.Await(ctx, s.patience, func(ctx context.Context) error {
+	return harness.AwaitEvery(ctx, lookEvery, s.patience, func(ctx context.Context) error {
 		status, err := s.ccr.Status(ctx, s.job)
 		if err == nil && status.CommitSeq < s.skipped {
 			err = fmt.Errorf("at %d, %d was to be skipped", status.CommitSeq, s.skipped)

@@ -207,7 +207,7 @@ func synced(ctx context.Context, s *scene) error { return s.settle(ctx) }
 // fullSyncs waits until the job has made n full syncs and goes on.
 func fullSyncs(n int64) step {
 	return func(ctx context.Context, s *scene) error {
-		return harness.Await(ctx, s.patience, func(ctx context.Context) error {
+		return harness.AwaitEvery(ctx, lookEvery, s.patience, func(ctx context.Context) error {
 			status, err := s.ccr.Status(ctx, s.job)
 			if err == nil && (status.FullSyncs < n || !strings.Contains(status.ProgressState, "IncrementalSync")) {
 				err = fmt.Errorf("%d full syncs, %s", status.FullSyncs, status.ProgressState)
@@ -244,7 +244,7 @@ func followed(name string) step {
 // destinationHas waits until SHOW CREATE TABLE of the destination contains text.
 func destinationHas(table, text string) step {
 	return func(ctx context.Context, s *scene) error {
-		return harness.Await(ctx, s.patience, func(ctx context.Context) error {
+		return harness.AwaitEvery(ctx, lookEvery, s.patience, func(ctx context.Context) error {
 			got, err := createText(ctx, s.dst, s.dstDB, table)
 			if err == nil && !strings.Contains(got, text) {
 				err = fmt.Errorf("no %s in %s", text, got)
@@ -334,7 +334,7 @@ func destination(p *harness.Pair) *harness.Cluster { return p.Destination }
 
 // stalled waits until the job says that it is stuck.
 func stalled(ctx context.Context, s *scene) error {
-	return harness.Await(ctx, s.patience, func(ctx context.Context) error {
+	return harness.AwaitEvery(ctx, lookEvery, s.patience, func(ctx context.Context) error {
 		status, err := s.ccr.Status(ctx, s.job)
 		if err == nil && !status.Stalled {
 			err = errors.New("not stalled")
@@ -346,7 +346,7 @@ func stalled(ctx context.Context, s *scene) error {
 // killAndRestart ends ccr as a crash would, once the destination shows the rows.
 func killAndRestart(table string, rows int) step {
 	return func(ctx context.Context, s *scene) error {
-		err := harness.Await(ctx, s.patience, func(ctx context.Context) error {
+		err := harness.AwaitEvery(ctx, lookEvery, s.patience, func(ctx context.Context) error {
 			return counts(map[string]int{table: rows})(ctx, s)
 		})
 		if err != nil {
