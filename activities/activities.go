@@ -19,6 +19,9 @@ import (
 // Activities are the activities of a worker, one method each, named as the
 // constants job.Activity....
 type Activities struct {
+	// Webhook is told of changes of jobs' states. Set it before the first step.
+	Webhook Webhook
+
 	keyring *secret.Keyring
 	log     *slog.Logger
 	// failpoints make jobs fail on purpose; nil outside tests.
@@ -73,6 +76,7 @@ func (a *Activities) Steps() map[string]any {
 		job.ActivityCleanUp:         a.CleanUpJob,
 		job.ActivitySelectTables:    a.SelectTables,
 		job.ActivityCheckSetup:      a.CheckSetup,
+		job.ActivityNotify:          a.Notify,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -57,6 +58,8 @@ type Config struct {
 	IdlePollMax       time.Duration
 	PollBudget        int
 	HeartbeatTimeout  time.Duration
+	WebhookURL        string
+	WebhookSecret     string
 
 	// Switches of the existing tool.
 	Features job.Features
@@ -132,6 +135,9 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("%s %q: %w", l.name, l.address, err)
 		}
 	}
+	if err := c.checkWebhook(); err != nil {
+		return err
+	}
 	for _, n := range []struct {
 		name  string
 		value int
@@ -197,4 +203,16 @@ func isLoopback(host string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
+}
+
+// checkWebhook looks at the address without showing it: it may hold a token.
+func (c *Config) checkWebhook() error {
+	if c.WebhookURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.WebhookURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("webhook-url is not an address like https://host/path")
+	}
+	return nil
 }

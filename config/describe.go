@@ -24,7 +24,7 @@ func Help(flags *pflag.FlagSet) string {
 			if s.group != g || s.compat || (!s.secret && flags.Lookup(s.name) == nil) {
 				continue
 			}
-			if s.secret && flags.Lookup(s.name+"-file") == nil {
+			if s.secret && flags.Lookup(s.beside) == nil {
 				continue
 			}
 			if first {

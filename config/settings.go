@@ -39,6 +39,8 @@ type setting struct {
 	// secret settings have no flag (command lines can be read by others) and
 	// are never shown.
 	secret bool
+	// beside is the flag with which help shows a secret setting.
+	beside string
 	// compat settings exist for old scripts only; help does not show them.
 	compat bool
 }
@@ -115,7 +117,7 @@ func plainSettings() []setting {
 		{name: "temporal-server-name", group: GroupTemporal, usage: "Name expected in the server's certificate, if it is not that of the address.",
 			bind: text(func(c *Config) *string { return &c.TemporalServerName }, "name")},
 
-		{name: "secret-key", group: GroupSecrets, secret: true, usage: "Key that seals the passwords of Doris accounts: 32 bytes in base64 or hex (openssl rand -base64 32). Several, separated by commas: the first seals, all open. The same for every process.",
+		{name: "secret-key", group: GroupSecrets, secret: true, beside: "secret-key-file", usage: "Key that seals the passwords of Doris accounts: 32 bytes in base64 or hex (openssl rand -base64 32). Several, separated by commas: the first seals, all open. The same for every process.",
 			bind: text(func(c *Config) *string { return &c.SecretKey }, "key")},
 		{name: "secret-key-file", group: GroupSecrets, usage: "File with such keys, one a line, used when secret-key is not set.",
 			bind: text(func(c *Config) *string { return &c.SecretKeyFile }, "path")},
@@ -138,6 +140,10 @@ func plainSettings() []setting {
 			bind: func(c *Config) pflag.Value { return intValue{&c.PollBudget} }},
 		{name: "heartbeat-timeout", group: GroupWorker, usage: "How long a silent process keeps its jobs before Temporal gives them to another. 30s spares Temporal work when there are more than 200 jobs.",
 			bind: func(c *Config) pflag.Value { return durationValue{&c.HeartbeatTimeout} }},
+		{name: "webhook-url", group: GroupWorker, usage: "Address that gets a POST for each change of a job's state; the same for every process. See docs/operations.md.",
+			bind: text(func(c *Config) *string { return &c.WebhookURL }, "url")},
+		{name: "webhook-secret", group: GroupWorker, secret: true, beside: "webhook-url", usage: "Signs the bodies of these requests (HMAC-SHA256, header X-Ccr-Signature-256).",
+			bind: text(func(c *Config) *string { return &c.WebhookSecret }, "text")},
 
 		{name: "connect-timeout", group: GroupDoris, usage: "Time to connect to a frontend or backend.",
 			bind: func(c *Config) pflag.Value { return durationValue{&c.ConnectTimeout} }},

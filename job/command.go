@@ -45,6 +45,7 @@ const (
 	ActivityCleanUp         = "CleanUpJob"
 	ActivitySelectTables    = "SelectTables"
 	ActivityCheckSetup      = "CheckSetup"
+	ActivityNotify          = "Notify"
 
 	// ErrorTypeWorkerStopping is the type of the application error with which a
 	// step hands itself over to another worker.

@@ -101,6 +101,13 @@ type Progress struct {
 	// destination only, and not for ever (design.md 4.2).
 	Unheard time.Time `json:"unheard,omitzero"`
 
+	// Told is what the webhook was last told, nil before the first time, and
+	// Notices what it has yet to be told, oldest first (MaxNotices). NoticeSeq
+	// numbers them.
+	Told      *Told    `json:"told,omitempty"`
+	Notices   []Notice `json:"notices,omitempty"`
+	NoticeSeq int      `json:"notice_seq,omitempty"`
+
 	// Paused is what an operator asked for.
 	Paused bool `json:"paused,omitempty"`
 	// Skip is a pending job_skip_binlog request, nil if none.

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/doris-ccr/ccr/access"
+	"github.com/doris-ccr/ccr/activities"
 	"github.com/doris-ccr/ccr/apiserver"
 	"github.com/doris-ccr/ccr/config"
 	"github.com/doris-ccr/ccr/failpoint"
@@ -182,6 +183,7 @@ func (p *process) startWorker(fatal func(error)) (stop func(), err error) {
 		Logger:           p.opts.Logger,
 		StreamSlots:      c.StreamSlots,
 		HeartbeatTimeout: c.HeartbeatTimeout,
+		Webhook:          activities.Webhook{URL: c.WebhookURL, Secret: c.WebhookSecret},
 		OnFatalError:     func(err error) { fatal(&workerError{err}) },
 	})
 	if err == nil {

@@ -53,6 +53,8 @@ type Options struct {
 	// workflows.DefaultHeartbeatTimeout. 30 s saves the server work when there
 	// are more than 200 jobs.
 	HeartbeatTimeout time.Duration
+	// Webhook is told of changes of jobs' states; without a URL nobody is.
+	Webhook activities.Webhook
 	// OnFatalError is called when a worker cannot go on, for instance because
 	// the namespace does not exist. It stops itself then. Optional.
 	OnFatalError func(error)
@@ -88,11 +90,12 @@ func New(o Options) (*Worker, error) {
 		steps:   sdkworker.New(o.Client, job.TaskQueue, stepOptions(o)),
 		streams: sdkworker.New(o.Client, job.StreamTaskQueue, streamOptions(o)),
 	}
-	jobs := workflows.Workflow{HeartbeatTimeout: o.HeartbeatTimeout}
+	jobs := workflows.Workflow{HeartbeatTimeout: o.HeartbeatTimeout, Webhook: o.Webhook.URL != ""}
 	w.steps.RegisterWorkflowWithOptions(jobs.ReplicationJob, workflow.RegisterOptions{Name: job.WorkflowType})
 	w.steps.RegisterWorkflowWithOptions(workflows.CheckSetup, workflow.RegisterOptions{Name: job.WorkflowTypeCheck})
 	acts := activities.New(o.Connector, o.Keyring, o.Logger)
 	acts.FailAt(o.Failpoints)
+	acts.Webhook = o.Webhook
 	register(w.steps, acts.Steps())
 	register(w.streams, acts.Streams())
 	return w, nil

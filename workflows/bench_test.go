@@ -29,6 +29,8 @@ type bench struct {
 	t     *testing.T
 	spec  job.Spec
 	input job.WorkflowInput
+	// workflow is the registered name of what runs.
+	workflow string
 	// steps are the activities that were started, in order.
 	steps []string
 	// streams are the inputs of the shifts, in order.
@@ -41,7 +43,7 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	b := &bench{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, spec: databaseJob()}
+	b := &bench{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, spec: databaseJob(), workflow: job.WorkflowType}
 	b.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{Interceptor()}})
 	b.RegisterWorkflowWithOptions(ReplicationJob, workflow.RegisterOptions{Name: job.WorkflowType})
 	b.SetOnActivityStartedListener(b.note)
@@ -161,7 +163,7 @@ func (b *bench) run() error {
 	if b.input.Spec.Name == "" {
 		b.input.Spec = b.spec
 	}
-	b.ExecuteWorkflow(job.WorkflowType, b.input)
+	b.ExecuteWorkflow(b.workflow, b.input)
 	require.True(b.t, b.IsWorkflowCompleted(), "the workflow did not end")
 	return b.GetWorkflowError()
 }

@@ -17,6 +17,7 @@ func (r *run) delete() {
 	}
 	r.obey() // whoever waits for an answer gets it
 	r.event(levelInfo, "job deleted")
+	r.tellDeleted()
 	r.show()
 }
 

@@ -16,13 +16,15 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// Workflow is the replication job with the settings of a worker. Settings only
-// change the options of activities, which replays do not compare: workers with
-// different settings can share a job.
+// Workflow is the replication job with the settings of a worker. Settings change
+// the options of activities, which replays do not compare, or are recorded in the
+// history: workers with different settings can share a job.
 type Workflow struct {
 	// HeartbeatTimeout is how long the server waits for a sign of life of a step
 	// before it gives it to another worker. 0 = DefaultHeartbeatTimeout.
 	HeartbeatTimeout time.Duration
+	// Webhook is set when this worker has a webhook to tell of changes.
+	Webhook bool
 }
 
 // ReplicationJob replicates one database or table until the job is deleted. It
@@ -115,6 +117,7 @@ func (r *run) listen() error {
 		return err
 	}
 	workflow.GoNamed(r.ctx, "observe lag", r.serveLag)
+	workflow.GoNamed(r.ctx, "tell the webhook", r.serveNotices)
 	return nil
 }
 
@@ -123,6 +126,7 @@ func (r *run) listen() error {
 func (r *run) loop() error {
 	for {
 		r.obey()
+		r.tell()
 		r.show()
 		switch {
 		case r.p.Phase == job.PhaseDeleting:
@@ -202,7 +206,7 @@ func (r *run) continueAsNew() error {
 // needs them and they would be written to the history each time.
 func (r *run) input() job.StepInput {
 	p := r.p
-	p.Events, p.Outcomes = nil, nil
+	p.Events, p.Outcomes, p.Notices = nil, nil, nil
 	return job.StepInput{Spec: r.spec, Progress: p}
 }
 
