@@ -27,6 +27,12 @@ func (j *Job) CheckSetup(ctx context.Context) (job.CheckReport, error) {
 		s.checkVersions(source, destination)
 		s.checkWay(source, destination)
 	}
+	if source != nil {
+		s.checkAccount(ctx, j.source, sourcePrivileges)
+	}
+	if destination != nil {
+		s.checkAccount(ctx, j.destination, destinationPrivileges)
+	}
 	tables := []setupTable{}
 	if source != nil && s.checkSourceDatabase(ctx) {
 		tables = s.checkSourceTables(ctx)
@@ -72,14 +78,17 @@ type clusterFacts struct {
 func (s *setup) checkCluster(ctx context.Context, c *cluster) *clusterFacts {
 	check := c.side + ": frontend"
 	value, _, err := c.sql.FrontendConfig(ctx, featureBinlog)
-	if err != nil {
+	address := net.JoinHostPort(c.spec.Host, strconv.Itoa(c.spec.Port))
+	switch {
+	case lacksPrivilege(err):
+		s.add(check, job.CheckWarn, "see to "+featureBinlog+" = true in fe.conf yourself, and name all frontends behind one address; or grant Admin_priv",
+			"%s answers; without Admin_priv its configuration cannot be read, and other frontends are not known if this one fails", address)
+	case err != nil:
 		s.failed(check, c.refused("ask frontend for "+featureBinlog, err), "")
 		return nil
-	}
-	address := net.JoinHostPort(c.spec.Host, strconv.Itoa(c.spec.Port))
-	if isTrue(value) {
+	case isTrue(value):
 		s.add(check, job.CheckPass, "", "%s answers, %s=true", address, featureBinlog)
-	} else {
+	default:
 		s.add(check, job.CheckFail, "set "+featureBinlog+" = true in fe.conf of every frontend and restart them",
 			"Fe %s enable_feature_binlog=false, please set it true in fe.conf", address)
 	}
