@@ -66,7 +66,7 @@ func TestCheckSetup(t *testing.T) {
 		{"wrong password", "destination: frontend", "fail", "Access denied", func(b map[string]any) { side(b, "dest")["password"] = "wrong" }},
 		{"wrong port", "source: frontend", "fail", "connection refused", func(b map[string]any) { side(b, "src")["port"] = "1" }},
 		{"wrong thrift port", "source: backends", "fail", "connection refused", func(b map[string]any) { side(b, "src")["thrift_port"] = "1" }},
-		{"host mapping to nowhere", "source: backends", "fail", "cannot be reached from the worker", func(b map[string]any) {
+		{"host mapping to nowhere", "source: frontend", "fail", "127.1.2.3", func(b map[string]any) {
 			side(b, "src")["host_mapping"] = map[string]string{"127.0.0.1": "127.1.2.3"}
 		}},
 		{"nothing selected", "source: tables", "warn", "no table is selected", func(b map[string]any) { b["include_tables"] = []string{"x"} }},

@@ -83,7 +83,7 @@ func (e *env) refusedFor(where, privilege string, accounts func(map[string]any))
 	line := lines[where+": privileges"]
 	require.Equal(e, "fail", line.Status, "%s %s: %v", where, privilege, lines)
 	require.Contains(e, line.Detail, privilege)
-	require.Equal(e, "GRANT "+strings.ToUpper(privilege)+" ON internal.`d`.* TO 'ccr'", line.Remedy)
+	require.Equal(e, "GRANT "+strings.ToUpper(privilege)+" ON internal.`d`.* TO \"ccr\"", line.Remedy)
 	body := map[string]any{"name": e.jobName(), "src": e.pair.Source.Spec("d", ""), "dest": e.pair.Destination.Spec("d", "")}
 	accounts(body)
 	_, err := e.ccr.Call(e.ctx, "create_ccr", body)
