@@ -76,7 +76,7 @@ func TestMistakesInTheTokensFile(t *testing.T) {
 		"a open plain:" + plainToken:   `role "open" is not one of`,
 		"a/b read plain:" + plainToken: `token name "a/b"`,
 		"a read plain:short":           "shorter than 20",
-		"a read " + plainToken:         "neither sha256: nor plain:",
+		"a read " + plainToken:         "neither sha256:<hex> nor plain:<token>",
 		"a read sha256:00":             "64 hex digits",
 		good + "\n" + good:             "line 2: there are two tokens named a",
 		good + "\nb admin" + good[6:]:  "line 2: the token of b has another name already",

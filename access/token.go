@@ -118,7 +118,7 @@ func parseEntry(fields []string) (entry, error) {
 	}
 	plain, ok := strings.CutPrefix(fields[2], plainForm)
 	if !ok {
-		return entry{}, fmt.Errorf("token of %s begins with neither sha256: nor plain:", e.Name)
+		return entry{}, fmt.Errorf("token of %s is neither sha256:<hex> nor plain:<token>", e.Name)
 	}
 	if len(plain) < minPlain {
 		return entry{}, fmt.Errorf("token of %s is shorter than %d characters (make one with: ccr token new)", e.Name, minPlain)

@@ -130,6 +130,12 @@ func otherArgs(s job.Spec) string {
 	if s.CommitOrder == job.CommitOrderPerTable {
 		args = append(args, "commit_order="+string(s.CommitOrder))
 	}
+	if len(s.Include) > 0 {
+		args = append(args, "include_tables="+strings.Join(s.Include, " "))
+	}
+	if len(s.Exclude) > 0 {
+		args = append(args, "exclude_tables="+strings.Join(s.Exclude, " "))
+	}
 	return strings.Join(args, ", ")
 }
 
