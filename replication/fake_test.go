@@ -36,6 +36,7 @@ type fakeSource struct {
 	tables  map[int64]*meta.Table
 	asked   map[string]int
 	batches int // binlogs a call, 0 = as many as asked for
+	lag     job.Lag
 }
 
 func (f *fakeSource) count(method string) {
@@ -68,6 +69,9 @@ func (f *fakeSource) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.Binlog
 }
 
 func (f *fakeSource) BinlogLag(context.Context, fe.BinlogRequest) (job.Lag, error) {
+	if f.lag != (job.Lag{}) {
+		return f.lag, nil
+	}
 	return job.Lag{Binlogs: 1}, nil
 }
 
@@ -189,11 +193,11 @@ func (f *fakeDestination) BeginTxn(_ context.Context, req fe.BeginRequest) (fe.T
 	if tx := f.byLabel(req.Label); tx != nil {
 		switch {
 		case tx.state != sqlclient.TxnPrepare:
-			return fe.Txn{}, &fe.LabelExistsError{Label: req.Label, TxnID: tx.id, JobStatus: fe.JobFinished}
+			return fe.Txn{}, &fe.LabelExistsError{Label: req.Label, TxnID: tx.id, JobStatus: fe.JobFinished, Err: &fe.StatusError{Server: "fe", Method: "beginTxn"}}
 		case tx.request == req.RequestID:
 			return fe.Txn{ID: tx.id, Existing: true}, nil
 		}
-		return fe.Txn{}, &fe.LabelExistsError{Label: req.Label, TxnID: tx.id, JobStatus: fe.JobRunning}
+		return fe.Txn{}, &fe.LabelExistsError{Label: req.Label, TxnID: tx.id, JobStatus: fe.JobRunning, Err: &fe.StatusError{Server: "fe", Method: "beginTxn"}}
 	}
 	f.nextID++
 	l, ok := parseLabel(req.Label)

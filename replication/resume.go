@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,6 +55,9 @@ func (s *shift) lookBack(ctx context.Context) (*ending, error) {
 	position, _ := s.tracker.now()
 	if s.in.Spec.ReuseBinlogLabel {
 		// The labels are the source's: begin tells, one by one, if they are known.
+		if err := s.boundOfEarlier(ctx, position); err != nil {
+			return nil, err
+		}
 		return s.forgotten(ctx, position, nil)
 	}
 	list, err := s.job.transactions(ctx, job.LabelPrefix(s.in.Spec.UID)+":")
@@ -72,6 +76,23 @@ func (s *shift) lookBack(ctx context.Context) (*ending, error) {
 	}
 	s.adopt(position, found)
 	return nil, nil
+}
+
+// boundOfEarlier finds the newest binlog that an attempt before this one can
+// have applied: what is newer was not there yet.
+func (s *shift) boundOfEarlier(ctx context.Context, position job.Position) error {
+	lag, err := s.job.lag(ctx, position.CommitSeq)
+	switch {
+	case err != nil:
+		return err
+	case s.alone && s.in.Spec.CommitOrder != job.CommitOrderPerTable, lag.Binlogs == 0:
+		s.bound = position.CommitSeq
+	case lag.LastCommitSeq > 0:
+		s.bound = lag.LastCommitSeq
+	default:
+		s.bound = math.MaxInt64 // servers that do not tell
+	}
+	return nil
 }
 
 // sift rolls back what earlier attempts left open, and returns what they have

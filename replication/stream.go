@@ -52,6 +52,8 @@ type shift struct {
 	// Only the loop uses these.
 	last    *txn           // in global order: the one to commit after
 	lastOf  map[int64]*txn // in per_table order: the same by source table
+	bound   int64          // see boundOfEarlier
+	alone   bool           // no attempt before this one can have left anything behind
 	group   *txn           // UPSERTs that are going to share a transaction (group.go)
 	begun   int            // transactions begun since the last checkpoint
 	applied map[int64]bool // commit seqs beyond the position that are committed
@@ -116,6 +118,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	s.work, s.cancelWork = context.WithCancel(context.WithoutCancel(ctx))
 	defer s.cancelWork()
 	s.heard = s.lastHeard()
+	s.alone = s.heard.IsZero() && h.Resume == nil
 
 	e := s.run(ctx)
 	p, _ := s.tracker.now()

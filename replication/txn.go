@@ -267,6 +267,9 @@ const abandonedAfter = 2 * time.Hour
 // meet handles a label in use by a transaction that is not ours to continue.
 func (t *txn) meet(ctx context.Context, exists *fe.LabelExistsError) (id int64, applied bool, err error) {
 	if exists.JobStatus == fe.JobFinished {
+		if t.s.in.Spec.ReuseBinlogLabel && t.entry.seq > t.s.bound {
+			return 0, false, t.collision(exists, "has been used by another load")
+		}
 		if exists.TxnID != 0 {
 			return exists.TxnID, true, nil
 		}
@@ -277,12 +280,21 @@ func (t *txn) meet(ctx context.Context, exists *fe.LabelExistsError) (id int64, 
 		return 0, false, err
 	}
 	if t.s.in.Spec.ReuseBinlogLabel {
-		return 0, false, fmt.Errorf("label %s is in use by a running transaction: %w", t.label, exists)
+		return 0, false, t.collision(exists, "is in use by a running load")
 	}
 	if err := t.s.job.rollback(ctx, exists.TxnID, "left by an earlier attempt"); err != nil {
 		return 0, false, err
 	}
 	return 0, false, errAgain
+}
+
+// collision: with reuse_binlog_label somebody else's load may have the label.
+// Taking it for ours would lose the rows. It is ours only if an earlier attempt
+// can have come so far (boundOfEarlier): in global order none has come beyond the
+// position of a shift that ended normally.
+func (t *txn) collision(exists *fe.LabelExistsError, how string) error {
+	return withRemedy(fmt.Errorf("label %s of the source %s of the destination (transaction %d): %w", t.label, how, exists.TxnID, exists),
+		"wait until the destination has forgotten or aborted that load, or bring the tables with job_skip_binlog, skip_by partialsync; the job uses the source's labels because of reuse_binlog_label")
 }
 
 // restart rolls the transaction back so that the next begin opens a new one.

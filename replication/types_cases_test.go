@@ -73,6 +73,7 @@ var typeCases = []typeCase{
 	{typ: job.Barrier, passed: true, unfiltered: true, again: nothing, payload: `{"dbId":1,"tableId":10,"binlogType":0}`},
 	{typ: job.ModifyPartitions, passed: true, again: nothing, payload: `{"infos":[{"dbId":1,"tableId":10,"partitionId":101}]}`},
 	{typ: job.ReplacePartitions, payload: `{"tblId":10,"tblName":"t","partitions":["p2"],"tempPartitions":["tp2"],"strictRange":true}`,
+		before:  func(a *applied) { a.src.tables[10].Partitions = []*meta.Partition{partition(102, "p2", rangeText)} },
 		partial: &job.PartialSync{TableID: 10, Table: "t", Partitions: []string{"p2"}}, again: snapshotted,
 		// Doris does not restore into a table of another name (doris-sql.md 8).
 		alias: &typeCase{partial: whole, again: snapshotted}},
