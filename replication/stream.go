@@ -261,9 +261,9 @@ func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Tim
 }
 
 // errTxnInsertOff is the existing tool's text (doris-binlogs.md 3.9).
-var errTxnInsertOff = withRemedy(errors.New(
-	"The txn insert is not supported yet"), //lint:ignore ST1005 scripts look for it
-	"switch feature_txn_insert on, or job_skip_binlog")
+//
+//lint:ignore ST1005 scripts look for it
+var errTxnInsertOff = withRemedy(errors.New("The txn insert is not supported yet"), "switch feature_txn_insert on, or job_skip_binlog")
 
 // upsert puts an UPSERT into the pipeline.
 func (s *shift) upsert(stop context.Context, rec binlog.Record, fetched time.Time) *ending {

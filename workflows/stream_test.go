@@ -44,3 +44,17 @@ func TestWhatADestinationRefusesIsAnEvent(t *testing.T) {
 	b.mustRun()
 	require.Contains(t, b.events(), "warn the destination refused MODIFY_TABLE_PROPERTY of orders, commit seq 131: Unknown table property: [x] (statement: ALTER TABLE orders SET (x))")
 }
+
+// A statement that blocks the job stands in its events, with the answer to it.
+func TestARefusedStatementIsAnEvent(t *testing.T) {
+	b := newBench(t)
+	const text = "fe:9030: Error 1105: errCode = 2, the table is in the middle of something (statement: ALTER TABLE `d`.`orders` ADD COLUMN `c` int NULL)"
+	b.shift(0, job.StreamResult{End: job.EndBinlog, Binlog: &job.Binlog{CommitSeq: 131, Type: job.ModifyTableAddOrDropColumns}})
+	once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
+		return job.ApplyResult{Problem: &job.Problem{Text: text, Kind: job.KindDB, CommitSeq: 131}}, nil
+	})
+	b.idle()
+	b.deleteAt(time.Minute)
+	b.mustRun()
+	require.Contains(t, b.events(), "error cannot go on: "+text)
+}
