@@ -69,6 +69,8 @@ func newEnv(t *testing.T, o harness.PairOptions) *env {
 			return
 		}
 		if shared.ccr, shared.err = harness.NewCCR(shared.dir, false); shared.err == nil {
+			// Many tests at once keep it busy: it may take its time to answer.
+			shared.ccr.Args = []string{"--command-timeout", "30s"}
 			shared.err = shared.ccr.Start(context.Background())
 		}
 	})
