@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -37,7 +36,6 @@ type Options struct {
 	Connector *replication.Connector
 	// NewUID makes the uid of a job.
 	NewUID func() (string, error)
-	Logger *slog.Logger
 	// Now is the clock; nil = time.Now.
 	Now func() time.Time
 }

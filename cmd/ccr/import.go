@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -119,14 +120,14 @@ func runImport(cmd *cobra.Command, environ []string, cfg config.Config, f import
 	}
 	logger := cfg.NewLogger(cmd.ErrOrStderr())
 	o := importer.Options{
-		Store: store, Jobs: f.jobs, DryRun: f.dryRun, Force: f.force, NewUID: apiserver.NewUID, Logger: logger,
+		Store: store, Jobs: f.jobs, DryRun: f.dryRun, Force: f.force, NewUID: apiserver.NewUID,
 		Connector: replication.NewConnector(replication.Options{
 			Logger: logger, ConnectTimeout: cfg.ConnectTimeout, RPCTimeout: cfg.RPCTimeout, CommitTimeout: cfg.CommitTimeout,
 		}),
 	}
 	defer func() { _ = o.Connector.Close() }() // nothing is left to do about an error
 	if !f.dryRun {
-		c, err := importTarget(ctx, cfg, &o)
+		c, err := importTarget(ctx, cfg, logger, &o)
 		if err != nil {
 			return err
 		}
@@ -137,7 +138,7 @@ func runImport(cmd *cobra.Command, environ []string, cfg config.Config, f import
 }
 
 // importTarget makes ready what only a real import needs: the key, and Temporal.
-func importTarget(ctx context.Context, cfg config.Config, o *importer.Options) (client.Client, error) {
+func importTarget(ctx context.Context, cfg config.Config, logger *slog.Logger, o *importer.Options) (client.Client, error) {
 	var err error
 	if o.Keyring, err = secret.Load(cfg.SecretKey, cfg.SecretKeyFile); err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func importTarget(ctx context.Context, cfg config.Config, o *importer.Options) (
 		return nil, err
 	}
 	c, err := worker.Dial(ctx, worker.DialOptions{
-		Address: cfg.TemporalAddress, Namespace: cfg.TemporalNamespace, TLS: tlsConfig, Logger: o.Logger,
+		Address: cfg.TemporalAddress, Namespace: cfg.TemporalNamespace, TLS: tlsConfig, Logger: logger,
 	})
 	if err != nil {
 		return nil, err
