@@ -107,3 +107,23 @@ type olapTableText struct {
 	Name       string   `json:"name"`
 	Partitions []string `json:"partition_names"`
 }
+
+// complete tells whether no object is null, which JSON allows.
+func (i *jobInfo) complete() bool {
+	for _, t := range i.Tables {
+		if t == nil {
+			return false
+		}
+		for _, p := range t.Partitions {
+			if p == nil {
+				return false
+			}
+			for _, index := range p.Indexes {
+				if index == nil {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}

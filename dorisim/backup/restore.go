@@ -127,6 +127,8 @@ func (m *Manager) readSnapshot(r RestoreRequest) (*restoreWork, error) {
 		return nil, core.Errorf("Invalid job extra info be network map")
 	case extra.Token == "":
 		return nil, core.Errorf("Invalid job extra info token")
+	case !w.info.complete():
+		return nil, core.Errorf("read job info failed: a table, partition or index of it is null")
 	}
 	var err error
 	if w.meta, err = decodeMeta(meta); err != nil {

@@ -71,3 +71,34 @@ func TestVersion30(t *testing.T) {
 	_, err = s.fe.LockBinlog(ctx, &frontendservice.TLockBinlogRequest{})
 	require.ErrorContains(t, err, "lockBinlog")
 }
+
+// doris-sql.md 7: what the versions print and know.
+func TestVersionMatrix(t *testing.T) {
+	for version, want := range map[core.Version]struct {
+		bounds, comment, release    string
+		expires, compresses, forces bool
+	}{
+		core.Version21:  {"(MAXVALUEMAXVALUE)", "COMMENT 'x\"y'", "doris-2.1.", false, false, false},
+		core.Version30:  {"(MAXVALUEMAXVALUE)", "COMMENT 'x\"y'", "doris-3.0.", false, false, false},
+		core.VersionNew: {"(MAXVALUE, MAXVALUE)", `COMMENT "x\"y"`, "doris-3.1.", true, true, true},
+	} {
+		s := versioned(t, version)
+		db := s.database()
+		require.Contains(t, s.query("SHOW FRONTENDS")[0]["Version"], want.release)
+		s.exec("CREATE TABLE `%s`.t (a INT COMMENT 'x\"y', b INT) DUPLICATE KEY(a, b) PARTITION BY RANGE(a, b) (PARTITION p VALUES [('1', '1'), (MAXVALUE, MAXVALUE))) DISTRIBUTED BY HASH(a) BUCKETS 1 PROPERTIES ('replication_num' = '1')", db)
+		text := values(s.query("SHOW CREATE TABLE `%s`.t", db), "Create Table")
+		require.Contains(t, text, want.bounds, "%v", version)
+		require.Contains(t, text, want.comment, "%v", version)
+		require.Contains(t, s.binlogs(db, -1, -1)[0].GetData(), want.bounds, "%v", version)
+		require.Equal(t, want.compresses, len(s.query("SHOW FRONTEND CONFIG LIKE 'enable_restore_snapshot_rpc_compression'")) == 1, "%v", version)
+
+		snapshot := newSnapshot(t, s, db)
+		got := s.getSnapshot(db, snapshot.label, true)
+		require.Equal(t, want.expires, got.ExpiredAt != nil, "%v", version)
+		require.Equal(t, want.compresses, got.GetCompressed(), "%v", version)
+		into := s.database()
+		s.exec("CREATE TABLE `%s`.t (z INT) DISTRIBUTED BY HASH(z) BUCKETS 1 PROPERTIES ('replication_num' = '1')", into)
+		last := snapshot.run(s, into, forced)
+		require.Equal(t, want.forces, last["State"] == "FINISHED", "%v: %v", version, last["Status"])
+	}
+}

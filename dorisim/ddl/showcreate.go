@@ -43,7 +43,9 @@ func (e *Executor) ShowCreateTable(_ *catalog.Database, t *catalog.Table, sync b
 	if t.Comment != "" {
 		lines = append(lines, "COMMENT '"+t.Comment+"'")
 	}
-	lines = append(lines, partitionByText(t)...)
+	for _, line := range partitionByText(t) {
+		lines = append(lines, e.oldBounds(line))
+	}
 	lines = append(lines,
 		"DISTRIBUTED BY "+distributionText(t.Distribution, t.AutoBucket),
 		"PROPERTIES (",
@@ -172,6 +174,21 @@ func valuesText(t *catalog.Table, item catalog.Item, wrapSingle bool) string {
 		keys = append(keys, text)
 	}
 	return " VALUES IN (" + strings.Join(keys, ",") + ")"
+}
+
+// oldBounds prints bounds as versions before 2.1.8 and 3.0.4 do: without a comma
+// between MAXVALUE and NULL (doris-sql.md 3.7).
+func (e *Executor) oldBounds(line string) string {
+	if e.core.Version() == core.VersionNew {
+		return line
+	}
+	for before := ""; before != line; {
+		before = line
+		for _, pair := range [][2]string{{"MAXVALUE", "MAXVALUE"}, {"NULL", "MAXVALUE"}, {"MAXVALUE", "NULL"}, {"NULL", "NULL"}} {
+			line = strings.ReplaceAll(line, pair[0]+", "+pair[1], pair[0]+pair[1])
+		}
+	}
+	return line
 }
 
 // boundText prints "v1", "v2"; MAXVALUE and NULL are bare.

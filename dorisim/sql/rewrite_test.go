@@ -13,7 +13,7 @@ import (
 func bare(t testing.TB) *session {
 	c := core.New(core.Config{Name: "bare", GCPeriod: -1})
 	t.Cleanup(c.Close)
-	return &session{server: &Server{cfg: Config{Version: "v", DDL: ddl.New(c, nil)}}, vars: map[string]string{}}
+	return &session{server: &Server{core: c, cfg: Config{Version: "v", DDL: ddl.New(c, nil)}}, vars: map[string]string{}}
 }
 
 func TestRewrite(t *testing.T) {
