@@ -40,6 +40,16 @@ test-unit: ## unit tests only
 test-e2e: build temporal-tools ## end-to-end tests only (RUN=regexp picks some)
 	go test -tags $(TAGS) -count=1 -timeout 20m $(if $(RUN),-run '$(RUN)') -v ./e2e/...
 
+# The tests whose jobs' histories are kept: together they have every step.
+RECORDED := TestDatabaseJob|TestEmptyDatabase|TestLostBinlogs|TestPartitionAddedWrittenDropped|TestPauseAndResume|TestTableCreatedAndDropped|TestTableJobWithAnotherNameTwoFullSyncs|TestUnknownBinlog|TestTablesIncluded|TestTablesRenamed|TestSkip|TestWebhook|TestLagIsLive
+
+.PHONY: record-histories
+record-histories: build ## keep the histories of this release for the replay test (RELEASE=0.3; docs/upgrade.md)
+	@test -n "$(RELEASE)" || { echo "say which: make record-histories RELEASE=0.3" >&2; exit 1; }
+	CCR_RECORD_HISTORIES=$(CURDIR)/workflows/testdata/histories/$(RELEASE) \
+		go test -tags $(TAGS) -count=1 -timeout 20m -run '$(RECORDED)' ./e2e/
+	go test -run Recorded ./workflows
+
 .PHONY: check-deploy
 check-deploy: ## Compose file, Helm chart, alerts, systemd units; and the Dockerfile's build steps, run without Docker (minutes)
 	cd deploy/testdata/check && GOWORK=off go test -count=1 .

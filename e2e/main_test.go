@@ -230,9 +230,9 @@ func (e *env) requireFullSyncs(job string, want int64) {
 // recordHistory saves what happened in the job for the replay test of package
 // workflows, when CCR_RECORD_HISTORIES names its folder:
 //
-//	CCR_RECORD_HISTORIES=$PWD/workflows/testdata/histories make test-e2e
+//	make record-histories RELEASE=0.3
 //
-// Record again when a release is made; files are added, not replaced.
+// Record when a release is made; files are added, not replaced.
 func (e *env) recordHistory(name string) {
 	e.Helper()
 	dir := os.Getenv("CCR_RECORD_HISTORIES")

@@ -22,6 +22,8 @@ func (e *env) createFiltered(db string, include, exclude []string) string {
 	e.Cleanup(func() {
 		if e.Failed() {
 			e.explain(name)
+		} else {
+			e.recordHistory(name)
 		}
 		if e.ccr == shared.ccr {
 			_, _ = e.ccr.Call(context.Background(), "delete", map[string]any{"name": name})

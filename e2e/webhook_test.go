@@ -81,6 +81,7 @@ func TestWebhook(t *testing.T) {
 		require.NoError(t, err)
 	}
 	e.awaitEqual(job, "d", "d")
+	e.recordHistory(job)
 	_, err = e.ccr.Call(e.ctx, "delete", map[string]any{"name": job})
 	require.NoError(t, err)
 	e.hears(h, "created", "full_sync", "stalled", "recovered", "paused", "running", "full_sync", "deleted")
