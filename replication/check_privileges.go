@@ -45,8 +45,8 @@ func (c *cluster) readGrants(ctx context.Context) (grants, error) {
 	}
 	g := grants{}
 	for _, row := range rows {
-		for _, p := range privilegesIn(row.Get("GlobalPrivs")) {
-			g[""] = append(g[""], p)
+		if everywhere := privilegesIn(row.Get("GlobalPrivs")); len(everywhere) > 0 {
+			g[""] = append(g[""], everywhere...)
 		}
 		for _, column := range []string{"CatalogPrivs", "DatabasePrivs", "TablePrivs"} {
 			for _, entry := range strings.Split(row.Get(column), ";") {
