@@ -86,9 +86,10 @@ func (r *run) details() string {
 		if p.CommitSeq != 0 {
 			fmt.Fprintf(&b, ", at commit seq %d (%s)", p.CommitSeq, p.BinlogType)
 		}
-		fmt.Fprintf(&b, ":\n\n    %s\n\n", oneLine(p.Text, 2*eventLimit))
+		// A quotation wraps its lines; a block of code would run out of the page.
+		fmt.Fprintf(&b, ":\n\n> %s\n\n", markdown.Replace(oneLine(p.Text, 2*eventLimit)))
 		if p.Remedy != "" {
-			fmt.Fprintf(&b, "What to do: %s\n\n", oneLine(p.Remedy, eventLimit))
+			fmt.Fprintf(&b, "**What to do:** %s\n\n", cell(p.Remedy))
 		}
 	}
 	b.WriteString("| | |\n|---|---|\n")
@@ -97,11 +98,15 @@ func (r *run) details() string {
 	}
 	row("State", "%s", r.p.State)
 	row("Next step", "%s", r.nextStep())
-	row("Position", "commit seq %d, %d transactions applied (at the last report to the history)", r.p.Position.CommitSeq, r.p.Position.Applied)
-	if !r.p.Lag.ObservedAt.IsZero() {
-		row("Lag", "%d binlogs at %s", r.p.Lag.Binlogs, stamp(r.p.Lag.ObservedAt))
+	if r.p.Position.CommitSeq > 0 {
+		row("Position", "commit seq %d, %s applied; the running step may be further", r.p.Position.CommitSeq, count(r.p.Position.Applied, "transaction"))
 	}
-	row("Tables", "%d", len(r.p.Tables))
+	if !r.p.Lag.ObservedAt.IsZero() {
+		row("Lag", "%s at %s", count(r.p.Lag.Binlogs, "binlog"), stamp(r.p.Lag.ObservedAt))
+	}
+	if n := len(r.p.Tables); n > 0 {
+		row("Tables", "%d", n)
+	}
 	if !r.spec.Everything() {
 		row("Selected", "%s", r.spec.Describe())
 	}
@@ -110,6 +115,9 @@ func (r *run) details() string {
 		if s.Restored != nil {
 			row("Tables in the snapshot", "%d", len(s.Restored.Tables))
 		}
+	}
+	if !r.p.Paused && r.p.Phase != job.PhaseDeleting {
+		row("Right now", "tab Pending Activities, heartbeat details: what the running step last reported")
 	}
 	if s := r.p.Skip; s != nil {
 		row("Ordered to skip", "commit seq %d", s.SkipCommitSeq)
@@ -122,6 +130,14 @@ func (r *run) details() string {
 		fmt.Fprintf(&b, "* %s %s: %s\n", stamp(e.At), e.Level, cell(oneLine(e.Text, summaryLimit)))
 	}
 	return limit(b.String(), detailsLimit)
+}
+
+// count words a number of things.
+func count(n int64, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 func (r *run) side(c *job.Cluster) string {

@@ -4,6 +4,7 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -150,6 +151,30 @@ func (p *Process) RSS() (int64, error) {
 		return 0, fmt.Errorf("memory of %s: %w", p.Name, err)
 	}
 	return resident * int64(os.Getpagesize()), nil
+}
+
+// CPU returns the processor time that the process has used.
+func (p *Process) CPU() (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+	if err != nil {
+		return 0, fmt.Errorf("processor time of %s: %w", p.Name, err)
+	}
+	// The name of the program, in parentheses, may hold anything.
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	const utime, stime = 11, 12 // proc(5): fields 14 and 15, counted from the state, field 3
+	if len(fields) <= stime {
+		return 0, fmt.Errorf("processor time of %s: %q", p.Name, b)
+	}
+	var ticks int64
+	for _, field := range []string{fields[utime], fields[stime]} {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("processor time of %s: %w", p.Name, err)
+		}
+		ticks += n
+	}
+	const perSecond = 100 // USER_HZ, the same on every Linux
+	return time.Duration(ticks) * time.Second / perSecond, nil
 }
 
 // FreePorts returns n ports of 127.0.0.1 that were free a moment ago. They lie

@@ -70,11 +70,17 @@ func (s *Split) Stop() error {
 
 // Metric sums the samples of a metric of the process' /metrics.
 func (c *CCR) Metric(ctx context.Context, name string) (float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.API+"/metrics", nil)
+	return Metric(ctx, c.API, name)
+}
+
+// Metric sums the samples of a metric of the process that serves /metrics at
+// the address.
+func Metric(ctx context.Context, address, name string) (float64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
 	if err != nil {
 		return 0, fmt.Errorf("metrics: %w", err)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, fmt.Errorf("metrics: %w", err)
 	}

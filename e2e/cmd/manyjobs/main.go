@@ -1,0 +1,270 @@
+// Command manyjobs runs many jobs on one worker with simulated clusters and
+// prints what they cost: memory and CPU of worker and Temporal server, calls to
+// the source, history, and how far the jobs are behind while rows are written.
+// The figures of docs/sizing.md come from it.
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/doris-ccr/ccr/e2e/harness"
+	"github.com/doris-ccr/ccr/job"
+)
+
+func main() {
+	o := options{}
+	flag.IntVar(&o.jobs, "jobs", 200, "jobs, each with a table of its own")
+	flag.IntVar(&o.rate, "rate", 100, "rows a second over all jobs while they are busy")
+	flag.DurationVar(&o.busy, "busy", 30*time.Second, "how long rows are written")
+	flag.DurationVar(&o.idle, "idle", 30*time.Second, "how long nothing is written")
+	flag.BoolVar(&o.paused, "paused", false, "measure paused jobs, too")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "manyjobs:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	jobs, rate int
+	busy, idle time.Duration
+	paused     bool
+}
+
+// fleet is one API server and one worker with all the jobs.
+type fleet struct {
+	options
+	*harness.Fleet
+	temporal *harness.Process
+	client   client.Client
+	src, dst *sql.DB
+}
+
+func run(ctx context.Context, o options) (err error) {
+	dir, err := os.MkdirTemp("", "ccr-manyjobs-")
+	if err != nil {
+		return fmt.Errorf("directory: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	pair, err := harness.StartPair(ctx, harness.PairOptions{})
+	if err != nil {
+		return err
+	}
+	defer pair.Close()
+	f := &fleet{options: o}
+	if f.src, err = pair.Source.Open(""); err != nil {
+		return err
+	}
+	defer f.src.Close()
+	if f.dst, err = pair.Destination.Open(""); err != nil {
+		return err
+	}
+	defer f.dst.Close()
+	var address string
+	if f.temporal, address, err = harness.StartEmbeddedTemporal(ctx, dir, ""); err != nil {
+		return err
+	}
+	defer f.temporal.Kill()
+	f.Fleet = &harness.Fleet{Dir: dir, Temporal: address}
+	defer func() { err = errors.Join(err, f.Stop()) }()
+	if err := f.AddAPI(ctx); err != nil {
+		return err
+	}
+	if err := f.AddWorker(ctx); err != nil {
+		return err
+	}
+	if f.client, err = client.DialContext(ctx, client.Options{HostPort: address}); err != nil {
+		return fmt.Errorf("connect to Temporal: %w", err)
+	}
+	defer f.client.Close()
+
+	begun := time.Now()
+	if err := f.create(ctx, pair); err != nil {
+		return err
+	}
+	fmt.Printf("%d jobs stream, %s after the first was created\n", o.jobs, time.Since(begun).Round(time.Second))
+	if err := f.measure(ctx, "idle", func() error { return sleep(ctx, o.idle) }); err != nil {
+		return err
+	}
+	if o.rate > 0 {
+		if err := f.follow(ctx); err != nil {
+			return err
+		}
+	}
+	if !o.paused {
+		return nil
+	}
+	if err := f.each(func(name string) error {
+		return f.client.SignalWorkflow(ctx, job.WorkflowID(name), "", job.SignalPause, nil)
+	}); err != nil {
+		return err
+	}
+	if err := sleep(ctx, 5*time.Second); err != nil { // let them come to rest
+		return err
+	}
+	return f.measure(ctx, "paused", func() error { return sleep(ctx, o.idle) })
+}
+
+func name(i int) string { return "many" + strconv.Itoa(i) }
+
+// each does something for all jobs, some at a time.
+func (f *fleet) each(do func(name string) error) error {
+	var g errgroup.Group
+	g.SetLimit(8)
+	for i := range f.jobs {
+		g.Go(func() error { return do(name(i)) })
+	}
+	return g.Wait()
+}
+
+// create makes the databases and jobs and waits until all of them stream.
+func (f *fleet) create(ctx context.Context, pair *harness.Pair) error {
+	err := f.each(func(name string) error {
+		for _, s := range []string{
+			"CREATE DATABASE " + name, fmt.Sprintf("CREATE TABLE %s.p %s", name, harness.ProbeTable),
+			fmt.Sprintf(`ALTER DATABASE %s SET PROPERTIES ("binlog.enable" = "true")`, name),
+		} {
+			if _, err := f.src.ExecContext(ctx, s); err != nil {
+				return fmt.Errorf("%s: %w", s, err)
+			}
+		}
+		_, err := f.APIs[0].Call(ctx, "create_ccr", map[string]any{"name": name,
+			"src": pair.Source.Spec(name, ""), "dest": pair.Destination.Spec(name, "")})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return f.each(func(name string) error {
+		return harness.Await(ctx, 10*time.Minute, func(ctx context.Context) error {
+			s, err := f.APIs[0].Status(ctx, name)
+			if err == nil && s.ProgressState != "DBIncrementalSync" {
+				err = fmt.Errorf("job %s is in %s: %s", name, s.ProgressState, s.LastError.Text)
+			}
+			return err
+		})
+	})
+}
+
+// follow writes rows into all jobs in turn and waits until all have arrived.
+func (f *fleet) follow(ctx context.Context) error {
+	written := make([]int, f.jobs)
+	var last time.Time
+	err := f.measure(ctx, "busy", func() error {
+		ticker := time.NewTicker(time.Second / time.Duration(f.rate))
+		defer ticker.Stop()
+		for n, end := 0, time.Now().Add(f.busy); time.Now().Before(end); n++ {
+			i := n % f.jobs
+			written[i]++
+			if _, err := f.src.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s.p VALUES (%d, 'a row')", name(i), written[i])); err != nil {
+				return fmt.Errorf("write into %s: %w", name(i), err)
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-ticker.C:
+			}
+		}
+		last = time.Now()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	total := 0
+	for i, want := range written {
+		total += want
+		if err := harness.Await(ctx, 5*time.Minute, func(ctx context.Context) error {
+			var rows, distinct int
+			if err := f.dst.QueryRowContext(ctx, "SELECT COUNT(*), COUNT(DISTINCT id) FROM "+name(i)+".p").Scan(&rows, &distinct); err != nil {
+				return err
+			}
+			if rows != want || distinct != want {
+				return fmt.Errorf("%s has %d rows, %d different ones, of %d", name(i), rows, distinct, want)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("  %d rows in %d jobs, all there, each once, %s after the last was written\n", total, f.jobs, time.Since(last).Round(10*time.Millisecond))
+	return nil
+}
+
+// sample is what has been used up to a moment.
+type sample struct {
+	at               time.Time
+	worker, temporal time.Duration // CPU
+	calls            float64       // to frontends of the source and the destination
+	events           int64         // in the history of the first job
+}
+
+func (f *fleet) sample(ctx context.Context) (s sample, err error) {
+	s.at = time.Now()
+	if s.worker, err = f.Workers[0].CPU(); err != nil {
+		return s, err
+	}
+	if s.temporal, err = f.temporal.CPU(); err != nil {
+		return s, err
+	}
+	if s.calls, err = harness.Metric(ctx, f.Workers[0].Address, "ccr_fe_rpc_total"); err != nil {
+		return s, err
+	}
+	d, err := f.client.DescribeWorkflowExecution(ctx, job.WorkflowID(name(0)), "")
+	if err != nil {
+		return s, fmt.Errorf("history of job %s: %w", name(0), err)
+	}
+	s.events = d.GetWorkflowExecutionInfo().GetHistoryLength()
+	return s, nil
+}
+
+// measure prints what was used while do ran.
+func (f *fleet) measure(ctx context.Context, what string, do func() error) error {
+	before, err := f.sample(ctx)
+	if err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	after, err := f.sample(ctx)
+	if err != nil {
+		return err
+	}
+	worker, err := f.Workers[0].RSS()
+	if err != nil {
+		return err
+	}
+	temporal, err := f.temporal.RSS()
+	if err != nil {
+		return err
+	}
+	took := after.at.Sub(before.at)
+	fmt.Printf("%s for %s: worker %.2f cores, %d MB; Temporal %.2f cores, %d MB; %.0f FE calls a second; %.1f events a minute in the history of one job\n",
+		what, took.Round(time.Second), (after.worker-before.worker).Seconds()/took.Seconds(), worker>>20,
+		(after.temporal-before.temporal).Seconds()/took.Seconds(), temporal>>20,
+		(after.calls-before.calls)/took.Seconds(), float64(after.events-before.events)/took.Minutes())
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
