@@ -20,11 +20,21 @@ await context.addInitScript(() => {
 });
 const page = await context.newPage();
 
+// seen waits for a text on the page. Markdown is shown in a frame of its own.
+async function seen(text) {
+  for (const end = Date.now() + patience; Date.now() < end; await page.waitForTimeout(200)) {
+    for (const frame of page.frames()) {
+      if (await frame.getByText(text).first().isVisible().catch(() => false)) return;
+    }
+  }
+  throw new Error(`${page.url()} does not show ${text}`);
+}
+
 // shot opens a page, waits until all texts are on it and takes the picture.
 async function shot(name, url, texts, prepare = async () => {}) {
   await page.goto(url, { waitUntil: 'domcontentloaded' });
   await prepare();
-  for (const text of texts) await page.getByText(text).first().waitFor();
+  for (const text of texts) await seen(text);
   await page.waitForLoadState('load');
   await page.screenshot({ path: `${folder}/${name}.png` });
   console.log(`${folder}/${name}.png`);
@@ -39,7 +49,7 @@ const tab = (name) => async () => {
 
 await shot('webui-jobs', workflows, ['ccr-job-stock', 'ccr-job-shop', 'stalled']);
 await shot('webui-details', job('stock'), ['Current Details', 'What to do:'], tab('User Metadata'));
-await shot('webui-snapshot', job('archive'), ['heartbeat', 'DOWNLOADING'], tab('Pending Activities'));
+await shot('webui-snapshot', job('archive'), ['RestoreSnapshot'], tab('Pending Activities'));
 await shot('webui-timeline', job('shop'), ['ApplyBinlog'], async () => {
   await page.getByText('Timeline', { exact: true }).last().scrollIntoViewIfNeeded();
   await page.mouse.wheel(0, 420);
