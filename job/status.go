@@ -91,8 +91,8 @@ func (s Status) StateWord() string {
 // Heartbeat is what a running shift reports: the details of the activity's
 // heartbeat. A retry starts from it, and the API server merges it into replies.
 type Heartbeat struct {
-	Position Position  `json:"position"`
-	Lag      Lag       `json:"lag"`
+	Position Position  `json:"position,omitzero"`
+	Lag      Lag       `json:"lag,omitzero"`
 	Problem  *Problem  `json:"problem,omitempty"`
 	At       time.Time `json:"at"`
 	// Heard is set while it is still unknown what earlier attempts have applied:

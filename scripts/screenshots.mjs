@@ -50,9 +50,8 @@ const tab = (name) => async () => {
 await shot('webui-jobs', workflows, ['ccr-job-stock', 'ccr-job-shop', 'stalled']);
 await shot('webui-details', job('stock'), ['Current Details', 'What to do:'], tab('User Metadata'));
 await shot('webui-snapshot', job('archive'), ['RestoreSnapshot'], tab('Pending Activities'));
-await shot('webui-timeline', job('shop'), ['ApplyBinlog'], async () => {
-  await page.getByText('Timeline', { exact: true }).last().scrollIntoViewIfNeeded();
-  await page.mouse.wheel(0, 420);
-});
+await page.setViewportSize({ width: 1400, height: 1150 }); // the timeline is far down
+await shot('webui-timeline', job('shop'), ['CheckJob']);
+await page.setViewportSize({ width: 1400, height: 600 });
 await shot('view', `${api}/view`, ['Replication jobs', 'stock']);
 await browser.close();

@@ -179,7 +179,7 @@ func AwaitTemporal(ctx context.Context, address string, p *Process) error {
 		}
 		c, err := client.DialContext(ctx, client.Options{HostPort: address, Logger: quiet{}})
 		if err != nil {
-			return fmt.Errorf("Temporal at %s: %w", address, err)
+			return fmt.Errorf("temporal at %s: %w", address, err)
 		}
 		c.Close()
 		return nil

@@ -201,7 +201,7 @@ func (c *TemporalCluster) makeNamespace(ctx context.Context) error {
 	for _, address := range c.Addresses {
 		namespaces, err := client.NewNamespaceClient(client.Options{HostPort: address, Logger: quiet{}})
 		if err != nil {
-			return fmt.Errorf("Temporal at %s: %w", address, err)
+			return fmt.Errorf("temporal at %s: %w", address, err)
 		}
 		err = Await(ctx, readyWithin, func(ctx context.Context) error {
 			err := namespaces.Register(ctx, &workflowservice.RegisterNamespaceRequest{
