@@ -25,8 +25,8 @@ const (
 	// gaugesConcurrency bounds the queries in flight.
 	gaugesConcurrency = 8
 	// gaugesLagMaxAge is how old the lag of a job may be that does not stream: it
-	// is then told to look at its source, which costs its history five events.
-	gaugesLagMaxAge = 2 * time.Minute
+	// is then told to look at its source, which costs its history about ten events.
+	gaugesLagMaxAge = 5 * time.Minute
 )
 
 // jobGauges shows the jobs of the whole installation (ccr_job_running_*). They
@@ -179,7 +179,7 @@ func (g *jobGauges) refresh() error {
 // paused or stalled does not by itself, and its lag is what alerts are about. The
 // next refresh shows the answer.
 func (g *jobGauges) lookAgain(ctx context.Context, name string, s job.Status) {
-	if !s.Checked || s.Phase == job.PhaseDeleting || time.Since(s.Lag.ObservedAt) < gaugesLagMaxAge {
+	if !s.Checked || s.Phase == job.PhaseDeleting || time.Since(s.Lag.ObservedAt) < gaugesLagMaxAge || !g.jobs.lags.mayAsk() {
 		return
 	}
 	if _, err := g.jobs.requestLag(ctx, name, "metrics", s.Position.CommitSeq); err != nil {
