@@ -15,7 +15,7 @@ const rootUser = "root"
 
 // userStatement dispatches what changes accounts; ok is false for anything else.
 func (s *session) userStatement(_ context.Context, c *cursor) (result *sqltypes.Result, ok bool, err error) {
-	run := func() error { return nil }
+	var run func() error
 	switch {
 	case c.keyword("CREATE", "USER"):
 		run = func() error { return s.createUser(c) }
