@@ -233,3 +233,41 @@ func TestKeyRotation(t *testing.T) {
 	restart()
 	follows()
 }
+
+// A process for tests makes a job fail at a word, and go on at another.
+func TestFailpoint(t *testing.T) {
+	t.Parallel()
+	e := clusters(t, harness.PairOptions{})
+	var err error
+	e.ccr, err = harness.NewCCR(t.TempDir(), false)
+	require.NoError(t, err)
+	e.ccr.Args = []string{"--enable-failpoints"}
+	require.NoError(t, e.ccr.Start(e.ctx))
+	t.Cleanup(func() {
+		if err := e.ccr.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"))
+	e.enableBinlog("d", "t")
+	name := e.createJob("d", "", "d", "")
+	e.awaitEqual(name, "d", "d")
+	put := func(value any) {
+		_, err := e.ccr.Call(e.ctx, "failpoint", map[string]any{"name": name, "failpoint": "handle_binlog_failed", "value": value})
+		require.NoError(t, err)
+	}
+	put(true)
+	require.NoError(t, harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
+		s, err := e.ccr.Status(ctx, name)
+		if err == nil && !(s.Stalled && strings.Contains(s.LastError.Text, "failpoint handle_binlog_failed is on")) {
+			err = fmt.Errorf("stalled: %t, last error: %s", s.Stalled, s.LastError.Text)
+		}
+		return err
+	}))
+	e.exec("INSERT INTO d.t VALUES (1, 'a')")
+	put(nil)
+	_, err = e.ccr.Call(e.ctx, "resume", map[string]any{"name": name}) // now, not with the next try
+	require.NoError(t, err)
+	e.awaitEqual(name, "d", "d")
+	e.requireFullSyncs(name, 1)
+}
