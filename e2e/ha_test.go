@@ -73,13 +73,18 @@ func TestEachProcessMayDie(t *testing.T) {
 	}
 	dies("Temporal server 1", temporal.Servers[0].Kill)
 
+	require.NoError(t, asker.settle(e.ctx))
 	asked, again := asker.stop(e)
 	t.Logf("the client asked %d times, %d of them twice", asked, again)
 	require.NotZero(t, again, "no death was seen by the client")
 	for _, name := range jobs.Names {
-		s, err := f.APIs[0].Status(e.ctx, name)
-		require.NoError(t, err)
-		require.Equal(t, int64(1), s.FullSyncs, "a death leads to no full sync")
+		require.NoError(t, harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
+			s, err := f.APIs[0].Status(ctx, name)
+			if err == nil {
+				require.Equal(t, int64(1), s.FullSyncs, "a death leads to no full sync")
+			}
+			return err
+		}))
 	}
 	endProbes(e, jobs)
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -184,24 +185,47 @@ func (f *fleet) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := f.caughtUp(ctx, last); err != nil {
+		return err
+	}
 	total := 0
 	for i, want := range written {
 		total += want
-		if err := harness.Await(ctx, 5*time.Minute, func(ctx context.Context) error {
-			var rows, distinct int
-			if err := f.dst.QueryRowContext(ctx, "SELECT COUNT(*), COUNT(DISTINCT id) FROM "+name(i)+".p").Scan(&rows, &distinct); err != nil {
-				return err
-			}
-			if rows != want || distinct != want {
-				return fmt.Errorf("%s has %d rows, %d different ones, of %d", name(i), rows, distinct, want)
-			}
-			return nil
+		var rows, distinct int
+		if err := f.dst.QueryRowContext(ctx, "SELECT COUNT(*), COUNT(DISTINCT id) FROM "+name(i)+".p").Scan(&rows, &distinct); err != nil {
+			return fmt.Errorf("count the rows of %s: %w", name(i), err)
+		}
+		if rows != want || distinct != want {
+			return fmt.Errorf("%s has %d rows, %d different ones, of %d", name(i), rows, distinct, want)
+		}
+	}
+	fmt.Printf("  %d rows in %d jobs, each of them once\n", total, f.jobs)
+	return nil
+}
+
+// caughtUp prints how far the jobs are behind, and waits until they are not.
+func (f *fleet) caughtUp(ctx context.Context, last time.Time) error {
+	first := true
+	return harness.Await(ctx, 5*time.Minute, func(ctx context.Context) error {
+		var behind atomic.Int64
+		asked := time.Since(last)
+		if err := f.each(func(name string) error {
+			lag, err := f.APIs[0].Call(ctx, "get_lag", map[string]any{"name": name})
+			behind.Add(harness.Int(lag, "lag"))
+			return err
 		}); err != nil {
 			return err
 		}
-	}
-	fmt.Printf("  %d rows in %d jobs, all there, each once, %s after the last was written\n", total, f.jobs, time.Since(last).Round(10*time.Millisecond))
-	return nil
+		if n := behind.Load(); n > 0 {
+			if first {
+				fmt.Printf("  %d binlogs to go, %s after the last row was written\n", n, asked.Round(10*time.Millisecond))
+			}
+			first = false
+			return fmt.Errorf("%d binlogs to go", n)
+		}
+		fmt.Printf("  no job is behind, %s after the last row was written\n", time.Since(last).Round(10*time.Millisecond))
+		return nil
+	})
 }
 
 // sample is what has been used up to a moment.
