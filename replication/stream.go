@@ -46,6 +46,7 @@ type shift struct {
 	work       context.Context
 	cancelWork context.CancelFunc
 	stop       context.Context // done when nothing new may begin
+	halt       context.CancelFunc
 	txns       sync.WaitGroup
 	slots      chan struct{} // one per open transaction
 
@@ -139,7 +140,7 @@ func (s *shift) run(ctx context.Context) ending {
 	}
 	stop, cancel := context.WithTimeout(ctx, s.in.Shift)
 	defer cancel()
-	s.stop = stop
+	s.stop, s.halt = stop, cancel
 
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
@@ -364,6 +365,9 @@ func (s *shift) checkpoint(ctx context.Context) error {
 		s.log.Warn("the checkpoint was refused: this attempt stops", "error", err)
 		s.superseded.Store(true)
 		s.cancelWork()
+		if s.halt != nil {
+			s.halt()
+		}
 		return errors.Join(errSuperseded, err)
 	}
 	return nil
