@@ -201,18 +201,24 @@ func (p *program) pausedStretch(ctx context.Context) error {
 	return p.command(ctx, "resume")
 }
 
-// command gives an order to the program's jobs. One that waits until the step
+// command pauses or resumes the program's jobs. Both can be repeated: a server
+// that is too busy to answer is asked again. An order that waits until the step
 // of a process that was killed is known to have ended is given as well.
 func (p *program) command(ctx context.Context, operator string) error {
 	p.note("-- " + operator)
-	return p.process.running(func() error {
-		for _, s := range p.jobs() {
-			if err := s.command(ctx, operator, nil); err != nil && !strings.Contains(err.Error(), "is recorded, but not carried out yet") {
-				return err
+	for _, s := range p.jobs() {
+		err := harness.AwaitEvery(ctx, lookEvery, s.patience, func(ctx context.Context) error {
+			err := p.process.running(func() error { return s.command(ctx, operator, nil) })
+			if err != nil && strings.Contains(err.Error(), "is recorded, but not carried out yet") {
+				return nil
 			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (p *program) note(line string) {
