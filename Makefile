@@ -16,7 +16,7 @@ BINARIES := ./cmd/ccr ./standalone/cmd/ccr-standalone ./dorisim/cmd/dorisim
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: build
 build: ## build bin/ccr, bin/ccr-standalone and bin/dorisim
