@@ -29,7 +29,9 @@ func TestEachProcessMayDie(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, temporal.Stop()) })
 	f := newFleet(e, dir, temporal.Address())
 	for range 2 {
-		require.NoError(t, f.AddAPI(e.ctx))
+		// Until others have taken over from a Temporal server that died, questions
+		// have to wait.
+		require.NoError(t, f.AddAPI(e.ctx, "--command-timeout", "15s"))
 	}
 	for range 3 {
 		require.NoError(t, f.AddWorker(e.ctx))
