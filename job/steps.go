@@ -49,6 +49,9 @@ type SnapshotRestored struct {
 	TableGone bool `json:"table_gone,omitempty"`
 	// SourceTableID: see SnapshotTaken.
 	SourceTableID int64 `json:"source_table_id,omitempty"`
+	// SourceTable is set when a table job's table has another name in the
+	// snapshot: the binlog of its RENAME may be contained, and is not met then.
+	SourceTable string `json:"source_table,omitempty"`
 }
 
 // SnapshotFinished is the result of FinishSnapshot.

@@ -36,6 +36,7 @@ type fakeSource struct {
 	tables  map[int64]*meta.Table
 	asked   map[string]int
 	batches int // binlogs a call, 0 = as many as asked for
+	locked  []int64
 	lag     job.Lag
 }
 
@@ -75,8 +76,11 @@ func (f *fakeSource) BinlogLag(context.Context, fe.BinlogRequest) (job.Lag, erro
 	return job.Lag{Binlogs: 1}, nil
 }
 
-func (f *fakeSource) LockBinlog(context.Context, fe.LockRequest) (int64, error) {
-	return 0, fe.ErrUnknownMethod
+func (f *fakeSource) LockBinlog(_ context.Context, req fe.LockRequest) (int64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.locked = append(f.locked, req.CommitSeq)
+	return req.CommitSeq, nil
 }
 
 func (f *fakeSource) Backends(context.Context) ([]meta.Backend, error) {

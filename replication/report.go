@@ -19,9 +19,6 @@ const (
 	warnEvery = time.Second
 	// lagEvery is how often a busy shift asks the source for its lag.
 	lagEvery = time.Second
-	// lockDistance is how far the lock on the source's binlogs may fall behind
-	// (doris-binlogs.md 1.7).
-	lockDistance = 256
 	// maxNotes bounds what one shift adds to the job's events.
 	maxNotes = 20
 )
@@ -105,12 +102,13 @@ func (s *shift) fine(seq int64) {
 	}
 }
 
-// observe asks the source for the lag and moves the lock on its binlogs while
-// the shift is busy. An idle shift has no lag and nothing to unlock, and knows
-// it without asking.
+// observe asks the source for the lag while the shift is busy: an idle shift has
+// no lag, and knows it without asking. Once it moves the lock on the source's
+// binlogs (doris-binlogs.md 1.7) to the position that the workflow knows, and no
+// further: what this shift reports of itself is lost if it ends without an
+// answer, and the next one begins there again.
 func (s *shift) observe(ctx context.Context) {
-	locked := int64(0)
-	lockable := true
+	unlocked := true
 	for first := true; ; first = false {
 		position, open := s.tracker.now()
 		s.mu.Lock()
@@ -121,12 +119,9 @@ func (s *shift) observe(ctx context.Context) {
 				s.setLag(lag)
 			}
 		}
-		if lockable && position.CommitSeq >= locked+lockDistance {
-			if _, err := s.job.lockBinlog(ctx, position.CommitSeq); err == nil {
-				locked = position.CommitSeq
-			} else if errors.Is(err, fe.ErrUnknownMethod) {
-				lockable = false
-			}
+		if safe := s.in.Progress.Position.CommitSeq; unlocked && safe > 0 {
+			_, err := s.job.lockBinlog(ctx, safe)
+			unlocked = err != nil && !errors.Is(err, fe.ErrUnknownMethod)
 		}
 		if !sleep(ctx, lagEvery) {
 			return

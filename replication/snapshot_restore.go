@@ -399,6 +399,9 @@ func (r *restore) finished(ctx context.Context) (*job.SnapshotRestored, error) {
 		Restored:      &job.Restored{Tables: map[int64]job.Table{}, CommitSeq: r.snap.CommitSeq},
 		SourceTableID: r.newTableID,
 	}
+	if spec := &r.j.spec; spec.Type() == job.TableSync && r.table != spec.Source.Table {
+		result.SourceTable = r.table
+	}
 	for name, t := range r.content.Tables {
 		seq, known := r.content.CommitSeqs[t.ID]
 		if !known {

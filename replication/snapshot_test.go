@@ -341,6 +341,13 @@ func TestRestoreSnapshot(t *testing.T) {
 	other := sqlclient.RestoreJob{State: sqlclient.JobCancelled, Status: "[COMMON_ERROR, msg: disk]"}
 	alias := job.AliasName("t", testEpoch)
 
+	t.Run("table job, renamed before the backup", func(t *testing.T) {
+		src := &script{snapshot: snapshotOf(`{"backup_objects":{"t2":{"id":10,"partitions":{"p":{"id":100}}}},"table_commit_seq_map":{"10":60}}`)}
+		got, err := scripted(tableSpec(), src, &script{}).RestoreSnapshot(ctx, ordered(tableSpec(), nil, "s"), nil)
+		require.NoError(t, err)
+		require.Equal(t, "t2", got.SourceTable)
+		require.Zero(t, got.SourceTableID)
+	})
 	t.Run("database", func(t *testing.T) {
 		src, dst := &script{snapshot: snapshotOf(oneTable)}, &script{}
 		got, err := scripted(databaseSpec(), src, dst).RestoreSnapshot(ctx, ordered(databaseSpec(), nil, "s"), nil)

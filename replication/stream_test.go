@@ -427,6 +427,16 @@ func TestStreamCheckpoints(t *testing.T) {
 	}
 }
 
+// What a shift reports is lost if it ends without an answer: the binlogs after
+// the position in the progress are needed until there is a newer one.
+func TestStreamLocksNoFurtherThanTheProgress(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(900)
+	got := b.stream(want[899], StreamHooks{})
+	require.Equal(t, want[899], got.Position.CommitSeq)
+	require.Equal(t, []int64{100}, b.src.locked)
+}
+
 func TestStreamCancelEndsNormally(t *testing.T) {
 	b := newBench(t)
 	want := b.upserts(200)

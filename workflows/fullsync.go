@@ -44,6 +44,10 @@ func (r *run) restoreSnapshot() {
 	switch {
 	case r.redirected(out.Wanted, out.TableGone, out.SourceTableID):
 	case out.Restored != nil:
+		if out.SourceTable != "" {
+			r.event(levelInfo, "the source table %s is called %s now", r.spec.Source.Table, out.SourceTable)
+			r.spec.Source.Table = out.SourceTable
+		}
 		r.p.Snapshot.Restored = out.Restored
 		r.p.Snapshot.Aliases = out.Aliases
 		r.p.Phase = job.PhaseFinishSnapshot

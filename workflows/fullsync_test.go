@@ -184,6 +184,22 @@ func TestATableJobWaitsForItsTableToComeBack(t *testing.T) {
 	b.mustRun()
 }
 
+// A table renamed while its snapshot is ordered: the binlog that says so is
+// contained in the snapshot.
+func TestATableJobLearnsItsTablesNameFromTheSnapshot(t *testing.T) {
+	b := tableBench(t)
+	once(b, job.ActivityRestoreSnapshot, 0, func(in job.StepInput) (job.SnapshotRestored, error) {
+		return job.SnapshotRestored{Restored: &job.Restored{CommitSeq: 100}, SourceTable: "orders_2"}, nil
+	})
+	b.idle()
+	b.at(time.Minute, func() {
+		require.Equal(t, job.TableIncrementalSync, b.status().ProgressState)
+		require.Equal(t, "orders_2", query[job.Spec](b, job.QueryDetail).Source.Table)
+	})
+	b.deleteAt(2 * time.Minute)
+	b.mustRun()
+}
+
 func TestAnEmptyDatabaseGoesStraightToIncrementalSync(t *testing.T) {
 	b := newBench(t)
 	once(b, job.ActivityTakeSnapshot, 0, func(job.StepInput) (job.SnapshotTaken, error) {
