@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +81,7 @@ type backupObjects struct {
 // submitBackup starts the backup. A result ends the step; nil means: look again.
 func (j *Job) submitBackup(ctx context.Context, name string, snap *job.Snapshot, what *backupObjects, w *waiter) (*job.SnapshotTaken, error) {
 	partial := snap.Partial
-	resolved, taken, err := j.backupObjects(ctx, partial, snap.Before)
+	resolved, taken, err := j.backupObjects(ctx, partial, snap.Before, w.position)
 	if err != nil || taken != nil {
 		return taken, err
 	}
@@ -168,7 +167,7 @@ func objectList(names []string) string {
 
 // backupObjects finds what to back up by the names that things have now: ids
 // stay, names do not (doris-binlogs.md 4.5.5, 6.1).
-func (j *Job) backupObjects(ctx context.Context, partial *job.PartialSync, newest int64) (backupObjects, *job.SnapshotTaken, error) {
+func (j *Job) backupObjects(ctx context.Context, partial *job.PartialSync, newest int64, position job.Position) (backupObjects, *job.SnapshotTaken, error) {
 	switch {
 	case partial == nil && j.spec.Type() == job.DatabaseSync:
 		names, err := j.selectedNames(ctx)
@@ -191,7 +190,7 @@ func (j *Job) backupObjects(ctx context.Context, partial *job.PartialSync, newes
 		}
 		return backupObjects{table: partial.Table}, nil, nil
 	case j.spec.Type() == job.TableSync:
-		return j.followedTable(ctx, partial)
+		return j.followedTable(ctx, partial, position)
 	}
 	table, _, err := j.source.tableByID(ctx, partial.TableID)
 	switch {
@@ -211,36 +210,6 @@ func renamed(partial *job.PartialSync, name string) *job.SnapshotWanted {
 		Partial: &job.PartialSync{TableID: partial.TableID, Table: name, Replace: true},
 		Reason:  fmt.Sprintf("table %s is called %s now", partial.Table, name),
 	}
-}
-
-// followedTable is the table of a table job: whatever has its name, and is
-// followed under a new id if it is another table now (doris-binlogs.md 2.20,
-// 4.5.3); else the id under the name that it has been given since.
-func (j *Job) followedTable(ctx context.Context, partial *job.PartialSync) (backupObjects, *job.SnapshotTaken, error) {
-	src := &j.spec.Source
-	known, _, err := j.source.tableByID(ctx, src.TableID)
-	if err != nil {
-		return backupObjects{}, nil, err
-	}
-	if known == nil || known.Name != src.Table {
-		named, err := j.source.tableByName(ctx, src.Table)
-		if err != nil {
-			return backupObjects{}, nil, err
-		}
-		if named != nil {
-			return backupObjects{table: named.Name, newTableID: named.ID}, nil, nil
-		}
-	}
-	if known == nil {
-		return backupObjects{}, nil, withRemedy(
-			metaErrorf("source table %s.%s does not exist any more", src.Database, src.Table),
-			"create it again, or delete the job")
-	}
-	what := backupObjects{table: known.Name}
-	if partial != nil {
-		what.partitions = slices.Clone(partial.Partitions)
-	}
-	return what, nil, nil
 }
 
 // waiter spaces the looks at a running job and reports what was seen.

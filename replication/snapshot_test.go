@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
@@ -150,6 +151,17 @@ type script struct {
 	snapshot  fe.Snapshot
 	snapErr   error
 	newest    int64
+	log       map[int64][]binlog.Record // by table
+}
+
+func (s *script) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.BinlogBatch, error) {
+	var got fe.BinlogBatch
+	for _, rec := range s.log[req.TableID] {
+		if rec.CommitSeq > req.PrevCommitSeq && len(got.Binlogs) < 2 {
+			got.Binlogs = append(got.Binlogs, rec)
+		}
+	}
+	return got, nil
 }
 
 func (s *script) LockBinlog(context.Context, fe.LockRequest) (int64, error) { return s.newest, nil }

@@ -1,0 +1,121 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/doris/status"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// followedTable is the table of a table job at this moment. Its id has its name,
+// as a rule. Where they disagree, the binlogs after the position tell what became
+// of it: a RENAME gives the id another name, a REPLACE gives the name another id
+// (doris-binlogs.md 2.16, 2.20). Where they do not tell, it is whatever has the
+// name (the table was dropped and created again, 4.5.3), else the id.
+func (j *Job) followedTable(ctx context.Context, partial *job.PartialSync, position job.Position) (backupObjects, *job.SnapshotTaken, error) {
+	src := &j.spec.Source
+	table, _, err := j.source.tableByID(ctx, src.TableID)
+	if err != nil {
+		return backupObjects{}, nil, err
+	}
+	if table == nil || table.Name != src.Table {
+		became, err := j.becameOf(ctx, position.CommitSeq)
+		if err == nil && became == nil {
+			became, err = j.source.tableByName(ctx, src.Table)
+		}
+		if err != nil {
+			return backupObjects{}, nil, err
+		}
+		if became != nil {
+			table = became
+		}
+	}
+	switch {
+	case table == nil:
+		return backupObjects{}, nil, withRemedy(
+			metaErrorf("source table %s.%s does not exist any more", src.Database, src.Table),
+			"create it again, or delete the job")
+	case table.ID != src.TableID:
+		return backupObjects{table: table.Name, newTableID: table.ID}, nil, nil
+	}
+	what := backupObjects{table: table.Name}
+	if partial != nil {
+		what.partitions = slices.Clone(partial.Partitions)
+	}
+	return what, nil, nil
+}
+
+// maxRetraced bounds how many batches of binlogs becameOf reads: hours of loads.
+const maxRetraced = 10_000
+
+// becameOf retraces what a table job's table is called, or is, now. It returns
+// nil if the source does not have what the binlogs lead to, or if they are lost.
+func (j *Job) becameOf(ctx context.Context, position int64) (*meta.Table, error) {
+	id, name := j.spec.Source.TableID, j.spec.Source.Table
+	if position == 0 {
+		return nil, nil // no snapshot yet
+	}
+	for range maxRetraced {
+		req := j.binlogRequest(position, int64(j.opts.BatchSize))
+		req.Table, req.TableID = name, id
+		got, err := j.source.fe.Binlogs(ctx, req)
+		var refused *fe.StatusError
+		switch {
+		case errors.As(err, &refused), errors.Is(err, fe.ErrBinlogNotFound), got.Status == status.BinlogTooOldCommitSeq:
+			return nil, nil
+		case err != nil:
+			return nil, fmt.Errorf("read what became of source table %s: %w", name, err)
+		case len(got.Binlogs) == 0:
+			table, _, err := j.source.tableByID(ctx, id)
+			if table != nil && table.Name != name {
+				table = nil
+			}
+			return table, err
+		}
+		for _, rec := range got.Binlogs {
+			position = rec.CommitSeq
+			was := id
+			if id, name, err = retrace(rec, id, name); err != nil {
+				return nil, err
+			}
+			if id != was {
+				break // the rest is about what the table was before
+			}
+		}
+	}
+	return nil, nil
+}
+
+// retrace returns what the table with an id and a name is after a binlog of its
+// log. What the binlog says of other names is about earlier times.
+func retrace(rec binlog.Record, id int64, name string) (int64, string, error) {
+	inner, err := rec.Unwrap()
+	if err != nil {
+		return id, name, err
+	}
+	switch inner.Type {
+	case job.RenameTable:
+		info, err := binlog.DecodeTableInfo(inner.Data)
+		if err != nil {
+			return id, name, err
+		}
+		if info.TableID == id && info.NewTable != "" && (info.OldTable == name || info.OldTable == "") {
+			name = info.NewTable
+		}
+	case job.ReplaceTable:
+		replace, err := binlog.DecodeReplaceTable(inner.Data)
+		if err != nil {
+			return id, name, err
+		}
+		if replace.OriginTableID == id && replace.OriginTableName == name {
+			id = replace.NewTableID
+		}
+	}
+	return id, name, nil
+}
