@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -196,8 +197,12 @@ type ports struct {
 	frontendHTTP                        int
 }
 
-// choosePorts takes the frontend's port as given and lets the kernel choose the
-// internal ones.
+// The internal ports lie below the range that systems take for outgoing
+// connections (Linux: from 32768): between choosing a port and listening on it,
+// any connection could get it otherwise, and Temporal panics then.
+const lowestPort, portsEnd = 10_000, 32_000
+
+// choosePorts takes the frontend's port as given and chooses the internal ones.
 func choosePorts(frontend string) (ports, error) {
 	host, text, err := net.SplitHostPort(frontend)
 	if err != nil {
@@ -226,7 +231,13 @@ func choosePorts(frontend string) (ports, error) {
 		return ports{}, err
 	}
 	for _, dst := range []*int{&p.history, &p.matching, &p.worker, &p.frontendHTTP} {
-		if *dst, err = pick(0); err != nil {
+		const tries = 100
+		for range tries {
+			if *dst, err = pick(lowestPort + rand.IntN(portsEnd-lowestPort)); err == nil {
+				break
+			}
+		}
+		if err != nil {
 			return ports{}, err
 		}
 	}
