@@ -52,7 +52,7 @@ func (s *shift) dropAhead(ctx context.Context, table int64) (bool, error) {
 	if len(doomed) == 0 {
 		return false, nil
 	}
-	statement := fmt.Sprintf("ALTER TABLE %s DROP ROLLUP %s", sqlclient.Name(s.in.Spec.Destination.Database, to.Name), quoteAll(doomed))
+	statement := fmt.Sprintf("ALTER TABLE %s DROP ROLLUP %s", sqlclient.Name(s.in.Spec.Destination.Database, to.Name), strings.Join(quoteNames(doomed), ", "))
 	if err := s.job.destination.sql.Exec(ctx, statement); err != nil && !absent(err) {
 		return false, fmt.Errorf("drop what the source has dropped since: %w", err)
 	}
@@ -155,14 +155,6 @@ func partitionNames(names []string, set map[string]bool) (in, out []string) {
 		}
 	}
 	return in, out
-}
-
-func quoteAll(names []string) string {
-	quoted := make([]string, len(names))
-	for i, name := range names {
-		quoted[i] = sqlclient.Quote(name)
-	}
-	return strings.Join(quoted, ", ")
 }
 
 // rollupNames are the names of a table's finished indexes without the base.

@@ -65,13 +65,13 @@ func (j *Job) becameOf(ctx context.Context, position int64) (*meta.Table, error)
 		req := j.binlogRequest(position, int64(j.opts.BatchSize))
 		req.Table, req.TableID = name, id
 		got, err := j.source.fe.Binlogs(ctx, req)
-		var refused *fe.StatusError
+		unknown := errors.Is(err, fe.ErrBinlogNotFound) // nothing has happened to the id, or it is gone
 		switch {
-		case errors.As(err, &refused), errors.Is(err, fe.ErrBinlogNotFound), got.Status == status.BinlogTooOldCommitSeq:
-			return nil, nil
-		case err != nil:
+		case err != nil && !unknown:
 			return nil, fmt.Errorf("read what became of source table %s: %w", name, err)
-		case len(got.Binlogs) == 0:
+		case got.Status == status.BinlogTooOldCommitSeq:
+			return nil, nil
+		case unknown || len(got.Binlogs) == 0:
 			table, _, err := j.source.tableByID(ctx, id)
 			if table != nil && table.Name != name {
 				table = nil

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -40,6 +41,8 @@ func TestFollowedTable(t *testing.T) {
 			log: map[int64][]binlog.Record{10: {rename(101, 10, "t", "t2"), replace(102, 10, 11, "t2")}}, id: 11, table: "t2"},
 		"swapped, then renamed": {tables: map[int64]string{10: "other", 11: "t2", 12: "t"},
 			log: map[int64][]binlog.Record{10: {replace(102, 10, 11, "t")}, 11: {rename(101, 11, "x", "other"), rename(103, 11, "t", "t2")}}, id: 11, table: "t2"},
+		"swapped with a table that nothing is recorded of": {tables: map[int64]string{10: "other", 11: "t"},
+			log: map[int64][]binlog.Record{10: {replace(102, 10, 11, "t")}}, id: 11, table: "t"},
 		"created again, the binlogs say nothing": {tables: map[int64]string{15: "t"}, id: 15, table: "t"},
 		"another now has the name it was given": {tables: map[int64]string{10: "t3", 12: "t2"},
 			log: map[int64][]binlog.Record{10: {rename(101, 10, "t", "t2")}}, id: 10, table: "t3"},
@@ -59,4 +62,11 @@ func TestFollowedTable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An answer that a frontend fails to give is no reason to guess.
+func TestFollowedTableDoesNotGuess(t *testing.T) {
+	src := &script{tables: map[int64]*meta.Table{10: {ID: 10, Name: "x"}, 11: {ID: 11, Name: "t"}}, logErr: fe.ErrAccessDenied}
+	_, _, err := scripted(tableSpec(), src, nil).followedTable(context.Background(), nil, job.Position{CommitSeq: 100})
+	require.ErrorIs(t, err, fe.ErrAccessDenied)
 }

@@ -145,24 +145,22 @@ func backupStatement(database, name string, what backupObjects) string {
 	case what.table != "":
 		fmt.Fprintf(&b, " ON (%s", sqlclient.Quote(what.table))
 		if len(what.partitions) > 0 {
-			fmt.Fprintf(&b, " PARTITION (%s)", objectList(what.partitions))
+			fmt.Fprintf(&b, " PARTITION (%s)", strings.Join(quoteNames(what.partitions), ","))
 		}
 		b.WriteString(")")
 	case len(what.tables) > 0:
-		fmt.Fprintf(&b, " ON (%s)", objectList(what.tables))
+		fmt.Fprintf(&b, " ON (%s)", strings.Join(quoteNames(what.tables), ","))
 	}
 	b.WriteString(` PROPERTIES ("type" = "full")`)
 	return b.String()
 }
 
-// objectList writes names as BACKUP's ON and PARTITION take them (doris-sql.md
-// 2.7).
-func objectList(names []string) string {
+func quoteNames(names []string) []string {
 	quoted := make([]string, len(names))
 	for i, name := range names {
 		quoted[i] = sqlclient.Quote(name)
 	}
-	return strings.Join(quoted, ",")
+	return quoted
 }
 
 // backupObjects finds what to back up by the names that things have now: ids

@@ -151,10 +151,17 @@ type script struct {
 	snapshot  fe.Snapshot
 	snapErr   error
 	newest    int64
-	log       map[int64][]binlog.Record // by table
+	log       map[int64][]binlog.Record // by table; none: as of a table that is gone
+	logErr    error
 }
 
 func (s *script) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.BinlogBatch, error) {
+	if s.logErr != nil {
+		return fe.BinlogBatch{}, s.logErr
+	}
+	if s.log[req.TableID] == nil {
+		return fe.BinlogBatch{}, fe.ErrBinlogNotFound
+	}
 	var got fe.BinlogBatch
 	for _, rec := range s.log[req.TableID] {
 		if rec.CommitSeq > req.PrevCommitSeq && len(got.Binlogs) < 2 {
