@@ -207,8 +207,7 @@ func (b *Backend) Write(txnID, partitionID, tabletID int64, data RowsetData) err
 
 // CanPublish implements Tasks.
 func (b *Backend) CanPublish(txnID, tabletID int64) bool {
-	state, _ := b.txns.state(txnID, tabletID)
-	return b.up() == nil && state == localCommitted
+	return b.up() == nil && b.txns.committed(txnID, tabletID)
 }
 
 // Publish implements Tasks.
@@ -220,7 +219,7 @@ func (b *Backend) Publish(txnID, partitionID, tabletID, version int64) error {
 	if err := b.cfg.Faults(FaultPublish); err != nil {
 		return fmt.Errorf("publish version %d of tablet %d: %w", version, tabletID, err)
 	}
-	state, rs := b.txns.state(txnID, tabletID)
+	state, rs := b.txns.state(txnID, partitionID, tabletID)
 	switch state {
 	case localCommitted:
 	case localUnknown: // nothing was written into this tablet

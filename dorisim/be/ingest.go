@@ -67,7 +67,7 @@ func (s *service) ingest(r *backendservice.TIngestBinlogRequest, result *backend
 	if err != nil {
 		return failed(status.TStatusCode_TABLET_MISSING, "tablet %d not found", r.GetLocalTabletID())
 	}
-	local, done := b.txns.prepare(r.GetTxnID(), t.id)
+	local, done := b.txns.prepare(r.GetTxnID(), r.GetPartitionID(), t.id)
 	if done {
 		return nil // an earlier call has done it
 	}
@@ -319,7 +319,7 @@ func (s *service) QueryIngestBinlog(_ context.Context, r *backendservice.TQueryI
 	if _, err := s.backend.tablet(r.GetTabletID()); err != nil {
 		return answer(backendservice.TIngestBinlogStatus_NOT_FOUND, fmt.Sprintf("tablet %d not found", r.GetTabletID()))
 	}
-	state, _ := s.backend.txns.state(r.GetTxnID(), r.GetTabletID())
+	state, _ := s.backend.txns.state(r.GetTxnID(), r.GetPartitionID(), r.GetTabletID())
 	switch state {
 	case localCommitted:
 		return answer(backendservice.TIngestBinlogStatus_OK, "")

@@ -280,6 +280,26 @@ func TestAsyncIngest(t *testing.T) {
 	require.Equal(t, "partition_id is empty", result.GetErrMsg())
 }
 
+// TestIngestForAnotherPartition: what is ingested belongs to the partition that
+// the request names; publishing the right one does not find it.
+func TestIngestForAnotherPartition(t *testing.T) {
+	source, destination := pair(t)
+	r := ingestRequest(source, 5, 2, 70, 50)
+	right := r.GetPartitionID()
+	wrong := right + 1
+	r.PartitionID = &wrong
+	requireStatus(t, status.TStatusCode_OK, "", ingest(t, destination, r).Status)
+	answer, err := client(t, destination, true).QueryIngestBinlog(context.Background(), &backendservice.TQueryIngestBinlogRequest{
+		TxnID: r.TxnID, PartitionID: &right, TabletID: r.LocalTabletID, LoadID: r.LoadID})
+	require.NoError(t, err)
+	require.Equal(t, backendservice.TIngestBinlogStatus_NOT_FOUND, answer.GetStatus())
+	require.ErrorContains(t, destination.Publish(70, right, 50, 2), "is not committed here")
+
+	r.PartitionID = &right
+	requireStatus(t, status.TStatusCode_OK, "", ingest(t, destination, r).Status)
+	require.NoError(t, destination.Publish(70, right, 50, 2))
+}
+
 func TestAbortDuringIngest(t *testing.T) {
 	started := make(chan struct{})
 	release := make(chan time.Duration)

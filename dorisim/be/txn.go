@@ -10,6 +10,9 @@ const (
 	localPrepared
 	localCommitted
 	localFailed
+	// localElsewhere: the client has named another partition (doris-rpc.md 4.1:
+	// what is ingested is registered under partition, transaction and tablet).
+	localElsewhere
 )
 
 // rememberedFailures bounds how many failed or aborted local transactions
@@ -25,29 +28,43 @@ type localTxns struct {
 }
 
 type localTxn struct {
-	state  localState
-	rowset *rowset
+	state       localState
+	partitionID int64
+	rowset      *rowset
 }
 
 func newLocalTxns() *localTxns { return &localTxns{byTxn: map[int64]map[int64]*localTxn{}} }
 
-// state returns what is known of the transaction in the tablet.
-func (l *localTxns) state(txnID, tabletID int64) (localState, *rowset) {
+// state returns what is known of the transaction in the partition's tablet.
+func (l *localTxns) state(txnID, partitionID, tabletID int64) (localState, *rowset) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if t, ok := l.byTxn[txnID][tabletID]; ok {
-		return t.state, t.rowset
+	t, ok := l.byTxn[txnID][tabletID]
+	switch {
+	case !ok:
+		return localUnknown, nil
+	case t.partitionID != partitionID:
+		return localElsewhere, nil
 	}
-	return localUnknown, nil
+	return t.state, t.rowset
+}
+
+// committed tells whether the tablet has a rowset of the transaction, for
+// whatever partition.
+func (l *localTxns) committed(txnID, tabletID int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t, ok := l.byTxn[txnID][tabletID]
+	return ok && t.state == localCommitted
 }
 
 // prepare registers the transaction for an ingest and returns its entry, or
 // reports that the tablet's rowset is committed already. Concurrent ingests of
 // one rowset share the entry: the first to commit wins.
-func (l *localTxns) prepare(txnID, tabletID int64) (entry *localTxn, committed bool) {
+func (l *localTxns) prepare(txnID, partitionID, tabletID int64) (entry *localTxn, committed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if t, ok := l.byTxn[txnID][tabletID]; ok {
+	if t, ok := l.byTxn[txnID][tabletID]; ok && t.partitionID == partitionID {
 		switch t.state {
 		case localCommitted:
 			return t, true
@@ -55,7 +72,7 @@ func (l *localTxns) prepare(txnID, tabletID int64) (entry *localTxn, committed b
 			return t, false
 		}
 	}
-	t := &localTxn{state: localPrepared}
+	t := &localTxn{state: localPrepared, partitionID: partitionID}
 	l.set(txnID, tabletID, t)
 	return t, false
 }
@@ -76,7 +93,7 @@ func (l *localTxns) commitPrepared(t *localTxn, rs *rowset) bool {
 func (l *localTxns) commit(txnID, tabletID int64, rs *rowset) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.set(txnID, tabletID, &localTxn{state: localCommitted, rowset: rs})
+	l.set(txnID, tabletID, &localTxn{state: localCommitted, partitionID: rs.partitionID, rowset: rs})
 }
 
 // fail ends an ingest without a rowset and remembers the failure.

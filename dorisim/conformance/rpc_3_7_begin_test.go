@@ -52,6 +52,7 @@ func TestBegin(t *testing.T) {
 		requireStatus(t, status.TStatusCode_LABEL_ALREADY_EXISTS, "errCode = 2, detailMessage = Label ["+label+
 			"] has already been used, relate to txn ["+itoa(first.GetTxnID())+"], status ["+state+"].", r.Status)
 		require.Equal(t, job, r.GetJobStatus())
+		require.Nil(t, r.TxnID, "the id of the owner stands in the text only")
 	}
 	inUse("PREPARE", "RUNNING")
 	requireOK(t, s.rollback(db, first.GetTxnID()))

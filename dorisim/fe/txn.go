@@ -21,7 +21,7 @@ func (s *service) BeginTxn(ctx context.Context, r *frontendservice.TBeginTxnRequ
 		var used *core.LabelUsedError
 		if errors.As(err, &used) {
 			result = reply(&status.TStatus{StatusCode: status.TStatusCode_LABEL_ALREADY_EXISTS, ErrorMsgs: []string{used.Error()}}, nil)
-			result.TxnID, result.JobStatus = &used.TxnID, pointer(jobStatus(used.State))
+			result.JobStatus = pointer(jobStatus(used.State)) // the transaction's id is in the text only
 			return result, nil
 		}
 		return result, err

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 
 	"github.com/apache/thrift/lib/go/thrift"
@@ -18,6 +19,9 @@ import (
 
 // DefaultMaxMessageSize is Doris' thrift_max_message_size, in bytes.
 const DefaultMaxMessageSize = 100 << 20
+
+// maxFrameSize is Doris' thrift_max_frame_size, in bytes (doris-rpc.md 1.2).
+const maxFrameSize = 16_384_000
 
 // ErrDropConnection, returned (or wrapped) by a handler, closes the connection
 // without a reply.
@@ -59,7 +63,7 @@ func New(p thrift.TProcessor, o Options) *Server {
 	s := &Server{
 		methods: p.ProcessorMap(), framed: o.Framed, log: o.Logger, conns: map[net.Conn]struct{}{},
 		config: &thrift.TConfiguration{
-			MaxMessageSize: o.MaxMessageSize, MaxFrameSize: o.MaxMessageSize,
+			MaxMessageSize: o.MaxMessageSize, MaxFrameSize: min(maxFrameSize, o.MaxMessageSize),
 			TBinaryStrictRead: &strictRead, TBinaryStrictWrite: &strictWrite,
 		},
 	}
@@ -166,7 +170,7 @@ func (s *Server) call(ctx context.Context, p thrift.TProtocol) error {
 	if !ok {
 		return refuse(ctx, p, name, seq)
 	}
-	ok, callErr := method.Process(ctx, seq, p, p)
+	ok, callErr := s.process(ctx, method, name, seq, p)
 	if ok {
 		return nil // an application error has been answered
 	}
@@ -174,6 +178,18 @@ func (s *Server) call(ctx context.Context, p thrift.TProtocol) error {
 		return fmt.Errorf("%s was not answered", name)
 	}
 	return callErr
+}
+
+// process runs one call. A handler that panics ends its connection, not the
+// server.
+func (s *Server) process(ctx context.Context, method thrift.TProcessorFunction, name string, seq int32, p thrift.TProtocol) (answered bool, err thrift.TException) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.log.Error("thrift call panicked", "method", name, "panic", cause, "stack", string(debug.Stack()))
+			answered, err = false, thrift.NewTApplicationException(thrift.INTERNAL_ERROR, fmt.Sprintf("internal error: %v", cause))
+		}
+	}()
+	return method.Process(ctx, seq, p, p)
 }
 
 // refuse answers a method that the server does not have.

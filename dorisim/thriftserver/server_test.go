@@ -2,6 +2,8 @@ package thriftserver_test
 
 import (
 	"context"
+	"encoding/binary"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -15,11 +17,15 @@ import (
 
 // handler answers with the peer's address, or as told.
 type handler struct {
-	block chan struct{}
-	err   error
+	block  chan struct{}
+	err    error
+	panics bool
 }
 
 func (h *handler) IngestBinlog(ctx context.Context, _ *backendservice.TIngestBinlogRequest) (*backendservice.TIngestBinlogResult_, error) {
+	if h.panics {
+		panic("no such tablet")
+	}
 	if h.block != nil {
 		close(h.block)
 		<-ctx.Done()
@@ -84,6 +90,28 @@ func TestTooLargeMessage(t *testing.T) {
 	host := string(make([]byte, 1000))
 	_, err := dial(t, addr, false, true).IngestBinlog(context.Background(), &backendservice.TIngestBinlogRequest{RemoteHost: &host})
 	require.Error(t, err)
+}
+
+// TestTooLargeFrame is doris-rpc.md 1.2: a frame has at most 16,384,000 bytes.
+func TestTooLargeFrame(t *testing.T) {
+	_, addr := serve(t, &handler{}, thriftserver.Options{Framed: true})
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = conn.Write(binary.BigEndian.AppendUint32(nil, 16_384_001))
+	require.NoError(t, err)
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+}
+
+// TestPanicEndsOneConnection only.
+func TestPanicEndsOneConnection(t *testing.T) {
+	_, addr := serve(t, &handler{panics: true}, thriftserver.Options{})
+	_, err := dial(t, addr, false, true).IngestBinlog(context.Background(), backendservice.NewTIngestBinlogRequest())
+	require.Error(t, err)
+	_, err = dial(t, addr, false, true).QueryIngestBinlog(context.Background(), backendservice.NewTQueryIngestBinlogRequest())
+	require.NoError(t, err)
 }
 
 func TestCloseEndsRunningCalls(t *testing.T) {
