@@ -29,6 +29,9 @@ func TestBeginRefusals(t *testing.T) {
 	for _, label := range []string{"no blanks", "äöü", strings.Repeat("x", 129)} {
 		analysis(t, "Label format error. regex: ^[-_A-Za-z0-9:]{1,128}$, label: "+label, s.beginTxn(beginRequest(db, []int64{a}, label)).Status)
 	}
+	huge := beginRequest(db, []int64{a}, newLabel())
+	huge.SubTxnNum = 1 << 62
+	analysis(t, "4611686018427387904 sub transactions are too many", s.beginTxn(huge).Status)
 	refused := s.beginTxn(beginRequest(db, []int64{a}, "no blanks"))
 	require.Nil(t, refused.TxnID)
 }

@@ -36,6 +36,9 @@ func jobStatus(s core.TxnState) string {
 	return "FINISHED"
 }
 
+// maxSubTxns keeps a senseless request from eating the memory.
+const maxSubTxns = 1_000_000
+
 func (s *service) beginTxn(ctx context.Context, r *frontendservice.TBeginTxnRequest) (*frontendservice.TBeginTxnResult_, error) {
 	err := require(given{"user", r.User != nil}, given{"passwd", r.Passwd != nil}, given{"db", r.Db != nil},
 		given{"table ids", r.TableIds != nil}, given{"label", r.Label != nil})
@@ -66,6 +69,9 @@ func (s *service) beginTxn(ctx context.Context, r *frontendservice.TBeginTxnRequ
 		request.RequestID = &[2]int64{r.RequestID.Hi, r.RequestID.Lo}
 	}
 	if s.has.subTxns {
+		if r.SubTxnNum > maxSubTxns {
+			return nil, core.Errorf("%d sub transactions are too many, dorisim gives up to %d", r.SubTxnNum, maxSubTxns)
+		}
 		request.SubTxns = int(r.SubTxnNum)
 	}
 	txn, err := s.core.Begin(ctx, request)
