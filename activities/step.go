@@ -75,13 +75,16 @@ func cancelAtStop(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
+// errPanicked: nobody knows how far the step has come.
+var errPanicked = errors.New("internal error")
+
 // guard turns a panic into an error, so that it becomes the job's problem and
 // does not end a process with a thousand other jobs.
 func guard[T any](log *slog.Logger, name string, do func() (T, error)) (out T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			log.Error("A step panicked.", "step", name, "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("internal error in %s: %v", name, p)
+			err = fmt.Errorf("%w in %s: %v", errPanicked, name, p)
 		}
 	}()
 	return do()

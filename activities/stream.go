@@ -33,6 +33,7 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 	held.pace = func() time.Duration { return eagerness(a.shifts.Load()) }
 
 	resume := resumeFrom(ctx)
+	unheard := replication.LastHeard(&in.Progress, resume)
 	start := job.Heartbeat{Position: in.Progress.Position, Lag: in.Progress.Lag}
 	if resume != nil && resume.Position.CommitSeq >= start.Position.CommitSeq {
 		start = *resume
@@ -46,9 +47,10 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 	}
 	// Before the first side effect: does the server still want this attempt?
 	if err := held.checkpoint(shift, start); err != nil {
-		return ended(job.StreamResult{End: job.EndStopped, Position: in.Progress.Position}, err)
+		return ended(job.StreamResult{End: job.EndStopped, Position: in.Progress.Position, Unheard: unheard}, err)
 	}
 
+	began := time.Now()
 	var beside sync.WaitGroup
 	beside.Go(func() { held.keep(shift) })
 	out, err := a.shift(shift, in, held, resume, end)
@@ -60,6 +62,10 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 		return job.StreamResult{}, lost
 	}
 	if err != nil {
+		out.Unheard = unheard
+		if errors.Is(err, errPanicked) && unheard.IsZero() {
+			out.Unheard = began
+		}
 		out = failed(out, held.last(), err, lost != nil)
 	}
 	if out.Resealed, err = a.reseal(in.Spec); err != nil {

@@ -116,6 +116,27 @@ func TestARetryResumesFromTheLastHeartbeat(t *testing.T) {
 	require.Equal(t, []int64{42}, s.positions(), "the first heartbeat must not set the job back")
 }
 
+// A shift that ends before it has asked the destination leaves the question open.
+func TestAShiftThatDoesNotBeginLeavesTheQuestionOpen(t *testing.T) {
+	old := time.Now().Add(-time.Hour).UTC()
+	for name, c := range map[string]struct {
+		answer error // to its first heartbeat
+		err    error // of the stream
+	}{"asked to stop": {answer: temporal.NewCanceledError()}, "no connection": {err: errors.New("no key")}} {
+		t.Run(name, func(t *testing.T) {
+			b, s := streamBench(t)
+			s.set(c.answer)
+			b.SetHeartbeatDetails(job.Heartbeat{Position: job.Position{CommitSeq: 42}, At: time.Now(), Heard: old})
+			b.fake.stream = func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error) {
+				return job.StreamResult{}, c.err
+			}
+			out, err := call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 7))
+			require.NoError(t, err)
+			require.True(t, old.Equal(out.Unheard))
+		})
+	}
+}
+
 func TestAnErrorOfTheStreamIsAResult(t *testing.T) {
 	b, _ := streamBench(t)
 	b.fake.stream = func(_ context.Context, _ job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {

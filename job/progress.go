@@ -64,6 +64,10 @@ type Progress struct {
 	// Epoch is job_sync_id: the unix time of creation, plus one for each
 	// snapshot since. It is part of snapshot names and transaction labels.
 	Epoch int64 `json:"epoch"`
+	// FirstEpoch is the epoch of the last full sync: what transactions with labels
+	// of it, or of a later one, have applied is on the destination. 0 = unknown
+	// (jobs of before, imported ones): only labels of Epoch are sure to be.
+	FirstEpoch int64 `json:"first_epoch,omitempty"`
 
 	// Position: everything up to CommitSeq has been applied.
 	Position Position `json:"position"`
@@ -96,10 +100,13 @@ type Progress struct {
 	// partial snapshot has yet to bring, in this order.
 	Awaited []PartialSync `json:"awaited,omitempty"`
 
-	// Unheard is set when a shift ended without telling its position: the time
-	// at which it began. What it applied beyond Position is known to the
-	// destination only, and not for ever (design.md 4.2).
+	// Unheard is set when a shift ended without telling its position, or without
+	// knowing what became of its last commits: the time before which nothing
+	// beyond Position was applied. What was is known to the destination only, and
+	// not for ever (design.md 4.2).
 	Unheard time.Time `json:"unheard,omitzero"`
+	// UnheardTo is the last binlog of which that holds, 0 if nobody can tell.
+	UnheardTo int64 `json:"unheard_to,omitempty"`
 
 	// Told is what the webhook was last told, nil before the first time, and
 	// Notices what it has yet to be told, oldest first (MaxNotices). NoticeSeq

@@ -110,6 +110,10 @@ type StreamResult struct {
 	Resealed *Resealed `json:"resealed,omitempty"`
 	// Notes are events of the shift, one line each.
 	Notes []string `json:"notes,omitempty"`
+	// Unheard and UnheardTo are the next of Progress: since when binlogs beyond Position may
+	// have been applied without anybody but the destination knowing. Zero: none.
+	Unheard   time.Time `json:"unheard,omitzero"`
+	UnheardTo int64     `json:"unheard_to,omitempty"`
 }
 
 // Resealed are a job's passwords, sealed with the key that seals now.
@@ -202,6 +206,7 @@ func (p *Progress) Doubts(b *Binlog) bool {
 // StartFullSync puts the job into a new full sync at the given commit seq.
 func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, reason string) {
 	p.Epoch++
+	p.FirstEpoch = p.Epoch
 	p.State = DBFullSync
 	if t == TableSync {
 		p.State = TableFullSync
@@ -217,6 +222,9 @@ func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, rea
 
 // StartPartialSync puts the job into a partial sync triggered at commitSeq.
 func (p *Progress) StartPartialSync(t SyncType, now time.Time, commitSeq int64, part PartialSync, reason string) {
+	if p.FirstEpoch == 0 {
+		p.FirstEpoch = p.Epoch // what it has applied stays
+	}
 	p.Epoch++
 	p.State = DBPartialSync
 	if t == TableSync {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,6 +125,8 @@ type fakeDestination struct {
 
 	// beforeCommit and afterCommit may fail the call, without and with effect.
 	beforeCommit, afterCommit func(seq int64) error
+	// unreachable fails every question about transactions, and rollbacks.
+	unreachable atomic.Bool
 	// beforeRollback sees a transaction before it is rolled back.
 	beforeRollback func(*fakeTxn)
 	// executed are the statements; onExec may refuse one, or carry it out.
@@ -252,6 +255,9 @@ func (f *fakeDestination) CommitTxn(_ context.Context, req fe.CommitRequest) (bo
 
 func (f *fakeDestination) RollbackTxn(_ context.Context, req fe.RollbackRequest) error {
 	f.count("rollbackTxn")
+	if f.unreachable.Load() {
+		return lostReply()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	tx := f.txns[req.TxnID]
@@ -301,6 +307,9 @@ func (f *fakeDestination) Meta(_ context.Context, req fe.MetaRequest) (*meta.Dat
 }
 
 func (f *fakeDestination) Transactions(_ context.Context, _, prefix string) ([]sqlclient.Transaction, error) {
+	if f.unreachable.Load() {
+		return nil, lostReply()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var list []sqlclient.Transaction
@@ -316,6 +325,9 @@ func (f *fakeDestination) Transactions(_ context.Context, _, prefix string) ([]s
 }
 
 func (f *fakeDestination) TransactionByID(_ context.Context, _ string, id int64) (sqlclient.Transaction, error) {
+	if f.unreachable.Load() {
+		return sqlclient.Transaction{}, lostReply()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	tx := f.txns[id]

@@ -120,6 +120,7 @@ func (s *shift) flush(stop context.Context) *ending {
 		return e
 	}
 	s.order(t)
+	s.reached = t.entry.seq
 	s.txns.Go(func() {
 		defer func() { <-s.slots }()
 		t.run(s.work)

@@ -112,12 +112,24 @@ func (s *shift) sift(ctx context.Context, position job.Position, list []sqlclien
 				return nil, fmt.Errorf("roll back %s, left by an earlier attempt: %w", tx.Label, err)
 			}
 		case sqlclient.TxnCommitted, sqlclient.TxnVisible:
-			if l.seq > position.CommitSeq && l.epoch <= s.in.Progress.Epoch {
+			if l.seq > position.CommitSeq && s.counts(l.epoch) {
 				found = append(found, committedLabel{label: l, txn: tx.ID})
 			}
 		}
 	}
 	return found, nil
+}
+
+// counts tells whether what was applied in an epoch is on the destination: what
+// was before the last full sync is not. A partial sync begins an epoch, too, and
+// is often ordered before it is known what the shift before it has applied.
+func (s *shift) counts(epoch int64) bool {
+	p := &s.in.Progress
+	first := p.FirstEpoch
+	if first == 0 && s.in.Spec.CommitOrder != job.CommitOrderPerTable {
+		first = p.Epoch
+	}
+	return first <= epoch && epoch <= p.Epoch
 }
 
 // committedLabel is a transaction beyond the position.
@@ -140,7 +152,6 @@ func (s *shift) adopt(position job.Position, found []committedLabel) {
 			s.applied[l.seq] = true
 		}
 	} else {
-		found = slices.DeleteFunc(found, func(l committedLabel) bool { return l.epoch != s.in.Progress.Epoch })
 		surely = len(found)
 	}
 	if surely == 0 {

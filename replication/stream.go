@@ -59,6 +59,7 @@ type shift struct {
 	begun   int            // transactions begun since the last checkpoint
 	applied map[int64]bool // commit seqs beyond the position that are committed
 	handled int64          // the last binlog looked at
+	reached int64          // the last UPSERT whose transaction was let go
 	filter  int64          // see filterEnd
 
 	failing    chan struct{} // closed at the first failure
@@ -69,6 +70,7 @@ type shift struct {
 
 	mu      sync.Mutex
 	heard   time.Time // see lastHeard; zero once the destination has been asked
+	unsure  time.Time // of the first commit that nobody knows the outcome of
 	notes   []string  // for the job's events
 	failure *failure  // the one with the lowest commit seq
 	problem *job.Problem
@@ -118,7 +120,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	}
 	s.work, s.cancelWork = context.WithCancel(context.WithoutCancel(ctx))
 	defer s.cancelWork()
-	s.heard = s.lastHeard()
+	s.heard = LastHeard(&in.Progress, h.Resume)
 	s.alone = s.heard.IsZero() && h.Resume == nil
 
 	e := s.run(ctx)
@@ -126,8 +128,10 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.tables.Drop = append(e.tables.Drop, slices.Sorted(maps.Keys(s.left))...)
+	since, upTo := s.unheard()
 	return job.StreamResult{
 		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
+		Unheard: since, UnheardTo: upTo,
 	}, nil
 }
 
@@ -160,7 +164,9 @@ func (s *shift) run(ctx context.Context) ending {
 	helpers.Go(func() { s.observe(stop) })
 
 	e := s.resume(stop)
-	s.lookedBack()
+	if e == nil || e.end == job.EndSnapshot {
+		s.lookedBack()
+	}
 	if e == nil {
 		batches := make(chan batch)
 		helpers.Go(func() { s.fetch(stop, batches) })

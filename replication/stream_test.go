@@ -130,12 +130,39 @@ func TestStreamTrustsTheNewestCommit(t *testing.T) {
 	require.Equal(t, want[9], got.Position.CommitSeq)
 	require.Equal(t, want[6:], b.dst.commits())
 
-	// A label of an earlier epoch says nothing about this one.
-	b = newBench(t)
-	want = b.upserts(10)
-	b.dst.put(job.TxnLabel(b.spec.UID, testEpoch-1, 1, want[6]), sqlclient.TxnVisible)
-	b.stream(want[9], StreamHooks{})
-	require.Len(t, b.dst.commits(), 11)
+}
+
+// A snapshot of one table, ordered while it was not known how far the shift
+// before had come, begins an epoch: what was applied in the one before it still
+// is. What was applied before a full sync is not.
+func TestStreamTrustsCommitsSinceTheLastFullSync(t *testing.T) {
+	for name, c := range map[string]struct {
+		first int64
+		order job.CommitOrder
+		twice bool
+	}{
+		"partial sync":            {first: testEpoch - 1},
+		"partial sync, per table": {first: testEpoch - 1, order: job.CommitOrderPerTable},
+		"full sync":               {first: testEpoch, twice: true},
+		"full sync, per table":    {first: testEpoch, order: job.CommitOrderPerTable, twice: true},
+		"nobody knows":            {twice: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.p.FirstEpoch, b.spec.CommitOrder = c.first, c.order
+			want := b.upserts(10)
+			for _, seq := range want[:7] {
+				b.dst.put(job.TxnLabel(b.spec.UID, testEpoch-1, 1, seq), sqlclient.TxnVisible)
+			}
+			got := b.stream(want[9], StreamHooks{})
+			require.Equal(t, want[9], got.Position.CommitSeq)
+			if c.twice {
+				require.Len(t, b.dst.commits(), 17)
+				return
+			}
+			require.ElementsMatch(t, want, b.dst.commits(), "none twice")
+		})
+	}
 }
 
 // In per_table order with very many commits beyond the position, everything

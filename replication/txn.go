@@ -42,6 +42,8 @@ type txn struct {
 	plan  *plan
 	begun *fe.Txn
 	mine  bool // this shift has begun the transaction, not an earlier one
+	// sent is when a commit was sent that nobody knows the outcome of.
+	sent time.Time
 }
 
 // errOvertaken: a transaction that had to come first has failed.
@@ -131,6 +133,11 @@ func (t *txn) finish(id int64, afterTrouble bool) {
 // another attempt owns it now.
 func (t *txn) giveUp(err error) {
 	t.err = err
+	defer func() {
+		if !t.sent.IsZero() {
+			t.s.leftUnsure(t.sent)
+		}
+	}()
 	if t.s.superseded.Load() {
 		return
 	}
@@ -140,7 +147,11 @@ func (t *txn) giveUp(err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.s.work), rollbackTimeout)
 	defer cancel()
-	if err := t.s.job.rollback(ctx, t.begun.ID, "replication stops here for now"); err != nil {
+	err = t.s.job.abort(ctx, t.begun.ID, "replication stops here for now")
+	switch {
+	case err == nil:
+		t.sent = time.Time{}
+	case !over(err):
 		t.s.log.Warn("rollback failed; the next attempt will do it", "label", t.label, "txn", t.begun.ID, "error", err)
 	}
 }
@@ -244,6 +255,9 @@ func (t *txn) begin(ctx context.Context) (id int64, applied bool, err error) {
 		}
 	}
 	t.begun, t.mine = &got, true
+	if !got.Existing {
+		t.sent = time.Time{} // the label was free: nothing of before is applied
+	}
 	if len(t.upsert.SubTxnIDs) > 0 && len(got.SubIDs) != len(t.upsert.SubTxnIDs) {
 		if !got.Existing {
 			err := fmt.Errorf("begin transaction %s: %d sub-transactions asked for, %d given", t.label, len(t.upsert.SubTxnIDs), len(got.SubIDs))
@@ -267,7 +281,7 @@ const abandonedAfter = 2 * time.Hour
 // meet handles a label in use by a transaction that is not ours to continue.
 func (t *txn) meet(ctx context.Context, exists *fe.LabelExistsError) (id int64, applied bool, err error) {
 	if exists.JobStatus == fe.JobFinished {
-		if t.s.in.Spec.ReuseBinlogLabel && t.entry.seq > t.s.bound {
+		if t.s.in.Spec.ReuseBinlogLabel && t.entry.seq > t.s.bound && t.sent.IsZero() {
 			return 0, false, t.collision(exists, "has been used by another load")
 		}
 		if exists.TxnID != 0 {
@@ -322,37 +336,39 @@ func (t *txn) commitRequest(commits *commitSet) fe.CommitRequest {
 // commit commits and returns the transaction's id. Losing the reply leaves the
 // outcome open: then the destination is asked before anything else is done.
 func (t *txn) commit(ctx context.Context, req fe.CommitRequest) (int64, error) {
-	id := t.begun.ID
+	id, started := t.begun.ID, time.Now()
 	_, err := t.s.job.destination.fe.CommitTxn(ctx, req)
 	if err == nil || errors.Is(err, fe.ErrTxnCommitted) || errors.Is(err, fe.ErrTxnVisible) {
 		t.release()
 		return id, nil
 	}
+	err = fmt.Errorf("commit transaction %d: %w", id, err)
 	var lost *fe.TransportError
-	if errors.As(err, &lost) {
+	switch {
+	case errors.As(err, &lost):
+		if lost.Sent && t.sent.IsZero() {
+			t.sent = started
+		}
 		committed, askErr := t.outcome(ctx)
 		if askErr != nil {
-			return 0, fmt.Errorf("commit transaction %d: %w; its outcome is unknown: %w", id, err, askErr)
+			return 0, fmt.Errorf("%w; its outcome is unknown: %w", err, askErr)
 		}
 		if committed {
 			return id, nil
 		}
-	}
-	err = fmt.Errorf("commit transaction %d: %w", id, err)
-	if errors.Is(err, fe.ErrTxnNotFound) || errors.Is(err, fe.ErrTxnAborted) {
-		// Lost with the destination's master, or aborted by somebody else.
-		t.begun = nil
+	case errors.Is(err, fe.ErrTxnAborted):
+		t.begun, t.sent = nil, time.Time{} // by somebody else
+	case errors.Is(err, fe.ErrTxnNotFound):
+		return 0, errors.Join(err, t.gone(ctx)) // lost with the destination's master
 	}
 	return 0, err
 }
 
-// outcome asks whether the transaction has been committed. A transaction that
-// is gone begins again: if it was applied after all, its label says so.
+// outcome asks whether the transaction has been committed.
 func (t *txn) outcome(ctx context.Context) (committed bool, err error) {
 	got, err := t.s.job.destination.sql.TransactionByID(ctx, t.s.in.Spec.Destination.Database, t.begun.ID)
 	if errors.Is(err, sqlclient.ErrNotExist) {
-		t.begun = nil
-		return false, nil
+		return false, t.gone(ctx)
 	}
 	if err != nil {
 		return false, err
@@ -361,21 +377,46 @@ func (t *txn) outcome(ctx context.Context) (committed bool, err error) {
 	case sqlclient.TxnCommitted, sqlclient.TxnVisible:
 		return true, nil
 	case sqlclient.TxnAborted:
-		t.begun = nil
+		t.begun, t.sent = nil, time.Time{}
 	}
 	return false, nil
+}
+
+// errForgotten: a commit may have been applied, and forgotten since.
+var errForgotten = errors.New("the destination may have forgotten that it committed the transaction: it had too many others since")
+
+// gone lets a transaction that the destination does not know begin again: if it
+// was applied after all, its label says so. Where a commit of it may have been
+// applied and the destination has had so many transactions that it may have
+// forgotten the label as well, the shift ends, and the next one finds out which
+// tables are in doubt (design.md 4.2).
+func (t *txn) gone(ctx context.Context) error {
+	if !t.sent.IsZero() {
+		all, err := t.s.job.transactions(ctx, "")
+		switch {
+		case err != nil:
+			return fmt.Errorf("list transactions: %w", err)
+		case len(all) >= labelsCounted:
+			return errForgotten
+		}
+	}
+	t.begun = nil
+	return nil
 }
 
 // rollback rolls a destination transaction back. It is content when the
 // transaction is over, in whichever way.
 func (j *Job) rollback(ctx context.Context, id int64, reason string) error {
 	err := j.abort(ctx, id, reason)
-	for _, over := range []error{fe.ErrTxnNotFound, fe.ErrTxnCommitted, fe.ErrTxnVisible} {
-		if errors.Is(err, over) {
-			return nil
-		}
+	if over(err) {
+		return nil
 	}
 	return err
+}
+
+// over tells whether a transaction could not be rolled back because it is over.
+func over(err error) bool {
+	return errors.Is(err, fe.ErrTxnNotFound) || errors.Is(err, fe.ErrTxnCommitted) || errors.Is(err, fe.ErrTxnVisible)
 }
 
 // abort rolls a destination transaction back and is content only if it is

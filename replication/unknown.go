@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -19,19 +20,44 @@ import (
 // since, with a group to spare.
 const unknownAhead = maxAhead + checkpointEvery + 64
 
-// lastHeard is when an earlier attempt last told how far it was, zero if there
-// was none or it told in the end. It stands in the reports of this attempt until
-// the destination has been asked: should this one die before, the next must not
-// think that there was little time to forget anything.
-func (s *shift) lastHeard() time.Time {
-	heard := s.in.Progress.Unheard
-	if r := s.hooks.Resume; r != nil && (heard.IsZero() || r.Position.CommitSeq > s.in.Progress.Position.CommitSeq) {
-		heard = r.At
-		if !r.Heard.IsZero() {
-			heard = r.Heard
+// LastHeard is when an earlier attempt last told how far it was, zero if there
+// was none or it told in the end; last is its last report, if it left one. It
+// stands in the reports of this attempt until the destination has been asked:
+// should this one die before, the next must not think that there was little time
+// to forget anything.
+func LastHeard(p *job.Progress, last *job.Heartbeat) time.Time {
+	heard := p.Unheard
+	if last != nil && (heard.IsZero() || last.Position.CommitSeq > p.Position.CommitSeq) {
+		heard = last.At
+		if !last.Heard.IsZero() {
+			heard = last.Heard
 		}
 	}
 	return heard
+}
+
+// unheard is what the next shift has to know: since when binlogs beyond the
+// position may have been applied, and up to which one. The caller holds the lock.
+func (s *shift) unheard() (since time.Time, upTo int64) {
+	switch {
+	case !s.heard.IsZero(): // the destination has not answered: as before
+		if s.hooks.Resume == nil {
+			upTo = s.in.Progress.UnheardTo
+		}
+		return s.heard, upTo
+	case !s.unsure.IsZero():
+		return s.unsure, s.reached
+	}
+	return time.Time{}, 0
+}
+
+// leftUnsure notes a commit, sent at that time, whose outcome is not known.
+func (s *shift) leftUnsure(sent time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unsure.IsZero() || sent.Before(s.unsure) {
+		s.unsure = sent
+	}
 }
 
 // lookedBack notes that nothing of earlier attempts is unknown any more.
@@ -112,11 +138,14 @@ func (s *shift) doubt(ctx context.Context, position job.Position, reason string)
 
 // unknownTables reads again which tables the UPSERTs after the position are
 // about, as far as an earlier attempt can have come: to the next fence, and not
-// further than unknownAhead if it was heard of.
+// further than it told, or than unknownAhead if it was heard of.
 func (s *shift) unknownTables(ctx context.Context, position job.Position) ([]int64, error) {
-	limit := 0
-	if r := s.hooks.Resume; r != nil && r.Position.CommitSeq >= position.CommitSeq {
+	limit, last := 0, int64(math.MaxInt64)
+	switch r := s.hooks.Resume; {
+	case r != nil && r.Position.CommitSeq >= position.CommitSeq:
 		limit = unknownAhead
+	case r == nil && s.in.Progress.UnheardTo > 0:
+		last = s.in.Progress.UnheardTo
 	}
 	tables := map[int64]bool{}
 	req := s.job.binlogRequest(position.CommitSeq, int64(s.job.opts.BatchSize))
@@ -129,6 +158,9 @@ func (s *shift) unknownTables(ctx context.Context, position job.Position) ([]int
 			return nil, &wantSnapshot{wanted: job.SnapshotWanted{Reason: lostReason(req.PrevCommitSeq, got.Binlogs[0].CommitSeq)}}
 		}
 		for _, rec := range got.Binlogs {
+			if rec.CommitSeq > last {
+				return slices.Sorted(maps.Keys(tables)), nil
+			}
 			more, err := s.tablesOf(rec, tables)
 			if err != nil {
 				return nil, err

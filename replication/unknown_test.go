@@ -3,13 +3,14 @@ package replication
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
-
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -113,4 +114,88 @@ func TestStreamForgottenAndLost(t *testing.T) {
 	require.Contains(t, got.Wanted.Reason, "it is unknown what was applied")
 	require.Contains(t, got.Wanted.Reason, "lost")
 
+}
+
+// next is the shift after got, as the workflow begins it.
+func (b *bench) next(until int64, got job.StreamResult) job.StreamResult {
+	b.p.Apply(got.Tables)
+	b.p.Position, b.p.Unheard, b.p.UnheardTo = got.Position, got.Unheard, got.UnheardTo
+	return b.stream(until, StreamHooks{})
+}
+
+// A shift may end without knowing what became of its last commit: the destination
+// cannot be reached any more. The next one must find out, today or tomorrow.
+func TestStreamTellsOfACommitOfUnknownOutcome(t *testing.T) {
+	for name, c := range map[string]struct {
+		reuse, forgotten bool
+	}{
+		"our label":              {},
+		"the source's":           {reuse: true},
+		"our label, forgotten":   {forgotten: true},
+		"the source's, tomorrow": {reuse: true, forgotten: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.spec.ReuseBinlogLabel, b.dst.anyLabel, b.opts.Window = c.reuse, c.reuse, 1
+			want := b.upserts(4) // a table each
+			b.dst.afterCommit = func(seq int64) error {
+				if seq == want[1] {
+					b.dst.unreachable.Store(true)
+					return lostReply()
+				}
+				return nil
+			}
+			before := time.Now()
+			got := b.stream(0, StreamHooks{})
+			require.Equal(t, job.EndBlocked, got.End)
+			require.Equal(t, want[0], got.Position.CommitSeq)
+			require.WithinRange(t, got.Unheard, before, time.Now())
+			require.Equal(t, want[1], got.UnheardTo)
+
+			blocked := b.next(0, got) // still unreachable
+			require.Equal(t, job.EndBlocked, blocked.End)
+			require.True(t, blocked.Unheard.Equal(got.Unheard))
+			require.Equal(t, got.UnheardTo, blocked.UnheardTo)
+
+			b.dst.unreachable.Store(false)
+			b.dst.afterCommit = nil
+			if !c.forgotten {
+				last := b.next(want[3], blocked)
+				require.Nil(t, last.Problem)
+				require.Equal(t, want, b.dst.commits(), "each once")
+				require.Zero(t, last.Unheard)
+				return
+			}
+			blocked.Unheard = blocked.Unheard.Add(-20 * time.Hour)
+			clear(b.dst.txns)
+			last := b.next(0, blocked)
+			require.Equal(t, job.EndSnapshot, last.End)
+			require.Equal(t, int64(11), last.Wanted.Partial.TableID)
+			require.Len(t, last.Tables.Set, 1, "no other table is in doubt")
+		})
+	}
+}
+
+// The outcome of a commit is unknown, and the destination forgets fast.
+func TestStreamDoesNotApplyWhatIsForgottenMeanwhile(t *testing.T) {
+	b := newBench(t)
+	b.opts.Window = 1
+	want := b.upserts(4)
+	b.dst.afterCommit = func(seq int64) error {
+		if seq != want[1] {
+			return nil
+		}
+		b.dst.mu.Lock()
+		defer b.dst.mu.Unlock()
+		clear(b.dst.txns)
+		b.dst.others = 5000
+		return lostReply()
+	}
+	got := b.stream(0, StreamHooks{})
+	require.Equal(t, job.EndBlocked, got.End)
+	require.Equal(t, want[:2], b.dst.commits(), "not twice")
+	got = b.next(0, got)
+	require.Equal(t, job.EndSnapshot, got.End)
+	require.Equal(t, int64(11), got.Wanted.Partial.TableID)
+	require.Equal(t, []int64{11}, slices.Collect(maps.Keys(got.Tables.Set)))
 }

@@ -3,7 +3,6 @@ package workflows
 import (
 	"cmp"
 	"fmt"
-	"time"
 
 	"github.com/doris-ccr/ccr/job"
 )
@@ -23,7 +22,7 @@ func (r *run) stream() {
 	out, err := execute[job.StreamResult](r, r.settings.shiftOptions(summary), 0, job.ActivityStream, in)
 	r.streaming = false
 	if err == nil {
-		r.p.Unheard = time.Time{}
+		r.p.Unheard, r.p.UnheardTo = out.Unheard, out.UnheardTo
 		r.shiftEnded(out)
 		return
 	}
@@ -32,6 +31,7 @@ func (r *run) stream() {
 	if r.p.Unheard.IsZero() {
 		r.p.Unheard = began
 	}
+	r.p.UnheardTo = 0
 	if !interrupted(err) {
 		r.fail(problemOf(err, "stream"))
 	}

@@ -33,6 +33,44 @@ func TestAShiftWithoutAnAnswerIsRemembered(t *testing.T) {
 	require.Contains(t, b.events(), "warn rollups were dropped")
 }
 
+// A shift may end with an answer and yet not know what its last commits did.
+func TestWhatAShiftDoesNotKnowIsRemembered(t *testing.T) {
+	b := newBench(t)
+	since := time.Unix(1_700_000_500, 0).UTC()
+	b.shift(time.Minute, job.StreamResult{End: job.EndBlocked, Problem: &job.Problem{Text: "no route"}, Unheard: since, UnheardTo: 140})
+	once(b, job.ActivityStream, time.Minute, func(job.StreamInput) (job.StreamResult, error) {
+		return job.StreamResult{}, failed(job.Problem{Text: "the worker is gone"})
+	})
+	b.idle()
+	b.deleteAt(time.Hour)
+	b.mustRun()
+	require.True(t, since.Equal(b.streams[1].Progress.Unheard))
+	require.Equal(t, int64(140), b.streams[1].Progress.UnheardTo)
+	require.True(t, since.Equal(b.streams[2].Progress.Unheard), "the first time counts")
+	require.Zero(t, b.streams[2].Progress.UnheardTo, "nobody knows how far the lost one came")
+	require.Zero(t, b.streams[3].Progress.Unheard)
+}
+
+// What has been applied since the last full sync stays, whatever came by partial
+// syncs since.
+func TestTheEpochOfTheLastFullSyncIsKept(t *testing.T) {
+	b := newBench(t)
+	partial := job.Command{SkipBinlog: job.SkipBinlog{SkipBy: job.SkipPartialSync, SkipTable: "orders", SkipTableID: 11}}
+	b.idle()
+	b.signal(time.Minute, job.SignalSkipBinlog, partial)
+	b.at(2*time.Minute, func() {
+		require.Equal(t, b.progress().Epoch-1, b.progress().FirstEpoch)
+	})
+	b.signal(3*time.Minute, job.SignalForceFullSync, job.Command{})
+	b.at(4*time.Minute, func() { require.Equal(t, b.progress().Epoch, b.progress().FirstEpoch) })
+	b.deleteAt(5 * time.Minute)
+	b.mustRun()
+
+	imported := job.Progress{Epoch: 70, State: job.DBIncrementalSync}
+	imported.StartPartialSync(job.DatabaseSync, time.Now(), 5, job.PartialSync{TableID: 11, Table: "orders"}, "")
+	require.Equal(t, int64(70), imported.FirstEpoch)
+}
+
 func TestWhatADestinationRefusesIsAnEvent(t *testing.T) {
 	b := newBench(t)
 	b.shift(0, job.StreamResult{End: job.EndBinlog, Binlog: &job.Binlog{CommitSeq: 131, Type: job.ModifyTableProperty, Summary: "MODIFY_TABLE_PROPERTY of orders"}})
