@@ -242,13 +242,13 @@ func listen(ctx context.Context, opts Options) (s sockets, err error) {
 		}
 	}()
 	for _, l := range []struct {
-		name, address string
-		wanted        bool
-		to            *net.Listener
+		name, address, flag string
+		wanted              bool
+		to                  *net.Listener
 	}{
-		{"HTTP API", opts.Config.Listen, opts.API, &s.api},
-		{"metrics", opts.Config.MetricsListen, true, &s.metrics},
-		{"pprof", opts.Config.PprofListen, true, &s.pprof},
+		{"HTTP API", opts.Config.Listen, "--listen", opts.API, &s.api},
+		{"metrics", opts.Config.MetricsListen, "--metrics-listen", true, &s.metrics},
+		{"pprof", opts.Config.PprofListen, "--pprof-listen", true, &s.pprof},
 	} {
 		if !l.wanted || l.address == "" {
 			continue
@@ -256,7 +256,7 @@ func listen(ctx context.Context, opts Options) (s sockets, err error) {
 		var lc net.ListenConfig
 		if *l.to, err = lc.Listen(ctx, "tcp", l.address); err != nil {
 			*l.to = nil
-			return s, fmt.Errorf("listen for %s: %w", l.name, err)
+			return s, fmt.Errorf("listen for %s: %w (choose another address with %s)", l.name, err, l.flag)
 		}
 	}
 	return s, nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -33,6 +34,10 @@ var ErrDataDirInUse = errors.New("another ccr-standalone is using this data dire
 // Run runs until ctx is done, then stops in order: API and worker first, so
 // that running steps hand their position to Temporal while it still answers.
 func Run(ctx context.Context, opts Options) error {
+	// Asked first, so that nobody waits for Temporal only to be told.
+	if err := canListen(ctx, opts.Config.Listen); err != nil {
+		return fmt.Errorf("HTTP API: %w (choose another address with --listen)", err)
+	}
 	return withTemporal(ctx, opts, func(temporal *temporalserver.Server) error {
 		cfg := opts.Config
 		cfg.TemporalAddress = temporal.Address()
@@ -50,6 +55,15 @@ func Run(ctx context.Context, opts Options) error {
 			},
 		})
 	})
+}
+
+func canListen(ctx context.Context, address string) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // RunTemporal runs only the Temporal server and its Web UI until ctx is done.

@@ -29,11 +29,11 @@ func rootCommand(environ []string) *cobra.Command {
 		Short:         "Replication between Apache Doris clusters",
 		Long:          rootLong,
 		Version:       buildVersion(),
-		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	config.Correct(root)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
 		serveCommand(environ, serveSpec{

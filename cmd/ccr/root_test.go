@@ -51,9 +51,12 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"sevrer"}, `unknown command "sevrer"`},
+		{[]string{"sevrer"}, `unknown command "sevrer" (did you mean server?); see ccr --help`},
+		{[]string{"check-it"}, `unknown command "check-it"`},
 		{[]string{"server", "extra"}, "unknown command"},
-		{[]string{"server", "--listn", "x"}, "unknown flag: --listn"},
+		{[]string{"server", "--listn", "x"}, "unknown flag: --listn (did you mean --listen?); see ccr server --help"},
+		{[]string{"worker", "--temporal_adress", "x"}, "did you mean --temporal-address?"},
+		{[]string{"api", "--command-timeout", "soon"}, "see ccr api --help"},
 		{[]string{"server", "--listen", "0.0.0.0:1"}, "reachable from other machines"},
 		{[]string{"worker", "--config", "/does/not/exist"}, "read configuration"},
 	} {

@@ -228,7 +228,7 @@ func choosePorts(frontend string) (ports, error) {
 		return l.Addr().(*net.TCPAddr).Port, nil
 	}
 	if p.frontend, err = pick(wanted); err != nil {
-		return ports{}, err
+		return ports{}, fmt.Errorf("%w (choose another address with --temporal-listen)", err)
 	}
 	for _, dst := range []*int{&p.history, &p.matching, &p.worker, &p.frontendHTTP} {
 		const tries = 100

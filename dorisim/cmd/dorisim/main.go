@@ -105,6 +105,9 @@ func run(cmd *cobra.Command, f configFile, verbose bool) (err error) {
 			return err
 		}
 		c, err := dorisim.Start(ctx, cfg)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("%w (does another dorisim run? choose other ports with --port-base)", err)
+		}
 		if err != nil {
 			return err
 		}

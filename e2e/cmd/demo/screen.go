@@ -158,18 +158,21 @@ func clip(text string) string {
 func (s *screen) howToGoOn(pair *harness.Pair, ccr *harness.CCR, keep bool) {
 	fmt.Fprintf(s.out, "\n%s\n", s.bold("Go on playing"))
 	if !keep {
-		fmt.Fprint(s.out, " make demo KEEP=1 leaves all of this running. Then:\n\n")
+		fmt.Fprint(s.out, ` make demo KEEP=1   leaves all of this running: Web UI, API, both clusters
+ docs/quickstart.md does the same by hand, and says how to use your own clusters
+`)
+		return
 	}
-	fmt.Fprintf(s.out, ` Web UI       http://%s
+	fmt.Fprintf(s.out, ` all jobs     http://%s/view
+ Web UI       http://%s
  source       mysql -h 127.0.0.1 -P %s -u root sales
  destination  mysql -h 127.0.0.1 -P %s -u root sales_replica
 
- curl -s -X POST -d '{"name":"demo_db"}' http://%s/job_status
- curl -s -X POST -d '{"name":"demo_db"}' http://%s/get_lag
- curl -s -X POST -d '{"name":"demo_db"}' http://%s/pause
- curl -s -X POST -d '{"name":"demo_db"}' http://%s/resume
-`, ccr.UI, pair.Source.Port(), pair.Destination.Port(), ccr.API, ccr.API, ccr.API, ccr.API)
-	if keep {
-		fmt.Fprint(s.out, "\n Ctrl-C stops everything.\n")
-	}
+ curl -X POST -d '{"name":"demo_db"}' http://%[1]s/job_status
+ curl -X POST -d '{"name":"demo_db"}' http://%[1]s/get_lag
+ curl -X POST -d '{"name":"demo_db"}' http://%[1]s/pause
+ curl -X POST -d '{"name":"demo_db"}' http://%[1]s/resume
+
+ Ctrl-C stops everything.
+`, ccr.API, ccr.UI, pair.Source.Port(), pair.Destination.Port())
 }

@@ -50,7 +50,6 @@ func command() *cobra.Command {
 		Short:         "Replicate between Apache Doris clusters, everything in one process",
 		Long:          long,
 		Version:       version,
-		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -66,6 +65,7 @@ func command() *cobra.Command {
 	config.Bind(cmd.Flags(), config.GroupAPI, config.GroupAccess, config.GroupStandalone, config.GroupSecrets, config.GroupWorker,
 		config.GroupDoris, config.GroupFeatures, config.GroupLog, config.GroupProcess)
 	config.Teach(cmd)
+	config.Correct(cmd)
 	cmd.AddCommand(temporalCommand())
 	return cmd
 }
