@@ -44,7 +44,7 @@ func (j *jobs) command(ctx context.Context, name, signal string, cmd job.Command
 
 // signal hands cmd to the job. errUnknownJob if there is no open workflow.
 func (j *jobs) signal(ctx context.Context, name, signal string, cmd job.Command) error {
-	if len(name) > job.MaxNameLength {
+	if !job.NameAllowed(name) {
 		return errUnknownJob
 	}
 	err := j.client.SignalWorkflow(ctx, job.WorkflowID(name), "", signal, cmd)

@@ -37,13 +37,16 @@ func (s *Server) handleForceFullSync(c echo.Context) error {
 	return s.command(c, request.Name, job.SignalForceFullSync, job.Command{}, unknownJob)
 }
 
+// skipRequest is the request of /job_skip_binlog.
+type skipRequest struct {
+	nameRequest
+	job.SkipBinlog
+}
+
 // handleSkipBinlog answers /job_skip_binlog (http-api.md 3.15). A request whose
 // way is not given in full is refused: nothing is guessed.
 func (s *Server) handleSkipBinlog(c echo.Context) error {
-	var request struct {
-		nameRequest
-		job.SkipBinlog
-	}
+	var request skipRequest
 	if err := decode(c, &request); err != nil {
 		return fail(c, err)
 	}
@@ -73,13 +76,16 @@ func (s *Server) skipBinlog(c echo.Context, name string, skip job.SkipBinlog) er
 	return s.carryOut(c, name, job.SignalSkipBinlog, job.Command{SkipBinlog: skip})
 }
 
+// hostMappingRequest is the request of /update_host_mapping.
+type hostMappingRequest struct {
+	nameRequest
+	job.HostMappings
+}
+
 // handleHostMapping answers /update_host_mapping and its other name
 // (http-api.md 3.14).
 func (s *Server) handleHostMapping(c echo.Context) error {
-	var request struct {
-		nameRequest
-		job.HostMappings
-	}
+	var request hostMappingRequest
 	if err := decode(c, &request); err != nil {
 		return fail(c, err)
 	}

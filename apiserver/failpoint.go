@@ -10,14 +10,17 @@ import (
 // errNoFailpoints: this process is not one for tests.
 var errNoFailpoints = errors.New("failpoints are for tests: only a process with API and worker that runs with --enable-failpoints has them")
 
+// failpointRequest is the request of /failpoint.
+type failpointRequest struct {
+	nameRequest
+	Failpoint string          `json:"failpoint"`
+	Value     json.RawMessage `json:"value"`
+}
+
 // handleFailpoint answers /failpoint (http-api.md 3.18). Whether the job exists
 // is not checked. Failpoints act on the worker of this very process.
 func (s *Server) handleFailpoint(c echo.Context) error {
-	var request struct {
-		nameRequest
-		Failpoint string          `json:"failpoint"`
-		Value     json.RawMessage `json:"value"`
-	}
+	var request failpointRequest
 	if err := decode(c, &request); err != nil {
 		return fail(c, err)
 	}

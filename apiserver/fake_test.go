@@ -110,6 +110,9 @@ func (f *fakeTemporal) find(id string) (*fakeJob, error) {
 	if f.down != nil {
 		return nil, f.down
 	}
+	if strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return nil, errors.New("header key \"temporal-resource-id\" contains value with non-printable ASCII characters") // as gRPC does
+	}
 	j, ok := f.jobs[id]
 	if !ok {
 		return nil, serviceerror.NewNotFound("workflow not found for ID: " + id)

@@ -32,7 +32,7 @@ const pollerMaxAge = 2 * time.Minute
 // query asks an open workflow and decodes the answer into out. It waits for a
 // workflow that has only just started. errUnknownJob if there is none.
 func (j *jobs) query(ctx context.Context, name, query string, out any) error {
-	if len(name) > job.MaxNameLength {
+	if !job.NameAllowed(name) {
 		return errUnknownJob
 	}
 	err := poll(ctx, func(ctx context.Context) (bool, error) {
@@ -118,7 +118,7 @@ func (j *jobs) awaitWorker(ctx context.Context) error {
 
 // open tells whether the job exists, whatever workers do.
 func (j *jobs) open(ctx context.Context, name string) (bool, error) {
-	if len(name) > job.MaxNameLength {
+	if !job.NameAllowed(name) {
 		return false, nil
 	}
 	d, err := j.client.DescribeWorkflowExecution(ctx, job.WorkflowID(name), "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 
@@ -34,6 +35,20 @@ func (s *Server) resources() []endpoint {
 		{method: http.MethodPatch, path: "/jobs/:name/host_mapping", role: access.Operate, handle: s.patchHostMapping},
 		{method: http.MethodPatch, path: "/jobs/:name/tables", role: access.Operate, handle: s.patchTables},
 	}
+}
+
+// jobName is the name in the path of a resource. Clients may encode any of its
+// characters; the router leaves that as it is.
+func jobName(c echo.Context) string {
+	name := c.Param("name")
+	if c.Request().URL.RawPath == "" {
+		return name // decoded already
+	}
+	decoded, err := url.PathUnescape(name)
+	if err != nil {
+		return name
+	}
+	return decoded
 }
 
 // jobsResource is every job with its state.
@@ -101,7 +116,7 @@ type jobResource struct {
 }
 
 func (s *Server) getJob(c echo.Context) error {
-	name := c.Param("name")
+	name := jobName(c)
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
 	defer cancel()
 	detail, err := s.jobs.detail(ctx, name)
@@ -118,7 +133,7 @@ func (s *Server) getJob(c echo.Context) error {
 }
 
 func (s *Server) removeJob(c echo.Context) error {
-	name := c.Param("name")
+	name := jobName(c)
 	if err := s.deleteJob(c, name); err != nil {
 		return failResource(c, name, err)
 	}
@@ -126,7 +141,7 @@ func (s *Server) removeJob(c echo.Context) error {
 }
 
 func (s *Server) getStatus(c echo.Context) error {
-	name := c.Param("name")
+	name := jobName(c)
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
 	defer cancel()
 	status, err := s.jobs.status(ctx, name)
@@ -137,7 +152,7 @@ func (s *Server) getStatus(c echo.Context) error {
 }
 
 func (s *Server) getProgress(c echo.Context) error {
-	name := c.Param("name")
+	name := jobName(c)
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
 	defer cancel()
 	progress, err := s.jobs.progress(ctx, name)
@@ -148,7 +163,7 @@ func (s *Server) getProgress(c echo.Context) error {
 }
 
 func (s *Server) getLag(c echo.Context) error {
-	name := c.Param("name")
+	name := jobName(c)
 	lag, err := s.lagOf(c, name)
 	if err != nil {
 		return failResource(c, name, err)
@@ -157,7 +172,7 @@ func (s *Server) getLag(c echo.Context) error {
 }
 
 func (s *Server) getEvents(c echo.Context) error {
-	name := c.Param("name")
+	name := jobName(c)
 	events, err := s.eventsOf(c, name)
 	if err != nil {
 		return failResource(c, name, err)
@@ -169,13 +184,13 @@ func (s *Server) getEvents(c echo.Context) error {
 // not read: the path says everything.
 func (s *Server) postCommand(signal string) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		name := c.Param("name")
+		name := jobName(c)
 		return s.commanded(c, name, s.carryOut(c, name, signal, job.Command{}))
 	}
 }
 
 func (s *Server) postSkip(c echo.Context) error {
-	name := c.Param("name")
+	name := jobName(c)
 	var skip job.SkipBinlog
 	if err := decodeResource(c, &skip); err != nil {
 		return failResource(c, name, err)
@@ -184,7 +199,7 @@ func (s *Server) postSkip(c echo.Context) error {
 }
 
 func (s *Server) patchHostMapping(c echo.Context) error {
-	name := c.Param("name")
+	name := jobName(c)
 	var mappings job.HostMappings
 	if err := decodeResource(c, &mappings); err != nil {
 		return failResource(c, name, err)
@@ -193,7 +208,7 @@ func (s *Server) patchHostMapping(c echo.Context) error {
 }
 
 func (s *Server) patchTables(c echo.Context) error {
-	name := c.Param("name")
+	name := jobName(c)
 	var update job.UpdateTables
 	if err := decodeResource(c, &update); err != nil {
 		return failResource(c, name, err)

@@ -71,6 +71,21 @@ func TestResourcesAnswerAsOperatorsDo(t *testing.T) {
 		ask(s, "/job_events", `{"name":"j1"}`).Body.String())
 }
 
+// A name may be encoded in a path, and is then the same name; one that no job can
+// have is not found.
+func TestNamesInPaths(t *testing.T) {
+	f := newFake()
+	f.add("a:b.c", nil)
+	s := newServer(t, f, nil)
+	for _, path := range []string{"/jobs/a:b.c", "/jobs/a%3Ab%2Ec", "/jobs/a%3ab.c/status", "/jobs/%61:b.c/events"} {
+		require.Equal(t, http.StatusOK, askBy(s, "GET", path, "").Code, path)
+		require.Equal(t, http.StatusOK, askBy(s, "HEAD", path, "").Code, path)
+	}
+	for path, name := range map[string]string{"/jobs/x%2Fy": "x/y", "/jobs/%E4%BB%BB": "任", "/jobs/%00": "\x00", "/jobs/a%20b": "a b", "/jobs/a%2525": "a%25"} {
+		requireProblem(t, askBy(s, "GET", path, ""), http.StatusNotFound, "job "+name+" not exist")
+	}
+}
+
 func TestListOfJobs(t *testing.T) {
 	f := newFake()
 	s := newServer(t, f, nil)

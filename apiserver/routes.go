@@ -74,6 +74,9 @@ func (s *Server) routes(endpoints []endpoint) *echo.Echo {
 		handler := s.guard(p)
 		if p.method != "" {
 			e.Add(p.method, p.path, handler)
+			if p.method == http.MethodGet {
+				e.HEAD(p.path, handler)
+			}
 			continue
 		}
 		e.Any(p.path, handler)

@@ -6,14 +6,17 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
+// tablesRequest is the request of /update_tables.
+type tablesRequest struct {
+	nameRequest
+	job.UpdateTables
+}
+
 // handleUpdateTables answers /update_tables: it changes which tables a database
 // job replicates. The reply does not wait for the snapshots of tables that are
 // included now.
 func (s *Server) handleUpdateTables(c echo.Context) error {
-	var request struct {
-		nameRequest
-		job.UpdateTables
-	}
+	var request tablesRequest
 	if err := decode(c, &request); err != nil {
 		return fail(c, err)
 	}
