@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -188,6 +189,22 @@ func TestListKnowsWhatVisibilityDoesNotKnowYet(t *testing.T) {
 	require.Equal(t, `{"success":true,"jobs":["ccr_test","old"]}`, ask(s, "/list_jobs", "").Body.String())
 	require.Equal(t, `{"success":true}`, ask(s, "/delete", `{"name":"old"}`).Body.String())
 	require.Equal(t, `{"success":true,"jobs":["ccr_test"]}`, ask(s, "/list_jobs", "").Body.String())
+}
+
+// TestListAndTwoServers: what another server has done meanwhile to a job that
+// this one created or deleted counts, too.
+func TestListAndTwoServers(t *testing.T) {
+	f := newFake()
+	j := f.add("old", nil)
+	j.onSignal = func(j *fakeJob, _ string, _ job.Command) { j.closed = true }
+	f.onStart = func(j *fakeJob) { j.status.Checked, j.onSignal = true, f.jobs["ccr-job-old"].onSignal }
+	s, other := newServer(t, f, nil), newServer(t, f, nil)
+	require.Equal(t, `{"success":true}`, ask(s, "/create_ccr", minimal).Body.String())
+	require.Equal(t, `{"success":true}`, ask(s, "/delete", `{"name":"old"}`).Body.String())
+	require.Equal(t, `{"success":true}`, ask(other, "/delete", `{"name":"ccr_test"}`).Body.String())
+	require.Equal(t, `{"success":true}`, ask(other, "/create_ccr", strings.Replace(minimal, "ccr_test", "old", 1)).Body.String())
+	require.Equal(t, `{"success":true,"jobs":["old"]}`, ask(s, "/list_jobs", "").Body.String())
+	require.Equal(t, `{"success":true,"jobs":["old"]}`, ask(other, "/list_jobs", "").Body.String())
 }
 
 func TestMetrics(t *testing.T) {

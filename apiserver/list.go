@@ -12,7 +12,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/client"
 
 	"github.com/doris-ccr/ccr/job"
 )
@@ -22,7 +21,9 @@ const (
 	// to ten a second by default (temporal.md 2).
 	listMaxAge = time.Second
 	// visibilityDelay is how long a created or deleted job may take to appear
-	// in the server's list. Within it this server's own knowledge wins.
+	// in the server's list. Within it, where the list disagrees with what this
+	// server has done, the job itself is looked for: another server may have
+	// deleted what this one created, or the other way round.
 	visibilityDelay = 3 * time.Second
 
 	listPageSize = 1000
@@ -30,7 +31,7 @@ const (
 
 // jobList knows the names of all jobs.
 type jobList struct {
-	client client.Client
+	jobs *jobs
 
 	mu    sync.Mutex // held while listing, so that callers share one call
 	names []string
@@ -45,7 +46,7 @@ type change struct {
 	at     time.Time
 }
 
-func newJobList(c client.Client) *jobList { return &jobList{client: c, recent: map[string]change{}} }
+func newJobList(j *jobs) *jobList { return &jobList{jobs: j, recent: map[string]change{}} }
 
 // note records that a job was created or deleted, and drops the cache.
 func (l *jobList) note(name string, exists bool) {
@@ -66,20 +67,33 @@ func (l *jobList) all(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, c := range l.recent {
-		switch {
-		case time.Since(c.at) > visibilityDelay:
-			delete(l.recent, name)
-		case c.exists:
-			names[name] = struct{}{}
-		default:
-			delete(names, name)
-		}
-	}
+	l.correct(ctx, names)
 	l.names = slices.AppendSeq([]string{}, maps.Keys(names))
 	slices.Sort(l.names)
 	l.read = time.Now()
 	return l.names, nil
+}
+
+// correct makes names right where they lag behind what this server has done.
+func (l *jobList) correct(ctx context.Context, names map[string]struct{}) {
+	for name, c := range l.recent {
+		if time.Since(c.at) > visibilityDelay {
+			delete(l.recent, name)
+			continue
+		}
+		if _, listed := names[name]; listed == c.exists {
+			continue
+		}
+		exists, err := l.jobs.open(ctx, name)
+		if err != nil {
+			exists = c.exists
+		}
+		if exists {
+			names[name] = struct{}{}
+		} else {
+			delete(names, name)
+		}
+	}
 }
 
 func (l *jobList) fetch(ctx context.Context) (map[string]struct{}, error) {
@@ -89,7 +103,7 @@ func (l *jobList) fetch(ctx context.Context) (map[string]struct{}, error) {
 		Query:    fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", job.WorkflowType),
 	}
 	for {
-		page, err := l.client.ListWorkflow(ctx, request)
+		page, err := l.jobs.client.ListWorkflow(ctx, request)
 		if err != nil {
 			return nil, fmt.Errorf("list jobs: %w", err)
 		}

@@ -129,7 +129,7 @@ func New(opts Options) (*Server, error) {
 		commandTimeout: opts.CommandTimeout,
 		createTimeout:  opts.CreateTimeout,
 	}
-	s.list = newJobList(opts.Client)
+	s.list = newJobList(s.jobs)
 	s.overview = &overview{jobs: s.jobs, list: s.list}
 	if err := opts.Registry.Register(newJobGauges(s.jobs, s.list)); err != nil {
 		return nil, fmt.Errorf("register job gauges: %w", err)
