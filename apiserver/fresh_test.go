@@ -212,20 +212,23 @@ func TestMetrics(t *testing.T) {
 	f.add("j1", func(j *fakeJob) {
 		j.status.Stalled = true
 		j.status.FullSyncs, j.status.PartialSyncs = 2, 5
-		j.status.Lag = job.Lag{Binlogs: 4, NextTimestamp: 1000, LastTimestamp: 9000}
+		j.status.Lag = job.Lag{Binlogs: 4, NextTimestamp: 1000, LastTimestamp: 9000, ObservedAt: time.Now()}
 	})
+	f.add("new", nil)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "ccr_other_total"}, func() float64 { return 1 }))
 	s := newServer(t, f, func(o *Options) { o.Registry = registry })
 	rec := askBy(s, "GET", "/metrics", "")
 	require.Contains(t, rec.Header().Get("Content-Type"), "text/plain; version=0.0.4")
 	for _, line := range []string{
-		"ccr_job_running_total 1", `ccr_job_running_sync_state{name="j1"} 3`, `ccr_job_running_sub_sync_state{name="j1"} -1`,
+		"ccr_job_running_total 2", `ccr_job_running_sync_state{name="j1"} 3`, `ccr_job_running_sub_sync_state{name="j1"} -1`,
 		`ccr_job_running_lag_total{name="j1"} 4`, `ccr_job_running_lag_seconds{name="j1"} 8`, `ccr_job_stalled{name="j1"} 1`, "ccr_other_total 1",
 		`ccr_job_full_syncs_total{name="j1"} 2`, `ccr_job_partial_syncs_total{name="j1"} 5`, "# TYPE ccr_job_full_syncs_total counter",
 	} {
 		require.Contains(t, rec.Body.String(), line+"\n")
 	}
+	require.NotContains(t, rec.Body.String(), `_lag_total{name="new"}`, "not known is not 0")
+	require.NotContains(t, rec.Body.String(), `_lag_seconds{name="new"}`)
 }
 
 func TestUnreachableTemporalIsSaid(t *testing.T) {
@@ -256,5 +259,10 @@ func TestMetricsKeepTheLagOfAPausedJobFresh(t *testing.T) {
 		require.Equal(t, job.SignalObserveLag, old.signals[0].name)
 		require.Empty(t, fresh.signals)
 		require.Empty(t, unchecked.signals)
+	})
+	askBy(newServer(t, f, nil), "GET", "/view", "")
+	f.with(func() {
+		require.Len(t, old.signals, 2, "the page as well")
+		require.Empty(t, fresh.signals)
 	})
 }

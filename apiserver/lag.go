@@ -155,6 +155,23 @@ func (j *jobs) requestLag(ctx context.Context, name, by string, position int64) 
 	return id, j.signal(ctx, name, job.SignalObserveLag, cmd)
 }
 
+// shownLagMaxAge is how old the lag may be in what shows all jobs, /metrics and
+// /view, of a job that does not stream: it is then told to look at its source,
+// which costs its history about ten events.
+const shownLagMaxAge = 5 * time.Minute
+
+// lookAgain has a job look at its source when nobody did for long: a job that is
+// paused or stalled does not by itself, and its lag is what alerts are about. Who
+// asks the next time sees the answer.
+func (j *jobs) lookAgain(ctx context.Context, name string, s job.Status) {
+	if !s.Checked || s.Phase == job.PhaseDeleting || time.Since(s.Lag.ObservedAt) < shownLagMaxAge || !j.lags.mayAsk() {
+		return
+	}
+	if _, err := j.requestLag(ctx, name, "monitoring", s.Position.CommitSeq); err != nil {
+		j.log.Debug("lag of job not observed for a list of jobs", "job", name, "error", err)
+	}
+}
+
 // lagDesk remembers the lags that were told lately, and bounds how many jobs are
 // asked to observe theirs.
 type lagDesk struct {

@@ -24,9 +24,6 @@ const (
 	gaugesCost = 50 * time.Millisecond
 	// gaugesConcurrency bounds the queries in flight.
 	gaugesConcurrency = 8
-	// gaugesLagMaxAge is how old the lag of a job may be that does not stream: it
-	// is then told to look at its source, which costs its history about ten events.
-	gaugesLagMaxAge = 5 * time.Minute
 )
 
 // jobGauges shows the jobs of the whole installation (ccr_job_running_*). They
@@ -69,9 +66,9 @@ func newJobGauges(j *jobs, l *jobList) *jobGauges {
 	gauge("ccr_job_running_sub_sync_state", "Step of a job, as the sub_sync_state of job_progress.",
 		func(s job.Status) float64 { return float64(subState(s.Phase)) })
 	gauge("ccr_job_running_lag_total", "Binlogs of the source that a job has not consumed yet.",
-		func(s job.Status) float64 { return float64(s.Lag.Binlogs) })
+		func(s job.Status) float64 { return observed(s, s.Lag.Binlogs) })
 	gauge("ccr_job_running_lag_seconds", "Age of the next binlog against the source's newest.",
-		func(s job.Status) float64 { return float64(s.Lag.Seconds()) })
+		func(s job.Status) float64 { return observed(s, s.Lag.Seconds()) })
 	gauge("ccr_job_stalled", "1 while a job cannot go on (job_status says why), else 0.",
 		func(s job.Status) float64 { return truth(s.Stalled) })
 	gauge("ccr_job_paused", "1 while a job is paused, else 0.",
@@ -101,6 +98,15 @@ func truth(b bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// observed is a number of the lag. Until the source has been asked it is not
+// known, and no zero.
+func observed(s job.Status, n int64) float64 {
+	if s.Lag.ObservedAt.IsZero() {
+		return math.NaN()
+	}
+	return float64(n)
 }
 
 // known is a number in its unit; servers tell what they do not know as 0 or -1.
@@ -160,7 +166,7 @@ func (g *jobGauges) refresh() error {
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
-				g.lookAgain(ctx, name, s)
+				g.jobs.lookAgain(ctx, name, s)
 				seen[name] = s
 			} else if last, known := g.seen[name]; known {
 				seen[name] = last
@@ -173,18 +179,6 @@ func (g *jobGauges) refresh() error {
 	g.count, g.seen, g.read = len(names), seen, time.Now()
 	g.maxAge = time.Duration(len(names)) * gaugesCost
 	return nil
-}
-
-// lookAgain has a job look at its source when nobody did for long: a job that is
-// paused or stalled does not by itself, and its lag is what alerts are about. The
-// next refresh shows the answer.
-func (g *jobGauges) lookAgain(ctx context.Context, name string, s job.Status) {
-	if !s.Checked || s.Phase == job.PhaseDeleting || time.Since(s.Lag.ObservedAt) < gaugesLagMaxAge || !g.jobs.lags.mayAsk() {
-		return
-	}
-	if _, err := g.jobs.requestLag(ctx, name, "metrics", s.Position.CommitSeq); err != nil {
-		g.jobs.log.Debug("lag of job not observed for its metrics", "job", name, "error", err)
-	}
 }
 
 // countWorkers asks who polls the task queues. What cannot be asked keeps its

@@ -30,11 +30,13 @@ type statusObject struct {
 	NextStep      string        `json:"next_step"`
 	Stalled       bool          `json:"stalled"`
 	LastError     *problemReply `json:"last_error,omitempty"`
-	Lag           int64         `json:"lag"`
-	LagSecs       int64         `json:"lag_secs"`
-	LagObservedAt *time.Time    `json:"lag_observed_at,omitempty"`
-	FullSyncs     int           `json:"full_syncs"`
-	PartialSyncs  int           `json:"partial_syncs"`
+	// Lag and LagSecs are null until the source has been asked: a zero would be
+	// read as "equal".
+	Lag           *int64     `json:"lag"`
+	LagSecs       *int64     `json:"lag_secs"`
+	LagObservedAt *time.Time `json:"lag_observed_at,omitempty"`
+	FullSyncs     int        `json:"full_syncs"`
+	PartialSyncs  int        `json:"partial_syncs"`
 }
 
 // problemReply is what a person needs to get a stalled job going again.
@@ -79,13 +81,12 @@ func newStatus(name string, s job.Status) statusObject {
 		NextStep:      s.Advice(),
 		Stalled:       s.Stalled,
 		LastError:     newProblemReply(s.Problem),
-		Lag:           s.Lag.Binlogs,
 		FullSyncs:     s.FullSyncs,
 		PartialSyncs:  s.PartialSyncs,
-		LagSecs:       s.Lag.Seconds(),
 	}
 	if at := s.Lag.ObservedAt; !at.IsZero() {
-		o.LagObservedAt = &at
+		binlogs, seconds := s.Lag.Binlogs, s.Lag.Seconds()
+		o.Lag, o.LagSecs, o.LagObservedAt = &binlogs, &seconds, &at
 	}
 	return o
 }

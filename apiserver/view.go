@@ -37,7 +37,14 @@ type viewRow struct {
 	State     string `json:"state"`
 	Error     string `json:"error"`
 	LastEvent string `json:"lastEvent"`
+	// LagObservedAt is when the source was asked for the lag; LagOld that this is
+	// so long ago that the page has to say it.
+	LagObservedAt string `json:"lagObservedAt"`
+	LagOld        bool   `json:"-"`
 }
+
+// viewLagAge is how old a lag may be that is shown without its time.
+const viewLagAge = time.Minute
 
 // Words of viewRow.State beside those of job_status.
 const (
@@ -92,15 +99,17 @@ func newViewRow(r overviewRow) viewRow {
 	if r.spec.Type() == job.TableSync && r.spec.Source.Table != r.spec.Destination.Table {
 		v.Type += "_with_alias"
 	}
-	if r.status.Lag.ObservedAt.IsZero() {
+	if at := r.status.Lag.ObservedAt; at.IsZero() {
 		v.Lag, v.LagSec = "", "" // nobody has looked yet
+	} else {
+		v.LagObservedAt, v.LagOld = localTime(at.UnixMilli()), time.Since(at) > viewLagAge
 	}
 	if at := r.status.FullSyncAt; !at.IsZero() {
 		v.LastFullSyncTime = localTime(at.UnixMilli())
 	}
 	if p := r.status.Problem; p != nil {
 		v.Error = p.Text
-		if r.status.Running {
+		if r.status.Stalled {
 			v.State = viewStalled
 		}
 	}

@@ -27,7 +27,10 @@ func viewFake() *fakeTemporal {
 		j.status.FullSyncAt, j.status.FullSyncReason = time.Unix(1700000000, 0), "new job"
 		j.status.LastEvent = &job.Event{At: time.Unix(1700000001, 0), Text: "full sync finished"}
 	})
-	f.add("paused", func(j *fakeJob) { j.status.Running = false })
+	f.add("paused", func(j *fakeJob) {
+		j.status.Running = false
+		j.status.Lag = job.Lag{Binlogs: 7, ObservedAt: time.Unix(1700000002, 0)}
+	})
 	f.add("stuck", func(j *fakeJob) {
 		j.status.Stalled, j.status.Problem = true, &job.Problem{Text: evil + "\nsecond line"}
 	})
@@ -50,8 +53,9 @@ func TestView(t *testing.T) {
 		"jobName": "good", "type": "table_sync_with_alias", "lag": "4", "lagSec": "8", "syncState": "DBIncrementalSync", "subSyncState": "Done",
 		"lastFullSyncTime": localTime(1700000000000), "lastFullSyncReason": "new job", "isHostMapping": "true",
 		"otherArgs": "replication_num=2, commit_order=per_table", "state": "running", "error": "",
-		"lastEvent": localTime(1700000001000) + " full sync finished",
+		"lastEvent": localTime(1700000001000) + " full sync finished", "lagObservedAt": rows[0]["lagObservedAt"],
 	}, rows[0])
+	require.NotEmpty(t, rows[0]["lagObservedAt"])
 	states := map[string]string{}
 	for _, r := range rows {
 		states[r["jobName"]] = r["state"]
@@ -67,6 +71,8 @@ func TestView(t *testing.T) {
 		for _, name := range []string{"good", "paused", "stuck", "silent"} {
 			require.Contains(t, html, ">"+name+"</th>")
 		}
+		require.Equal(t, 1, strings.Count(html, "<small>at "), "the lag of paused is old")
+		require.Contains(t, html, `7 <small>at `+localTime(1700000002000)+`</small>`)
 		require.NotContains(t, html, "<script")
 		require.Contains(t, html, "&lt;script&gt;")
 		require.Contains(t, html, "ask job silent for job_status: broken")

@@ -30,6 +30,7 @@ var viewColumns = []viewColumn{
 	{"State", func(r viewRow) string { return r.State }},
 	{"Error", func(r viewRow) string { return r.Error }},
 	{"Last Event", func(r viewRow) string { return r.LastEvent }},
+	{"Lag Observed At", func(r viewRow) string { return r.LagObservedAt }},
 }
 
 // viewTable writes aligned columns, one line a job.
