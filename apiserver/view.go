@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +46,14 @@ type viewRow struct {
 
 // viewLagAge is how old a lag may be that is shown without its time.
 const viewLagAge = time.Minute
+
+// News is the last event, unless the row's error says the same.
+func (v viewRow) News() string {
+	if v.Error != "" && strings.Contains(v.LastEvent, v.Error) {
+		return ""
+	}
+	return v.LastEvent
+}
 
 // Words of viewRow.State beside those of job_status.
 const (
@@ -161,6 +170,7 @@ var pages = template.Must(template.New("view").Parse(viewPage))
 type page struct {
 	Style      template.CSS
 	Rows       []viewRow
+	Summary    string
 	MayOperate bool
 	Who        string
 	At         string
@@ -172,8 +182,42 @@ type page struct {
 func (s *Server) viewHTML(c echo.Context, rows []viewRow) error {
 	id := caller(c)
 	return s.render(c, http.StatusOK, page{
-		Rows: rows, MayOperate: id.Role >= access.Operate, Who: id.Name, At: time.Now().Local().Format(time.DateTime), Version: s.version,
+		Rows: urgentFirst(rows), Summary: summary(rows), MayOperate: id.Role >= access.Operate, Who: id.Name, At: time.Now().Local().Format(time.DateTime), Version: s.version,
 	})
+}
+
+// urgency is the order of states on the page: what needs a person comes first.
+var urgency = []string{viewStalled, viewUnknown, "paused", "running"}
+
+// urgentFirst sorts rows by urgency, those of one state by name.
+func urgentFirst(rows []viewRow) []viewRow {
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b viewRow) int {
+		return slices.Index(urgency, a.State) - slices.Index(urgency, b.State)
+	})
+	return rows
+}
+
+// summary counts the jobs of each state: "12 jobs: 1 stalled, 11 running".
+func summary(rows []viewRow) string {
+	count := map[string]int{}
+	for _, r := range rows {
+		count[r.State]++
+	}
+	var parts []string
+	for _, state := range urgency {
+		if n := count[state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	jobs := "jobs"
+	if len(rows) == 1 {
+		jobs = "job"
+	}
+	if len(parts) == 0 {
+		return "no jobs"
+	}
+	return fmt.Sprintf("%d %s: %s", len(rows), jobs, strings.Join(parts, ", "))
 }
 
 // render writes a page that may load, run and be framed by nothing.

@@ -78,6 +78,8 @@ func TestView(t *testing.T) {
 		require.Contains(t, html, "ask job silent for job_status: broken")
 		require.Equal(t, 2, strings.Count(html, `action="view/pause"`), "good and stuck")
 		require.Equal(t, 1, strings.Count(html, `action="view/resume"`), "paused")
+		require.Contains(t, html, "4 jobs: 1 stalled, 1 unknown, 1 paused, 1 running at ")
+		require.Regexp(t, `(?s)>stuck</th>.*>silent</th>.*>paused</th>.*>good</th>`, html, "what needs a person comes first")
 	}
 
 	table := get("?type=table").Body.String()
@@ -89,6 +91,21 @@ func TestView(t *testing.T) {
 	require.Contains(t, raw, "Job Name: good\nType: table_sync_with_alias\nLag: 4\nLag(Secs): 8\n")
 	require.Equal(t, "show job state with unknow type: <b>", get("?type=<b>").Body.String())
 	require.Equal(t, contentType, get("?type=<b>").Header().Get("Content-Type"))
+}
+
+// An event that only repeats the error above it is not shown.
+func TestViewSaysAnErrorOnce(t *testing.T) {
+	f := newFake()
+	f.add("stuck", func(j *fakeJob) {
+		j.status.Stalled, j.status.Problem = true, &job.Problem{Text: "no such host"}
+		j.status.LastEvent = &job.Event{At: time.Unix(1700000001, 0), Text: "cannot go on: no such host"}
+	})
+	page := askBy(newServer(t, f, nil), "GET", "/view", "").Body.String()
+	require.Equal(t, 1, strings.Count(page, "no such host"))
+	f.jobs["ccr-job-stuck"].status.LastEvent.Text = "the user required a full sync"
+	page = askBy(newServer(t, f, nil), "GET", "/view", "").Body.String()
+	require.Contains(t, page, "no such host")
+	require.Contains(t, page, "the user required a full sync")
 }
 
 func TestViewWithoutJobs(t *testing.T) {

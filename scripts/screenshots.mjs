@@ -54,4 +54,6 @@ await page.setViewportSize({ width: 1400, height: 1150 }); // the timeline is fa
 await shot('webui-timeline', job('shop'), ['CheckJob']);
 await page.setViewportSize({ width: 1400, height: 600 });
 await shot('view', `${api}/view`, ['Replication jobs', 'stock']);
+await page.setViewportSize({ width: 390, height: 844 }); // a phone
+await shot('view-phone', `${api}/view`, ['Replication jobs', 'stock']);
 await browser.close();
