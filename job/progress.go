@@ -88,6 +88,9 @@ type Progress struct {
 	// PendingUnknown is set when an attempt at Pending ended without a known
 	// outcome (ApplyInput.Unknown).
 	PendingUnknown bool `json:"pending_unknown,omitempty"`
+	// UnknownSeq is a binlog that PendingUnknown was true of when a partial sync
+	// came in between: it is still to be applied. 0 = none.
+	UnknownSeq int64 `json:"unknown_seq,omitempty"`
 	// DoubtUntil is set for a job that was imported from another tool: what the
 	// source recorded before this moment may have been applied already, so it is
 	// looked up on the destination first, as after a lost answer.

@@ -196,10 +196,17 @@ func (p *Progress) Apply(c TableChanges) {
 	}
 }
 
-// Doubts tells whether the tool that the job was imported from may have applied
+// MayBeApplied tells whether the binlog, which is to be applied now, may have been
+// already: by an attempt before a partial sync came in between, or by the tool
+// that the job was imported from.
+func (p *Progress) MayBeApplied(b *Binlog) bool {
+	return b.CommitSeq == p.UnknownSeq || p.doubts(b)
+}
+
+// doubts tells whether the tool that the job was imported from may have applied
 // the binlog already. Binlogs without a time (old servers) are doubted as long as
 // there is doubt about any.
-func (p *Progress) Doubts(b *Binlog) bool {
+func (p *Progress) doubts(b *Binlog) bool {
 	return !p.DoubtUntil.IsZero() && (b.Timestamp <= 0 || b.Timestamp <= p.DoubtUntil.UnixMilli())
 }
 
@@ -213,7 +220,7 @@ func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, rea
 	}
 	p.Phase = PhaseTakeSnapshot
 	p.Snapshot = &Snapshot{Reason: reason, Trigger: commitSeq}
-	p.Pending = nil
+	p.Pending, p.PendingUnknown, p.UnknownSeq = nil, false, 0
 	p.Reselect, p.Awaited = false, nil // it brings what is selected
 	p.FullSyncs++
 	p.FullSyncStartedAt = now
@@ -232,7 +239,10 @@ func (p *Progress) StartPartialSync(t SyncType, now time.Time, commitSeq int64, 
 	}
 	p.Phase = PhaseTakeSnapshot
 	p.Snapshot = &Snapshot{Partial: &part, Reason: reason, Trigger: commitSeq}
-	p.Pending = nil
+	if b := p.Pending; b != nil && p.PendingUnknown && b.CommitSeq > commitSeq {
+		p.UnknownSeq = b.CommitSeq
+	}
+	p.Pending, p.PendingUnknown = nil, false
 	p.PartialSyncs++
 	p.PartialSyncStartedAt = now
 	p.PartialSyncInfo = PartialSyncInfo{CommitSeq: commitSeq, Table: part.Table, Info: reason}

@@ -129,7 +129,10 @@ func applyRenameColumn(a *application) (job.ApplyResult, error) {
 			if err != nil {
 				return "", fmt.Errorf("look at the columns of %s: %w", table, err)
 			}
-			if !slices.ContainsFunc(columns, func(c sqlclient.Column) bool { return c.Name == rename.OldName }) {
+			has := func(name string) bool {
+				return slices.ContainsFunc(columns, func(c sqlclient.Column) bool { return c.Name == name })
+			}
+			if has(rename.NewName) && !has(rename.OldName) {
 				return "", nil
 			}
 		}

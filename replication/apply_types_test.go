@@ -177,6 +177,26 @@ func TestApplyOnVanishedTable(t *testing.T) {
 	require.Equal(t, gone, a.run(t).Tables.Set)
 }
 
+// A frontend that lost the master's answer does not know whether it was done.
+func TestApplyPassedOnWithoutAnAnswer(t *testing.T) {
+	for message, kind := range map[string]job.Kind{
+		"errCode = 2, detailMessage = java.net.SocketTimeoutException: Read timed out": job.KindRPC,
+		"errCode = 2, detailMessage = Unknown column 'a' in 't'":                       job.KindDB,
+	} {
+		a := applying(job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10)
+		a.dst.refuse = map[string]error{"RENAME": refusal(message)}
+		require.Equal(t, kind, a.run(t).Problem.Kind)
+	}
+}
+
+// A column that the destination has under neither name was not renamed.
+func TestApplyRenameColumnOfNoColumn(t *testing.T) {
+	a := applying(job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10)
+	a.in.Unknown, a.dst.columns = true, []string{"c"}
+	a.run(t)
+	require.Len(t, a.dst.executed, 1)
+}
+
 func TestApplyRenameTable(t *testing.T) {
 	rename := func() *applied { return applying(job.RenameTable, `{"tb":10,"nT":"u","oT":"t"}`, 10) }
 	require.Equal(t, map[int64]job.Table{10: {Name: "u", DestID: 20}}, rename().run(t).Tables.Set)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/be"
@@ -58,6 +59,10 @@ func (e *remedied) Unwrap() error { return e.err }
 // says.
 func withRemedy(err error, remedy string) error { return &remedied{err: err, remedy: remedy} }
 
+// brokenOff matches what a frontend answers that passed a statement on to the
+// master (doris-sql.md 1.2) and got no answer: it may have been carried out.
+var brokenOff = regexp.MustCompile(`(?i)timed out|timeout|TTransportException|SocketException|connection (?:reset|refused|closed)`)
+
 // Classify tells where an error came from (http-api.md 1.1) and whether trying
 // again by itself can help.
 func Classify(err error) (kind job.Kind, retryable bool) {
@@ -84,6 +89,9 @@ func Classify(err error) (kind job.Kind, retryable bool) {
 		retryable = !errors.Is(err, fe.ErrAccessDenied)
 	case errors.As(err, &sqlErr):
 		kind = job.KindDB
+		if brokenOff.MatchString(sqlErr.Message) {
+			kind = job.KindRPC
+		}
 	case errors.As(err, &unmapped):
 		retryable = false
 	case errors.As(err, &transport), errors.As(err, &network),

@@ -31,7 +31,8 @@ func (r *run) apply() {
 func (r *run) applied(b *job.Binlog, out job.ApplyResult) {
 	switch {
 	case out.Problem != nil:
-		// A refusal is an answer; a broken connection is none.
+		// A refusal is an answer; a broken connection is none, be it ours or that of
+		// the frontend that passed the statement on.
 		r.p.PendingUnknown = r.p.PendingUnknown || out.Problem.Kind == job.KindRPC
 		r.fail(*out.Problem)
 		return
@@ -81,7 +82,7 @@ func (r *run) pass(b *job.Binlog) {
 	r.p.Position.CommitSeq = max(r.p.Position.CommitSeq, b.CommitSeq)
 	r.p.Position.TxnID = 0
 	r.p.Pending = nil
-	r.p.PendingUnknown = false
+	r.p.PendingUnknown, r.p.UnknownSeq = false, 0
 	r.p.Phase = job.PhaseStream
 	r.settle()
 }

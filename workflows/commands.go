@@ -203,9 +203,9 @@ func (r *run) orderPartialSync(s job.SkipBinlog) error {
 		return fmt.Errorf("[normal] invalid skip table: %s, table id: %d is %s", s.SkipTable, s.SkipTableID, known.Name)
 	}
 	// The binlog that the job stands at counts as done only if it is about
-	// this table; otherwise it is read and applied again afterwards.
+	// this table alone; otherwise it is read and applied again afterwards.
 	trigger := r.p.Position.CommitSeq
-	if p := r.p.Pending; p != nil && len(p.TableIDs) == 1 && p.TableIDs[0] == s.SkipTableID {
+	if p := r.p.Pending; p != nil && p.Type != job.ReplaceTable && len(p.TableIDs) == 1 && p.TableIDs[0] == s.SkipTableID {
 		trigger = p.CommitSeq
 	}
 	r.startPartialSync(trigger, job.PartialSync{

@@ -199,14 +199,12 @@ func (r *run) order(w job.SnapshotWanted, trigger int64) {
 func (r *run) startFullSync(trigger int64, reason string) {
 	reason = limit(reason, problemLimit)
 	r.p.StartFullSync(r.spec.Type(), r.now(), trigger, reason)
-	r.p.PendingUnknown = false
 	r.event(levelInfo, "full sync starts at commit seq %d: %s", trigger, oneLine(reason, eventLimit))
 }
 
 func (r *run) startPartialSync(trigger int64, part job.PartialSync, reason string) {
 	reason = limit(reason, problemLimit)
 	r.p.StartPartialSync(r.spec.Type(), r.now(), trigger, part, reason)
-	r.p.PendingUnknown = false
 	r.event(levelInfo, "partial sync of %s starts at commit seq %d: %s", part.Table, trigger, oneLine(reason, eventLimit))
 }
 

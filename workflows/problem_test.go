@@ -125,6 +125,45 @@ func TestApplyLooksForTheOutcomeOfAnEarlierAttempt(t *testing.T) {
 	require.True(t, b.applies[2].Unknown, "a lost connection is none")
 }
 
+// A partial sync of another table does not make a half known binlog a new one.
+func TestApplyLooksForTheOutcomeAfterAPartialSync(t *testing.T) {
+	b := newBench(t)
+	end := job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119},
+		Binlog: &job.Binlog{CommitSeq: 120, Type: job.RenameColumn, TableIDs: []int64{12}}}
+	b.shift(0, end)
+	once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
+		return job.ApplyResult{}, failed(job.Problem{Text: "connection lost", Kind: job.KindRPC})
+	})
+	always(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) { return job.ApplyResult{Done: true}, nil })
+	b.signal(500*time.Millisecond, job.SignalSkipBinlog, order(job.SkipPartialSync)) // of table 11
+	b.shift(0, end)
+	next := end
+	next.Position.CommitSeq, next.Binlog = 120, &job.Binlog{CommitSeq: 121, Type: job.RenameColumn, TableIDs: []int64{12}}
+	b.shift(0, next)
+	b.idle()
+	b.deleteAt(time.Minute)
+	b.mustRun()
+	require.Len(t, b.applies, 3)
+	require.Equal(t, int64(120), b.applies[1].Progress.Pending.CommitSeq)
+	require.True(t, b.applies[1].Unknown)
+	require.False(t, b.applies[2].Unknown)
+}
+
+// A REPLACE is about two tables: the snapshot of one does not make it done.
+func TestAPartialSyncDoesNotTakeThePlaceOfAReplace(t *testing.T) {
+	b := newBench(t)
+	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119},
+		Binlog: &job.Binlog{CommitSeq: 120, Type: job.ReplaceTable, TableIDs: []int64{11}}})
+	once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
+		return job.ApplyResult{Problem: &job.Problem{Text: "refused", Kind: job.KindDB}}, nil
+	})
+	b.signal(500*time.Millisecond, job.SignalSkipBinlog, order(job.SkipPartialSync))
+	b.idle()
+	b.deleteAt(time.Minute)
+	b.mustRun()
+	require.Equal(t, int64(119), b.streams[len(b.streams)-1].Progress.Position.CommitSeq)
+}
+
 func TestACommandWaitsForABinlogThatIsBeingApplied(t *testing.T) {
 	b := newBench(t)
 	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: job.ReplaceTable}})

@@ -105,7 +105,7 @@ func (r *run) toApply(b *job.Binlog) {
 		return
 	}
 	r.p.Pending = b
-	r.p.PendingUnknown = r.p.Doubts(b)
+	r.p.PendingUnknown = r.p.MayBeApplied(b)
 	r.p.Phase = job.PhaseApply
 }
 
