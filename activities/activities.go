@@ -34,6 +34,7 @@ type Activities struct {
 // replicator is what the activities use of a *replication.Job; tests have
 // another one.
 type replicator interface {
+	Guard(may func(context.Context) error)
 	Check(context.Context) (job.Checked, error)
 	TakeSnapshot(context.Context, job.StepInput, func(job.Heartbeat)) (job.SnapshotTaken, error)
 	RestoreSnapshot(context.Context, job.StepInput, func(job.Heartbeat)) (job.SnapshotRestored, error)

@@ -51,11 +51,35 @@ type lease struct {
 	mu       sync.Mutex
 	latest   job.Heartbeat
 	renewed  time.Time
+	asked    time.Time // when a step wanted to know; shifts ask all the time
 	watchdog watchdog
 }
 
 func newLease(p pulse, timeout time.Duration, end context.CancelCauseFunc) *lease {
 	return &lease{pulse: p, timeout: timeout, end: end, renewed: time.Now()}
+}
+
+// stepLease is the right of an attempt at a step. Unlike a shift's it is renewed
+// only when something is to be changed, for the SDK sends the heartbeats.
+func (a *Activities) stepLease(h *hum, end context.CancelCauseFunc) *lease {
+	timeout := activity.GetInfo(h.activity).HeartbeatTimeout
+	if timeout <= 0 {
+		timeout = defaultLeaseTime
+	}
+	send := func(ctx context.Context, b job.Heartbeat) error { return a.pulse(h.activity)(ctx, b) }
+	return newLease(send, timeout, end)
+}
+
+// confirm makes sure that this attempt is still the current one, by a heartbeat
+// unless one has been acknowledged lately.
+func (l *lease) confirm(ctx context.Context, b job.Heartbeat) error {
+	if l.alive() {
+		return nil
+	}
+	l.mu.Lock()
+	l.asked = time.Now() // nobody has tried to renew it before
+	l.mu.Unlock()
+	return l.checkpoint(ctx, b)
 }
 
 // interval is the pause between heartbeats: short enough that one may fail
@@ -128,6 +152,13 @@ func (l *lease) age() time.Duration {
 	return max(now.Sub(l.renewed), now.Round(0).Sub(l.renewed.Round(0)))
 }
 
+// waited is how long ago a step began to ask.
+func (l *lease) waited() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Since(l.asked)
+}
+
 // checkpoint reports where the shift is before it returns. It tries as long as
 // the lease lasts: a server that restarts is no reason to end a shift.
 func (l *lease) checkpoint(ctx context.Context, b job.Heartbeat) error {
@@ -172,7 +203,7 @@ func (l *lease) renew(ctx context.Context) error {
 		err = errAsked
 	case isGone(err):
 		err = fmt.Errorf("%w: %w", errLost, err)
-	case l.age() >= l.timeout:
+	case l.age() >= l.timeout && l.waited() >= l.timeout:
 		err = fmt.Errorf("%w: no heartbeat was acknowledged for %s: %w", errLost, l.timeout, err)
 	default:
 		return fmt.Errorf("send heartbeat: %w", err)

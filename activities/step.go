@@ -43,8 +43,10 @@ func step[T any](ctx context.Context, a *Activities, spec job.Spec, stop atStop,
 		return none, failure(ctx, ctx.Err())
 	}
 	hum := newHum(ctx)
+	// The first heartbeat was answered, or the context would be cancelled.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	held := a.stepLease(hum, cancel)
 	var beside sync.WaitGroup
 	beside.Go(func() { hum.run(ctx) })
 	if stop == handOver {
@@ -56,6 +58,7 @@ func step[T any](ctx context.Context, a *Activities, spec job.Spec, stop atStop,
 			return none, err
 		}
 		defer r.Close()
+		r.Guard(func(ctx context.Context) error { return held.confirm(ctx, hum.last()) })
 		return do(ctx, r, hum.report)
 	})
 	if err != nil {
@@ -154,13 +157,18 @@ func (h *hum) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			h.mu.Lock()
-			latest := h.latest
-			h.mu.Unlock()
+			latest := h.last()
 			latest.At = now
 			activity.RecordHeartbeat(h.activity, latest)
 		}
 	}
+}
+
+// last returns the last report.
+func (h *hum) last() job.Heartbeat {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.latest
 }
 
 // report takes a new report of the step. It goes out at once if the throttle

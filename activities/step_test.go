@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
@@ -27,6 +29,7 @@ type fake struct {
 	apply  func(context.Context, job.ApplyInput) (job.ApplyResult, error)
 	stream func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error)
 
+	may       func(context.Context) error
 	passwords replication.Passwords
 	closed    int
 }
@@ -41,7 +44,8 @@ func (f *fake) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, e
 func (f *fake) Stream(ctx context.Context, in job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {
 	return f.stream(ctx, in, h)
 }
-func (f *fake) Close() { f.closed++ }
+func (f *fake) Guard(may func(context.Context) error) { f.may = may }
+func (f *fake) Close()                                { f.closed++ }
 
 // bench runs activities of a worker whose replicator is fake.
 type bench struct {
@@ -189,4 +193,40 @@ func TestAStepThatChangesSomethingFinishesFirst(t *testing.T) {
 	out, err := call[job.ApplyResult](b, job.ActivityApply, job.ApplyInput{StepInput: input(t, b)})
 	require.NoError(t, err)
 	require.True(t, out.Done)
+}
+
+// A step asks before it changes anything whether it is still the current attempt,
+// and only if that is some time ago.
+func TestAStepAsksBeforeItChangesAnything(t *testing.T) {
+	b, s := streamBench(t)
+	s.set(serviceerror.NewNotFound("another attempt runs the step"))
+	b.fake.apply = func(ctx context.Context, _ job.ApplyInput) (job.ApplyResult, error) {
+		return job.ApplyResult{Done: true}, b.fake.may(ctx)
+	}
+	_, err := call[job.ApplyResult](b, job.ActivityApply, job.ApplyInput{StepInput: input(t, b)})
+	require.NoError(t, err, "it has just begun")
+
+	const timeout = 10 * time.Second
+	stoodStill := func(sent *server) (*lease, context.Context) {
+		ctx, end := context.WithCancelCause(t.Context())
+		t.Cleanup(func() { end(nil) })
+		l := newLease(sent.pulse, timeout, end)
+		l.renewed = l.renewed.Add(-time.Hour)
+		return l, ctx
+	}
+	l, ctx := stoodStill(s)
+	require.ErrorIs(t, l.confirm(ctx, job.Heartbeat{}), errLost)
+	require.ErrorIs(t, context.Cause(ctx), errLost, "the step ends")
+
+	current := &server{}
+	l, ctx = stoodStill(current)
+	require.NoError(t, l.confirm(ctx, at(7)))
+	require.NoError(t, l.confirm(ctx, at(8)))
+	require.Equal(t, []int64{7}, current.positions(), "the second time it is known")
+
+	away := &server{} // a server that restarts is no reason to give up
+	away.set(errors.New("connection refused"))
+	l, ctx = stoodStill(away)
+	time.AfterFunc(50*time.Millisecond, func() { away.set(nil) })
+	require.NoError(t, l.confirm(ctx, at(7)))
 }

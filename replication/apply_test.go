@@ -115,11 +115,15 @@ func applying(t job.BinlogType, payload any, tables ...int64) *applied {
 	return a
 }
 
-func (a *applied) run(t *testing.T) job.ApplyResult {
-	t.Helper()
+func (a *applied) job() *Job {
 	j := scripted(&a.in.Spec, &script{}, &script{})
 	j.source.fe, j.source.sql, j.destination.fe, j.destination.sql = a.src, a.src, a.dst, a.dst
-	got, err := j.Apply(context.Background(), a.in)
+	return j
+}
+
+func (a *applied) run(t *testing.T) job.ApplyResult {
+	t.Helper()
+	got, err := a.job().Apply(context.Background(), a.in)
 	require.NoError(t, err)
 	n := 0
 	for _, set := range []bool{got.Done, got.Wanted != nil, got.Problem != nil} {

@@ -52,6 +52,9 @@ func (s *shift) dropAhead(ctx context.Context, table int64) (bool, error) {
 	if len(doomed) == 0 {
 		return false, nil
 	}
+	if err := s.mayCommit(ctx); err != nil {
+		return false, err
+	}
 	statement := fmt.Sprintf("ALTER TABLE %s DROP ROLLUP %s", sqlclient.Name(s.in.Spec.Destination.Database, to.Name), strings.Join(quoteNames(doomed), ", "))
 	if err := s.job.destination.sql.Exec(ctx, statement); err != nil && !absent(err) {
 		return false, fmt.Errorf("drop what the source has dropped since: %w", err)

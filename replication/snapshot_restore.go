@@ -52,6 +52,11 @@ func (j *Job) RestoreSnapshot(ctx context.Context, in job.StepInput, report func
 	if result, err := r.identify(ctx); result != nil || err != nil {
 		return orRestored(result), err
 	}
+	// What an attempt that stood still has left open must not be committed into
+	// tables that the snapshot has filled.
+	if err := j.rollbackAll(ctx); err != nil {
+		return job.SnapshotRestored{}, fmt.Errorf("roll back what is left open: %w", err)
+	}
 	defer j.opts.Metrics.snapshotOver(j.spec.Name, stepRestore)
 	result, err := r.run(ctx)
 	return orRestored(result), err

@@ -153,6 +153,9 @@ type script struct {
 	newest    int64
 	log       map[int64][]binlog.Record // by table; none: as of a table that is gone
 	logErr    error
+	// open are the job's transactions, rolledBack those that were given up.
+	open       []sqlclient.Transaction
+	rolledBack []int64
 }
 
 func (s *script) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.BinlogBatch, error) {
@@ -240,6 +243,15 @@ func (s *script) BackupJob(context.Context, string, string) (sqlclient.BackupJob
 
 func (s *script) RestoreJobs(context.Context, string, string) ([]sqlclient.RestoreJob, error) {
 	return s.restores, nil
+}
+
+func (s *script) Transactions(context.Context, string, string) ([]sqlclient.Transaction, error) {
+	return s.open, nil
+}
+
+func (s *script) RollbackTxn(_ context.Context, req fe.RollbackRequest) error {
+	s.rolledBack = append(s.rolledBack, req.TxnID)
+	return nil
 }
 
 func (s *script) RestoreSnapshot(_ context.Context, req fe.RestoreRequest) error {
@@ -368,7 +380,8 @@ func TestRestoreSnapshot(t *testing.T) {
 		require.Zero(t, got.SourceTableID)
 	})
 	t.Run("database", func(t *testing.T) {
-		src, dst := &script{snapshot: snapshotOf(oneTable)}, &script{}
+		src, dst := &script{snapshot: snapshotOf(oneTable)}, &script{open: []sqlclient.Transaction{{ID: 7, Status: sqlclient.TxnPrepare}, {ID: 8, Status: sqlclient.TxnVisible}}}
+		defer func() { require.Equal(t, []int64{7}, dst.rolledBack, "left by an attempt that stood still") }()
 		got, err := scripted(databaseSpec(), src, dst).RestoreSnapshot(ctx, ordered(databaseSpec(), nil, "s"), nil)
 		require.NoError(t, err)
 		require.Equal(t, &job.Restored{CommitSeq: 40, Tables: map[int64]job.Table{
