@@ -25,7 +25,7 @@ func (j *Job) CheckSetup(ctx context.Context) (job.CheckReport, error) {
 	destination := s.checkCluster(ctx, j.destination)
 	if source != nil && destination != nil {
 		s.checkVersions(source, destination)
-		s.checkWay(source, destination)
+		s.checkWay(source, destination, localHosts())
 	}
 	if source != nil {
 		s.checkAccount(ctx, j.source, sourcePrivileges)
@@ -71,6 +71,7 @@ func (s *setup) failed(check string, err error, remedy string) {
 type clusterFacts struct {
 	backends []meta.Backend // with public hosts
 	alive    int
+	reached  bool   // all that live, at the ports that are needed
 	version  string // e.g. "3.0.4", "" unknown
 }
 
@@ -117,7 +118,7 @@ func (s *setup) checkFrontends(ctx context.Context, c *cluster) bool {
 	}
 	if silent := unreachable(ctx, ports); len(silent) > 0 {
 		s.add(check, job.CheckWarn, "start them, open the firewall, or name their public addresses in the host mapping",
-			"cannot be reached from the worker: %s", strings.Join(silent, ", "))
+			"%s does not reach %s", asker(), strings.Join(silent, ", "))
 		return true
 	}
 	s.add(check, job.CheckPass, "", "%d reached: %s", len(list), strings.Join(ports, ", "))
@@ -140,16 +141,20 @@ func (s *setup) checkBackends(ctx context.Context, c *cluster, facts *clusterFac
 			continue
 		}
 		facts.alive++
-		ports = append(ports, net.JoinHostPort(b.Host, strconv.Itoa(b.HTTPPort)), net.JoinHostPort(b.Host, strconv.Itoa(b.Port)))
+		ports = append(ports, net.JoinHostPort(b.Host, strconv.Itoa(b.HTTPPort)))
+		if c == s.j.destination { // nobody but its own cluster calls a source's be_port
+			ports = append(ports, net.JoinHostPort(b.Host, strconv.Itoa(b.Port)))
+		}
 	}
 	silent := unreachable(ctx, ports)
+	facts.reached = len(silent) == 0
 	switch {
 	case facts.alive == 0:
 		s.add(check, job.CheckFail, "start the backends", "none of the %d backends is alive", len(list))
 		return true
 	case len(silent) > 0:
 		s.add(check, job.CheckFail, "open the firewall, or name the backends' public addresses in the host mapping of this side",
-			"cannot be reached from the worker: %s", strings.Join(silent, ", "))
+			"%s does not reach %s", asker(), strings.Join(silent, ", "))
 		return true
 	case len(dead) > 0:
 		s.add(check, job.CheckWarn, "start them, or drop them from the cluster", "not alive: %s", strings.Join(dead, ", "))
@@ -232,32 +237,6 @@ func versionNumbers(version string) []int {
 		numbers = append(numbers, n)
 	}
 	return numbers
-}
-
-// checkWay looks at the way that the rows take: the destination's backends fetch
-// them from the source's. It cannot be tried without changing something; what
-// cannot work is found all the same.
-func (s *setup) checkWay(source, destination *clusterFacts) {
-	const check = "backends to backends"
-	var loopback, addresses []string
-	for _, b := range source.backends {
-		addresses = append(addresses, net.JoinHostPort(b.Host, strconv.Itoa(b.HTTPPort)))
-		if isLoopback(b.Host) {
-			loopback = append(loopback, b.Host)
-		}
-	}
-	elsewhere := slices.ContainsFunc(destination.backends, func(b meta.Backend) bool { return !isLoopback(b.Host) })
-	if len(loopback) > 0 && elsewhere {
-		s.add(check, job.CheckFail, "name public addresses of the source's backends in src.host_mapping",
-			"the source's backends are known as %s, which the destination's backends cannot reach", strings.Join(loopback, ", "))
-		return
-	}
-	s.add(check, job.CheckPass, "", "the destination's backends will fetch rows from %s (from there it cannot be tried beforehand)", strings.Join(addresses, ", "))
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // checkSourceDatabase makes the checks of create_ccr on the source.

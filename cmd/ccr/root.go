@@ -51,6 +51,7 @@ func rootCommand(environ []string) *cobra.Command {
 			example: "  ccr worker --temporal-address temporal:7233 --metrics-listen 127.0.0.1:9191",
 			groups:  workerGroups,
 		}),
+		checkCommand(environ),
 		importCommand(environ),
 		healthCommand(environ),
 		configCommand(environ),

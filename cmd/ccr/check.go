@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doris-ccr/ccr/apiserver"
+	"github.com/doris-ccr/ccr/config"
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication"
+)
+
+const (
+	// checkTimeout bounds the checks as a whole: somebody waits for them.
+	checkTimeout = 3 * time.Minute
+	// checkBody bounds what is read of a request, in bytes.
+	checkBody = 4 << 20
+	// tokenEnv holds the token for --api: command lines can be read by others.
+	tokenEnv = "CCR_TOKEN"
+)
+
+const checkLong = `check looks at both clusters as create_ccr would, and further, and changes nothing:
+versions, binlog settings and how long binlogs are kept, privileges, every
+frontend and backend through the host mappings, tables and their properties, what
+the destination has already. It takes the body of create_ccr from a file or, with
+"-f -", from standard input.
+
+Without --api this process asks the clusters itself: neither a server nor Temporal
+is needed. Run it on the machine on which a worker will run, for what can be
+reached is part of the answer. With --api a worker of the running ccr is asked,
+and also whether the job's name is free and other jobs write to the same tables.
+A token for it (role admin) is taken from ` + tokenEnv + `.
+
+The exit status is 0 if nothing stands in the way of the job (warnings are shown),
+and 1 if a check has failed or could not be made.`
+
+const checkExample = `  ccr check -f job.json
+  vault read -field=job secret/ccr | ccr check -f -
+  ccr check -f job.json --output json
+  CCR_TOKEN=... ccr check -f job.json --api https://ccr.example.com:9190`
+
+// checkFlags are what check takes beside the settings.
+type checkFlags struct {
+	file, output string
+	api, ca      string
+}
+
+func checkCommand(environ []string) *cobra.Command {
+	var f checkFlags
+	cmd := &cobra.Command{
+		Use:     "check",
+		Short:   "Look whether a job can run between two clusters; change nothing",
+		Long:    checkLong,
+		Example: checkExample,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(cmd.Flags(), environ)
+			if err != nil {
+				return err
+			}
+			return runCheck(cmd, environ, cfg, f)
+		},
+	}
+	config.Bind(cmd.Flags(), config.GroupDoris, config.GroupLog)
+	flags := cmd.Flags()
+	flags.StringVarP(&f.file, "file", "f", "", `file with the body of create_ccr; "-" for standard input`)
+	flags.StringVarP(&f.output, "output", "o", "table", "table or json")
+	flags.StringVar(&f.api, "api", "", "ask the worker of a running ccr: address of an API server, e.g. http://127.0.0.1:9190")
+	flags.StringVar(&f.ca, "ca-file", "", "PEM file of the authority that signed the API server's certificate; empty for the system's")
+	config.Teach(cmd)
+	return cmd
+}
+
+func runCheck(cmd *cobra.Command, environ []string, cfg config.Config, f checkFlags) error {
+	if f.output != "table" && f.output != "json" {
+		return fmt.Errorf("--output %q: it is table or json", f.output)
+	}
+	text, err := readBody(f.file, cmd.InOrStdin())
+	if err != nil {
+		return err
+	}
+	body, err := apiserver.ReadCreateBody(text)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), checkTimeout)
+	defer cancel()
+	var report job.CheckReport
+	if f.api != "" {
+		report, err = askCheck(ctx, f, valueOf(environ, tokenEnv), text)
+	} else {
+		report, err = checkHere(ctx, cmd, cfg, body)
+	}
+	if err != nil {
+		return err
+	}
+	if body.Ignored != "" {
+		report.Checks = append(report.Checks, job.CheckResult{Check: "request", Status: job.CheckWarn,
+			Detail: "create_ccr passes over a part of the body: " + body.Ignored, Remedy: "correct or remove it"})
+	}
+	if f.output == "json" {
+		err = printJSON(cmd.OutOrStdout(), report)
+	} else {
+		err = printTable(cmd.OutOrStdout(), report, f.api != "")
+	}
+	if err != nil {
+		return fmt.Errorf("print the checks: %w", err)
+	}
+	return verdict(report)
+}
+
+// readBody reads the request from a file or from standard input.
+func readBody(file string, stdin io.Reader) ([]byte, error) {
+	in := stdin
+	switch file {
+	case "":
+		return nil, errors.New(`--file is missing: the body of create_ccr, "-" for standard input`)
+	case "-":
+	default:
+		opened, err := os.Open(file)
+		if err != nil {
+			return nil, fmt.Errorf("read the body of create_ccr: %w", err)
+		}
+		defer func() { _ = opened.Close() }() // it was only read
+		in = opened
+	}
+	text, err := io.ReadAll(io.LimitReader(in, checkBody+1))
+	if err == nil && len(text) > checkBody {
+		err = fmt.Errorf("it is longer than %d bytes", checkBody)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the body of create_ccr: %w", err)
+	}
+	return text, nil
+}
+
+// checkHere makes the checks in this process.
+func checkHere(ctx context.Context, cmd *cobra.Command, cfg config.Config, body apiserver.CreateBody) (job.CheckReport, error) {
+	connector := replication.NewConnector(replication.Options{
+		Logger: cfg.NewLogger(cmd.ErrOrStderr()), Features: &cfg.Features,
+		ConnectTimeout: cfg.ConnectTimeout, RPCTimeout: cfg.RPCTimeout, CommitTimeout: cfg.CommitTimeout,
+	})
+	defer func() { _ = connector.Close() }() // nothing is left to do about an error
+	j := connector.Open(body.Spec, replication.Passwords{Source: body.SourcePassword, Destination: body.DestinationPassword})
+	defer j.Close()
+	report, err := j.CheckSetup(ctx)
+	if err != nil {
+		return report, fmt.Errorf("the checks did not end: %w", err)
+	}
+	return report, nil
+}
+
+// verdict is the error that ends the process with status 1.
+func verdict(report job.CheckReport) error {
+	failed := 0
+	for _, c := range report.Checks {
+		if c.Status == job.CheckFail {
+			failed++
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d checks failed", failed, len(report.Checks))
+	}
+	return nil
+}
+
+func printJSON(w io.Writer, report job.CheckReport) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(struct {
+		Overall job.CheckStatus   `json:"overall"`
+		Checks  []job.CheckResult `json:"checks"`
+	}{report.Overall(), report.Checks})
+}
+
+// printTable prints one line a check, and below it what to do where something is
+// to be done.
+func printTable(w io.Writer, report job.CheckReport, asked bool) error {
+	width := 0
+	for _, c := range report.Checks {
+		width = max(width, len(c.Check))
+	}
+	var b strings.Builder
+	for _, c := range report.Checks {
+		fmt.Fprintf(&b, "%-4s  %-*s  %s\n", strings.ToUpper(string(c.Status)), width, c.Check, c.Detail)
+		if c.Remedy != "" {
+			fmt.Fprintf(&b, "%*s=> %s\n", width+8, "", c.Remedy)
+		}
+	}
+	fmt.Fprintf(&b, "\nOverall: %s\n", report.Overall())
+	if !asked {
+		b.WriteString("Not looked at without --api: whether the name is free, and whether other jobs write to the same tables.\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// valueOf reads a variable of the environment, "" if it is not set.
+func valueOf(environ []string, name string) string {
+	value := ""
+	for _, line := range environ {
+		if v, ok := strings.CutPrefix(line, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
