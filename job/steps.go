@@ -72,6 +72,8 @@ type SnapshotWanted struct {
 	// Retry asks for a new backup within the same full or partial sync, because
 	// the last one expired, was cancelled or was lost: not a new full sync.
 	Retry bool `json:"retry,omitempty"`
+	// Remedy is what a person can do if the same happens again and again.
+	Remedy string `json:"remedy,omitempty"`
 }
 
 // StreamInput is the input of StreamUpserts.

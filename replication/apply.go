@@ -123,7 +123,7 @@ func unhandled(rec binlog.Record) *job.Problem {
 	if !rec.Type.Known() {
 		p.Text = fmt.Sprintf("unknown binlog type: %d (at commit seq %d)", int32(rec.Type), rec.CommitSeq)
 	}
-	p.Remedy = fmt.Sprintf(`make the change on the destination by hand, then job_skip_binlog with {"skip_by":"silence","skip_commit_seq":%d}; or let a snapshot bring it: skip_by "partialsync" or "fullsync"`, rec.CommitSeq)
+	p.Remedy = remedyAt(rec.CommitSeq, rec.Type)
 	return p
 }
 

@@ -97,10 +97,7 @@ func (c *cluster) refused(doing string, err error) error {
 		return err
 	}
 	err = fmt.Errorf("%s cluster %s: cannot %s: %w", c.side, net.JoinHostPort(c.spec.Host, strconv.Itoa(c.spec.Port)), doing, err)
-	if remedy := Remedy(err); remedy != "" && !strings.Contains(err.Error(), remedy) {
-		return &Refusal{Text: err.Error() + " (" + remedy + ")", Err: err}
-	}
-	return &Refusal{Text: err.Error(), Err: err}
+	return &Refusal{Text: err.Error(), Remedy: c.setupRemedy(err), Err: err}
 }
 
 // frontends lists the cluster's frontends with public hosts.

@@ -59,12 +59,17 @@ func (s *setup) add(check string, status job.CheckStatus, remedy, format string,
 }
 
 // failed adds the check that ended with err. The text is the one that create_ccr
-// would answer.
+// would answer; the remedy, which follows there in brackets, has a place of its own.
 func (s *setup) failed(check string, err error, remedy string) {
+	text := err.Error()
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		text = refusal.Text
+	}
 	if r := Remedy(err); r != "" {
 		remedy = r
 	}
-	s.add(check, job.CheckFail, remedy, "%v", err)
+	s.add(check, job.CheckFail, remedy, "%s", text)
 }
 
 // clusterFacts is what the checks of one cluster have found out.

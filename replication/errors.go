@@ -17,12 +17,18 @@ import (
 // Refusal is a first-run check that failed: the job must not start. Its text is
 // what create_ccr answers (doris-binlogs.md 4.2).
 type Refusal struct {
-	Text string
-	Err  error // the cause, if there is one
+	Text   string
+	Remedy string // what a person can do about it, "" if the text says it all
+	Err    error  // the cause, if there is one
 }
 
-// Error implements error.
-func (r *Refusal) Error() string { return r.Text }
+// Error implements error: whoever gets nothing else needs the remedy, too.
+func (r *Refusal) Error() string {
+	if r.Remedy == "" {
+		return r.Text
+	}
+	return r.Text + " (" + r.Remedy + ")"
+}
 
 // Unwrap gives the cause.
 func (r *Refusal) Unwrap() error { return r.Err }
@@ -104,42 +110,15 @@ func Classify(err error) (kind job.Kind, retryable bool) {
 	return kind, retryable
 }
 
-// Remedy says what a person can do about an error, "" if there is nothing but
-// to wait.
-func Remedy(err error) string {
-	var (
-		decided   *remedied
-		unmapped  *fe.UnmappedHostError
-		transport *fe.TransportError
-		network   *sqlclient.NetworkError
-		metaErr   *metaError
-	)
-	switch {
-	case errors.As(err, &decided):
-		return decided.remedy
-	case errors.As(err, &unmapped):
-		return "add it to the host mapping with update_host_mapping"
-	case errors.Is(err, fe.ErrAccessDenied), errors.Is(err, sqlclient.ErrAccessDenied):
-		return "check the user's password and privileges on both clusters"
-	case errors.Is(err, be.ErrBinlogDisabled):
-		return "set enable_feature_binlog=true in be.conf of the destination's backends and restart them"
-	case errors.Is(err, fe.ErrTooManyTxns):
-		return "wait, or raise max_running_txn_num_per_db on the destination"
-	case errors.As(err, &transport), errors.As(err, &network), errors.Is(err, errBackendDown):
-		return "check that the server runs and can be reached from here; if its public address has changed, tell the new one with update_host_mapping"
-	case errors.Is(err, be.ErrHTTP):
-		return "check that the destination's backend can reach the source's at the address in the text; if that has changed, tell the new one with update_host_mapping"
-	case errors.As(err, &metaErr):
-		return "if it does not go away: job_skip_binlog with skip_by partialsync or fullsync"
-	}
-	return ""
-}
-
 // problemOf describes an error at a binlog for the job's status.
 func problemOf(err error, seq int64, t job.BinlogType) *job.Problem {
 	kind, _ := Classify(err)
+	remedy := Remedy(err)
+	if remedy == "" {
+		remedy = remedyAt(seq, t)
+	}
 	return &job.Problem{
 		Text: err.Error(), Kind: kind, CommitSeq: seq, BinlogType: t,
-		Since: time.Now(), Tries: 1, Remedy: Remedy(err),
+		Since: time.Now(), Tries: 1, Remedy: remedy,
 	}
 }

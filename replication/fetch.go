@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
@@ -99,14 +100,32 @@ func (j *Job) explainEmptyLog(ctx context.Context) error {
 			return err
 		case t == nil && isDropped:
 			return withRemedy(metaErrorf("source table %s.%s has been dropped", j.spec.Source.Database, j.spec.Source.Table),
-				"delete the job, or force a full sync once the table exists again")
+				remedyNoTable)
 		case t == nil:
-			return metaErrorf("source table %s.%s (id %d) does not exist", j.spec.Source.Database, j.spec.Source.Table, j.spec.Source.TableID)
+			return withRemedy(metaErrorf("source table %s.%s (id %d) does not exist", j.spec.Source.Database, j.spec.Source.Table, j.spec.Source.TableID),
+				remedyNoTable)
 		}
+		text, err := j.source.sql.CreateTableText(ctx, j.spec.Source.Database, t.Name)
+		return switchedOff(fmt.Sprintf("source table %s.%s", j.spec.Source.Database, t.Name), text, err)
+	}
+	if _, err := j.source.databaseID(ctx); err != nil {
+		return err
+	}
+	text, err := j.source.sql.CreateDatabaseText(ctx, j.spec.Source.Database)
+	return switchedOff("source database "+j.spec.Source.Database, text, err)
+}
+
+// switchedOff is the error that what has no log records none: nothing of it
+// would ever follow, although the job looks idle.
+func switchedOff(what, text string, err error) error {
+	switch {
+	case err != nil:
+		return fmt.Errorf("look whether the %s records binlogs: %w", what, err)
+	case strings.Contains(text, binlogEnabled):
 		return nil
 	}
-	_, err := j.source.databaseID(ctx)
-	return err
+	return withRemedy(metaErrorf("the %s does not record binlogs: binlog.enable is off", what),
+		`switch it on again: SET ("binlog.enable" = "true"); then force_fullsync, for what was written meanwhile is in no binlog`)
 }
 
 // binlogRequest addresses the log that this job follows.

@@ -71,8 +71,9 @@ func orRestored(r *job.SnapshotRestored) job.SnapshotRestored {
 
 // again asks for a new backup of the same kind.
 func again(partial *job.PartialSync, format string, args ...any) job.SnapshotRestored {
+	reason := fmt.Sprintf(format, args...)
 	return job.SnapshotRestored{Wanted: &job.SnapshotWanted{
-		Partial: partial, Retry: true, Reason: fmt.Sprintf(format, args...),
+		Partial: partial, Retry: true, Reason: reason, Remedy: remedyOf(reason),
 	}}
 }
 

@@ -47,6 +47,7 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 			return job.SnapshotTaken{SourceTableID: what.newTableID, Wanted: &job.SnapshotWanted{
 				Partial: snap.Partial, Retry: true,
 				Reason: fmt.Sprintf("backup %s was cancelled: %s", name, backup.Status),
+				Remedy: remedyOf(backup.Status),
 			}}, nil
 		case found:
 			j.opts.Metrics.snapshotLeft(j.spec.Name, stepBackup, backup.Unfinished)

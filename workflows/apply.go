@@ -59,7 +59,7 @@ func (r *run) applied(b *job.Binlog, out job.ApplyResult) {
 		r.pass(b)
 	default:
 		r.fail(job.Problem{Kind: job.KindNormal, CommitSeq: b.CommitSeq, BinlogType: b.Type,
-			Text: "apply: the step reported neither success nor a reason"})
+			Text: "apply: the step reported neither success nor a reason", Remedy: remedyVersions})
 	}
 }
 

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/doris-ccr/ccr/job"
 )
@@ -28,9 +29,9 @@ func (r *run) takeSnapshot() {
 		r.p.Snapshot.Name = out.Name
 		r.p.Phase = job.PhaseRestore
 		r.event(levelInfo, "snapshot %s taken", out.Name)
-		r.succeed()
+		r.backedUp()
 	default:
-		r.fail(job.Problem{Kind: job.KindNormal, Text: "take snapshot: the step reported neither a snapshot nor a reason for having none"})
+		r.fail(job.Problem{Kind: job.KindNormal, Text: "take snapshot: the step reported neither a snapshot nor a reason for having none", Remedy: remedyVersions})
 	}
 }
 
@@ -54,7 +55,7 @@ func (r *run) restoreSnapshot() {
 		r.event(levelInfo, "snapshot %s restored, %d tables", r.p.Snapshot.Name, len(out.Restored.Tables))
 		r.succeed()
 	default:
-		r.fail(job.Problem{Kind: job.KindNormal, Text: "restore snapshot: the step reported neither what was restored nor a reason"})
+		r.fail(job.Problem{Kind: job.KindNormal, Text: "restore snapshot: the step reported neither what was restored nor a reason", Remedy: remedyVersions})
 	}
 }
 
@@ -66,7 +67,7 @@ func (r *run) finishSnapshot() {
 		return
 	}
 	if !out.State.Incremental() {
-		r.fail(job.Problem{Kind: job.KindNormal, Text: fmt.Sprintf("finish snapshot: the step reported %q, which is no incremental state", out.State)})
+		r.fail(job.Problem{Kind: job.KindNormal, Text: fmt.Sprintf("finish snapshot: the step reported %q, which is no incremental state", out.State), Remedy: remedyVersions})
 		return
 	}
 	if r.p.Snapshot.Partial == nil {
@@ -101,7 +102,7 @@ func (r *run) redirected(wanted *job.SnapshotWanted, tableGone bool, sourceTable
 	case tableGone:
 		r.tableGone()
 	case wanted != nil && wanted.Retry:
-		r.takeSnapshotAgain(wanted.Reason)
+		r.snapshotFailed(wanted)
 	case wanted != nil:
 		r.order(*wanted, r.p.Snapshot.Trigger)
 	default:
@@ -110,15 +111,56 @@ func (r *run) redirected(wanted *job.SnapshotWanted, tableGone bool, sourceTable
 	return true
 }
 
+// snapshotTries is how many snapshots of one sync may fail before that counts as
+// trouble: a table that is dropped meanwhile, or one that expires, is everyday.
+const snapshotTries = 3
+
+// changeSnapshotTrouble guards that snapshots which fail again and again are a
+// problem of the job: they used to be events only.
+const changeSnapshotTrouble = "snapshot-trouble"
+
+// restoreTrouble begins the text of such a problem if it is the restore that
+// fails. The next backup does not clear it.
+const restoreTrouble = "restoring the snapshot fails again and again: "
+
+// snapshotFailed makes a new backup after one that was cancelled, expired or
+// could not be restored.
+func (r *run) snapshotFailed(wanted *job.SnapshotWanted) {
+	if r.p.Snapshot.Attempt+1 < snapshotTries || !r.version(changeSnapshotTrouble) {
+		r.takeSnapshotAgain(wanted.Reason)
+		return
+	}
+	p := job.Problem{Kind: job.KindNormal, Text: "backing up fails again and again: " + wanted.Reason, Remedy: wanted.Remedy}
+	if r.p.Phase == job.PhaseRestore {
+		p.Text = restoreTrouble + wanted.Reason
+	}
+	if p.Remedy == "" {
+		p.Remedy = "look at SHOW BACKUP on the source, SHOW RESTORE on the destination and the log of the frontend there; the snapshot is taken again by itself"
+	}
+	r.fail(p)
+	r.anotherAttempt()
+}
+
 // takeSnapshotAgain makes a new backup within the same full or partial sync.
 func (r *run) takeSnapshotAgain(reason string) {
+	r.event(levelWarn, "taking the snapshot again: %s", oneLine(reason, eventLimit))
+	r.anotherAttempt()
+}
+
+func (r *run) anotherAttempt() {
 	s := r.p.Snapshot
 	s.Attempt++
 	s.Name, s.Aliases, s.Restored = "", nil, nil
 	s.Prepared, s.Before = false, 0
 	r.p.Phase = job.PhaseTakeSnapshot
-	r.event(levelWarn, "taking the snapshot again: %s", oneLine(reason, eventLimit))
 	r.waitBefore(s.Attempt)
+}
+
+// backedUp clears the problem that a backup has ended, not that of a restore.
+func (r *run) backedUp() {
+	if p := r.p.Problem; p == nil || !strings.HasPrefix(p.Text, restoreTrouble) {
+		r.succeed()
+	}
 }
 
 // tableGone deals with a table that vanished from the source before its

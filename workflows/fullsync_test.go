@@ -109,6 +109,59 @@ func TestAnExpiredBackupIsMadeAgainInTheSameFullSync(t *testing.T) {
 	require.Len(t, map[string]bool{names[0]: true, names[1]: true, names[2]: true, names[3]: true}, lost+1, "each attempt has a name of its own")
 }
 
+// A sync whose snapshots fail again and again is a job that cannot go on, and
+// says why: not only its events do. A backup that works does not clear what the
+// restore stumbles over.
+func TestSnapshotsThatFailAgainAndAgainAreAProblem(t *testing.T) {
+	for _, tt := range []struct {
+		step, text string
+	}{
+		{"backup", "backing up fails again and again: too many tablets"},
+		{"restore", "restoring the snapshot fails again and again: too many tablets"},
+	} {
+		t.Run(tt.step, func(t *testing.T) {
+			b := newBench(t)
+			const remedy = "raise the limit"
+			healed := false
+			wanted := func(step string) *job.SnapshotWanted {
+				if healed || tt.step != step {
+					return nil
+				}
+				return &job.SnapshotWanted{Retry: true, Reason: "too many tablets", Remedy: remedy}
+			}
+			always(b, job.ActivityTakeSnapshot, 0, func(in job.StepInput) (job.SnapshotTaken, error) {
+				if w := wanted("backup"); w != nil {
+					return job.SnapshotTaken{Wanted: w}, nil
+				}
+				return job.SnapshotTaken{Name: "s"}, nil
+			})
+			always(b, job.ActivityRestoreSnapshot, 0, func(in job.StepInput) (job.SnapshotRestored, error) {
+				if w := wanted("restore"); w != nil {
+					return job.SnapshotRestored{Wanted: w}, nil
+				}
+				return job.SnapshotRestored{Restored: &job.Restored{}}, nil
+			})
+			b.idle()
+			b.at(2*time.Second, func() { require.False(t, b.status().Stalled, "once is everyday") })
+			b.at(3*time.Minute, func() {
+				s := b.status()
+				require.True(t, s.Stalled)
+				require.Equal(t, tt.text, s.Problem.Text)
+				require.Equal(t, remedy, s.NextStep)
+				require.Greater(t, s.Problem.Tries, 1, "a step that works in between does not clear it")
+				require.Equal(t, 1, s.FullSyncs)
+				healed = true
+			})
+			b.at(5*time.Minute, func() {
+				require.False(t, b.status().Stalled)
+				require.Equal(t, job.PhaseStream, b.status().Phase)
+			})
+			b.deleteAt(6 * time.Minute)
+			b.mustRun()
+		})
+	}
+}
+
 func TestSnapshotsThatLeadToSnapshotsDoNotRunHot(t *testing.T) {
 	b := newBench(t)
 	taken := 0

@@ -28,6 +28,10 @@ func (r *run) fail(p job.Problem) {
 	r.waitBefore(p.Tries)
 }
 
+// remedyVersions is the remedy where a step answers what the workflow does not
+// understand: its worker is older or newer than the one that reads the answer.
+const remedyVersions = "run workers of one version: finish the roll-out, or roll it back"
+
 // waitBefore delays the next step as after n failures in a row.
 func (r *run) waitBefore(n int) { r.notBefore = r.now().Add(backoff(n)) }
 

@@ -66,7 +66,7 @@ func (r *run) shiftEnded(out job.StreamResult) {
 	case job.EndBlocked:
 		r.blocked(out.Problem)
 	default:
-		r.fail(job.Problem{Kind: job.KindNormal, Text: fmt.Sprintf("stream: the shift ended with %q, which this worker does not know", out.End)})
+		r.fail(job.Problem{Kind: job.KindNormal, Text: fmt.Sprintf("stream: the shift ended with %q, which this worker does not know", out.End), Remedy: remedyVersions})
 	}
 	r.settle()
 }

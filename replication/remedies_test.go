@@ -1,0 +1,148 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/be"
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/doris/status"
+	"github.com/doris-ccr/ccr/job"
+)
+
+func feRefusal(text string) error {
+	return fmt.Errorf("commit: %w", &fe.StatusError{Code: status.InternalError, Messages: []string{text}})
+}
+
+func beRefusal(code status.Code, text string) error {
+	return fmt.Errorf("ingest: %w", &be.StatusError{Code: code, Messages: []string{text}})
+}
+
+// Every text at which a job can stand has its way out. The texts are Doris', as
+// the reference documents have them.
+func TestRemedies(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		// BACKUP (doris-sql.md 2.7, 4.2).
+		{refusal("Do not support backup table t with temp partitions"), "ignore_backup_tmp_partitions = true"},
+		{refusal("Table 't' is not a OLAP table"), "ignore_backup_not_support_table_type"},
+		{refusal("BACKUP and RESTORE are not supported by the cloud mode yet"), "cannot be replicated"},
+		{metaErrorf("the num involved tablets 9 exceeds the limit 5, which might cause the FE OOM, change config `max_backup_tablets_per_job` to change this limitation"), "raise max_backup_tablets_per_job"},
+		{metaErrorf("backup x was cancelled: [COMMON_ERROR, msg: make snapshot failed, currently not support backup tablet with cooldowned remote data]"), "storage_policy"},
+		{metaErrorf("backup x was cancelled: [TIMEOUT, msg: ]"), "backup_job_default_timeout_ms"},
+		{refusal("Label format error. regex: ^x$, label: y"), "shorter name"},
+		// RESTORE (doris-sql.md 4.6, doris-rpc.md 3.12).
+		{metaErrorf("[COMMON_ERROR, msg: Table t's state is not NORMAL: SCHEMA_CHANGE]"), "SHOW ALTER TABLE COLUMN"},
+		{metaErrorf("[COMMON_ERROR, msg: Do not support restoring table with temp partitions]"), "on the destination: drop them"},
+		{metaErrorf("[COMMON_ERROR, msg: Table t's has unfinished load job]"), "stop the other loads"},
+		{metaErrorf("Only support retore OLAP table: t"), "rename or drop"},
+		{metaErrorf("The local table x with the same name but a different type of backup meta."), "rename or drop"},
+		{metaErrorf("The type of local table should be same as type of remote table: t"), "rename or drop"},
+		{metaErrorf("Partition p in table t has different replication num '1' with partition in repository, which is 3"), "drop the partition"},
+		{metaErrorf("Not support to restore to local table t with colocate group."), "colocate_with"},
+		{metaErrorf("Failed to find enough backend, please check the replication num,replication tag and storage medium."), "replication_num"},
+		{feRefusal("read backup meta failed"), "upgrade"},
+		// Ingests (doris-rpc.md 4.1, 4.3).
+		{beRefusal(status.RuntimeError, "enable feature binlog is false"), "be.conf of the destination"},
+		{beRefusal(status.HTTPError, "(10.0.0.1)[HTTP_ERROR]connection refused"), "can reach the source's at the address"},
+		{beRefusal(status.HTTPError, "(10.0.0.1)[HTTP_ERROR]500 binlog feature is not enabled."), "be.conf of the source"},
+		{beRefusal(status.HTTPError, "(10.0.0.1)[HTTP_ERROR]404 get binlog info failed, binlog_version=7"), "partialsync"},
+		{beRefusal(status.InternalError, "no enough space"), "make room"},
+		{beRefusal(status.RuntimeError, "downloaded file md5 is not equal, local=1, remote=2"), "disks"},
+		{errBackendDown, "update_host_mapping"},
+		// Transactions and what else frontends refuse (doris-rpc.md 3).
+		{feRefusal("current running txns on db 1 is 1000, larger than limit 1000"), "max_running_txn_num_per_db"},
+		{feRefusal("db data quota exceeded"), "SET DATA QUOTA"},
+		{feRefusal("Failed to commit txn 1, cause tablet 2 succ replica num 1 < load required replica num 2."), "SHOW BACKENDS"},
+		{feRefusal("Table t is in restore process. Can not load into it"), "SHOW RESTORE"},
+		{feRefusal("get tableList write lock timeout, tableList=(t)"), "wait"},
+		{feRefusal("errCode = 2, detailMessage = unknown database, database=d"), "force_fullsync creates it again"},
+		{refusal("Unknown database 'd'"), "force_fullsync creates it again"},
+		{&fe.StatusError{Code: status.NotAuthorized, Messages: []string{"Access denied"}}, "password and privileges"},
+		{&sqlclient.Error{Code: 1227, Message: "Access denied; you need ADMIN"}, "check_ccr names what is missing"},
+		// Answers that do not come, or not as they should.
+		{lostReply(), "update_host_mapping"},
+		{&sqlclient.NetworkError{Err: context.DeadlineExceeded}, "can be reached"},
+		{&fe.UnmappedHostError{Host: "10.0.0.1"}, "update_host_mapping"},
+		{fmt.Errorf("x: %w", fe.ErrIncomplete), "asked again by itself"},
+		{fmt.Errorf("x: %w", sqlclient.ErrIncomplete), "asked again by itself"},
+		{fmt.Errorf("x: %w", context.DeadlineExceeded), "load of both clusters"},
+		{os.ErrDeadlineExceeded, "load of both clusters"},
+		// ccr's own decisions.
+		{metaErrorf("table record not found, table: t"), "partialsync"},
+		{errTxnInsertOff, "feature_txn_insert"},
+		{switchedOff("source database d", "", nil), "force_fullsync"},
+	} {
+		require.Contains(t, Remedy(tt.err), tt.want, "%v", tt.err)
+	}
+	require.Empty(t, Remedy(nil))
+	require.Empty(t, Remedy(context.Canceled), "nothing is wrong")
+}
+
+// A statement that was refused may contain anything: only the answer counts.
+func TestRemedyIsNotReadFromAStatement(t *testing.T) {
+	err := &sqlclient.Error{Code: 1105, Message: "Duplicate column name 'x'", Statement: "ALTER TABLE `data quota` ADD COLUMN x INT COMMENT 'is not a OLAP table'"}
+	require.Empty(t, Remedy(err))
+}
+
+// An error at a binlog always has a remedy: the text of last_error alone must
+// tell an operator what to order.
+func TestProblemsAtBinlogsHaveRemedies(t *testing.T) {
+	other := fmt.Errorf("the RENAME_COLUMN record at commit seq 7 has no new name")
+	require.Contains(t, problemOf(other, 7, job.RenameColumn).Remedy, `"skip_commit_seq":7`)
+	require.Contains(t, problemOf(refusal("Duplicate column name 'x'"), 7, job.AlterJob).Remedy, `"skip_commit_seq":7`)
+	require.Contains(t, problemOf(beRefusal(status.TabletMissing, "tablet 1 not found"), 7, job.Upsert).Remedy, "partialsync")
+	require.NotContains(t, problemOf(other, 7, job.Upsert).Remedy, "silence", "rows are not to be lost")
+	require.Contains(t, problemOf(refusal("Do not support backup table t with temp partitions"), 7, job.AlterJob).Remedy, "tmp_partitions")
+}
+
+// A new job has nothing to which update_host_mapping could be said: the remedies
+// name the keys of its request.
+func TestRemediesOfANewJob(t *testing.T) {
+	source := &cluster{side: "source", spec: job.Cluster{Host: "fe1", Port: 9030, User: "ccr"}}
+	destination := &cluster{side: "destination", spec: job.Cluster{Host: "fe2", Port: 9030, User: "ccr"}}
+	for _, tt := range []struct {
+		c    *cluster
+		err  error
+		want string
+	}{
+		{source, lostReply(), "correct src.host, port and thrift_port"},
+		{destination, &sqlclient.NetworkError{Err: context.DeadlineExceeded}, "correct dest.host"},
+		{destination, &fe.UnmappedHostError{Host: "10.0.0.1"}, "dest.host_mapping"},
+		{source, &sqlclient.Error{Code: loginRefused, Message: "Access denied for user 'ccr'"}, "correct src.user and src.password"},
+		{source, &fe.StatusError{Code: status.NotAuthorized, Messages: []string{"Access denied"}}, "correct src.user and src.password"},
+		{source, &sqlclient.Error{Code: 1227, Message: "Access denied; you need ADMIN"}, "grant the privilege to the user ccr"},
+	} {
+		got := tt.c.refused("ask", tt.err)
+		require.Contains(t, Remedy(got), tt.want)
+		require.NotContains(t, Remedy(got), "update_host_mapping")
+		require.Contains(t, got.Error(), "("+Remedy(got)+")", "create_ccr answers with one text")
+	}
+}
+
+// The page for operators in trouble has every text of Doris that has a remedy,
+// and every setting that the remedy names.
+func TestTroubleshootingHasTheTexts(t *testing.T) {
+	page, err := os.ReadFile("../docs/troubleshooting.md")
+	require.NoError(t, err)
+	text := strings.Join(strings.Fields(string(page)), " ")
+	names := regexp.MustCompile(`[a-z]+(_[a-z]+)+`)
+	for _, k := range told {
+		require.True(t, strings.Contains(text, strings.TrimPrefix(k.part, "[")), "%q is missing", k.part)
+		for _, name := range names.FindAllString(k.remedy, -1) {
+			require.True(t, strings.Contains(text, name), "%s is missing, which helps against %q", name, k.part)
+		}
+	}
+	for _, remedy := range []string{remedyUnreachable, remedyFetch, remedySnapshot, remedyNoTable} {
+		require.True(t, strings.Contains(text, remedy), "%q is missing", remedy)
+	}
+}
