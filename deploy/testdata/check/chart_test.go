@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"maps"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"text/template"
 
 	"github.com/Masterminds/sprig/v3"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 )
@@ -28,6 +30,9 @@ func render(t *testing.T, values object) (map[string]object, error) {
 	readYAML(t, "Chart.yaml", &chart)
 	readYAML(t, "values.yaml", &defaults)
 	merge(defaults, values)
+	if err := valid(t, defaults); err != nil {
+		return nil, err
+	}
 	set := template.New("").Option("missingkey=error")
 	funcs := sprig.TxtFuncMap()
 	maps.Copy(funcs, template.FuncMap{
@@ -67,6 +72,18 @@ func render(t *testing.T, values object) (map[string]object, error) {
 		}
 	}
 	return objects, nil
+}
+
+// valid checks values against the chart's schema, as Helm does before rendering.
+func valid(t *testing.T, values object) error {
+	t.Helper()
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(chartDir, "values.schema.json"))
+	require.NoError(t, err)
+	text, err := json.Marshal(values)
+	require.NoError(t, err)
+	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	require.NoError(t, err)
+	return schema.Validate(instance)
 }
 
 // collect decodes the documents of a rendered file; keys that come twice are
@@ -137,6 +154,10 @@ func envOf(t *testing.T, deployment object) map[string]string {
 	for _, e := range at(t, deployment, "spec", "template", "spec", "containers", 0, "env").([]any) {
 		name := e.(object)["name"].(string)
 		require.NotContains(t, env, name)
+		if from, ok := e.(object)["valueFrom"]; ok {
+			env[name] = "secret " + at(t, from, "secretKeyRef", "name").(string) + " " + at(t, from, "secretKeyRef", "key").(string)
+			continue
+		}
 		env[name] = e.(object)["value"].(string)
 	}
 	return env
@@ -149,6 +170,28 @@ func TestChartDefaultsAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "access.tlsSecret are needed")
 }
 
+// A misspelt or impossible value is told before anything is installed.
+func TestChartValuesAreChecked(t *testing.T) {
+	good := object{"secretKey": object{"existingSecret": "s"}, "access": object{"allowInsecure": true}}
+	_, err := render(t, good)
+	require.NoError(t, err)
+	for _, wrong := range []object{
+		{"wroker": object{"replicas": 3}},
+		{"worker": object{"replica": 3}},
+		{"worker": object{"replicas": "three"}},
+		{"worker": object{"env": object{"STREAM_SLOTS": 500}}},
+		{"log": object{"level": "loud"}},
+		{"api": object{"service": object{"port": 0}}},
+		{"webhook": object{"secret": object{"name": "hook"}}},
+	} {
+		values := object{}
+		merge(values, good)
+		merge(values, wrong)
+		_, err := render(t, values)
+		require.Error(t, err, wrong)
+	}
+}
+
 func TestChart(t *testing.T) {
 	objects, err := render(t, object{
 		"secretKey": object{"keys": []any{"new", "old"}},
@@ -158,6 +201,8 @@ func TestChart(t *testing.T) {
 		"ingress":   object{"enabled": true, "tlsSecret": "web"},
 		"serviceMonitor": object{"enabled": true, "tlsConfig": object{"insecureSkipVerify": true},
 			"bearerTokenSecret": object{"name": "token", "key": "t"}},
+		"webhook":        object{"url": "https://hooks.example.com", "secret": object{"name": "hook", "key": "secret"}},
+		"extraEnv":       []any{object{"name": "GOMEMLIMIT", "value": "1GiB"}},
 		"prometheusRule": object{"enabled": true}, "grafanaDashboard": object{"enabled": true},
 	})
 	require.NoError(t, err)
@@ -183,10 +228,14 @@ func TestChart(t *testing.T) {
 		"CCR_SECRET_KEY_FILE": "/etc/ccr/key/secret.key", "CCR_TOKENS_FILE": "/etc/ccr/tokens/tokens",
 		"CCR_TLS_CERT": "/etc/ccr/tls/tls.crt", "CCR_TLS_KEY": "/etc/ccr/tls/tls.key",
 		"CCR_METRICS_LISTEN": "0.0.0.0:9191", "CCR_LOG_LEVEL": "info", "CCR_LOG_FORMAT": "json", "CCR_STREAM_SLOTS": "500",
+		"CCR_WEBHOOK_URL": "https://hooks.example.com", "CCR_WEBHOOK_SECRET": "secret hook secret", "GOMEMLIMIT": "1GiB",
 	}, env)
+	delete(env, "GOMEMLIMIT") // Go's own
 	require.Equal(t, "0.0.0.0:9190", envOf(t, api)["CCR_LISTEN"])
 	requireSettings(t, env)
-	requireSettings(t, envOf(t, api))
+	env = envOf(t, api)
+	delete(env, "GOMEMLIMIT")
+	requireSettings(t, env)
 	for _, d := range []object{worker, api} {
 		requirePod(t, d)
 	}
@@ -220,6 +269,9 @@ func requirePod(t *testing.T, deployment object) {
 	require.Equal(t, 65532, at(t, pod, "securityContext", "fsGroup"))
 	require.Equal(t, true, at(t, pod, "securityContext", "runAsNonRoot"))
 	require.GreaterOrEqual(t, at(t, pod, "terminationGracePeriodSeconds").(int), 45)
+	require.NotEmpty(t, at(t, pod, "containers", 0, "resources", "limits", "memory"))
+	require.NotEmpty(t, at(t, pod, "containers", 0, "resources", "requests", "cpu"))
+	require.Len(t, at(t, pod, "topologySpreadConstraints"), 2)
 	labels := at(t, deployment, "spec", "template", "metadata", "labels").(object)
 	for k, v := range at(t, deployment, "spec", "selector", "matchLabels").(object) {
 		require.Equal(t, v, labels[k])

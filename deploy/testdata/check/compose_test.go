@@ -35,6 +35,11 @@ func TestCompose(t *testing.T) {
 
 	stages := stages(t)
 	for name, s := range p.Services {
+		require.NotNil(t, s.Logging, "%s fills the disk with its log", name)
+		require.NotEmpty(t, s.Restart, "%s stays away after a reboot", name)
+		if s.Build == nil {
+			require.Regexp(t, `:v?\d+(\.\d+)*$`, s.Image, "%s is of no certain version", name)
+		}
 		for _, port := range s.Ports {
 			require.Equal(t, "127.0.0.1", port.HostIP, "%s publishes a port that others reach", name)
 		}
@@ -46,6 +51,7 @@ func TestCompose(t *testing.T) {
 		if s.Build != nil {
 			require.Contains(t, stages, s.Build.Target, name)
 			require.True(t, s.ReadOnly, name)
+			require.Positive(t, s.MemLimit, name)
 			require.Equal(t, []string{"ALL"}, []string(s.CapDrop), name)
 		}
 	}

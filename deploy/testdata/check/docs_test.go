@@ -55,7 +55,7 @@ var link = regexp.MustCompile(`\]\(([^)#\s]*)(#[^)\s]*)?\)`)
 func TestLinks(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(docsDir, "*.md"))
 	require.NoError(t, err)
-	for _, f := range append(files, filepath.Join(docsDir, "../README.md")) {
+	for _, f := range append(files, filepath.Join(docsDir, "../README.md"), filepath.Join(chartDir, "README.md")) {
 		text, err := os.ReadFile(f)
 		require.NoError(t, err)
 		for _, m := range link.FindAllStringSubmatch(string(text), -1) {

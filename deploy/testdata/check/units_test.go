@@ -38,6 +38,11 @@ func TestUnits(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), verify, append([]string{"verify"}, copies...)...).CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Empty(t, string(out))
+	// From 0, locked away, to 100: everything that ccr does not need is taken away.
+	for _, unit := range copies {
+		out, err := exec.CommandContext(t.Context(), verify, "security", "--offline=yes", "--threshold=20", unit).CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
 }
 
 // requireVariables: the variables are settings that ccr knows.

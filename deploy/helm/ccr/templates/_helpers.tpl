@@ -38,11 +38,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if not (or .Values.access.allowInsecure (and (include "ccr.tokensSecret" .) .Values.access.tlsSecret)) }}
 {{- fail "access.tokens (or access.tokensSecret) and access.tlsSecret are needed; access.allowInsecure=true does without" }}
 {{- end }}
+{{- if and .Values.webhook.secret.name (not .Values.webhook.secret.key) }}
+{{- fail "webhook.secret.key is needed: which key of the Secret webhook.secret.name it is" }}
+{{- end }}
+{{- if and .Values.serviceMonitor.bearerTokenSecret.name (not .Values.serviceMonitor.bearerTokenSecret.key) }}
+{{- fail "serviceMonitor.bearerTokenSecret.key is needed: which key of the Secret it is" }}
+{{- end }}
 {{- end }}
 
 {{/* The pod of a part: dict "root" $ "part" "api" "values" .Values.api "port" 9190 */}}
 {{- define "ccr.pod" -}}
 {{- $ := .root -}}
+{{- $part := .part -}}
 {{- include "ccr.check" $ -}}
 metadata:
   labels:
@@ -67,14 +74,20 @@ spec:
     runAsGroup: 65532
     fsGroup: 65532
     seccompProfile: {type: RuntimeDefault}
+  {{- with $.Values.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  # One node, or one zone, less must not take all pods of a part.
   topologySpreadConstraints:
+    {{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
     - maxSkew: 1
-      topologyKey: kubernetes.io/hostname
+      topologyKey: {{ $key }}
       whenUnsatisfiable: ScheduleAnyway
       labelSelector:
         matchLabels:
           {{- include "ccr.selector" $ | nindent 10 }}
-          app.kubernetes.io/component: {{ .part }}
+          app.kubernetes.io/component: {{ $part }}
+    {{- end }}
   containers:
     - name: ccr
       image: "{{ $.Values.image.repository }}:{{ $.Values.image.tag | default $.Chart.AppVersion }}"
@@ -110,6 +123,16 @@ spec:
         - {name: {{ if eq .part "api" }}CCR_LISTEN{{ else }}CCR_METRICS_LISTEN{{ end }}, value: "0.0.0.0:{{ .port }}"}
         - {name: CCR_LOG_LEVEL, value: {{ $.Values.log.level | quote }}}
         - {name: CCR_LOG_FORMAT, value: {{ $.Values.log.format | quote }}}
+        {{- with $.Values.webhook.url }}
+        - {name: CCR_WEBHOOK_URL, value: {{ . | quote }}}
+        {{- end }}
+        {{- if $.Values.webhook.secret.name }}
+        - name: CCR_WEBHOOK_SECRET
+          valueFrom: {secretKeyRef: {name: {{ $.Values.webhook.secret.name }}, key: {{ $.Values.webhook.secret.key }}}}
+        {{- end }}
+        {{- with $.Values.extraEnv }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
         {{- range $name, $value := .values.env }}
         - {name: {{ $name }}, value: {{ $value | quote }}}
         {{- end }}
