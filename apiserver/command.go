@@ -28,6 +28,8 @@ func (j *jobs) command(ctx context.Context, name, signal string, cmd job.Command
 	if err := j.signal(ctx, name, signal, cmd); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, j.try)
+	defer cancel()
 	err = poll(ctx, func(ctx context.Context) (bool, error) {
 		var s job.Status
 		if err := j.query(ctx, name, job.QueryStatus, &s); err != nil {

@@ -61,7 +61,7 @@ func (s *Server) handleSkipBinlog(c echo.Context) error {
 
 // skipBinlog sends a skip_binlog that is complete, to a job that exists.
 func (s *Server) skipBinlog(c echo.Context, name string, skip job.SkipBinlog) error {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	ctx, cancel := s.patience(c)
 	defer cancel()
 	open, err := s.jobs.open(ctx, name)
 	if err != nil {
@@ -154,7 +154,7 @@ func (s *Server) command(c echo.Context, name, signal string, cmd job.Command, u
 // carryOut sends cmd and waits for its outcome. Both forms of the interface
 // command jobs by it.
 func (s *Server) carryOut(c echo.Context, name, signal string, cmd job.Command) error {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	ctx, cancel := s.patience(c)
 	defer cancel()
 	cmd.By = by(c)
 	err := s.jobs.command(ctx, name, signal, cmd)

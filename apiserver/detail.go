@@ -78,7 +78,7 @@ func (s *Server) handleJobDetail(c echo.Context) error {
 	if request.Name == "" {
 		return fail(c, errNameEmpty)
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	ctx, cancel := s.patience(c)
 	defer cancel()
 	detail, err := s.jobs.detail(ctx, request.Name)
 	if errors.Is(err, errUnknownJob) {

@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -37,7 +36,7 @@ func (s *Server) handleJobEvents(c echo.Context) error {
 }
 
 func (s *Server) eventsOf(c echo.Context, name string) (eventsObject, error) {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	ctx, cancel := s.patience(c)
 	defer cancel()
 	o := eventsObject{Events: []job.Event{}}
 	err := s.jobs.query(ctx, name, job.QueryEvents, &o.Events)

@@ -68,6 +68,8 @@ type fakeJob struct {
 
 	// queriesFail makes the next queries fail with these errors.
 	queriesFail []error
+	// silent is how many of the next queries get no answer.
+	silent int
 	// onSignal carries out a signal; nil records the outcome as done.
 	onSignal func(j *fakeJob, name string, cmd job.Command)
 	signals  []fakeSignal
@@ -173,7 +175,8 @@ func (f *fakeTemporal) QueryWorkflowWithOptions(ctx context.Context, q *client.Q
 		j.queriesFail = j.queriesFail[1:]
 		return nil, err
 	}
-	if f.noWorker {
+	if f.noWorker || j.silent > 0 {
+		j.silent--
 		f.mu.Unlock()
 		<-ctx.Done()
 		f.mu.Lock()

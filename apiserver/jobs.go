@@ -23,11 +23,18 @@ type jobs struct {
 	converter converter.DataConverter
 	log       *slog.Logger
 	lags      lagDesk
+	// try is how long one question waits for its answer before it is asked anew;
+	// see patiently.
+	try time.Duration
 }
 
 // pollerMaxAge: a worker renews its polls about once a minute, so one that has
 // not been seen for longer is gone.
 const pollerMaxAge = 2 * time.Minute
+
+// workerSilence: a worker whose last heartbeat is older may be gone. It is the
+// default heartbeat timeout.
+const workerSilence = 10 * time.Second
 
 // query asks an open workflow and decodes the answer into out. It waits for a
 // workflow that has only just started. errUnknownJob if there is none.
@@ -35,7 +42,7 @@ func (j *jobs) query(ctx context.Context, name, query string, out any) error {
 	if !job.NameAllowed(name) {
 		return errUnknownJob
 	}
-	err := poll(ctx, func(ctx context.Context) (bool, error) {
+	err := j.patiently(ctx, name, func(ctx context.Context) (bool, error) {
 		resp, err := j.client.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
 			WorkflowID: job.WorkflowID(name),
 			QueryType:  query,
@@ -58,7 +65,47 @@ func (j *jobs) query(ctx context.Context, name, query string, out any) error {
 	if err == nil || errors.Is(err, errUnknownJob) {
 		return err
 	}
-	return fmt.Errorf("ask job %s for %s: %w", name, query, j.explain(ctx, err))
+	return fmt.Errorf("ask job %s for %s: %w", name, query, err)
+}
+
+// patiently polls f for the time of one try, and again, until ctx is over. When a
+// server of a Temporal cluster dies, the others need up to ten seconds to take
+// over what it served, and a question that is already on its way to the dead one
+// may never be answered. It gives up after one try if no Temporal server can be
+// reached or no worker runs that could answer for the job.
+func (j *jobs) patiently(ctx context.Context, name string, f func(context.Context) (bool, error)) error {
+	for {
+		try, cancel := context.WithTimeout(ctx, j.try)
+		err := poll(try, f)
+		cancel()
+		if err == nil || !mayPass(err) {
+			return err
+		}
+		err = j.explain(ctx, err)
+		if ctx.Err() != nil || errors.Is(err, errTemporalDown) || errors.Is(err, errNoWorker) && !j.beats(ctx, name) {
+			return err
+		}
+	}
+}
+
+// mayPass tells failures that end when others have taken over from a Temporal
+// server that died.
+func mayPass(err error) bool {
+	var (
+		unavailable  *serviceerror.Unavailable
+		precondition *serviceerror.FailedPrecondition // no worker has polled
+	)
+	return timedOut(err) || errors.As(err, &unavailable) || errors.As(err, &precondition)
+}
+
+// beats tells whether a worker has given a sign of life for the job just now:
+// what Temporal says of polls is not true right after others have taken over
+// from a server that died.
+func (j *jobs) beats(ctx context.Context, name string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_, beat, found := j.heartbeat(ctx, name)
+	return found && time.Since(beat.At) < workerSilence
 }
 
 // explain finds out why a call took too long or was refused for the state of the

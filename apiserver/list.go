@@ -127,7 +127,7 @@ type listReply struct {
 
 // handleListJobs answers /list_jobs. Its request says nothing and is not read.
 func (s *Server) handleListJobs(c echo.Context) error {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	ctx, cancel := s.patience(c)
 	defer cancel()
 	names, err := s.list.all(ctx)
 	if err != nil {

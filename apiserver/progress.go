@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -104,7 +103,7 @@ func (s *Server) handleJobProgress(c echo.Context) error {
 	if request.Name == "" {
 		return fail(c, errNameEmpty)
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	ctx, cancel := s.patience(c)
 	defer cancel()
 	p, err := s.jobs.progress(ctx, request.Name)
 	if errors.Is(err, errUnknownJob) {

@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -117,7 +116,7 @@ type jobResource struct {
 
 func (s *Server) getJob(c echo.Context) error {
 	name := jobName(c)
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	ctx, cancel := s.patience(c)
 	defer cancel()
 	detail, err := s.jobs.detail(ctx, name)
 	if err != nil {
@@ -142,7 +141,7 @@ func (s *Server) removeJob(c echo.Context) error {
 
 func (s *Server) getStatus(c echo.Context) error {
 	name := jobName(c)
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	ctx, cancel := s.patience(c)
 	defer cancel()
 	status, err := s.jobs.status(ctx, name)
 	if err != nil {
@@ -153,7 +152,7 @@ func (s *Server) getStatus(c echo.Context) error {
 
 func (s *Server) getProgress(c echo.Context) error {
 	name := jobName(c)
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	ctx, cancel := s.patience(c)
 	defer cancel()
 	progress, err := s.jobs.progress(ctx, name)
 	if err != nil {

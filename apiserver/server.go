@@ -39,6 +39,10 @@ const (
 	// longest ones wait half a minute for a job.
 	writeTimeout = 2 * time.Minute
 
+	// failoverTimeout bounds the answer to a question about a job. It is what the
+	// servers of a Temporal cluster need to notice that one of them died and to
+	// take over from it, measured as ten seconds, and a little more.
+	failoverTimeout = 15 * time.Second
 	// deleteTimeout is how long delete waits until the job's clean-up is over.
 	deleteTimeout = 30 * time.Second
 
@@ -119,7 +123,7 @@ func New(opts Options) (*Server, error) {
 	}
 	setDefaults(&opts)
 	s := &Server{
-		jobs:           &jobs{client: opts.Client, namespace: opts.Namespace, converter: opts.DataConverter, log: opts.Logger},
+		jobs:           &jobs{client: opts.Client, namespace: opts.Namespace, converter: opts.DataConverter, log: opts.Logger, try: opts.CommandTimeout},
 		keyring:        opts.Keyring,
 		tokens:         opts.Tokens,
 		failpoints:     opts.Failpoints,
@@ -211,4 +215,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return nil
 	})
 	return g.Wait()
+}
+
+// patience is the context of the answer to a question about a job.
+func (s *Server) patience(c echo.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(c.Request().Context(), max(s.commandTimeout, failoverTimeout))
 }

@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -60,7 +59,7 @@ func (s *Server) handleJobStatus(c echo.Context) error {
 	if request.Name == "" {
 		return fail(c, errNameEmpty)
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	ctx, cancel := s.patience(c)
 	defer cancel()
 	status, err := s.jobs.status(ctx, request.Name)
 	if err != nil {

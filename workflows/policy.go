@@ -62,15 +62,12 @@ func backoff(n int) time.Duration {
 	return min(d, lastBackoff)
 }
 
-// The server waits this long before it gives a step to another worker after the
-// one that had it fell silent for a heartbeat timeout. The pause grows with each
-// attempt at the same step, and not far: with the default heartbeat timeout the
-// fifth death in a row, too, has to be over within 15 seconds. What bounds the
-// rate of attempts is the heartbeat timeout.
-const (
-	firstRetry = time.Second
-	lastRetry  = 3 * time.Second
-)
+// retryPause is how long the server waits before it gives a step to another
+// worker after the one that had it fell silent for a heartbeat timeout. It does
+// not grow: with the default heartbeat timeout every death, not only the first
+// one, has to be over within 15 seconds. What bounds the rate of attempts is the
+// heartbeat timeout.
+const retryPause = time.Second
 
 // crashRetries is for steps. A step that fails says so in a non-retryable
 // error, so that the workflow learns of it at once, shows it and tries again
@@ -78,9 +75,8 @@ const (
 // its worker died or stopped. The bound makes even a step that kills its worker
 // visible.
 var crashRetries = temporal.RetryPolicy{
-	InitialInterval:    firstRetry,
-	BackoffCoefficient: 2,
-	MaximumInterval:    lastRetry,
+	InitialInterval:    retryPause,
+	BackoffCoefficient: 1,
 	MaximumAttempts:    5,
 }
 
@@ -88,9 +84,8 @@ var crashRetries = temporal.RetryPolicy{
 // only follows the death of a worker, and it continues from the last heartbeat,
 // which a new shift would not know.
 var shiftRetries = temporal.RetryPolicy{
-	InitialInterval:    firstRetry,
-	BackoffCoefficient: 2,
-	MaximumInterval:    lastRetry,
+	InitialInterval:    retryPause,
+	BackoffCoefficient: 1,
 }
 
 // activityOptions returns the options of an activity on the queue of steps.

@@ -93,6 +93,15 @@ func (p *ProbeJobs) AwaitNew(ctx context.Context) error {
 	return nil
 }
 
+// AwaitRecovered waits until each job has brought every row of an interruption
+// that has begun: rows that still wait would count for the next one.
+func (p *ProbeJobs) AwaitRecovered(ctx context.Context) error {
+	if err := p.AwaitNew(ctx); err != nil {
+		return err
+	}
+	return p.AwaitNew(ctx)
+}
+
 // Mark notes how many rows each job has brought, for Since.
 func (p *ProbeJobs) Mark() []int {
 	var rows []int

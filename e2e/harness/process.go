@@ -99,6 +99,13 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
+// Freeze stops the process in mid-air (SIGSTOP): its connections stay open and
+// nobody answers on them, as after a loss of power or in a suspended machine.
+func (p *Process) Freeze() { _ = p.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen process go on, at first unaware of the time that has passed.
+func (p *Process) Thaw() { _ = p.cmd.Process.Signal(syscall.SIGCONT) }
+
 // Stop asks the process to end (SIGTERM); after the grace time it is killed and
 // an error tells so.
 func (p *Process) Stop(grace time.Duration) error {

@@ -47,10 +47,10 @@ func dynamicConfig() dynamicconfig.StaticClient {
 		dynamicconfig.MakeKey("frontend.WorkerCommandsEnabled"):           true,
 		dynamicconfig.MakeKey("system.enableCancelActivityWorkerCommand"): true,
 		dynamicconfig.MakeKey("frontend.namespaceRPS.visibility"):         100,
-		// A dead worker's open polls swallow retries until its connection is
-		// found dead (temporal.md 4.4).
-		dynamicconfig.MakeKey("frontend.keepAliveTime"):    10 * time.Second,
-		dynamicconfig.MakeKey("frontend.keepAliveTimeout"): 5 * time.Second,
+		// A dead machine's open polls swallow retries until its connection is
+		// found dead (temporal.md 4.4): sooner than the heartbeat timeout.
+		dynamicconfig.MakeKey("frontend.keepAliveTime"):    5 * time.Second,
+		dynamicconfig.MakeKey("frontend.keepAliveTimeout"): 3 * time.Second,
 	}
 }
 

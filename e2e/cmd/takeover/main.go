@@ -118,7 +118,7 @@ func (s *scene) measure(ctx context.Context, how string, rounds int) error {
 		if err := s.jobs.AwaitAt(ctx, s.temporal, to); err != nil {
 			return err
 		}
-		if err := s.jobs.AwaitNew(ctx); err != nil {
+		if err := s.jobs.AwaitRecovered(ctx); err != nil {
 			return err
 		}
 		_, longest := s.jobs.Since(mark)
