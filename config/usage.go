@@ -21,16 +21,20 @@ func Teach(cmd *cobra.Command) {
 		if c.Example != "" {
 			fmt.Fprintf(out, "\nExamples:\n%s\n", c.Example)
 		}
-		fmt.Fprintf(out, "\n%s%s", ownFlags(c.Flags()), Help(c.Flags()))
+		fmt.Fprintln(out)
+		if own := Own(c.Flags()); own.HasAvailableFlags() {
+			fmt.Fprintf(out, "Options:\n%s\n", own.FlagUsagesWrapped(helpWidth))
+		}
+		fmt.Fprint(out, Help(c.Flags()))
 		fmt.Fprint(out, "File:\n  --config path                                  CCR_CONFIG\n"+
 			"      YAML file with settings under the names of their flags.\n")
 		return nil
 	})
 }
 
-// ownFlags describes the flags of a command that are no settings: they have
-// neither a variable nor a key in the file.
-func ownFlags(flags *pflag.FlagSet) string {
+// Own returns the flags of a command that are no settings: they have neither a
+// variable nor a key in the file.
+func Own(flags *pflag.FlagSet) *pflag.FlagSet {
 	known := map[string]bool{fileFlag: true, "help": true}
 	for _, s := range settings() {
 		known[s.name] = true
@@ -41,8 +45,5 @@ func ownFlags(flags *pflag.FlagSet) string {
 			own.AddFlag(f)
 		}
 	})
-	if !own.HasAvailableFlags() {
-		return ""
-	}
-	return "Options:\n" + own.FlagUsagesWrapped(helpWidth) + "\n"
+	return own
 }

@@ -2,15 +2,17 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/doris-ccr/ccr/config"
 )
 
 // configCommand shows what a process would run with, and documents it.
 func configCommand(environ []string) *cobra.Command {
-	var reference bool
+	var asReference bool
 	groups := append([]config.Group{config.GroupAPI}, workerGroups...)
 	cmd := &cobra.Command{
 		Use:   "config",
@@ -21,8 +23,8 @@ from. Secrets are masked. The output is a good start for a file of your own.`,
 		Example: "  ccr config\n  ccr config --config /etc/ccr.yaml\n  ccr config --reference > docs/configuration.md",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if reference {
-				fmt.Fprint(cmd.OutOrStdout(), config.Reference())
+			if asReference {
+				fmt.Fprint(cmd.OutOrStdout(), reference(cmd.Root()))
 				return nil
 			}
 			cfg, err := config.Load(cmd.Flags(), environ)
@@ -34,7 +36,38 @@ from. Secrets are masked. The output is a good start for a file of your own.`,
 		},
 	}
 	config.Bind(cmd.Flags(), groups...)
-	cmd.Flags().BoolVar(&reference, "reference", false, "print the reference of all settings as Markdown")
+	cmd.Flags().BoolVar(&asReference, "reference", false, "print the reference of all settings as Markdown")
 	config.Teach(cmd)
 	return cmd
+}
+
+// reference returns docs/configuration.md: the settings, then the flags that
+// single commands have beside them.
+func reference(root *cobra.Command) string {
+	var b strings.Builder
+	b.WriteString(config.Reference())
+	b.WriteString("\n## Flags of single commands\n\nThese are flags only. The simulator's are in [simulator.md](simulator.md).\n\n" +
+		"| Command | Flag | Default | Meaning |\n|---|---|---|---|\n")
+	describeFlags(&b, root)
+	return b.String()
+}
+
+func describeFlags(b *strings.Builder, cmd *cobra.Command) {
+	config.Own(cmd.Flags()).VisitAll(func(f *pflag.Flag) {
+		value := ""
+		if f.DefValue != "" && f.DefValue != "[]" {
+			value = "`" + f.DefValue + "`"
+		}
+		kind, usage := pflag.UnquoteUsage(f)
+		if kind != "" {
+			kind = " " + kind
+		}
+		// What takes several lines of a terminal is one line here.
+		fmt.Fprintf(b, "| `%s` | `--%s%s` | %s | %s |\n", cmd.CommandPath(), f.Name, kind, value, strings.Join(strings.Fields(usage), " "))
+	})
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() && sub.Name() != "completion" {
+			describeFlags(b, sub)
+		}
+	}
 }

@@ -76,6 +76,17 @@ func TestConfigShowsWhereValuesComeFrom(t *testing.T) {
 	require.Contains(t, out, "# Configuration\n")
 }
 
+// TestReferenceIsUpToDate fails when a setting or a flag has changed; the fix is
+// "ccr config --reference > docs/configuration.md".
+func TestReferenceIsUpToDate(t *testing.T) {
+	want, err := run(t.Context(), nil, "config", "--reference")
+	require.NoError(t, err)
+	is, err := os.ReadFile("../../docs/configuration.md")
+	require.NoError(t, err)
+	require.Equal(t, want, string(is))
+	require.Contains(t, want, "| `ccr import` | `--dry-run` |")
+}
+
 func TestTokens(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tokens")
 	out, err := run(t.Context(), nil, "token", "new", "maria", "operate", "--tokens-file", file)
