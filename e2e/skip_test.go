@@ -110,6 +110,7 @@ func TestSkipSilence(t *testing.T) {
 	inGroup := e.written(job, "INSERT INTO d.u VALUES (2, 'in the group')")
 	e.exec("INSERT INTO d.v VALUES (3, 'arrives')")
 	require.Equal(t, blocking, e.stalledAt(job))
+	e.requirePauseKeepsTheProblem(job, blocking)
 	behind := map[string]any{"name": job, "skip_by": "silence", "skip_commit_seq": e.commitSeq(job)}
 	require.ErrorContains(t, e.skip(behind), "the job has already passed it and is at")
 	order := map[string]any{"name": job, "skip_by": "Silence", "skip_commit_seq": inGroup}
@@ -144,6 +145,22 @@ func TestSkipSilence(t *testing.T) {
 	e.requireFullSyncs(job, 1)
 }
 
+// requirePauseKeepsTheProblem: a job that is paused because it cannot go on tells
+// why for as long as it rests, and is stalled at the same binlog when it goes on.
+func (e *env) requirePauseKeepsTheProblem(job string, blocking int64) {
+	e.Helper()
+	_, err := e.ccr.Call(e.ctx, "pause", map[string]any{"name": job})
+	require.NoError(e, err)
+	s, err := e.ccr.Status(e.ctx, job)
+	require.NoError(e, err)
+	require.Equal(e, "paused", s.State)
+	require.False(e, s.Stalled)
+	require.Contains(e, s.LastError.Text, "refused by the test")
+	_, err = e.ccr.Call(e.ctx, "resume", map[string]any{"name": job})
+	require.NoError(e, err)
+	require.Equal(e, blocking, e.stalledAt(job))
+}
+
 // What was skipped comes back with a snapshot: of one table, or of everything.
 func TestSkipByPartialAndFullSync(t *testing.T) {
 	t.Parallel()
@@ -174,6 +191,8 @@ func TestSkipByPartialAndFullSync(t *testing.T) {
 	e.awaitEqual(job, "d", "d")
 	wrong := map[string]any{"name": job, "skip_by": "partialsync", "skip_table": "u", "skip_table_id": json.Number(id)}
 	require.ErrorContains(t, e.skip(wrong), "is t")
+	wrong = map[string]any{"name": job, "skip_by": "partialsync", "skip_table": "t", "skip_table_id": 99999}
+	require.ErrorContains(t, e.skip(wrong), "the job knows it as table id "+id)
 	e.requireFullSyncs(job, 1)
 
 	skipOne("u", 2)

@@ -104,8 +104,10 @@ type StreamResult struct {
 	Position Position        `json:"position"`
 	Binlog   *Binlog         `json:"binlog,omitempty"`
 	Wanted   *SnapshotWanted `json:"wanted,omitempty"`
-	Problem  *Problem        `json:"problem,omitempty"`
-	Lag      Lag             `json:"lag"`
+	// Problem is what blocks the shift, or what it was trying again when it was
+	// stopped.
+	Problem *Problem `json:"problem,omitempty"`
+	Lag     Lag      `json:"lag"`
 	// Tables are changed entries of the table mapping, by source id.
 	Tables TableChanges `json:"tables,omitzero"`
 	// Resealed is set when the passwords were sealed with an old key.

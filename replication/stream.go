@@ -404,7 +404,9 @@ func (s *shift) drain(stop context.Context) {
 
 // conclude turns what was noted into the shift's end. A failed transaction
 // wins over what its successors would have led to; an order to stop wins over
-// both, unless everything before the reason to end has been applied.
+// both, unless everything before the reason to end has been applied. What a
+// shift that is told to stop has been trying again is told all the same: a pause
+// is no cure.
 func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
 	s.mu.Lock()
 	failed, trouble := s.failure, s.problem
@@ -413,7 +415,7 @@ func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
 	_, open := s.tracker.now()
 	switch {
 	case ordered && (failed != nil || open > 0):
-		return ending{end: job.EndStopped}
+		return ending{end: job.EndStopped, problem: trouble}
 	case failed != nil:
 		var want *wantSnapshot
 		if errors.As(failed.err, &want) {
@@ -426,6 +428,8 @@ func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
 		return ending{end: job.EndShiftOver}
 	case e.end == job.EndStopped && !ordered && errors.Is(stop.Err(), context.DeadlineExceeded):
 		return ending{end: job.EndShiftOver}
+	case e.end == job.EndStopped && ordered:
+		e.problem = trouble
 	}
 	return e
 }

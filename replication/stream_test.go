@@ -630,6 +630,30 @@ func TestStreamTimeOverInTrouble(t *testing.T) {
 	require.Zero(t, b.dst.open())
 }
 
+// One that is told to stop does so as well.
+func TestStreamStoppedInTrouble(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(3)
+	b.opts.RetryBudget = time.Minute
+	ctx, cancel := context.WithCancel(context.Background())
+	var tries atomic.Int64
+	b.dst.onIngest = func(seq int64, _ be.IngestRequest) error {
+		if seq != want[1] {
+			return nil
+		}
+		if tries.Add(1) == 3 {
+			cancel()
+		}
+		return be.ErrHTTP
+	}
+	got := b.streamContext(ctx, 0, StreamHooks{})
+	require.Equal(t, job.EndStopped, got.End)
+	require.Equal(t, want[0], got.Position.CommitSeq)
+	require.NotNil(t, got.Problem)
+	require.Equal(t, want[1], got.Problem.CommitSeq)
+	require.GreaterOrEqual(t, got.Problem.Tries, 2)
+}
+
 // Several binlogs are tried at once: the one that the job stands at is told of.
 func TestTroubleIsToldOfTheFirstBinlog(t *testing.T) {
 	b := newBench(t)

@@ -3,6 +3,8 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -202,11 +204,15 @@ func (r *run) orderPartialSync(s job.SkipBinlog) error {
 	if known.Name != "" && !strings.EqualFold(known.Name, s.SkipTable) {
 		return fmt.Errorf("[normal] invalid skip table: %s, table id: %d is %s", s.SkipTable, s.SkipTableID, known.Name)
 	}
+	if other, ok := r.idOf(s.SkipTable); ok && known.Name == "" && r.spec.Source.Table == "" &&
+		!r.standsAt(s.SkipTableID) && r.version(changeSkipTableID) {
+		return fmt.Errorf("[normal] invalid skip table: %s, table id: %d, the job knows it as table id %d", s.SkipTable, s.SkipTableID, other)
+	}
 	// The binlog that the job stands at counts as done only if it is about
 	// this table alone; otherwise it is read and applied again afterwards.
 	trigger := r.p.Position.CommitSeq
-	if p := r.p.Pending; p != nil && p.Type != job.ReplaceTable && len(p.TableIDs) == 1 && p.TableIDs[0] == s.SkipTableID {
-		trigger = p.CommitSeq
+	if r.standsAt(s.SkipTableID) {
+		trigger = r.p.Pending.CommitSeq
 	}
 	r.startPartialSync(trigger, job.PartialSync{
 		TableID: s.SkipTableID,
@@ -217,4 +223,26 @@ func (r *run) orderPartialSync(s job.SkipBinlog) error {
 	r.p.Skip = nil
 	r.p.Problem = nil
 	return nil
+}
+
+// changeSkipTableID guards that a partial sync is refused whose table id is not
+// that of the table: it used to begin, and to find no such table.
+const changeSkipTableID = "skip-table-id"
+
+// idOf is the id under which the job knows a table of the source.
+func (r *run) idOf(table string) (int64, bool) {
+	//workflowcheck:ignore sorted: the first of several is always the same
+	for _, id := range slices.Sorted(maps.Keys(r.p.Tables)) {
+		if strings.EqualFold(r.p.Tables[id].Name, table) {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// standsAt tells whether the binlog that waits to be applied is about this table
+// alone.
+func (r *run) standsAt(table int64) bool {
+	p := r.p.Pending
+	return p != nil && p.Type != job.ReplaceTable && len(p.TableIDs) == 1 && p.TableIDs[0] == table
 }

@@ -239,10 +239,14 @@ func TestSkipByPartialSync(t *testing.T) {
 	wrong := skip
 	wrong.SkipTable = "customers"
 	b.signal(time.Minute, job.SignalSkipBinlog, job.Command{SkipBinlog: wrong})
+	unknown := skip
+	unknown.SkipTableID = 99
+	b.signal(90*time.Second, job.SignalSkipBinlog, job.Command{SkipBinlog: unknown})
 	b.signal(2*time.Minute, job.SignalSkipBinlog, job.Command{SkipBinlog: skip})
 	b.deleteAt(3 * time.Minute)
 	b.mustRun()
 	require.Contains(t, b.outcome("skip_binlog@1m0s").Refused, "table id: 11 is orders")
+	require.Contains(t, b.outcome("skip_binlog@1m30s").Refused, "orders, table id: 99, the job knows it as table id 11")
 	require.Equal(t, &job.PartialSync{TableID: 11, Table: "orders", Replace: true}, part)
 	require.Equal(t, 1, b.progress().PartialSyncs)
 	require.Equal(t, 1, b.progress().FullSyncs)

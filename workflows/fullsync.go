@@ -183,7 +183,7 @@ func (r *run) tableGone() {
 		table.CommitSeq = job.Contained
 		r.p.Tables[part.TableID] = table
 	}
-	r.event(levelWarn, "the table %s was dropped on the source before its snapshot was taken: nothing to sync", part.Table)
+	r.event(levelWarn, "the source has no table %s with the id %d any more: nothing to sync", part.Table, part.TableID)
 	r.p.Position.CommitSeq = max(r.p.Position.CommitSeq, r.p.Snapshot.Trigger)
 	r.startIncremental(job.DBTablesIncrementalSync)
 }

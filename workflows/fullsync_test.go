@@ -199,7 +199,7 @@ func TestATableThatIsGoneEndsItsPartialSync(t *testing.T) {
 		require.Equal(t, int64(120), p.Position.CommitSeq)
 		require.Equal(t, job.Table{DestID: 21, Name: "orders", CommitSeq: job.Contained}, p.Tables[11])
 		require.Nil(t, p.Snapshot)
-		require.Contains(t, b.events(), "orders was dropped on the source")
+		require.Contains(t, b.events(), "the source has no table orders with the id 11 any more")
 	})
 	b.deleteAt(2 * time.Minute)
 	b.mustRun()

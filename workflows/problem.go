@@ -32,6 +32,23 @@ func (r *run) fail(p job.Problem) {
 // understand: its worker is older or newer than the one that reads the answer.
 const remedyVersions = "run workers of one version: finish the roll-out, or roll it back"
 
+// stillTroubled records what a step was trying again by itself when it was
+// stopped. It counted its own tries.
+func (r *run) stillTroubled(p job.Problem) {
+	p.Text = limit(p.Text, problemLimit)
+	old := r.p.Problem
+	if old != nil {
+		p.Tries += old.Tries
+		if old.Since.Before(p.Since) {
+			p.Since = old.Since
+		}
+	}
+	if old == nil || old.Text != p.Text {
+		r.event(levelError, "cannot go on: %s", oneLine(p.Text, refusalLimit))
+	}
+	r.p.Problem = &p
+}
+
 // waitBefore delays the next step as after n failures in a row.
 func (r *run) waitBefore(n int) { r.notBefore = r.now().Add(backoff(n)) }
 

@@ -47,6 +47,17 @@ func TestABlockedStreamStallsTheJobUntilAProbeSucceeds(t *testing.T) {
 	require.Contains(t, events, "info going on after 8 tries")
 }
 
+// A worker that stops is no reason to call a job stalled that was about to try
+// again: the next worker will see.
+func TestAWorkerThatStopsLeavesNoProblem(t *testing.T) {
+	b := newBench(t)
+	b.shift(time.Minute, job.StreamResult{End: job.EndStopped, Problem: &job.Problem{Text: "once", Tries: 1}})
+	b.idle()
+	b.at(2*time.Minute, func() { require.Nil(t, b.status().Problem) })
+	b.deleteAt(3 * time.Minute)
+	b.mustRun()
+}
+
 func TestTriesAreFarApartButNotMoreThanHalfAMinute(t *testing.T) {
 	for n, want := range map[int]time.Duration{0: 1, 1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 6: 30, 7: 30, 1000: 30} {
 		require.Equal(t, want*time.Second, backoff(n), "failure %d", n)

@@ -55,7 +55,7 @@ func (r *run) shiftEnded(out job.StreamResult) {
 	case job.EndShiftOver:
 		r.succeed()
 	case job.EndStopped:
-		r.stoppedUnasked()
+		r.stopped(out.Problem)
 	case job.EndSkipped:
 		r.skipped(out.Position.CommitSeq)
 	case job.EndBinlog:
@@ -82,8 +82,17 @@ func (r *run) advance(to job.Position) bool {
 	return advanced
 }
 
-func (r *run) stoppedUnasked() {
-	if r.inbox.pending() || r.mustContinueAsNew() {
+// stopped deals with a shift that was told to stop. What was wrong when an
+// operator's command stopped it is so until a step succeeds: a paused job still
+// tells why it could not go on.
+func (r *run) stopped(p *job.Problem) {
+	switch {
+	case r.inbox.pending():
+		if p != nil {
+			r.stillTroubled(*p)
+		}
+		return
+	case r.mustContinueAsNew():
 		return
 	}
 	r.idleStops++
