@@ -69,6 +69,9 @@ func TestCheckSetup(t *testing.T) {
 		{"host mapping to nowhere", "source: frontend", "fail", "127.1.2.3", func(b map[string]any) {
 			side(b, "src")["host_mapping"] = map[string]string{"127.0.0.1": "127.1.2.3"}
 		}},
+		{"no such table", "source: database", "fail", "src table d.none not exists", func(b map[string]any) {
+			side(b, "src")["table"], side(b, "dest")["table"] = "none", "none"
+		}},
 		{"nothing selected", "source: tables", "warn", "no table is selected", func(b map[string]any) { b["include_tables"] = []string{"x"} }},
 	}
 	for _, tt := range tests {
@@ -101,4 +104,49 @@ func TestCheckSetup(t *testing.T) {
 	require.Contains(t, lines["source: database"].Detail, "src database e not enable binlog")
 	require.Contains(t, lines["source: tables"].Detail, "1 of 2 tables record no binlogs")
 	require.Contains(t, lines["source: tables"].Detail, "off1")
+
+	// Temporary partitions, which Doris does not back up unless told so.
+	e.exec("CREATE DATABASE f", `CREATE TABLE f.p (id INT) DUPLICATE KEY(id) PARTITION BY RANGE(id) (PARTITION p1 VALUES LESS THAN ("10"))
+		DISTRIBUTED BY HASH(id) BUCKETS 1 PROPERTIES("replication_num" = "1")`)
+	e.enableBinlog("f", "p")
+	e.exec(`ALTER TABLE f.p ADD TEMPORARY PARTITION tp VALUES LESS THAN ("10")`)
+	parted := func(b map[string]any) {
+		b["name"] = job + "_2"
+		side(b, "src")["database"], side(b, "dest")["database"] = "f", "f"
+	}
+	_, lines = e.check(parted)
+	require.Equal(t, "fail", lines["source: temporary partitions"].Status, "%v", lines)
+	require.Contains(t, lines["source: temporary partitions"].Remedy, "ignore_backup_tmp_partitions")
+	e.exec(`ADMIN SET FRONTEND CONFIG ("ignore_backup_tmp_partitions" = "true")`)
+	overall, lines = e.check(parted)
+	require.Equal(t, "pass", overall, "%v", lines)
+}
+
+// A job into its own source would replace what it reads from: nobody gets it
+// created, whatever addresses and options are used. Two databases of one cluster
+// are all right.
+func TestNoJobIntoItsOwnSource(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, harness.PairOptions{BEs: 1})
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"), "INSERT INTO d.t VALUES (1, 'a')")
+	e.enableBinlog("d", "t")
+	for _, table := range []string{"", "t"} {
+		itself := func(b map[string]any) {
+			b["src"], b["dest"] = e.pair.Source.Spec("d", table), e.pair.Source.Spec("d", table)
+			b["allow_table_exists"] = true
+			host := side(b, "dest")["host"].(string)
+			side(b, "dest")["host_mapping"] = map[string]string{host: "localhost"} // another address of the same
+			side(b, "dest")["host"] = "localhost"
+		}
+		_, lines := e.check(itself)
+		require.Equal(t, "fail", lines["source and destination"].Status, "%v", lines)
+		body := map[string]any{"name": e.jobName()}
+		itself(body)
+		_, err := e.ccr.Call(e.ctx, "create_ccr", body)
+		require.ErrorContains(t, err, "the job would replace it by a copy of itself")
+	}
+	overall, lines := e.check(func(b map[string]any) {
+		b["src"], b["dest"] = e.pair.Source.Spec("d", ""), e.pair.Source.Spec("d2", "")
+	})
+	require.Equal(t, "pass", overall, "%v", lines)
 }

@@ -37,6 +37,9 @@ func (j *Job) Check(ctx context.Context) (job.Checked, error) {
 	if err := j.checkSource(ctx, &spec.Source, spec.Type()); err != nil {
 		return job.Checked{}, err
 	}
+	if err := j.checkItself(ctx); err != nil {
+		return job.Checked{}, err
+	}
 	if err := j.checkReplicationNum(ctx); err != nil {
 		return job.Checked{}, err
 	}

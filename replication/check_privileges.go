@@ -141,8 +141,9 @@ func (j *Job) checkPrivileges(ctx context.Context) error {
 	return nil
 }
 
-// checkAccount looks at the privileges of one side's account.
-func (s *setup) checkAccount(ctx context.Context, c *cluster, needed []string) {
+// checkAccount looks at the privileges of one side's account, and tells whether
+// it has what is needed, as far as that is known.
+func (s *setup) checkAccount(ctx context.Context, c *cluster, needed []string) bool {
 	check := c.side + ": privileges"
 	missing, err := c.missingPrivileges(ctx, needed)
 	switch {
@@ -154,4 +155,5 @@ func (s *setup) checkAccount(ctx context.Context, c *cluster, needed []string) {
 	default:
 		s.add(check, job.CheckPass, "", "user %s has %s", c.spec.User, strings.Join(needed, ", "))
 	}
+	return len(missing) == 0
 }

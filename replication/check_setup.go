@@ -26,15 +26,19 @@ func (j *Job) CheckSetup(ctx context.Context) (job.CheckReport, error) {
 	if source != nil && destination != nil {
 		s.checkVersions(source, destination)
 		s.checkWay(source, destination, localHosts())
+		if err := j.checkItself(ctx); err != nil {
+			s.failed("source and destination", err, "")
+		}
 	}
+	seen := true
 	if source != nil {
-		s.checkAccount(ctx, j.source, sourcePrivileges)
+		seen = s.checkAccount(ctx, j.source, sourcePrivileges)
 	}
 	if destination != nil {
 		s.checkAccount(ctx, j.destination, destinationPrivileges)
 	}
 	tables := []setupTable{}
-	if source != nil && s.checkSourceDatabase(ctx) {
+	if source != nil && s.checkSourceDatabase(ctx, seen) {
 		tables = s.checkSourceTables(ctx)
 		s.checkTablets(ctx, tables)
 	}
@@ -142,7 +146,7 @@ func (s *setup) checkBackends(ctx context.Context, c *cluster, facts *clusterFac
 	var ports, dead []string
 	for _, b := range list {
 		if !b.Alive {
-			dead = append(dead, b.Host)
+			dead = append(dead, net.JoinHostPort(b.Host, strconv.Itoa(b.Port)))
 			continue
 		}
 		facts.alive++
@@ -220,6 +224,8 @@ func (s *setup) checkVersions(source, destination *clusterFacts) {
 			"the version of a cluster is not told (source %q, destination %q)", source.version, destination.version)
 	case from[0] < 2 || to[0] < 2:
 		s.add(check, job.CheckFail, "upgrade to Doris 2.1 or later", "source %s, destination %s: Doris has binlogs from 2.0 on", source.version, destination.version)
+	case slices.Compare(from, []int{2, 1}) < 0 || slices.Compare(to, []int{2, 1}) < 0:
+		s.add(check, job.CheckWarn, "upgrade to Doris 2.1 or later", "source %s, destination %s: ccr is made for 2.1 and later", source.version, destination.version)
 	case slices.Compare(to[:2], from[:2]) < 0:
 		s.add(check, job.CheckWarn, "upgrade the destination first",
 			"source %s is newer than destination %s: it can do things that the destination refuses", source.version, destination.version)
@@ -245,7 +251,9 @@ func versionNumbers(version string) []int {
 }
 
 // checkSourceDatabase makes the checks of create_ccr on the source.
-func (s *setup) checkSourceDatabase(ctx context.Context) bool {
+// seen tells whether the account has the privileges without which a database is
+// hidden from it. false: there is nothing to look at further.
+func (s *setup) checkSourceDatabase(ctx context.Context, seen bool) bool {
 	const check = "source: database"
 	err := s.j.checkSource(ctx, &s.spec.Source, s.spec.Type())
 	if err != nil {
@@ -256,6 +264,11 @@ func (s *setup) checkSourceDatabase(ctx context.Context) bool {
 		var refusal *Refusal
 		if errors.As(err, &refusal) && strings.HasSuffix(refusal.Text, "not exists") {
 			remedy = "create it, or correct its name"
+			if !seen {
+				remedy = "grant the privileges first: without them it is hidden from the user"
+			}
+			s.failed(check, err, remedy)
+			return false
 		}
 		s.failed(check, err, remedy)
 		id, err := s.j.source.databaseID(ctx) // its tables can be looked at all the same

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -62,6 +64,13 @@ func someOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // checkSourceTables looks at each table that the job would replicate.
 func (s *setup) checkSourceTables(ctx context.Context) []setupTable {
 	const check = "source: tables"
@@ -75,10 +84,12 @@ func (s *setup) checkSourceTables(ctx context.Context) []setupTable {
 			"only tables of Doris and views are replicated, not: %s", someOf(others))
 	}
 	if len(tables) == 0 {
-		s.add(check, job.CheckWarn, "", "no table is selected yet (%s)", s.spec.Describe())
+		if s.spec.Type() == job.DatabaseSync {
+			s.add(check, job.CheckWarn, "", "no table is selected yet (%s)", s.spec.Describe())
+		}
 		return nil
 	}
-	var off, heavy, gone, short []string
+	var off, heavy, cold, grouped, short []string
 	for _, t := range tables {
 		if property(t.text, "binlog.enable") != "true" {
 			off = append(off, t.name)
@@ -87,8 +98,11 @@ func (s *setup) checkSourceTables(ctx context.Context) []setupTable {
 		if property(t.text, "light_schema_change") != "true" {
 			heavy = append(heavy, t.name)
 		}
-		if property(t.text, "storage_policy") != "" || property(t.text, "colocate_with") != "" {
-			gone = append(gone, t.name)
+		if property(t.text, "storage_policy") != "" {
+			cold = append(cold, t.name)
+		}
+		if property(t.text, "colocate_with") != "" {
+			grouped = append(grouped, t.name)
 		}
 		if ttl, err := strconv.ParseInt(property(t.text, "binlog.ttl_seconds"), 10, 64); err == nil && ttl < shortTTL {
 			short = append(short, fmt.Sprintf("%s (%d s)", t.name, ttl))
@@ -100,14 +114,17 @@ func (s *setup) checkSourceTables(ctx context.Context) []setupTable {
 		}
 	}
 	if len(off) > 0 {
-		s.add(check, job.CheckFail, `for each: ALTER TABLE t SET ("binlog.enable" = "true"); or exclude_tables`,
+		slices.Sort(off)
+		s.add(check, job.CheckFail, fmt.Sprintf(`for each: ALTER TABLE %s SET ("binlog.enable" = "true"); or exclude_tables`, sqlclient.Name(s.spec.Source.Database, off[0])),
 			"%d of %d tables record no binlogs, so nothing of them would follow: %s", len(off), len(tables), someOf(off))
 	} else {
-		s.add(check, job.CheckPass, "", "%d tables, all record binlogs", len(tables))
+		s.add(check, job.CheckPass, "", "%s, all record binlogs", counted(len(tables), "table"))
 	}
 	s.warnOf("source: light schema change", heavy, "recreate them with light_schema_change = true",
 		"every schema change of these tables costs a snapshot: %s")
-	s.warnOf("source: properties", gone, "", "storage_policy and colocate_with are not taken over to the destination: %s")
+	s.warnOf("source: storage policy", cold, "leave them out with exclude_tables, or keep their data from cooling down",
+		"once their data has cooled down Doris refuses to back these tables up, and a snapshot of them stalls the job: %s")
+	s.warnOf("source: colocation", grouped, "", "colocate_with is not taken over to the destination: %s")
 	s.checkRetention(ctx, short)
 	return tables
 }
@@ -122,7 +139,8 @@ func (s *setup) warnOf(check string, names []string, remedy, format string) {
 // still for longer needs a full sync.
 func (s *setup) checkRetention(ctx context.Context, short []string) {
 	const check = "source: binlog retention"
-	const remedy = `raise it, e.g. ALTER DATABASE d SET PROPERTIES ("binlog.ttl_seconds" = "86400"), and the same for each table`
+	database := sqlclient.Quote(s.spec.Source.Database)
+	remedy := fmt.Sprintf(`raise it, e.g. ALTER DATABASE %s SET PROPERTIES ("binlog.ttl_seconds" = "86400"), and for each table ALTER TABLE %s.t SET ("binlog.ttl_seconds" = "86400")`, database, database)
 	if s.spec.Type() == job.DatabaseSync {
 		if text, err := s.j.source.sql.CreateDatabaseText(ctx, s.spec.Source.Database); err == nil {
 			if ttl, err := strconv.ParseInt(property(text, "binlog.ttl_seconds"), 10, 64); err == nil && ttl < shortTTL {
@@ -189,6 +207,7 @@ func (s *setup) checkTablets(ctx context.Context, tables []setupTable) {
 		}
 	}
 	count := int64(0)
+	var temporary []string // tables with temporary partitions
 	for chunk := range slices.Chunk(tables, metaChunk) {
 		var names []string
 		for _, t := range chunk {
@@ -200,6 +219,9 @@ func (s *setup) checkTablets(ctx context.Context, tables []setupTable) {
 			return
 		}
 		for _, t := range db.Tables {
+			if slices.ContainsFunc(t.Partitions, func(p *meta.Partition) bool { return p.Temporary }) {
+				temporary = append(temporary, t.Name)
+			}
 			for _, p := range t.Partitions {
 				for _, index := range p.Indexes {
 					count += int64(len(index.Tablets))
@@ -207,12 +229,32 @@ func (s *setup) checkTablets(ctx context.Context, tables []setupTable) {
 			}
 		}
 	}
+	s.checkTemporary(ctx, temporary)
 	if count > limit {
-		s.add(check, job.CheckFail, fmt.Sprintf("ADMIN SET FRONTEND CONFIG (\"max_backup_tablets_per_job\" = \"%d\") on the source, or several jobs with include_tables", 2*count),
+		s.add(check, job.CheckFail, fmt.Sprintf("ADMIN SET FRONTEND CONFIG (\"max_backup_tablets_per_job\" = \"%d\") on each frontend of the source and the same in fe.conf, or several jobs with include_tables", 2*count),
 			"a full sync would back up %d tablets at once, more than max_backup_tablets_per_job = %d", count, limit)
 		return
 	}
 	s.add(check, job.CheckPass, "", "%d, a backup may have %d", count, limit)
+}
+
+// checkTemporary warns of tables with temporary partitions: unless the source is
+// told to pass them over, Doris refuses every snapshot with such a table.
+func (s *setup) checkTemporary(ctx context.Context, tables []string) {
+	if len(tables) == 0 {
+		return
+	}
+	const setting = "ignore_backup_tmp_partitions"
+	const remedy = "set " + setting + " = true on each frontend of the source, or drop them (SHOW TEMPORARY PARTITIONS FROM t)"
+	const check = "source: temporary partitions"
+	switch value, known, err := s.j.source.sql.FrontendConfig(ctx, setting); {
+	case err == nil && known && isTrue(value):
+		s.add(check, job.CheckPass, "", "snapshots pass them over: %s", someOf(tables))
+	case lacksPrivilege(err):
+		s.add(check, job.CheckWarn, remedy, "without "+setting+" = true, which cannot be read, Doris refuses snapshots of %s", someOf(tables))
+	default:
+		s.add(check, job.CheckFail, remedy, "Doris refuses to back up a table with temporary partitions, so the full sync cannot begin: %s", someOf(tables))
+	}
 }
 
 // checkDestinationDatabase looks what the destination has already.
@@ -260,12 +302,16 @@ func (s *setup) checkDestinationDatabase(ctx context.Context, tables []setupTabl
 // destination's backends.
 func (s *setup) checkReplicas(facts *clusterFacts, tables []setupTable) {
 	const check = "destination: replicas"
+	if facts.alive == 0 {
+		return // which is a line of its own
+	}
+	alive := counted(facts.alive, "backend") + " alive"
 	if n := s.spec.ReplicationNum; n > 0 {
 		if n > facts.alive {
-			s.add(check, job.CheckFail, "lower replication_num, or add backends", "replication_num %d, but the destination has %d backends alive", n, facts.alive)
+			s.add(check, job.CheckFail, "lower replication_num, or add backends", "replication_num %d, but the destination has %s", n, alive)
 			return
 		}
-		s.add(check, job.CheckPass, "", "replication_num %d, %d backends alive", n, facts.alive)
+		s.add(check, job.CheckPass, "", "replication_num %d, %s", n, alive)
 		return
 	}
 	var many []string
@@ -275,8 +321,8 @@ func (s *setup) checkReplicas(facts *clusterFacts, tables []setupTable) {
 		}
 	}
 	if len(many) > 0 {
-		s.add(check, job.CheckFail, "create the job with replication_num, or add backends", "the destination has %d backends alive, less than the replicas of %s", facts.alive, someOf(many))
+		s.add(check, job.CheckFail, "create the job with replication_num, or add backends", "the destination has %s, less than the replicas of %s", alive, someOf(many))
 		return
 	}
-	s.add(check, job.CheckPass, "", "%d backends alive", facts.alive)
+	s.add(check, job.CheckPass, "", "%s", alive)
 }

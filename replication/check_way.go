@@ -22,13 +22,14 @@ func (s *setup) checkWay(source, destination *clusterFacts, here hosts) {
 	const check = "backends to backends"
 	from, to := livingHosts(source), livingHosts(destination)
 	switch {
+	case len(from) == 0 || len(to) == 0: // which is a line of its own
 	case slices.ContainsFunc(from, isLoopback) && !allOf(to, isLoopback):
 		s.add(check, job.CheckFail, "name public addresses of the source's backends in src.host_mapping",
 			"the source's backends are known as %s, which leads the destination's backends (%s) to themselves",
 			strings.Join(slices.DeleteFunc(from, isNot(isLoopback)), ", "), someOf(to))
-	case source.reached && len(to) > 0 && allOf(to, here.has):
+	case source.reached && allOf(to, here.has):
 		s.add(check, job.CheckPass, "", "the destination's backends are on the machine of %s, which reaches %s", asker(), someOf(waysTo(source)))
-	case len(to) > 0 && allOf(to, func(host string) bool { return slices.Contains(from, host) }):
+	case allOf(to, func(host string) bool { return slices.Contains(from, host) }):
 		s.add(check, job.CheckPass, "", "both sides have the same backends: %s", someOf(to))
 	default:
 		names := ""

@@ -30,22 +30,21 @@ func TestCheckWay(t *testing.T) {
 		detail, remedy      string
 		hidden              string
 	}{
-		"one machine":             {known("127.0.0.2"), known("127.0.0.3"), job.CheckPass, "reaches 127.0.0.2:8041", "", ""},
-		"destination here":        {known("192.0.2.1"), known("127.0.0.3", "localhost"), job.CheckPass, "reaches 192.0.2.1:8041", "", ""},
-		"at this machine's IP":    {known("192.0.2.1"), known("203.0.113.5"), job.CheckPass, "reaches 192.0.2.1:8041", "", ""},
-		"here, but not reached":   {silent, known("127.0.0.3"), job.CheckWarn, "not tried", "for be in 127.0.0.2:8041;", ""},
-		"one cluster":             {known("192.0.2.1", "192.0.2.2"), known("192.0.2.2"), job.CheckPass, "both sides have the same backends", "", ""},
-		"source known as itself":  {known("127.0.0.1"), known("192.0.2.1"), job.CheckFail, "127.0.0.1", "src.host_mapping", ""},
-		"two networks":            {known("192.0.2.1", "192.0.2.2"), known("198.51.100.7"), job.CheckWarn, "have to reach 192.0.2.1:8041, 192.0.2.2:8041; only they", "run on each of 198.51.100.7: for be in 192.0.2.1:8041 192.0.2.2:8041; do curl", "names"},
-		"names":                   {known("be1.example"), known("198.51.100.7"), job.CheckWarn, "be1.example:8041, and know these names", "http://$be/api/show_config", ""},
-		"nobody asks a dead one":  {dead, known("198.51.100.7"), job.CheckWarn, "192.0.2.1:8041", "for be in 192.0.2.1:8041;", "192.0.2.2"},
-		"no destination backends": {known("192.0.2.1"), known(), job.CheckWarn, "not tried", "curl", ""},
+		"one machine":            {known("127.0.0.2"), known("127.0.0.3"), job.CheckPass, "reaches 127.0.0.2:8041", "", ""},
+		"destination here":       {known("192.0.2.1"), known("127.0.0.3", "localhost"), job.CheckPass, "reaches 192.0.2.1:8041", "", ""},
+		"at this machine's IP":   {known("192.0.2.1"), known("203.0.113.5"), job.CheckPass, "reaches 192.0.2.1:8041", "", ""},
+		"here, but not reached":  {silent, known("127.0.0.3"), job.CheckWarn, "not tried", "for be in 127.0.0.2:8041;", ""},
+		"one cluster":            {known("192.0.2.1", "192.0.2.2"), known("192.0.2.2"), job.CheckPass, "both sides have the same backends", "", ""},
+		"source known as itself": {known("127.0.0.1"), known("192.0.2.1"), job.CheckFail, "127.0.0.1", "src.host_mapping", ""},
+		"two networks":           {known("192.0.2.1", "192.0.2.2"), known("198.51.100.7"), job.CheckWarn, "have to reach 192.0.2.1:8041, 192.0.2.2:8041; only they", "run on each of 198.51.100.7: for be in 192.0.2.1:8041 192.0.2.2:8041; do curl", "names"},
+		"names":                  {known("be1.example"), known("198.51.100.7"), job.CheckWarn, "be1.example:8041, and know these names", "http://$be/api/show_config", ""},
+		"nobody asks a dead one": {dead, known("198.51.100.7"), job.CheckWarn, "192.0.2.1:8041", "for be in 192.0.2.1:8041;", "192.0.2.2"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := &setup{}
 			s.checkWay(tt.source, tt.destination, hosts{&net.IPNet{IP: net.IPv4(203, 0, 113, 5)}})
-			require.Len(t, s.report.Checks, 1)
+			require.Len(t, s.report.Checks, 1, "one line")
 			got := s.report.Checks[0]
 			require.Equal(t, tt.want, got.Status, got)
 			require.Contains(t, got.Detail, tt.detail)
@@ -55,4 +54,8 @@ func TestCheckWay(t *testing.T) {
 			}
 		})
 	}
+
+	s := &setup{}
+	s.checkWay(known("192.0.2.1"), known(), nil)
+	require.Empty(t, s.report.Checks, "that no backend lives is told elsewhere")
 }
