@@ -191,3 +191,40 @@ func (e *env) hostMappingMerges(job string, source *harness.Public) {
 	e.awaitEqual(job, "d", "d")
 	e.requireFullSyncs(job, 2)
 }
+
+// The public value of a mapping may be a name: the worker resolves it for
+// frontends and the destination's backends, and the destination's backends
+// resolve it for the source's.
+func TestHostMappingToNames(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, harness.PairOptions{BEs: 2, SourcePrivate: "doris.source.invalid-", DestinationPrivate: "127.251.9."})
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"))
+	e.enableBinlog("d", "t")
+	e.exec("INSERT INTO d.t VALUES (1, 'in the snapshot')")
+
+	named := func(c *harness.Cluster, private string) map[string]any {
+		spec := c.Spec("d", "")
+		spec["host"] = "localhost"
+		spec["host_mapping"] = map[string]string{private + "1": "localhost", private + "101": "localhost", private + "102": "localhost"}
+		return spec
+	}
+	request := map[string]any{"src": named(e.pair.Source, "doris.source.invalid-"), "dest": named(e.pair.Destination, "127.251.9.")}
+	overall, lines := e.check(func(b map[string]any) { maps.Copy(b, request) })
+	require.Equal(t, "pass", overall, "%v", lines)
+	request["name"] = e.jobName()
+	_, err := e.ccr.Call(e.ctx, "create_ccr", request)
+	require.NoError(t, err)
+	job := e.jobName()
+	t.Cleanup(func() {
+		if t.Failed() {
+			e.explain(job)
+		}
+		_, _ = e.ccr.Call(context.Background(), "delete", map[string]any{"name": job})
+	})
+	e.awaitEqual(job, "d", "d")
+	e.exec("INSERT INTO d.t VALUES (2, 'by a binlog')")
+	e.awaitEqual(job, "d", "d")
+	src, dest := e.mappings(job)
+	require.Equal(t, "localhost", src["doris.source.invalid-101"])
+	require.Equal(t, "localhost", dest["127.251.9.101"])
+}
