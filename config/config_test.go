@@ -87,6 +87,16 @@ func TestEverySettingHasThreeSources(t *testing.T) {
 	}
 }
 
+// Kubernetes puts CCR_PORT=tcp://... into pods beside a service named ccr.
+func TestKubernetesServiceLinksAreNoSettings(t *testing.T) {
+	c, err := load(t, "", []string{"CCR_PORT=tcp://10.96.0.7:9190"})
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:9190", c.Listen)
+	require.Contains(t, strings.Join(c.Warnings, "\n"), "CCR_PORT is Kubernetes' link")
+	_, err = load(t, "", []string{"CCR_PORT=http"})
+	require.ErrorContains(t, err, "is not a port number")
+}
+
 func TestOldNamesWork(t *testing.T) {
 	c, err := load(t, "", nil, "--port=9200", "--host=node1", "--log_level=trace", "--commit_txn_timeout=40s",
 		"--max_ingest_concurrency_per_backend=3", "--binlog_batch_size=16", "--max_pipeline_ingesting_num=4")

@@ -116,6 +116,12 @@ func (c *Config) readFile(path string) error {
 }
 
 func (c *Config) readEnv(env map[string]string) error {
+	// In the pods of a namespace with a service named ccr, which Kubernetes tells
+	// them in variables of its own making.
+	if strings.HasPrefix(env["CCR_PORT"], "tcp://") {
+		delete(env, "CCR_PORT")
+		c.Warnings = append(c.Warnings, "environment variable CCR_PORT is Kubernetes' link to a service named ccr: ignored")
+	}
 	for _, s := range settings() {
 		value, ok := env[s.env()]
 		if !ok {

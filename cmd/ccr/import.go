@@ -134,6 +134,9 @@ func runImport(cmd *cobra.Command, environ []string, cfg config.Config, f import
 		defer c.Close()
 	}
 	results, err := importer.Run(ctx, o)
+	if err == nil && len(results) == 0 {
+		fmt.Fprintln(cmd.OutOrStdout(), "the syncer's store has no jobs")
+	}
 	return errors.Join(tell(cmd.OutOrStdout(), results, f.dryRun), err)
 }
 
@@ -191,9 +194,6 @@ func tell(w io.Writer, results []importer.Result, dryRun bool) error {
 		for _, note := range r.Notes {
 			fmt.Fprintf(w, "    %s\n", note)
 		}
-	}
-	if len(results) == 0 {
-		fmt.Fprintln(w, "the syncer's store has no jobs")
 	}
 	if refused > 0 {
 		return fmt.Errorf("%d of %d jobs refused", refused, len(results))

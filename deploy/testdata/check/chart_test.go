@@ -269,6 +269,7 @@ func requirePod(t *testing.T, deployment object) {
 	require.Equal(t, 65532, at(t, pod, "securityContext", "fsGroup"))
 	require.Equal(t, true, at(t, pod, "securityContext", "runAsNonRoot"))
 	require.GreaterOrEqual(t, at(t, pod, "terminationGracePeriodSeconds").(int), 45)
+	require.Equal(t, false, at(t, pod, "enableServiceLinks"), "CCR_PORT would be set")
 	require.NotEmpty(t, at(t, pod, "containers", 0, "resources", "limits", "memory"))
 	require.NotEmpty(t, at(t, pod, "containers", 0, "resources", "requests", "cpu"))
 	require.Len(t, at(t, pod, "topologySpreadConstraints"), 2)

@@ -63,6 +63,8 @@ metadata:
 spec:
   serviceAccountName: {{ include "ccr.serviceAccount" $ }}
   automountServiceAccountToken: false
+  # A service named ccr would give the pods a variable CCR_PORT, which is a setting.
+  enableServiceLinks: false
   {{- with $.Values.imagePullSecrets }}
   imagePullSecrets: {{ toYaml . | nindent 4 }}
   {{- end }}
