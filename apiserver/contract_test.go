@@ -133,7 +133,13 @@ func TestJobStatus(t *testing.T) {
 			Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Tries: 3, Remedy: "job_skip_binlog",
 		}
 	})
+	f.add("cut-off", func(j *fakeJob) {
+		j.status.Position.CommitSeq = 7
+		j.status.Stalled = true
+		j.status.Problem = &job.Problem{Text: "no route", Kind: job.KindRPC, CommitSeq: 7, BinlogType: job.Dummy, Tries: 1}
+	})
 	s := newServer(t, f, nil)
+	require.NotContains(t, ask(s, "/job_status", `{"name":"cut-off"}`).Body.String(), `"binlog`, "that one is applied")
 	flat := `"name":"j1","state":"running","progress_state":"DBIncrementalSync","commit_seq":100,"phase":"stream","doing":"stream binlogs after commit seq 100","next_step":"nothing: the job is running","stalled":false,"lag":null,"lag_secs":null,"full_syncs":1,"partial_syncs":0`
 	require.Equal(t, `{"success":true,`+flat+`,"status":{`+flat+`}}`, ask(s, "/job_status", `{"name":"j1"}`).Body.String())
 

@@ -79,7 +79,7 @@ func newStatus(name string, s job.Status) statusObject {
 		Doing:         s.Doing,
 		NextStep:      s.Advice(),
 		Stalled:       s.Stalled,
-		LastError:     newProblemReply(s.Problem),
+		LastError:     newProblemReply(s.Problem, s.Position.CommitSeq),
 		FullSyncs:     s.FullSyncs,
 		PartialSyncs:  s.PartialSyncs,
 	}
@@ -90,13 +90,13 @@ func newStatus(name string, s job.Status) statusObject {
 	return o
 }
 
-func newProblemReply(p *job.Problem) *problemReply {
+func newProblemReply(p *job.Problem, position int64) *problemReply {
 	if p == nil {
 		return nil
 	}
-	r := &problemReply{Text: p.Text, Kind: p.Kind, CommitSeq: p.CommitSeq, Since: p.Since, Tries: p.Tries, Remedy: p.Remedy, Binlog: p.Describe()}
-	if p.CommitSeq != 0 {
-		r.BinlogType = p.BinlogType.String()
+	r := &problemReply{Text: p.Text, Kind: p.Kind, Since: p.Since, Tries: p.Tries, Remedy: p.Remedy}
+	if p.At(position) {
+		r.CommitSeq, r.BinlogType, r.Binlog = p.CommitSeq, p.BinlogType.String(), p.Describe(position)
 	}
 	return r
 }

@@ -20,5 +20,6 @@ func TestAdviceForEachState(t *testing.T) {
 	} {
 		require.Contains(t, s.Advice(), want)
 	}
-	require.Equal(t, "UPSERT at commit seq 120", trouble.Describe())
+	require.Equal(t, "UPSERT at commit seq 120", trouble.Describe(119))
+	require.Empty(t, trouble.Describe(120), "that one is applied")
 }

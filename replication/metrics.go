@@ -2,6 +2,7 @@ package replication
 
 import (
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,7 +26,14 @@ type Metrics struct {
 	persists       *prometheus.CounterVec
 	persistSeconds *prometheus.HistogramVec
 	snapshotTasks  *prometheus.GaugeVec
+
+	mu   sync.Mutex
+	used map[string]time.Time // by job: when its series were last written
 }
+
+// seriesAge is how long the series of a job stay that nobody writes any more:
+// another worker has the job, or has ended it, and does not tell.
+const seriesAge = time.Hour
 
 // secondsBuckets run from 5 ms to 50 s, as the existing dashboard assumes.
 var secondsBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25, 50}
@@ -55,10 +63,54 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		snapshotTasks:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ccr_job_snapshot_unfinished_tasks", Help: "Tablets that a running backup or restore has still to do."}, []string{"name", "step"}),
 	}
 	if r != nil {
-		r.MustRegister(m.errors, m.feCalls, m.feSeconds, m.beCalls, m.beSeconds, m.sqlCalls, m.sqlSeconds,
-			m.commitSeq, m.binlogs, m.binlogSeconds, m.persists, m.persistSeconds, m.snapshotTasks)
+		r.MustRegister(m)
 	}
 	return m
+}
+
+func (m *Metrics) all() []prometheus.Collector {
+	return []prometheus.Collector{m.errors, m.feCalls, m.feSeconds, m.beCalls, m.beSeconds, m.sqlCalls, m.sqlSeconds,
+		m.commitSeq, m.binlogs, m.binlogSeconds, m.persists, m.persistSeconds, m.snapshotTasks}
+}
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, c := range m.all() {
+		c.Describe(ch)
+	}
+}
+
+// Collect implements prometheus.Collector. Jobs that are elsewhere by now are
+// forgotten first.
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
+	m.sweep(time.Now())
+	for _, c := range m.all() {
+		c.Collect(ch)
+	}
+}
+
+// use notes that a job's series are written here.
+func (m *Metrics) use(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.used == nil {
+		m.used = map[string]time.Time{}
+	}
+	m.used[name] = time.Now()
+}
+
+func (m *Metrics) sweep(now time.Time) {
+	m.mu.Lock()
+	var old []string
+	for name, at := range m.used {
+		if now.Sub(at) > seriesAge {
+			old = append(old, name)
+		}
+	}
+	m.mu.Unlock()
+	for _, name := range old {
+		m.forget(name)
+	}
 }
 
 func (m *Metrics) observeFE(method, addr string, d time.Duration, _ error) {
@@ -89,6 +141,7 @@ func (m *Metrics) snapshotLeft(name, step, unfinished string) {
 	if strings.TrimSpace(unfinished) != "" {
 		left = strings.Count(unfinished, ",") + 1
 	}
+	m.use(name)
 	m.snapshotTasks.WithLabelValues(name, step).Set(float64(left))
 }
 
@@ -97,7 +150,14 @@ func (m *Metrics) snapshotOver(name, step string) { m.snapshotTasks.DeleteLabelV
 
 // failed counts an error that stops a job.
 func (m *Metrics) failed(name, step string, kind job.Kind) {
+	m.use(name)
 	m.errors.WithLabelValues(string(kind), step, name).Inc()
+}
+
+// reached shows the position of a running shift.
+func (m *Metrics) reached(name string, commitSeq int64) {
+	m.use(name)
+	m.commitSeq.WithLabelValues(name).Set(float64(commitSeq))
 }
 
 // handled counts binlogs that were applied, and how long they took.
@@ -108,5 +168,13 @@ func (m *Metrics) handled(name string, since time.Time) {
 
 // forget removes the series of a job that ended here.
 func (m *Metrics) forget(name string) {
-	m.commitSeq.DeleteLabelValues(name)
+	m.mu.Lock()
+	delete(m.used, name)
+	m.mu.Unlock()
+	of := prometheus.Labels{"name": name}
+	for _, c := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
+		m.errors, m.commitSeq, m.binlogs, m.binlogSeconds, m.persists, m.persistSeconds, m.snapshotTasks,
+	} {
+		c.DeletePartialMatch(of)
+	}
 }

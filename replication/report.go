@@ -38,7 +38,7 @@ func (s *shift) report(over <-chan struct{}) {
 		if s.hooks.Heartbeat != nil {
 			s.hooks.Heartbeat(hb)
 		}
-		s.job.opts.Metrics.commitSeq.WithLabelValues(s.job.spec.Name).Set(float64(hb.Position.CommitSeq))
+		s.job.opts.Metrics.reached(s.job.spec.Name, hb.Position.CommitSeq)
 		timer.Reset(reportIdle)
 		select {
 		case <-over:

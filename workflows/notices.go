@@ -113,7 +113,7 @@ func (r *run) notice(event, reason string) {
 		Source: r.side(&r.spec.Source), Destination: r.side(&r.spec.Destination),
 	}
 	if p := r.p.Problem; p != nil {
-		n.Error = &job.NoticeError{Text: limit(p.Text, eventLimit), Kind: p.Kind, Binlog: p.Describe(), Since: p.Since, Remedy: limit(p.Remedy, eventLimit)}
+		n.Error = &job.NoticeError{Text: limit(p.Text, eventLimit), Kind: p.Kind, Binlog: p.Describe(r.p.Position.CommitSeq), Since: p.Since, Remedy: limit(p.Remedy, eventLimit)}
 	}
 	r.p.Notices = append(r.p.Notices, n)
 	if extra := len(r.p.Notices) - job.MaxNotices; extra > 0 {
