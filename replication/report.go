@@ -119,9 +119,10 @@ func (s *shift) observe(ctx context.Context) {
 				s.setLag(lag)
 			}
 		}
-		if safe := s.in.Progress.Position.CommitSeq; unlocked && safe > 0 {
+		if safe := s.in.Progress.Position.CommitSeq; unlocked && safe >= 0 {
+			// A log that does not exist yet has nothing that could be collected.
 			_, err := s.job.lockBinlog(ctx, safe)
-			unlocked = err != nil && !errors.Is(err, fe.ErrUnknownMethod)
+			unlocked = err != nil && !errors.Is(err, fe.ErrUnknownMethod) && !errors.Is(err, fe.ErrBinlogNotFound)
 		}
 		if !sleep(ctx, lagEvery) {
 			return

@@ -35,10 +35,18 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 	w := waiter{j: j, report: report, position: in.Progress.Position}
 	defer j.opts.Metrics.snapshotOver(j.spec.Name, stepBackup)
 	var what backupObjects
+	// Where nothing had been recorded there was nothing to lock. The backup itself
+	// is the first binlog of a table (BARRIER): from then on other jobs' locks
+	// would let the source collect what this one still has to read.
+	unlocked := snap.Partial == nil && snap.Before == 0
 	for {
 		backup, found, err := j.source.sql.BackupJob(ctx, j.spec.Source.Database, name)
 		if err != nil {
 			return job.SnapshotTaken{}, fmt.Errorf("look for backup %s: %w", name, err)
+		}
+		if found && unlocked {
+			_, err := j.lockBinlog(ctx, 0)
+			unlocked = err != nil && !errors.Is(err, fe.ErrUnknownMethod)
 		}
 		switch {
 		case found && backup.State == sqlclient.JobFinished:

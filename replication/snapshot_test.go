@@ -151,8 +151,11 @@ type script struct {
 	snapshot  fe.Snapshot
 	snapErr   error
 	newest    int64
-	log       map[int64][]binlog.Record // by table; none: as of a table that is gone
-	logErr    error
+	// unrecorded: the table has no log before a backup begins it.
+	unrecorded bool
+	locked     []int64
+	log        map[int64][]binlog.Record // by table; none: as of a table that is gone
+	logErr     error
 	// open are the job's transactions, rolledBack those that were given up.
 	open       []sqlclient.Transaction
 	rolledBack []int64
@@ -174,10 +177,17 @@ func (s *script) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.BinlogBatc
 	return got, nil
 }
 
-func (s *script) LockBinlog(context.Context, fe.LockRequest) (int64, error) { return s.newest, nil }
-func (s *script) MasterToken(context.Context) (string, error)               { return "token", nil }
-func (s *script) Backends(context.Context) ([]meta.Backend, error)          { return nil, nil }
-func (s *script) Close() error                                              { return nil }
+// LockBinlog finds nothing to lock before the first backup if s.unrecorded.
+func (s *script) LockBinlog(_ context.Context, req fe.LockRequest) (int64, error) {
+	if s.unrecorded && len(s.executed) == 0 {
+		return 0, fe.ErrBinlogNotFound
+	}
+	s.locked = append(s.locked, req.CommitSeq)
+	return s.newest, nil
+}
+func (s *script) MasterToken(context.Context) (string, error)      { return "token", nil }
+func (s *script) Backends(context.Context) ([]meta.Backend, error) { return nil, nil }
+func (s *script) Close() error                                     { return nil }
 func (s *script) Tables(context.Context, string) ([]string, error) {
 	return slices.Clone(s.names), nil
 }
@@ -293,6 +303,24 @@ func TestTakeSnapshot(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, job.SnapshotTaken{Prepared: true, Before: 77}, got)
 		require.Empty(t, src.executed, "it has to be recorded before the backup is ordered")
+	})
+	t.Run("locks a log that its own backup begins", func(t *testing.T) {
+		src := &script{unrecorded: true, names: []string{"t"}, tables: table}
+		in := ordered(tableSpec(), nil, "")
+		in.Progress.Snapshot.Prepared = false
+		got, err := scripted(tableSpec(), src, nil).TakeSnapshot(ctx, in, nil)
+		require.NoError(t, err)
+		require.Equal(t, job.SnapshotTaken{Prepared: true}, got)
+		require.Empty(t, src.locked)
+		in.Progress.Snapshot.Prepared, in.Progress.Snapshot.Before = true, 0
+		_, err = scripted(tableSpec(), src, nil).TakeSnapshot(ctx, in, nil)
+		require.NoError(t, err)
+		require.Equal(t, []int64{0}, src.locked, "from the beginning, and once")
+
+		src = &script{names: []string{"t"}, newest: 77}
+		_, err = scripted(databaseSpec(), src, nil).TakeSnapshot(ctx, ordered(databaseSpec(), nil, ""), nil)
+		require.NoError(t, err)
+		require.Empty(t, src.locked, "the lock of the step before holds")
 	})
 	t.Run("waits for others and for itself", func(t *testing.T) {
 		src := &script{names: []string{"t"}, backupErr: []error{fmt.Errorf("busy: %w", sqlclient.ErrJobRunning), &sqlclient.NetworkError{Sent: true}}}
