@@ -97,7 +97,11 @@ func recorded(signal, name string, err error) error {
 		return err
 	}
 	if timedOut(err) {
-		return classify(errPending, fmt.Errorf("%s of job %s is recorded, but not carried out yet: the job is busy; look at job_status", signal, name))
+		where := "its events (job_events) will tell what became of it"
+		if signal == job.SignalDelete {
+			where = "list_jobs shows it until it is gone"
+		}
+		return classify(errPending, fmt.Errorf("%s of job %s is recorded, but not carried out yet: the job is busy; %s", signal, name, where))
 	}
 	return classify(errPending, fmt.Errorf("%s of job %s is recorded, but not carried out yet: %w", signal, name, err))
 }

@@ -99,7 +99,7 @@ func TestCommandThatIsNotCarriedOutInTime(t *testing.T) {
 	f := newFake()
 	f.add("j1", func(j *fakeJob) { j.onSignal = func(*fakeJob, string, job.Command) {} })
 	s := newServer(t, f, func(o *Options) { o.CommandTimeout = 50 * time.Millisecond })
-	require.Equal(t, `{"success":false,"error_msg":"pause of job j1 is recorded, but not carried out yet: the job is busy; look at job_status"}`,
+	require.Equal(t, `{"success":false,"error_msg":"pause of job j1 is recorded, but not carried out yet: the job is busy; its events (job_events) will tell what became of it"}`,
 		ask(s, "/pause", `{"name":"j1"}`).Body.String())
 
 	f.with(func() { f.noWorker = true })

@@ -183,7 +183,7 @@ func TestErrorsOfResources(t *testing.T) {
 
 	rec := askBy(s, "POST", "/jobs/busy/pause", "")
 	require.Equal(t, http.StatusAccepted, rec.Code)
-	require.Equal(t, `{"detail":"pause of job busy is recorded, but not carried out yet: the job is busy; look at job_status"}`, rec.Body.String())
+	require.Equal(t, `{"detail":"pause of job busy is recorded, but not carried out yet: the job is busy; its events (job_events) will tell what became of it"}`, rec.Body.String())
 
 	f.with(func() { f.noWorker = true })
 	requireProblem(t, askBy(s, "GET", "/jobs/j1/status", ""), http.StatusServiceUnavailable, "no worker is running")
