@@ -34,13 +34,13 @@ var errWorkerStopping = errors.New("the worker is stopping")
 // step runs one step with everything around it: a first heartbeat before any
 // side effect, so that a stale attempt ends here (temporal.md 4.4), heartbeats
 // until it is over, and its error in the form that the workflow reads.
-func step[T any](ctx context.Context, a *Activities, spec job.Spec, stop atStop,
+func step[T any](ctx context.Context, a *Activities, in job.StepInput, stop atStop,
 	do func(context.Context, replicator, func(job.Heartbeat)) (T, error),
 ) (T, error) {
 	var none T
 	activity.RecordHeartbeat(ctx, job.Heartbeat{At: time.Now()})
 	if ctx.Err() != nil {
-		return none, failure(ctx, ctx.Err())
+		return none, failure(ctx, in, ctx.Err())
 	}
 	hum := newHum(ctx)
 	// The first heartbeat was answered, or the context would be cancelled.
@@ -52,8 +52,8 @@ func step[T any](ctx context.Context, a *Activities, spec job.Spec, stop atStop,
 	if stop == handOver {
 		beside.Go(func() { cancelAtStop(ctx, cancel) })
 	}
-	out, err := guard(a.log.With("job", spec.Name), activity.GetInfo(ctx).ActivityType.Name, func() (T, error) {
-		r, err := a.connect(spec)
+	out, err := guard(a.log.With("job", in.Spec.Name), activity.GetInfo(ctx).ActivityType.Name, func() (T, error) {
+		r, err := a.connect(in.Spec)
 		if err != nil {
 			return none, err
 		}
@@ -62,7 +62,7 @@ func step[T any](ctx context.Context, a *Activities, spec job.Spec, stop atStop,
 		return do(ctx, r, hum.report)
 	})
 	if err != nil {
-		err = failure(ctx, err)
+		err = failure(ctx, in, err)
 	}
 	cancel(nil)
 	beside.Wait()
@@ -98,8 +98,9 @@ func guard[T any](log *slog.Logger, name string, do func() (T, error)) (out T, e
 //   - Cancelled: the context's error, which the server knows as such.
 //   - The worker is stopping: retryable, another worker goes on.
 //   - Anything else is not retryable: the workflow learns of it at once, shows
-//     it and tries again itself. The details hold the job.Problem.
-func failure(ctx context.Context, err error) error {
+//     it and tries again itself. The details hold the job.Problem. But see
+//     patience.go.
+func failure(ctx context.Context, in job.StepInput, err error) error {
 	if ctx.Err() != nil {
 		cause := context.Cause(ctx)
 		if errors.Is(cause, errWorkerStopping) || errors.Is(cause, worker.ErrWorkerShutdown) {
@@ -112,7 +113,10 @@ func failure(ctx context.Context, err error) error {
 	var refusal *replication.Refusal
 	if errors.As(err, &refusal) {
 		kind = job.ErrorTypeRefused
+	} else if patient(ctx, in, problem) {
+		return tryAgain(problem)
 	}
+	problem = counted(ctx, in, problem)
 	return temporal.NewApplicationErrorWithOptions(problem.Text, kind, temporal.ApplicationErrorOptions{
 		NonRetryable: true,
 		Details:      []any{problem},

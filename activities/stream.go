@@ -19,7 +19,8 @@ const defaultLeaseTime = 10 * time.Second
 
 // StreamUpserts runs one shift of the stream. It ends with a result whatever
 // happens: an error of the shift is in the result as a problem. It returns an
-// error only when it has lost the right to speak for the job.
+// error only when it has lost the right to speak for the job, or to be tried again
+// (patience.go).
 func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job.StreamResult, error) {
 	timeout := activity.GetInfo(ctx).HeartbeatTimeout
 	if timeout <= 0 {
@@ -41,7 +42,7 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 			start.Heard = resume.At // until the shift has asked the destination
 		}
 	}
-	if attempt := activity.GetInfo(ctx).Attempt; attempt > 1 {
+	if attempt := activity.GetInfo(ctx).Attempt; attempt > 1 && in.Patience == 0 {
 		a.log.Info("taking over the stream: the attempt before this one fell silent", "job", in.Spec.Name,
 			"commit_seq", start.Position.CommitSeq, "attempt", attempt)
 	}
@@ -71,6 +72,13 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 	if out.Resealed, err = a.reseal(in.Spec); err != nil {
 		a.log.Warn("Passwords stay sealed with their old key.", "job", in.Spec.Name, "error", err)
 	}
+	if out.Problem == nil {
+		return out, nil
+	}
+	if lost == nil && onlyBlocked(in, out) && patient(ctx, in.StepInput, *out.Problem) {
+		return job.StreamResult{}, tryAgain(*out.Problem)
+	}
+	*out.Problem = counted(ctx, in.StepInput, *out.Problem)
 	return out, nil
 }
 

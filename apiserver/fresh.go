@@ -2,6 +2,9 @@ package apiserver
 
 import (
 	"context"
+	"time"
+
+	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"github.com/doris-ccr/ccr/job"
 )
@@ -14,9 +17,8 @@ func (j *jobs) status(ctx context.Context, name string) (job.Status, error) {
 	if err := j.query(ctx, name, job.QueryStatus, &s); err != nil {
 		return job.Status{}, err
 	}
-	activity, beat, found := j.heartbeat(ctx, name)
-	if found {
-		mergeStatus(&s, activity, beat)
+	if step, found := j.pending(ctx, name); found {
+		step.merge(&s)
 	}
 	return s, nil
 }
@@ -27,48 +29,83 @@ func (j *jobs) progress(ctx context.Context, name string) (job.Progress, error) 
 	if err := j.query(ctx, name, job.QueryProgress, &p); err != nil {
 		return job.Progress{}, err
 	}
-	if activity, beat, found := j.heartbeat(ctx, name); found && activity == job.ActivityStream {
-		p.Position = newerPosition(p.Position, beat.Position)
-		p.Lag = newerLag(p.Lag, beat.Lag)
+	if step, found := j.pending(ctx, name); found && step.activity == job.ActivityStream {
+		p.Position = newerPosition(p.Position, step.beat.Position)
+		p.Lag = newerLag(p.Lag, step.beat.Lag)
 	}
 	return p, nil
 }
 
-// heartbeat returns the last report of the job's pending activity. Without one
-// the workflow's own answer stands, so failures are only logged.
-func (j *jobs) heartbeat(ctx context.Context, name string) (activity string, beat job.Heartbeat, found bool) {
+// pendingStep is what the server knows of the step that is under way.
+type pendingStep struct {
+	activity string
+	beat     job.Heartbeat // its last report, zero if there was none
+	// failed is why the attempt before this one ended, with the number of
+	// attempts so far: a stalled job's step is tried again without its workflow.
+	failed *job.Problem
+}
+
+// pending returns the job's step. Without one the workflow's own answer stands, so
+// failures are only logged.
+func (j *jobs) pending(ctx context.Context, name string) (step pendingStep, found bool) {
 	d, err := j.client.DescribeWorkflowExecution(ctx, job.WorkflowID(name), "")
 	if err != nil {
 		j.log.Debug("no heartbeat of job", "job", name, "error", err)
-		return "", job.Heartbeat{}, false
+		return step, false
 	}
 	for _, a := range d.GetPendingActivities() {
-		if a.GetActivityType().GetName() == job.ActivityObserveLag {
+		step = pendingStep{activity: a.GetActivityType().GetName()}
+		if step.activity == job.ActivityObserveLag || step.activity == job.ActivityNotify {
 			continue // beside the step
 		}
+		step.failed = j.lastFailure(a)
 		details := a.GetHeartbeatDetails()
 		if len(details.GetPayloads()) == 0 {
+			if step.failed != nil {
+				return step, true
+			}
 			continue
 		}
-		if err := j.converter.FromPayloads(details, &beat); err != nil {
+		if err := j.converter.FromPayloads(details, &step.beat); err != nil {
 			j.log.Debug("heartbeat of job cannot be read", "job", name, "error", err)
 			continue
 		}
-		return a.GetActivityType().GetName(), beat, true
+		return step, true
 	}
-	return "", job.Heartbeat{}, false
+	return pendingStep{}, false
 }
 
-func mergeStatus(s *job.Status, activity string, beat job.Heartbeat) {
-	if beat.Note != "" {
-		s.Doing = beat.Note
+// lastFailure reads the problem with which the step's last attempt ended; nil if
+// it did not end with one.
+func (j *jobs) lastFailure(a *workflowpb.PendingActivityInfo) *job.Problem {
+	details := a.GetLastFailure().GetApplicationFailureInfo().GetDetails()
+	if len(details.GetPayloads()) == 0 {
+		return nil
 	}
-	if beat.Problem != nil {
-		s.Problem, s.Stalled = mergeProblem(s.Problem, *beat.Problem), s.Running && s.Phase != job.PhaseDeleting
+	var p job.Problem
+	if err := j.converter.FromPayloads(details, &p); err != nil || p.Text == "" {
+		return nil
 	}
-	if activity == job.ActivityStream {
-		s.Position = newerPosition(s.Position, beat.Position)
-		s.Lag = newerLag(s.Lag, beat.Lag)
+	p.Tries = int(a.GetAttempt()) - 1
+	p.Since = time.Now()
+	return &p
+}
+
+func (step pendingStep) merge(s *job.Status) {
+	if step.beat.Note != "" {
+		s.Doing = step.beat.Note
+	}
+	// The workflow lends patience only to a job whose problem it knows, so what
+	// failed is that one, with newer words.
+	if step.failed != nil && s.Problem != nil {
+		s.Problem = mergeProblem(s.Problem, *step.failed)
+	}
+	if p := step.beat.Problem; p != nil {
+		s.Problem, s.Stalled = mergeProblem(s.Problem, *p), s.Running && s.Phase != job.PhaseDeleting
+	}
+	if step.activity == job.ActivityStream {
+		s.Position = newerPosition(s.Position, step.beat.Position)
+		s.Lag = newerLag(s.Lag, step.beat.Lag)
 	}
 }
 

@@ -17,8 +17,9 @@ func (r *run) apply() {
 		return
 	}
 	summary := fmt.Sprintf("apply %s, seq %d", describe(b), b.CommitSeq)
-	in := job.ApplyInput{StepInput: r.input(), Unknown: r.p.PendingUnknown}
-	out, err := execute[job.ApplyResult](r, r.settings.activityOptions(summary, applyTimeout), applyGrace, job.ActivityApply, in)
+	o := r.settings.activityOptions(summary, applyTimeout)
+	in := job.ApplyInput{StepInput: r.patiently(&o), Unknown: r.p.PendingUnknown}
+	out, err := execute[job.ApplyResult](r, o, applyGrace, job.ActivityApply, in)
 	if err != nil {
 		// It may have happened all the same: the next attempt has to look.
 		r.p.PendingUnknown = true

@@ -36,7 +36,7 @@ func (r *run) obeyEasy() {
 }
 
 func (r *run) easy(c command) bool {
-	return c.refusal != nil || c.name == job.SignalObserveLag || (c.name == job.SignalResume && !r.p.Paused)
+	return c.refusal != nil || c.name == job.SignalObserveLag || (c.name == job.SignalResume && !r.p.Paused && !r.patient)
 }
 
 func (r *run) carryOut(c command) {

@@ -13,7 +13,7 @@ import (
 
 func (r *run) takeSnapshot() {
 	o := r.settings.activityOptions(fmt.Sprintf("back up %s (%s, epoch %d)", r.snapshotSubject(), r.snapshotKind(), r.p.Epoch), snapshotTimeout)
-	out, err := execute[job.SnapshotTaken](r, o, 0, job.ActivityTakeSnapshot, r.input())
+	out, err := execute[job.SnapshotTaken](r, o, 0, job.ActivityTakeSnapshot, r.patiently(&o))
 	if err != nil {
 		r.stepFailed(err, "take snapshot")
 		return
@@ -37,7 +37,7 @@ func (r *run) takeSnapshot() {
 
 func (r *run) restoreSnapshot() {
 	o := r.settings.activityOptions(fmt.Sprintf("restore %s into %s", r.p.Snapshot.Name, r.spec.Destination.Database), snapshotTimeout)
-	out, err := execute[job.SnapshotRestored](r, o, 0, job.ActivityRestoreSnapshot, r.input())
+	out, err := execute[job.SnapshotRestored](r, o, 0, job.ActivityRestoreSnapshot, r.patiently(&o))
 	if err != nil {
 		r.stepFailed(err, "restore snapshot")
 		return
@@ -61,7 +61,7 @@ func (r *run) restoreSnapshot() {
 
 func (r *run) finishSnapshot() {
 	o := r.settings.activityOptions("finish "+r.p.Snapshot.Name, finishTimeout)
-	out, err := execute[job.SnapshotFinished](r, o, 0, job.ActivityFinishSnapshot, r.input())
+	out, err := execute[job.SnapshotFinished](r, o, 0, job.ActivityFinishSnapshot, r.patiently(&o))
 	if err != nil {
 		r.stepFailed(err, "finish snapshot")
 		return

@@ -62,6 +62,8 @@ type run struct {
 
 	// streaming is set while a shift is under way.
 	streaming bool
+	// patient is set while a step has been lent patience.
+	patient bool
 	// notBefore delays the next step after a failure. A new run forgets it and
 	// tries at once.
 	notBefore time.Time
@@ -150,6 +152,7 @@ func (r *run) loop() error {
 
 // step takes the next step of the job. Only a refusal is an error.
 func (r *run) step() error {
+	r.patient = false
 	switch r.p.Phase {
 	case job.PhaseCheck:
 		return r.check()

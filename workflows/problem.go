@@ -15,11 +15,14 @@ import (
 // fail records that the job cannot go on and delays the next try. The problem
 // stands until the first success; its Since and Tries tell how long it has.
 func (r *run) fail(p job.Problem) {
-	p.Since, p.Tries = r.now(), 1
+	if !r.patient {
+		p.Tries = 1
+	}
+	p.Since, p.Tries = r.now(), max(1, p.Tries)
 	p.Text = limit(p.Text, problemLimit)
 	old := r.p.Problem
 	if old != nil {
-		p.Since, p.Tries = old.Since, old.Tries+1
+		p.Since, p.Tries = old.Since, old.Tries+p.Tries
 	}
 	if old == nil || old.Text != p.Text {
 		r.event(levelError, "cannot go on: %s", oneLine(p.Text, refusalLimit))

@@ -16,10 +16,11 @@ const freeStops = 5
 // success, so that the problem is cleared at once and not after ten minutes.
 func (r *run) stream() {
 	summary := fmt.Sprintf("stream %s after commit seq %d", r.streamSubject(), r.p.Position.CommitSeq)
-	in := job.StreamInput{StepInput: r.input(), Shift: ShiftLength, Probe: r.p.Problem != nil}
+	o := r.settings.shiftOptions(summary)
+	in := job.StreamInput{StepInput: r.patiently(&o), Shift: ShiftLength, Probe: r.p.Problem != nil}
 	began := r.now()
 	r.streaming = true
-	out, err := execute[job.StreamResult](r, r.settings.shiftOptions(summary), 0, job.ActivityStream, in)
+	out, err := execute[job.StreamResult](r, o, 0, job.ActivityStream, in)
 	r.streaming = false
 	if err == nil {
 		r.p.Unheard, r.p.UnheardTo = out.Unheard, out.UnheardTo
