@@ -29,6 +29,7 @@ type Activities struct {
 	open       func(job.Spec, replication.Passwords) replicator
 	pulse      func(context.Context) pulse
 	shifts     atomic.Int64 // under way in this process
+	board      *board
 }
 
 // replicator is what the activities use of a *replication.Job; tests have
@@ -51,7 +52,7 @@ type replicator interface {
 // New returns the activities of a worker. The connector is shared by all of
 // them and stays open.
 func New(connector *replication.Connector, keyring *secret.Keyring, log *slog.Logger) *Activities {
-	return &Activities{
+	a := &Activities{
 		keyring: keyring,
 		log:     log,
 		open: func(spec job.Spec, passwords replication.Passwords) replicator {
@@ -59,6 +60,8 @@ func New(connector *replication.Connector, keyring *secret.Keyring, log *slog.Lo
 		},
 		pulse: serverPulse,
 	}
+	a.board = newBoard(a.observe)
+	return a
 }
 
 // FailAt makes jobs fail at the failpoints that are on in set. For tests; call it

@@ -35,7 +35,9 @@ func TestAPatientShiftIsTriedAgainByTheServer(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, _ := streamBench(t)
-			b.fake.stream = func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error) { return c.out, nil }
+			b.fake.stream = func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error) {
+				return c.out, nil
+			}
 			in := shiftAt(t, b, 7)
 			in.StepInput = stalled(in.StepInput, blocked)
 			out, err := call[job.StreamResult](b, job.ActivityStream, in)

@@ -109,7 +109,10 @@ func (a *Activities) shift(ctx context.Context, in job.StreamInput, held *lease,
 			return job.StreamResult{}, err
 		}
 		defer r.Close()
+		look, leave := a.board.enter(in.Spec.Name, held.last)
+		defer leave()
 		return r.Stream(ctx, in, replication.StreamHooks{
+			Look:   look,
 			Resume: resume,
 			Heartbeat: func(b job.Heartbeat) {
 				held.note(b)

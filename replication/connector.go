@@ -121,6 +121,7 @@ type Connector struct {
 
 	mu      sync.Mutex
 	budgets map[string]*pollBudget // by source cluster
+	looks   map[string]*pollBudget // the same for questions for the lag that somebody asks
 }
 
 // NewConnector returns a connector; it makes no call.
@@ -137,6 +138,7 @@ func NewConnector(opts Options) *Connector {
 		ingest:    backends.Ingest,
 		http:      &http.Client{Timeout: opts.ConnectTimeout},
 		budgets:   map[string]*pollBudget{},
+		looks:     map[string]*pollBudget{},
 	}
 }
 
@@ -147,14 +149,20 @@ func (c *Connector) Close() error {
 }
 
 // budgetOf is the poll budget of a source cluster.
-func (c *Connector) budgetOf(source job.Cluster) *pollBudget {
+func (c *Connector) budgetOf(source job.Cluster) *pollBudget { return c.budgetIn(c.budgets, source) }
+
+// looksOf bounds the questions for the lag at a source cluster that people and
+// monitors cause, beside the polls.
+func (c *Connector) looksOf(source job.Cluster) *pollBudget { return c.budgetIn(c.looks, source) }
+
+func (c *Connector) budgetIn(budgets map[string]*pollBudget, source job.Cluster) *pollBudget {
 	key := net.JoinHostPort(source.Host, strconv.Itoa(source.ThriftPort))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	b := c.budgets[key]
+	b := budgets[key]
 	if b == nil {
 		b = newPollBudget(c.opts.PollBudget)
-		c.budgets[key] = b
+		budgets[key] = b
 	}
 	return b
 }
@@ -207,6 +215,9 @@ type StreamHooks struct {
 	// Checkpoint records where the shift is before it returns. An error means
 	// that this attempt is no longer the current one: the shift stops.
 	Checkpoint func(context.Context, job.Heartbeat) error
+	// Look makes the shift ask its source for the lag now: somebody wants to know
+	// it, and the last answer is no longer fresh. nil: nobody asks.
+	Look <-chan struct{}
 	// Stop ends the shift normally when it is closed, as does the context.
 	Stop <-chan struct{}
 	// Alive tells whether the reports of this attempt have been acknowledged

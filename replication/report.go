@@ -102,30 +102,43 @@ func (s *shift) fine(seq int64) {
 	}
 }
 
-// observe asks the source for the lag while the shift is busy: an idle shift has
-// no lag, and knows it without asking. Once it moves the lock on the source's
+// observe asks the source for the lag while the shift is busy, and when somebody
+// wants to know it: an idle shift has no lag and learns that from its polls, but
+// with many jobs those are seconds apart. Once it moves the lock on the source's
 // binlogs (doris-binlogs.md 1.7) to the position that the workflow knows, and no
 // further: what this shift reports of itself is lost if it ends without an
 // answer, and the next one begins there again.
 func (s *shift) observe(ctx context.Context) {
 	unlocked := true
-	for first := true; ; first = false {
+	asked := true
+	for {
 		position, open := s.tracker.now()
 		s.mu.Lock()
 		idle := s.idle && open == 0
 		s.mu.Unlock()
-		if first || !idle {
+		if asked || !idle {
 			if lag, err := s.job.lag(ctx, position.CommitSeq); err == nil {
 				s.setLag(lag)
 			}
+		}
+		if asked && s.hooks.Heartbeat != nil {
+			s.hooks.Heartbeat(s.heartbeat())
 		}
 		if safe := s.in.Progress.Position.CommitSeq; unlocked && safe >= 0 {
 			// A log that does not exist yet has nothing that could be collected.
 			_, err := s.job.lockBinlog(ctx, safe)
 			unlocked = err != nil && !errors.Is(err, fe.ErrUnknownMethod) && !errors.Is(err, fe.ErrBinlogNotFound)
 		}
-		if !sleep(ctx, lagEvery) {
+		select {
+		case <-ctx.Done():
 			return
+		case <-time.After(lagEvery):
+			asked = false
+		case <-s.hooks.Look:
+			if !sleep(ctx, s.job.c.looksOf(s.job.spec.Source).reserve(time.Now(), false)) {
+				return
+			}
+			asked = true
 		}
 	}
 }

@@ -61,9 +61,12 @@ type Options struct {
 }
 
 // Worker runs jobs: one SDK worker for workflows and short steps, another for
-// streams, so that streams never take the slots of snapshots.
+// streams, so that streams never take the slots of snapshots, and a small one
+// that answers questions about the process.
 type Worker struct {
 	steps, streams sdkworker.Worker
+	process        *processWorker
+	acts           *activities.Activities
 }
 
 // New makes a worker. It does nothing before Start.
@@ -98,6 +101,7 @@ func New(o Options) (*Worker, error) {
 	acts.Webhook = o.Webhook
 	register(w.steps, acts.Steps())
 	register(w.streams, acts.Streams())
+	w.acts, w.process = acts, newProcessWorker(o, acts.Lags)
 	return w, nil
 }
 
@@ -116,6 +120,11 @@ func (w *Worker) Start() error {
 		w.streams.Stop()
 		return fmt.Errorf("start the worker of task queue %s: %w", job.TaskQueue, err)
 	}
+	if err := w.process.Start(); err != nil {
+		w.steps.Stop()
+		w.streams.Stop()
+		return err
+	}
 	return nil
 }
 
@@ -127,6 +136,8 @@ func (w *Worker) Start() error {
 func (w *Worker) Stop() {
 	w.steps.Stop()
 	w.streams.Stop()
+	w.process.Stop()
+	w.acts.Close()
 }
 
 func stepOptions(o Options) sdkworker.Options {

@@ -1,0 +1,112 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/workflows"
+)
+
+const (
+	// processPause is the time between tries to start the process' workflow.
+	processPause = 5 * time.Second
+	// processGoodbye bounds what a stopping process spends on ending it.
+	processGoodbye = time.Second
+)
+
+// processWorker runs the workflow of this process, through which API servers ask
+// it for what it knows (job.WorkflowTypeWorker). Jobs do not need it: without it
+// answers are only older, or dearer.
+type processWorker struct {
+	client client.Client
+	log    *slog.Logger
+	worker sdkworker.Worker
+	id     string // of the workflow and of its task queue
+	host   string
+
+	stop context.CancelFunc
+	kept sync.WaitGroup
+}
+
+func newProcessWorker(o Options, lags func(job.LagsWanted) job.LagsKnown) *processWorker {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host" // only for people's eyes
+	}
+	p := &processWorker{client: o.Client, log: o.Logger, host: host, id: job.WorkerWorkflowIDPrefix + strings.ToLower(rand.Text())}
+	s := commonOptions(o)
+	s.DisableRegistrationAliasing = true
+	p.worker = sdkworker.New(o.Client, p.id, s)
+	p.worker.RegisterWorkflowWithOptions(workflows.WorkerProcess{Lags: lags}.Run, workflow.RegisterOptions{Name: job.WorkflowTypeWorker})
+	return p
+}
+
+// Start begins to answer questions.
+func (p *processWorker) Start() error {
+	if err := p.worker.Start(); err != nil {
+		return fmt.Errorf("start the worker of task queue %s: %w", p.id, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stop = cancel
+	p.kept.Go(func() { p.keep(ctx) })
+	return nil
+}
+
+// keep starts the workflow, and again if somebody ends it, until ctx is done.
+func (p *processWorker) keep(ctx context.Context) {
+	for {
+		err := p.run(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		p.log.Warn("The workflow of this worker process has ended; starting it again.", "workflow", p.id, "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(processPause):
+		}
+	}
+}
+
+func (p *processWorker) run(ctx context.Context) error {
+	run, err := p.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       p.id,
+		TaskQueue:                p.id,
+		WorkflowRunTimeout:       workflows.WorkerRunTimeout,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		StaticSummary:            fmt.Sprintf("ccr worker on %s, process %d", p.host, os.Getpid()),
+	}, job.WorkflowTypeWorker)
+	if err != nil {
+		return fmt.Errorf("start workflow %s: %w", p.id, err)
+	}
+	return run.Get(ctx, nil)
+}
+
+// Stop ends the workflow and then its worker.
+func (p *processWorker) Stop() {
+	p.stop()
+	p.kept.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), processGoodbye)
+	defer cancel()
+	// Without this word the server gives the workflow up by itself, minutes later.
+	err := p.client.SignalWorkflow(ctx, p.id, "", job.SignalWorkerStops, nil)
+	if err == nil {
+		err = p.client.GetWorkflow(ctx, p.id, "").Get(ctx, nil)
+	}
+	if err != nil {
+		p.log.Debug("The workflow of this worker process was not ended.", "workflow", p.id, "error", err)
+	}
+	p.worker.Stop()
+}

@@ -1,0 +1,39 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+const (
+	// workerRunLength is how long a run of the workflow of a worker process lasts;
+	// WorkerRunTimeout is when the server gives one up whose process has died.
+	workerRunLength  = 10 * time.Minute
+	WorkerRunTimeout = workerRunLength + time.Minute
+)
+
+// WorkerProcess is the workflow of one worker process. It decides nothing: it
+// makes the process reachable for questions, through Temporal alone.
+type WorkerProcess struct {
+	// Lags answers job.QueryLags at once, from the memory of the process.
+	Lags func(job.LagsWanted) job.LagsKnown
+}
+
+// Run is the workflow. It ends when the process says that it stops.
+func (w WorkerProcess) Run(ctx workflow.Context) error {
+	o := workflow.QueryHandlerOptions{Description: "How far jobs that stream in this process are behind."}
+	err := workflow.SetQueryHandlerWithOptions(ctx, job.QueryLags, func(in job.LagsWanted) (job.LagsKnown, error) { return w.Lags(in), nil }, o)
+	if err != nil {
+		return fmt.Errorf("register query %s: %w", job.QueryLags, err)
+	}
+	stops := workflow.GetSignalChannel(ctx, job.SignalWorkerStops)
+	stopped, err := workflow.AwaitWithTimeout(ctx, workerRunLength, func() bool { return stops.Len() > 0 })
+	if err != nil || stopped {
+		return err
+	}
+	return workflow.NewContinueAsNewError(ctx, job.WorkflowTypeWorker)
+}
