@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	failurepb "go.temporal.io/api/failure/v1"
 	querypb "go.temporal.io/api/query/v1"
 	"go.temporal.io/api/serviceerror"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
@@ -41,6 +43,10 @@ type fakeTemporal struct {
 	down     error // every call fails with it
 	// listed replaces what ListWorkflow finds: visibility lags behind.
 	listed []string
+	// boards are worker processes, by the id of their workflow; each answers as it
+	// is told here, or not at all.
+	boards  map[string]func(job.LagsWanted) (job.LagsKnown, error)
+	queries int // to boards
 	// raced: somebody else starts the workflow first.
 	raced bool
 
@@ -65,6 +71,8 @@ type fakeJob struct {
 	describes int // describe calls so far
 	activity  string
 	beat      *job.Heartbeat
+	attempt   int32        // of the activity
+	failed    *job.Problem // of the attempt before it
 
 	// queriesFail makes the next queries fail with these errors.
 	queriesFail []error
@@ -158,6 +166,15 @@ func (r *fakeRun) Get(context.Context, any) error {
 func (f *fakeTemporal) QueryWorkflowWithOptions(ctx context.Context, q *client.QueryWorkflowWithOptionsRequest) (*client.QueryWorkflowWithOptionsResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if board := f.boards[q.WorkflowID]; board != nil {
+		f.queries++
+		known, err := board(q.Args[0].(job.LagsWanted))
+		if err != nil {
+			return nil, err
+		}
+		payloads, err := converter.GetDefaultDataConverter().ToPayloads(known)
+		return &client.QueryWorkflowWithOptionsResponse{QueryResult: client.NewValue(payloads)}, err
+	}
 	j, err := f.find(q.WorkflowID)
 	if err != nil {
 		return nil, err
@@ -190,6 +207,8 @@ func (f *fakeTemporal) QueryWorkflowWithOptions(ctx context.Context, q *client.Q
 		answer = j.spec
 	case job.QueryProgress:
 		answer = j.progress
+	case job.QueryLagInput:
+		answer = job.StepInput{Spec: job.Spec{Name: j.spec.Name, Source: j.spec.Source}, Progress: job.Progress{Position: j.status.Position}}
 	case job.QueryEvents:
 		answer = j.progress.Events
 	default:
@@ -219,6 +238,16 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 	}
 	if j.activity != "" {
 		a := &workflowpb.PendingActivityInfo{ActivityType: &commonpb.ActivityType{Name: j.activity}}
+		if j.failed != nil {
+			details, err := converter.GetDefaultDataConverter().ToPayloads(*j.failed)
+			if err != nil {
+				return nil, err
+			}
+			a.Attempt = j.attempt
+			a.LastFailure = &failurepb.Failure{FailureInfo: &failurepb.Failure_ApplicationFailureInfo{
+				ApplicationFailureInfo: &failurepb.ApplicationFailureInfo{Details: details},
+			}}
+		}
 		if j.beat != nil {
 			if a.HeartbeatDetails, err = converter.GetDefaultDataConverter().ToPayloads(*j.beat); err != nil {
 				return nil, err
@@ -252,7 +281,9 @@ func (f *fakeTemporal) SignalWorkflow(_ context.Context, id, _, name string, arg
 func (f *fakeTemporal) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.lists++
+	if !strings.Contains(r.Query, job.WorkflowTypeWorker) {
+		f.lists++
+	}
 	if f.down != nil {
 		return nil, f.down
 	}
@@ -262,7 +293,9 @@ func (f *fakeTemporal) ListWorkflow(_ context.Context, r *workflowservice.ListWo
 			ids = append(ids, id)
 		}
 	}
-	if f.listed != nil {
+	if strings.Contains(r.Query, job.WorkflowTypeWorker) {
+		ids = slices.Collect(maps.Keys(f.boards))
+	} else if f.listed != nil {
 		ids = slices.Clone(f.listed)
 	}
 	slices.Sort(ids)

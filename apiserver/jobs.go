@@ -25,7 +25,8 @@ type jobs struct {
 	lags      lagDesk
 	// try is how long one question waits for its answer before it is asked anew;
 	// see patiently.
-	try time.Duration
+	try    time.Duration
+	boards boards
 }
 
 // pollerMaxAge: a worker renews its polls about once a minute, so one that has

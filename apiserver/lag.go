@@ -87,18 +87,24 @@ func localTime(ms int64) string {
 	return time.UnixMilli(max(ms, 0)).Local().Format(time.DateTime)
 }
 
-// freshLag returns a lag that is at most lagMaxAge old. A job that streams tells
-// it with its heartbeats; where that is not fresh enough, and for any other job,
-// the job is told to look at its source. If neither happens in time, the last lag
-// that is known is the answer, but not a zero older than zeroMaxAge: people decide
-// on it that the destination may take over.
+// freshLag returns a lag that is at most lagMaxAge old. The worker process that
+// runs the job's shift is asked, or the shift's last heartbeat tells; for a job
+// that does not stream, a worker process looks at its source. Where no process
+// answers, the job itself is told to look, which its history has to keep. If none
+// of this happens in time, the last lag that is known is the answer, but not a zero
+// older than zeroMaxAge: people decide on it that the destination may take over.
 func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 	if lag, ok := j.lags.get(name); ok {
+		return lag, nil
+	}
+	if lag, err := j.boards.shiftLag(ctx, name); err == nil {
+		j.lags.put(name, lag)
 		return lag, nil
 	}
 	var (
 		newest  job.Lag
 		request string
+		asked   bool // the worker processes
 		began   = time.Now()
 	)
 	err := poll(ctx, func(ctx context.Context) (bool, error) {
@@ -117,6 +123,14 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 			return true, nil // fresh, whatever the clocks of two machines say
 		}
 		streaming := s.Phase == job.PhaseStream && s.Running && !s.Stalled
+		if !asked {
+			asked = true
+			lag, err := j.boardLag(ctx, name, s, streaming)
+			newest = newerLag(newest, lag)
+			if err == nil || errors.As(err, new(*refusedError)) {
+				return true, err
+			}
+		}
 		if request != "" || streaming && time.Since(began) < streamingPatience {
 			return false, nil
 		}
@@ -139,6 +153,26 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 			name, localTime(newest.ObservedAt.UnixMilli()), err)
 	}
 	return newest, nil
+}
+
+// boardLag asks the worker processes for the lag of a job. A refusedError says
+// that its source does not answer; after any other the job itself can be asked.
+func (j *jobs) boardLag(ctx context.Context, name string, s job.Status, streaming bool) (job.Lag, error) {
+	if !s.Checked || s.Phase == job.PhaseDeleting {
+		return job.Lag{}, errNoBoard
+	}
+	if streaming {
+		return j.boards.lag(ctx, name, nil)
+	}
+	if list, err := j.boards.list(ctx); err != nil || len(list) == 0 {
+		return job.Lag{}, errors.Join(errNoBoard, err)
+	}
+	var in job.StepInput
+	if err := j.query(ctx, name, job.QueryLagInput, &in); err != nil {
+		return job.Lag{}, err
+	}
+	in.Progress.Position = newerPosition(in.Progress.Position, s.Position)
+	return j.boards.lag(ctx, name, &in)
 }
 
 // errTooMany: see observeRate.

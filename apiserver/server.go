@@ -123,7 +123,8 @@ func New(opts Options) (*Server, error) {
 	}
 	setDefaults(&opts)
 	s := &Server{
-		jobs:           &jobs{client: opts.Client, namespace: opts.Namespace, converter: opts.DataConverter, log: opts.Logger, try: opts.CommandTimeout},
+		jobs: &jobs{client: opts.Client, namespace: opts.Namespace, converter: opts.DataConverter, log: opts.Logger, try: opts.CommandTimeout,
+			boards: boards{client: opts.Client, log: opts.Logger}},
 		keyring:        opts.Keyring,
 		tokens:         opts.Tokens,
 		failpoints:     opts.Failpoints,

@@ -81,3 +81,11 @@ func (r *run) observed(lag job.Lag) {
 		r.p.Lag = lag
 	}
 }
+
+// lagInput is what observing the lag takes, and no more.
+func (r *run) lagInput() job.StepInput {
+	in := job.StepInput{Spec: job.Spec{Name: r.spec.Name, UID: r.spec.UID, Source: r.spec.Source}}
+	in.Spec.Destination.Table = r.spec.Destination.Table
+	in.Progress.Position = r.p.Position
+	return in
+}

@@ -39,6 +39,7 @@ func (r *run) answerQueries() error {
 		{job.QueryDetail, "What the job was asked to do; passwords are masked.", func() any { return r.detail() }},
 		{job.QueryProgress, "The whole state of the job.", func() any { return r.p }},
 		{job.QueryLag, "How far the job was behind its source when that was last observed.", func() any { return r.p.Lag }},
+		{job.QueryLagInput, "What a worker needs to observe the lag: source (password sealed) and position.", func() any { return r.lagInput() }},
 		{job.QueryEvents, "The last noteworthy things, oldest first.", func() any { return slices.Clone(r.p.Events) }},
 	}
 	for _, q := range queries {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,8 @@ func main() {
 	flag.DurationVar(&o.busy, "busy", 30*time.Second, "how long rows are written")
 	flag.DurationVar(&o.idle, "idle", 30*time.Second, "how long nothing is written")
 	flag.BoolVar(&o.paused, "paused", false, "measure paused jobs, too")
+	flag.BoolVar(&o.stalled, "stalled", false, "measure stalled jobs, too: the source's FE is killed (takes minutes more)")
+	flag.DurationVar(&o.poll, "poll", 0, "ask each job for its lag this often while it is idle, busy and paused; 0: do not ask")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -43,6 +46,8 @@ type options struct {
 	jobs, rate int
 	busy, idle time.Duration
 	paused     bool
+	stalled    bool
+	poll       time.Duration
 }
 
 // fleet is one API server and one worker with all the jobs.
@@ -105,9 +110,19 @@ func run(ctx context.Context, o options) (err error) {
 			return err
 		}
 	}
-	if !o.paused {
-		return nil
+	if o.paused {
+		if err := f.measurePaused(ctx); err != nil {
+			return err
+		}
 	}
+	if o.stalled {
+		return f.measureStalled(ctx, pair)
+	}
+	return nil
+}
+
+// measurePaused pauses all jobs, measures, and has them go on.
+func (f *fleet) measurePaused(ctx context.Context) error {
 	if err := f.each(func(name string) error {
 		return f.client.SignalWorkflow(ctx, job.WorkflowID(name), "", job.SignalPause, nil)
 	}); err != nil {
@@ -116,7 +131,47 @@ func run(ctx context.Context, o options) (err error) {
 	if err := sleep(ctx, 5*time.Second); err != nil { // let them come to rest
 		return err
 	}
-	return f.measure(ctx, "paused", func() error { return sleep(ctx, o.idle) })
+	if err := f.measure(ctx, "paused", func() error { return sleep(ctx, f.idle) }); err != nil {
+		return err
+	}
+	return f.each(func(name string) error {
+		return f.client.SignalWorkflow(ctx, job.WorkflowID(name), "", job.SignalResume, nil)
+	})
+}
+
+// stalledFor is how long jobs are stalled until their pauses have grown to the
+// longest and their steps are patient.
+const stalledFor = 4 * time.Minute
+
+// measureStalled kills the source's FE and measures what the jobs cost then.
+func (f *fleet) measureStalled(ctx context.Context, pair *harness.Pair) error {
+	if err := pair.Source.KillFE(0); err != nil {
+		return fmt.Errorf("kill the source's FE: %w", err)
+	}
+	poll := f.poll
+	f.poll = 0 // nobody can answer
+	if err := f.measure(ctx, "stalled, at first", func() error { return sleep(ctx, stalledFor) }); err != nil {
+		return err
+	}
+	if err := f.measure(ctx, "stalled", func() error { return sleep(ctx, f.idle) }); err != nil {
+		return err
+	}
+	if err := pair.Source.RestartFE(0); err != nil {
+		return fmt.Errorf("restart the source's FE: %w", err)
+	}
+	f.poll = poll
+	back := time.Now()
+	err := f.each(func(name string) error {
+		return harness.Await(ctx, 3*time.Minute, func(ctx context.Context) error {
+			s, err := f.APIs[0].Status(ctx, name)
+			if err == nil && s.Stalled {
+				err = fmt.Errorf("job %s is stalled: %s", name, s.LastError.Text)
+			}
+			return err
+		})
+	})
+	fmt.Printf("  all jobs go on, %s after the source is back\n", time.Since(back).Round(time.Second))
+	return err
 }
 
 func name(i int) string { return "many" + strconv.Itoa(i) }
@@ -232,8 +287,9 @@ func (f *fleet) caughtUp(ctx context.Context, last time.Time) error {
 type sample struct {
 	at               time.Time
 	worker, temporal time.Duration // CPU
+	api              time.Duration // CPU of the API server
 	calls            float64       // to frontends of the source and the destination
-	events           int64         // in the history of the first job
+	events           int64         // in the histories of the first jobs
 }
 
 func (f *fleet) sample(ctx context.Context) (s sample, err error) {
@@ -247,13 +303,21 @@ func (f *fleet) sample(ctx context.Context) (s sample, err error) {
 	if s.calls, err = harness.Metric(ctx, f.Workers[0].Address, "ccr_fe_rpc_total"); err != nil {
 		return s, err
 	}
-	d, err := f.client.DescribeWorkflowExecution(ctx, job.WorkflowID(name(0)), "")
-	if err != nil {
-		return s, fmt.Errorf("history of job %s: %w", name(0), err)
+	if s.api, err = f.APIs[0].CPU(); err != nil {
+		return s, err
 	}
-	s.events = d.GetWorkflowExecutionInfo().GetHistoryLength()
+	for i := range f.looked() {
+		d, err := f.client.DescribeWorkflowExecution(ctx, job.WorkflowID(name(i)), "")
+		if err != nil {
+			return s, fmt.Errorf("history of job %s: %w", name(i), err)
+		}
+		s.events += d.GetWorkflowExecutionInfo().GetHistoryLength()
+	}
 	return s, nil
 }
+
+// looked is how many jobs' histories are looked at.
+func (f *fleet) looked() int { return min(f.jobs, 20) }
 
 // measure prints what was used while do ran.
 func (f *fleet) measure(ctx context.Context, what string, do func() error) error {
@@ -261,7 +325,14 @@ func (f *fleet) measure(ctx context.Context, what string, do func() error) error
 	if err != nil {
 		return err
 	}
-	if err := do(); err != nil {
+	asking, asked := context.WithCancel(ctx)
+	var monitor monitor
+	var beside sync.WaitGroup
+	beside.Go(func() { monitor.run(asking, f) })
+	err = do()
+	asked()
+	beside.Wait()
+	if err != nil {
 		return err
 	}
 	after, err := f.sample(ctx)
@@ -277,10 +348,12 @@ func (f *fleet) measure(ctx context.Context, what string, do func() error) error
 		return err
 	}
 	took := after.at.Sub(before.at)
-	fmt.Printf("%s for %s: worker %.2f cores, %d MB; Temporal %.2f cores, %d MB; %.0f FE calls a second; %.1f events a minute in the history of one job\n",
+	fmt.Printf("%s for %s: worker %.2f cores, %d MB; Temporal %.2f cores, %d MB; API server %.2f cores; %.0f FE calls a second; %.1f events a minute in the history of a job\n",
 		what, took.Round(time.Second), (after.worker-before.worker).Seconds()/took.Seconds(), worker>>20,
 		(after.temporal-before.temporal).Seconds()/took.Seconds(), temporal>>20,
-		(after.calls-before.calls)/took.Seconds(), float64(after.events-before.events)/took.Minutes())
+		(after.api-before.api).Seconds()/took.Seconds(), (after.calls-before.calls)/took.Seconds(),
+		float64(after.events-before.events)/took.Minutes()/float64(f.looked()))
+	monitor.print()
 	return nil
 }
 

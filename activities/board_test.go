@@ -1,0 +1,98 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication"
+)
+
+func paused(name string, position int64) job.StepInput {
+	in := job.StepInput{Spec: job.Spec{Name: name, Source: job.Cluster{Host: "fe", ThriftPort: 9020}}}
+	in.Progress.Position.CommitSeq = position
+	return in
+}
+
+func TestTheBoardTellsOfShifts(t *testing.T) {
+	b, _ := streamBench(t)
+	look := make(chan bool, 1)
+	b.fake.stream = func(_ context.Context, _ job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {
+		ask := func() job.ToldLag {
+			return b.acts.Lags(job.LagsWanted{Jobs: []string{"j1", "elsewhere"}})["j1"]
+		}
+		h.Heartbeat(job.Heartbeat{Lag: job.Lag{Binlogs: 3, ObservedAt: time.Now()}})
+		told := ask()
+		require.Equal(t, int64(3), told.Lag.Binlogs)
+		require.Less(t, told.Age, boardFresh)
+		require.Empty(t, h.Look, "what is fresh is not asked for")
+		h.Heartbeat(job.Heartbeat{Lag: job.Lag{Binlogs: 3, ObservedAt: time.Now().Add(-2 * boardFresh)}})
+		require.Greater(t, ask().Age, boardFresh, "the truth about its age")
+		ask()
+		<-h.Look
+		require.Empty(t, h.Look, "it is told once")
+		look <- true
+		return job.StreamResult{End: job.EndShiftOver}, nil
+	}
+	_, err := call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 7))
+	require.NoError(t, err)
+	require.Len(t, look, 1)
+	require.Empty(t, b.acts.Lags(job.LagsWanted{Jobs: []string{"j1"}}), "the shift is over")
+}
+
+// However often and however many are asked for, the source is asked once a second
+// a job, and by a few at a time.
+func TestTheBoardSparesTheSource(t *testing.T) {
+	const jobs = 500
+	var calls, under, most atomic.Int64
+	b := newBoard(func(_ context.Context, in job.StepInput) (job.Lag, error) {
+		calls.Add(1)
+		if n := under.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		defer under.Add(-1)
+		time.Sleep(time.Millisecond) // a short way to the source
+		return job.Lag{Binlogs: in.Progress.Position.CommitSeq}, nil
+	})
+	defer b.close()
+	begun := time.Now()
+	for i := range jobs {
+		require.Eventually(t, func() bool {
+			known := b.lags(job.LagsWanted{Watch: []job.StepInput{paused(fmt.Sprint(i), int64(i))}})
+			told, found := known[fmt.Sprint(i)]
+			if found {
+				require.Equal(t, int64(i), told.Lag.Binlogs)
+				require.Less(t, told.Age, 2*time.Second)
+			}
+			return found
+		}, 10*time.Second, 100*time.Microsecond)
+	}
+	require.LessOrEqual(t, calls.Load(), jobs*int64(1+time.Since(begun)/boardFresh))
+	require.LessOrEqual(t, most.Load(), int64(boardPerSource))
+}
+
+func TestTheBoardAsksAnewForANewPositionAndTellsErrors(t *testing.T) {
+	b := newBoard(func(_ context.Context, in job.StepInput) (job.Lag, error) {
+		if in.Progress.Position.CommitSeq == 2 {
+			return job.Lag{}, errors.New("connection refused")
+		}
+		return job.Lag{Binlogs: 9}, nil
+	})
+	ask := func(position int64) (told job.ToldLag) {
+		require.Eventually(t, func() (found bool) {
+			told, found = b.lags(job.LagsWanted{Watch: []job.StepInput{paused("j", position)}})["j"]
+			return found
+		}, 5*time.Second, time.Millisecond)
+		return told
+	}
+	require.Equal(t, int64(9), ask(1).Lag.Binlogs)
+	require.Equal(t, "observe the lag: connection refused", ask(2).Error)
+	b.close()
+	require.Empty(t, b.lags(job.LagsWanted{Watch: []job.StepInput{paused("j", 3)}}), "nothing begins any more")
+}
