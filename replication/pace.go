@@ -5,32 +5,48 @@ import (
 	"time"
 )
 
-// pollBudget spreads the polls of idle jobs over time, so that together they
-// stay below a rate per source cluster. A job whose source has just been active
-// is never held back, its polls only count.
+// pollBudget spreads the polls of jobs over time, so that together they stay
+// below a rate per source cluster: one for idle jobs, and activeShare times as
+// much for jobs whose source has just been active. Each kind takes turns, and
+// neither takes the other's: however busy some jobs are, an idle one that gets a
+// binlog finds it within its turn, and however many are idle, a busy one does not
+// wait for them. A few busy jobs stay far below their rate and never wait.
 type pollBudget struct {
-	step time.Duration // between two polls
+	mu           sync.Mutex
+	idle, active turns
+}
 
-	mu   sync.Mutex
+// activeShare: a busy job polls up to 200 times a second (IdlePollMin), so with
+// the default budget the first four of them are not slowed down at all.
+const activeShare = 2
+
+// turns gives out points in time, a step apart.
+type turns struct {
+	step time.Duration
 	next time.Time
 }
 
 func newPollBudget(perSecond int) *pollBudget {
-	return &pollBudget{step: time.Second / time.Duration(perSecond)}
+	step := time.Second / time.Duration(perSecond)
+	return &pollBudget{idle: turns{step: step}, active: turns{step: step / activeShare}}
 }
 
 // reserve books one poll and returns how long to wait before making it.
 func (b *pollBudget) reserve(now time.Time, active bool) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.next.Before(now) {
-		b.next = now
-	}
-	wait := b.next.Sub(now)
-	b.next = b.next.Add(b.step)
 	if active {
-		return 0
+		return b.active.take(now)
 	}
+	return b.idle.take(now)
+}
+
+func (t *turns) take(now time.Time) time.Duration {
+	if t.next.Before(now) {
+		t.next = now
+	}
+	wait := t.next.Sub(now)
+	t.next = t.next.Add(t.step)
 	return wait
 }
 
