@@ -53,6 +53,7 @@ func TestLagIsLive(t *testing.T) {
 	stop := e.writeForever("d", "t")
 	live("busy", 4)
 	stop()
+	e.awaitEqual(job, "d", "d") // a lag of 0 may be of a moment before the last row
 	await("caught up", 0)
 
 	healthy := e.refuseLoads()

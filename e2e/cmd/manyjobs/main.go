@@ -128,7 +128,20 @@ func (f *fleet) measurePaused(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	if err := sleep(ctx, 5*time.Second); err != nil { // let them come to rest
+	begun := time.Now()
+	if err := f.each(func(name string) error {
+		return harness.Await(ctx, 5*time.Minute, func(ctx context.Context) error {
+			s, err := f.APIs[0].Status(ctx, name)
+			if err == nil && s.State != "paused" {
+				err = fmt.Errorf("job %s is %s", name, s.State)
+			}
+			return err
+		})
+	}); err != nil {
+		return err
+	}
+	fmt.Printf("all jobs are paused, %s after the last was told to\n", time.Since(begun).Round(time.Second))
+	if err := sleep(ctx, 10*time.Second); err != nil { // let Temporal come to rest
 		return err
 	}
 	if err := f.measure(ctx, "paused", func() error { return sleep(ctx, f.idle) }); err != nil {
