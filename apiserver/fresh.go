@@ -20,6 +20,7 @@ func (j *jobs) status(ctx context.Context, name string) (job.Status, error) {
 	if step, found := j.pending(ctx, name); found {
 		step.merge(&s)
 	}
+	s.Lag = newerLag(s.Lag, j.lags.latest(name))
 	return s, nil
 }
 

@@ -189,16 +189,35 @@ func (j *jobs) requestLag(ctx context.Context, name, by string, position int64) 
 	return id, j.signal(ctx, name, job.SignalObserveLag, cmd)
 }
 
-// shownLagMaxAge is how old the lag may be in what shows all jobs, /metrics and
-// /view, of a job that does not stream: it is then told to look at its source,
-// which costs its history about ten events.
-const shownLagMaxAge = 5 * time.Minute
+const (
+	// shownLagMaxAge is how old the lag of a job that does not stream may be in
+	// what shows all jobs, /metrics and /view: a worker process is then asked to
+	// look at its source.
+	shownLagMaxAge = 15 * time.Second
+	// orderedLagMaxAge is the same where no worker process answers: the job is told
+	// to look, which costs its history about ten events.
+	orderedLagMaxAge = 5 * time.Minute
+	// shownPatience bounds how long a list waits for one job's lag.
+	shownPatience = 300 * time.Millisecond
+)
 
-// lookAgain has a job look at its source when nobody did for long: a job that is
-// paused or stalled does not by itself, and its lag is what alerts are about. Who
-// asks the next time sees the answer.
-func (j *jobs) lookAgain(ctx context.Context, name string, s job.Status) {
-	if !s.Checked || s.Phase == job.PhaseDeleting || time.Since(s.Lag.ObservedAt) < shownLagMaxAge || !j.lags.mayAsk() {
+// lookAgain brings the lag of a job up to date when nobody looked for long: a job
+// that is paused or stalled does not by itself, and its lag is what alerts are
+// about. Without worker processes that answer, who asks the next time sees it.
+func (j *jobs) lookAgain(ctx context.Context, name string, s *job.Status) {
+	age := time.Since(s.Lag.ObservedAt)
+	streaming := s.Phase == job.PhaseStream && s.Running && !s.Stalled
+	if !s.Checked || s.Phase == job.PhaseDeleting || age < shownLagMaxAge {
+		return
+	}
+	soon, cancel := context.WithTimeout(ctx, shownPatience)
+	defer cancel()
+	if lag, err := j.boardLag(soon, name, *s, streaming); err == nil {
+		s.Lag = newerLag(s.Lag, lag)
+		j.lags.put(name, s.Lag)
+		return
+	}
+	if age < orderedLagMaxAge || !j.lags.mayAsk() {
 		return
 	}
 	if _, err := j.requestLag(ctx, name, "monitoring", s.Position.CommitSeq); err != nil {
@@ -223,6 +242,13 @@ func (d *lagDesk) get(name string) (job.Lag, bool) {
 	defer d.mu.Unlock()
 	lag, known := d.recent[name]
 	return lag, known && time.Since(lag.ObservedAt) < lagCacheAge
+}
+
+// latest returns what was told last of a job's lag, zero if that is forgotten.
+func (d *lagDesk) latest(name string) job.Lag {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.recent[name]
 }
 
 func (d *lagDesk) put(name string, lag job.Lag) {

@@ -166,7 +166,7 @@ func (g *jobGauges) refresh() error {
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
-				g.jobs.lookAgain(ctx, name, s)
+				g.jobs.lookAgain(ctx, name, &s)
 				seen[name] = s
 			} else if last, known := g.seen[name]; known {
 				seen[name] = last

@@ -83,7 +83,7 @@ func (o *overview) row(ctx context.Context, name string) overviewRow {
 	defer cancel()
 	r := overviewRow{name: name}
 	if r.status, r.err = o.jobs.status(ctx, name); r.err == nil {
-		o.jobs.lookAgain(ctx, name, r.status)
+		o.jobs.lookAgain(ctx, name, &r.status)
 		r.err = o.jobs.query(ctx, name, job.QueryDetail, &r.spec)
 	}
 	return r
