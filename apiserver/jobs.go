@@ -105,8 +105,8 @@ func mayPass(err error) bool {
 func (j *jobs) beats(ctx context.Context, name string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	_, beat, found := j.heartbeat(ctx, name)
-	return found && time.Since(beat.At) < workerSilence
+	step, found := j.pending(ctx, name)
+	return found && time.Since(step.beat.At) < workerSilence
 }
 
 // explain finds out why a call took too long or was refused for the state of the
