@@ -54,4 +54,5 @@ func TestBinlogLag(t *testing.T) {
 	require.EqualValues(t, 3, lost.GetLag(), "the DUMMY counts when the position precedes it")
 	require.Equal(t, second.GetCommitSeq(), lost.GetFirstCommitSeq())
 	require.Equal(t, second.GetCommitSeq(), lost.GetNextCommitSeq(), "the first entry")
+	require.Equal(t, second.GetTimestamp(), lost.GetFirstBinlogTimestamp(), "that of the last entry that is gone: never later than the newest")
 }

@@ -57,11 +57,12 @@ type binlogList struct {
 	entries []*Binlog
 	bytes   int64
 	locks   map[string]int64 // job unique id -> commit seq
+	stamped bool             // the DUMMY has a timestamp once it has moved
 }
 
-func newBinlogList(db, belong int64) *binlogList {
+func (s *binlogStore) newList(db, belong int64) *binlogList {
 	dummy := &Binlog{CommitSeq: -1, Timestamp: -1, Type: job.Dummy, DB: db, Belong: belong}
-	return &binlogList{entries: []*Binlog{dummy}, locks: map[string]int64{}}
+	return &binlogList{entries: []*Binlog{dummy}, locks: map[string]int64{}, stamped: s.stampDummies}
 }
 
 func (l *binlogList) append(b *Binlog) {
@@ -99,9 +100,14 @@ type dbBinlogs struct {
 type binlogStore struct {
 	mu  sync.RWMutex
 	dbs map[int64]*dbBinlogs
+	// stampDummies is what `new` does when it moves a DUMMY.
+	stampDummies bool
 }
 
-func (s *binlogStore) init() { s.dbs = map[int64]*dbBinlogs{} }
+func (s *binlogStore) init(v Version) {
+	s.dbs = map[int64]*dbBinlogs{}
+	s.stampDummies = v == VersionNew
+}
 
 func (s *binlogStore) drop(db int64) {
 	s.mu.Lock()
@@ -196,7 +202,7 @@ func (s *binlogStore) add(b *Binlog, tables []int64) {
 	defer s.mu.Unlock()
 	db, ok := s.dbs[b.DB]
 	if !ok {
-		db = &dbBinlogs{list: newBinlogList(b.DB, -1), tables: map[int64]*binlogList{}}
+		db = &dbBinlogs{list: s.newList(b.DB, -1), tables: map[int64]*binlogList{}}
 		s.dbs[b.DB] = db
 	}
 	db.list.append(b)
@@ -204,7 +210,7 @@ func (s *binlogStore) add(b *Binlog, tables []int64) {
 	for _, id := range tables {
 		list, ok := db.tables[id]
 		if !ok {
-			list = newBinlogList(b.DB, id)
+			list = s.newList(b.DB, id)
 			db.tables[id] = list
 		}
 		list.append(b)

@@ -102,6 +102,24 @@ func TestCollectBinlogs(t *testing.T) {
 	require.Equal(t, core.ReadTooNew, status)
 }
 
+// TestDummyOfOldVersions has no timestamp (doris-rpc.md 3.4, TBinlog 2).
+func TestDummyOfOldVersions(t *testing.T) {
+	for version, stamped := range map[core.Version]bool{core.Version21: false, core.Version30: false, core.VersionNew: true} {
+		w := newWorld(t, 1, core.Config{Version: version})
+		a := w.table("a", 1)
+		w.Lock()
+		w.db.Properties = map[string]string{"binlog.enable": "true"}
+		seq := w.Record(core.Event{DB: w.db.ID, Tables: []int64{a.ID}, Type: job.Upsert, Timestamp: 4711, Data: "{}"})
+		w.Unlock()
+		w.CollectBinlogs(w.db.ID, seq)
+		for _, table := range []int64{-1, a.ID} {
+			entries, status := w.ReadBinlogs(w.db.ID, table, seq-1, 1)
+			require.Equal(t, core.ReadTooOld, status)
+			require.Equal(t, map[bool]int64{true: 4711, false: -1}[stamped], entries[0].Timestamp, version)
+		}
+	}
+}
+
 func TestCollectionByLimits(t *testing.T) {
 	day := 24 * time.Hour
 	tests := []struct {

@@ -50,7 +50,7 @@ func (c *Core) CollectExpiredBinlogs() {
 // (math.MaxInt64: all), as an expired ttl would. It takes the locks itself: do
 // not hold any.
 func (c *Core) CollectBinlogs(db, seq int64) {
-	c.collect(db, func(logs *dbBinlogs) []*Binlog { return logs.cutAll(seq, c.Now().UnixMilli()) })
+	c.collect(db, func(logs *dbBinlogs) []*Binlog { return logs.cutAll(seq) })
 }
 
 func (c *Core) collectDatabase(id int64) {
@@ -69,7 +69,7 @@ func (c *Core) collectDatabase(id int64) {
 	now := c.Now()
 	c.collect(id, func(logs *dbBinlogs) []*Binlog {
 		if whole.enabled {
-			return logs.cutAll(logs.list.expired(whole, logs.lowestLock(), now), now.UnixMilli())
+			return logs.cutAll(logs.list.expired(whole, logs.lowestLock(), now))
 		}
 		return logs.cutTables(tables, now)
 	})
@@ -171,7 +171,7 @@ func lower(a, b int64) int64 {
 }
 
 // cut removes the entries up to seq and moves the DUMMY.
-func (l *binlogList) cut(seq, now int64) []*Binlog {
+func (l *binlogList) cut(seq int64) []*Binlog {
 	to := l.after(seq)
 	if to <= 1 {
 		return nil
@@ -180,7 +180,8 @@ func (l *binlogList) cut(seq, now int64) []*Binlog {
 	for _, b := range gone {
 		l.bytes -= b.size()
 	}
-	l.moveDummy(gone[len(gone)-1].CommitSeq, now)
+	last := gone[len(gone)-1]
+	l.moveDummy(last.CommitSeq, last.Timestamp)
 	rest := make([]*Binlog, 0, len(l.entries)-len(gone))
 	rest = append(rest, l.entries[0])
 	l.entries = append(rest, l.entries[to:]...)
@@ -192,23 +193,28 @@ func (l *binlogList) cut(seq, now int64) []*Binlog {
 	return gone
 }
 
-// moveDummy replaces the DUMMY; readers may still hold the old one.
-func (l *binlogList) moveDummy(seq, now int64) {
+// moveDummy replaces the DUMMY; readers may still hold the old one. In `new` it
+// gets the timestamp of the last entry that is gone (doris-binlogs.md 1.4).
+func (l *binlogList) moveDummy(seq, timestamp int64) {
 	old := l.first()
-	l.entries[0] = &Binlog{CommitSeq: seq, Timestamp: now, Type: job.Dummy, DB: old.DB, Belong: old.Belong}
+	if !l.stamped {
+		timestamp = old.Timestamp
+	}
+	l.entries[0] = &Binlog{CommitSeq: seq, Timestamp: timestamp, Type: job.Dummy, DB: old.DB, Belong: old.Belong}
 }
 
 // cutAll cuts the db list and every table list at seq.
-func (logs *dbBinlogs) cutAll(seq, now int64) []*Binlog {
-	gone := logs.list.cut(seq, now)
+func (logs *dbBinlogs) cutAll(seq int64) []*Binlog {
+	gone := logs.list.cut(seq)
 	if len(gone) == 0 {
 		return nil
 	}
-	position := logs.list.first().CommitSeq
+	dummy := logs.list.first()
+	position := dummy.CommitSeq
 	for _, l := range logs.tables {
-		l.cut(position, now)
+		l.cut(position)
 		if l.first().CommitSeq < position {
-			l.moveDummy(position, now)
+			l.moveDummy(position, dummy.Timestamp)
 		}
 	}
 	logs.dropped.trim(position)
@@ -218,17 +224,18 @@ func (logs *dbBinlogs) cutAll(seq, now int64) []*Binlog {
 // cutTables collects a database that is not enabled itself: every table list by
 // the table's limits, then the entries of the db list that no table needs.
 func (logs *dbBinlogs) cutTables(tables map[int64]limits, now time.Time) []*Binlog {
-	stamp := now.UnixMilli()
-	highest := int64(-1)
+	highest, stamp := int64(-1), int64(-1)
 	var unused []*Binlog
 	for id, l := range logs.tables {
 		seq := l.last().CommitSeq
 		if limit, ok := tables[id]; ok && limit.enabled {
 			seq = l.expired(limit, l.lowestLock(), now)
 		}
-		for _, b := range l.cut(seq, stamp) {
+		for _, b := range l.cut(seq) {
 			b.refs--
-			highest = max(highest, b.CommitSeq)
+			if b.CommitSeq > highest {
+				highest, stamp = b.CommitSeq, b.Timestamp
+			}
 			if b.refs == 0 {
 				unused = append(unused, b)
 			}

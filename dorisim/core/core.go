@@ -190,7 +190,7 @@ func New(cfg Config) *Core {
 		delete(c.feConfig.m, "ignore_backup_tmp_partitions")
 	}
 	maps.Copy(c.feConfig.m, cfg.FEConfig)
-	c.binlogs.init()
+	c.binlogs.init(cfg.Version)
 	c.txns.init()
 	c.repairer.init()
 	c.background()
