@@ -66,6 +66,9 @@ type Tasks interface {
 	// Scan returns the merged rows as of version, in key order for key models,
 	// in insertion order for duplicate tables. Callers must not change them.
 	Scan(ctx context.Context, tabletID, version int64) ([]types.Row, error)
+	// ScanDeleted returns the rows of UNIQUE tables that are deleted as of version
+	// and not compacted away yet.
+	ScanDeleted(ctx context.Context, tabletID, version int64) ([]types.Row, error)
 	// Clone copies a tablet (all rowsets, no binlogs) from a sibling backend of
 	// the same cluster, to repair a replica; it fails if the sibling is behind.
 	Clone(ctx context.Context, tabletID int64, from *Backend) error

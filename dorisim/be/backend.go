@@ -262,6 +262,19 @@ func (b *Backend) Scan(ctx context.Context, tabletID, version int64) ([]types.Ro
 	return t.scan(version)
 }
 
+// ScanDeleted implements Tasks. The rows are shared: callers must not change
+// them.
+func (b *Backend) ScanDeleted(ctx context.Context, tabletID, version int64) ([]types.Row, error) {
+	t, err := b.tablet(tabletID)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return t.scanDeleted(version)
+}
+
 // Clone implements Tasks. A tablet that is missing here is created.
 func (b *Backend) Clone(ctx context.Context, tabletID int64, from *Backend) error {
 	source, err := from.tablet(tabletID)

@@ -22,8 +22,10 @@ type merger struct {
 	deleteSign int                          // column index, -1 = none
 
 	// rows are sorted by key, or in insertion order for duplicate tables. They
-	// keep deleted entries only where a sequence column must remember them.
-	rows []entry
+	// keep deleted entries only where a sequence column must remember them, or
+	// with keepDeleted.
+	rows        []entry
+	keepDeleted bool
 	// touched are the entries of keys that changed since rows was made.
 	touched map[string]*touchedEntry
 	key     []byte // scratch
@@ -193,7 +195,7 @@ func (m *merger) flush() {
 		if t.base >= 0 {
 			next++
 		}
-		if !t.deleted || m.sequence >= 0 {
+		if !t.deleted || m.sequence >= 0 || m.keepDeleted {
 			merged = append(merged, t.entry)
 		}
 	}
@@ -208,11 +210,14 @@ func (m *merger) stored() []entry {
 }
 
 // visible returns the rows that a reader sees.
-func (m *merger) visible() []types.Row {
+func (m *merger) visible() []types.Row { return m.marked(false) }
+
+// marked returns the rows that are deleted, or those that are not.
+func (m *merger) marked(deleted bool) []types.Row {
 	m.flush()
 	rows := make([]types.Row, 0, len(m.rows))
 	for _, e := range m.rows {
-		if !e.deleted {
+		if e.deleted == deleted {
 			rows = append(rows, e.row)
 		}
 	}

@@ -163,7 +163,7 @@ func (t *tablet) published(version, txnID int64) bool {
 
 // compact merges everything up to version into the base. The caller holds mu.
 func (t *tablet) compact(version int64) error {
-	m, err := t.merge(version)
+	m, err := t.merge(version, false)
 	if err != nil {
 		return fmt.Errorf("compact tablet %d: %w", t.id, err)
 	}
@@ -176,21 +176,18 @@ func (t *tablet) compact(version int64) error {
 	return nil
 }
 
-// merge folds everything up to version under the current schema. The caller
-// holds mu.
-func (t *tablet) merge(version int64) (*merger, error) {
+// merge folds everything up to version under the current schema; keepDeleted
+// for deleted keys too, back to the last compaction. The caller holds mu.
+func (t *tablet) merge(version int64, keepDeleted bool) (*merger, error) {
 	if version < t.base.version {
 		return nil, fmt.Errorf("version %d: %w", version, ErrVersionMerged)
 	}
 	if version > t.version() {
 		return nil, fmt.Errorf("version %d, tablet %d is at %d: %w", version, t.id, t.version(), ErrVersionMissing)
 	}
-	return mergeAll(t.schema(), t.base, t.rowsets[:version-t.base.version])
-}
-
-func mergeAll(s *schema, b base, rowsets []placed) (*merger, error) {
-	m := newMerger(&s.Schema, b.under(s))
-	for _, p := range rowsets {
+	m := newMerger(&t.schema().Schema, t.base.under(t.schema()))
+	m.keepDeleted = keepDeleted
+	for _, p := range t.rowsets[:version-t.base.version] {
 		if err := m.add(p.rs); err != nil {
 			return nil, err
 		}
@@ -226,7 +223,7 @@ func (t *tablet) scan(version int64) ([]types.Row, error) {
 		defer t.mu.RUnlock()
 		return t.lastScan.rows, nil
 	}
-	m, err := t.merge(version)
+	m, err := t.merge(version, false)
 	generation := t.generation
 	t.mu.RUnlock()
 	if err != nil {
@@ -239,6 +236,18 @@ func (t *tablet) scan(version int64) ([]types.Row, error) {
 		t.lastScan = scan{version: version, rows: rows, valid: true}
 	}
 	return rows, nil
+}
+
+// scanDeleted returns what compaction has left of the rows that are deleted at
+// version, as a reader sees who does not filter by the delete sign.
+func (t *tablet) scanDeleted(version int64) ([]types.Row, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	m, err := t.merge(version, true)
+	if err != nil {
+		return nil, err
+	}
+	return m.marked(true), nil
 }
 
 // baseFile returns the base as files. The caller holds mu for writing.

@@ -105,9 +105,27 @@ func TestHiddenColumns(t *testing.T) {
 	require.Equal(t, "10", rows[0]["v"], "the larger sequence wins")
 	require.Equal(t, "5", rows[0]["__DORIS_SEQUENCE_COL__"])
 	require.Equal(t, "0", rows[0]["__DORIS_DELETE_SIGN__"])
+	require.Len(t, rows, 2)
+	require.Equal(t, "2", rows[1]["k"], "nobody filters by the delete sign now")
+	require.Equal(t, "1", rows[1]["__DORIS_DELETE_SIGN__"])
+	s.exec("DELETE FROM `%s`.q WHERE k = 1", db)
+	require.Equal(t, "1,1", values(s.query("SELECT * FROM `%s`.q ORDER BY k", db), "__DORIS_DELETE_SIGN__"))
+	s.exec("INSERT INTO `%s`.q (k, v, __DORIS_SEQUENCE_COL__) VALUES (1, 10, 50)", db)
+	s.exec("UPDATE `%s`.q SET v = 11 WHERE v < 100", db)
+	rows = s.query("SELECT * FROM `%s`.q ORDER BY k", db)
+	require.Equal(t, "0,1", values(rows, "__DORIS_DELETE_SIGN__"), "an UPDATE does not see deleted rows")
+	require.Equal(t, "11", rows[0]["v"])
 	require.Contains(t, values(s.query("DESC `%s`.q", db), "Field"), "__DORIS_DELETE_SIGN__")
 	s.exec("set show_hidden_columns = false")
 	require.Equal(t, "1", values(s.query("SELECT * FROM `%s`.q", db), "k"), "deleted")
+
+	s.exec("CREATE TABLE `%s`.u (k INT, v INT) UNIQUE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 2 PROPERTIES ('replication_num' = '1')", db)
+	s.exec("INSERT INTO `%s`.u VALUES (1, 1), (2, 2), (3, 3)", db)
+	s.exec("DELETE FROM `%s`.u WHERE k = 2", db)
+	s.exec("set show_hidden_columns = true")
+	require.Equal(t, "0,1,0", values(s.query("SELECT * FROM `%s`.u ORDER BY k", db), "__DORIS_DELETE_SIGN__"))
+	s.exec("set show_hidden_columns = false")
+	require.Equal(t, "1,3", values(s.query("SELECT * FROM `%s`.u ORDER BY k", db), "k"))
 }
 
 func TestClusterBy(t *testing.T) {

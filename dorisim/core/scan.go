@@ -21,20 +21,35 @@ const scanTries = 5
 // from any healthy replica of each tablet. It takes the lock itself: do not
 // hold it.
 func (c *Core) Scan(ctx context.Context, t *catalog.Table, p *catalog.Partition, indexID int64) ([]types.Row, error) {
-	var err error
+	rows, _, err := c.scan(ctx, t, p, scanRequest{index: indexID})
+	return rows, err
+}
+
+// ScanMarked is Scan that also returns the deleted rows of a UNIQUE table, as
+// far as compaction has left them.
+func (c *Core) ScanMarked(ctx context.Context, t *catalog.Table, p *catalog.Partition, indexID int64) (rows, deleted []types.Row, err error) {
+	return c.scan(ctx, t, p, scanRequest{index: indexID, marked: true})
+}
+
+// scanRequest says what to read of a partition.
+type scanRequest struct {
+	index  int64
+	marked bool // the deleted rows too
+}
+
+func (c *Core) scan(ctx context.Context, t *catalog.Table, p *catalog.Partition, r scanRequest) (rows, deleted []types.Row, err error) {
 	for range scanTries {
-		var rows []types.Row
-		if rows, err = c.scanOnce(ctx, p, indexID); err == nil {
-			return rows, nil
+		if rows, deleted, err = c.scanOnce(ctx, p, r); err == nil {
+			return rows, deleted, nil
 		}
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
 		if errors.Is(err, ErrIndexGone) {
 			break
 		}
 	}
-	return nil, fmt.Errorf("scan partition %s of %s: %w", p.Name, t.Name, err)
+	return nil, nil, fmt.Errorf("scan partition %s of %s: %w", p.Name, t.Name, err)
 }
 
 // tabletRead is where one tablet can be read.
@@ -43,27 +58,26 @@ type tabletRead struct {
 	backends []int64
 }
 
-func (c *Core) scanOnce(ctx context.Context, p *catalog.Partition, indexID int64) ([]types.Row, error) {
+func (c *Core) scanOnce(ctx context.Context, p *catalog.Partition, r scanRequest) (rows, deleted []types.Row, err error) {
 	c.RLock()
 	version := p.VisibleVersion
-	if _, ok := p.Tablets[indexID]; !ok {
+	if _, ok := p.Tablets[r.index]; !ok {
 		c.RUnlock()
-		return nil, ErrIndexGone
+		return nil, nil, ErrIndexGone
 	}
-	reads := make([]tabletRead, 0, len(p.Tablets[indexID]))
-	for _, tablet := range p.Tablets[indexID] {
+	reads := make([]tabletRead, 0, len(p.Tablets[r.index]))
+	for _, tablet := range p.Tablets[r.index] {
 		reads = append(reads, readTablet(tablet, version))
 	}
 	c.RUnlock()
-	var all []types.Row
 	for _, read := range reads {
-		rows, err := c.scanTablet(ctx, read, version)
+		part, gone, err := c.scanTablet(ctx, read, version, r.marked)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		all = append(all, rows...)
+		rows, deleted = append(rows, part...), append(deleted, gone...)
 	}
-	return all, nil
+	return rows, deleted, nil
 }
 
 func readTablet(tablet *catalog.Tablet, version int64) tabletRead {
@@ -76,18 +90,21 @@ func readTablet(tablet *catalog.Tablet, version int64) tabletRead {
 	return read
 }
 
-func (c *Core) scanTablet(ctx context.Context, read tabletRead, version int64) ([]types.Row, error) {
+func (c *Core) scanTablet(ctx context.Context, read tabletRead, version int64, marked bool) (rows, deleted []types.Row, err error) {
 	var failures error = Errorf("tablet %d has no queryable replicas. err: no replica at version %d", read.id, version)
 	for _, id := range read.backends {
 		tasks, ok := c.Backend(id)
 		if !ok {
 			continue
 		}
-		rows, err := tasks.Scan(ctx, read.id, version)
+		rows, err = tasks.Scan(ctx, read.id, version)
+		if err == nil && marked {
+			deleted, err = tasks.ScanDeleted(ctx, read.id, version)
+		}
 		if err == nil {
-			return rows, nil
+			return rows, deleted, nil
 		}
 		failures = errors.Join(failures, fmt.Errorf("backend %d: %w", id, err))
 	}
-	return nil, failures
+	return nil, nil, failures
 }

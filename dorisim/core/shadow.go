@@ -90,7 +90,7 @@ func (c *Core) refillTablet(ctx context.Context, w refill, convert func([]types.
 		version = w.partition.VisibleVersion
 		read := readTablet(tablets[w.bucket], version)
 		c.RUnlock()
-		if rows, err = c.scanTablet(ctx, read, version); err == nil || ctx.Err() != nil {
+		if rows, _, err = c.scanTablet(ctx, read, version, false); err == nil || ctx.Err() != nil {
 			break
 		}
 	}

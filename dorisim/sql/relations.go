@@ -17,8 +17,8 @@ type relations struct {
 	session *session
 	// extra are relations of this statement only, by name, in any database.
 	extra map[string]*query.Relation
-	// hidden shows hidden columns, as the session variable
-	// show_hidden_columns does.
+	// hidden shows hidden columns to UPDATE and DELETE. The session variable
+	// show_hidden_columns does that too, and shows deleted rows.
 	hidden bool
 	// objects shows values of HLL, BITMAP and the like, as the session variable
 	// return_object_data_as_binary does.
@@ -59,6 +59,7 @@ func (r relations) Relation(_ context.Context, database, name string) (*query.Re
 	}
 	shown := visibility{
 		hidden:  r.hidden || r.session.flag("show_hidden_columns"),
+		deleted: !r.hidden && r.session.flag("show_hidden_columns"),
 		objects: r.objects || r.session.flag("return_object_data_as_binary"),
 	}
 	return r.session.tableRelation(t, name, partitions, temporary, shown)
@@ -99,7 +100,7 @@ func (s *session) viewRelation(db *catalog.Database, v *catalog.Table) (*query.R
 }
 
 // visibility says what a SELECT shows of a table.
-type visibility struct{ hidden, objects bool }
+type visibility struct{ hidden, deleted, objects bool }
 
 // tableRelation needs core's read lock; its rows are read without it.
 func (s *session) tableRelation(t *catalog.Table, name string, only []string, temporary bool, shown visibility) (*query.Relation, error) {
@@ -120,38 +121,50 @@ func (s *session) tableRelation(t *catalog.Table, name string, only []string, te
 		visible = append(visible, i)
 		rel.Columns = append(rel.Columns, column)
 	}
-	var marks []types.Value
+	var marks []types.Value // of rows that are not deleted
 	if shown.hidden {
 		for _, column := range markColumns(&base.Schema) {
 			rel.Columns = append(rel.Columns, column)
-			marks = append(marks, int64(0)) // deleted rows are not shown
+			marks = append(marks, int64(0))
 		}
 	}
-	all := len(visible) == len(base.Schema.Columns) && marks == nil
 	rel.Rows = func(ctx context.Context) ([]types.Row, error) {
-		var rows []types.Row
+		var all []types.Row
 		for _, p := range read {
-			part, err := s.server.core.Scan(ctx, t, p, base.ID)
+			var rows, deleted []types.Row
+			var err error
+			if marks != nil && shown.deleted {
+				rows, deleted, err = s.server.core.ScanMarked(ctx, t, p, base.ID)
+			} else {
+				rows, err = s.server.core.Scan(ctx, t, p, base.ID)
+			}
 			if err != nil {
 				return nil, err
 			}
-			rows = append(rows, part...)
-		}
-		if all {
-			return rows, nil
-		}
-		for i, row := range rows {
-			out := make(types.Row, len(visible), len(visible)+len(marks))
-			for j, from := range visible {
-				if from < len(row) {
-					out[j] = row[from]
-				}
+			if marks != nil || len(visible) < len(base.Schema.Columns) {
+				rows = picked(rows, visible, marks...)
 			}
-			rows[i] = append(out, marks...)
+			all = append(all, rows...)
+			all = append(all, picked(deleted, visible, int64(1), int64(0))...)
 		}
-		return rows, nil
+		return all, nil
 	}
 	return rel, nil
+}
+
+// picked takes columns out of rows and appends the values of markColumns.
+func picked(rows []types.Row, columns []int, marks ...types.Value) []types.Row {
+	out := make([]types.Row, len(rows))
+	for i, row := range rows {
+		cells := make(types.Row, len(columns), len(columns)+len(marks))
+		for j, from := range columns {
+			if from < len(row) {
+				cells[j] = row[from]
+			}
+		}
+		out[i] = append(cells, marks...)
+	}
+	return out
 }
 
 // partitionsToRead refuses partitions under restore (doris-sql.md 4.7).
