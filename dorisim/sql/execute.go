@@ -107,7 +107,7 @@ func (s *session) executeDDL(ctx context.Context, text string) (*sqltypes.Result
 		return nil, err
 	}
 	if drop, ok := statement.(*parser.DropDatabase); ok && drop.Name == s.db {
-		s.db = ""
+		s.setDB("")
 	}
 	return done(), nil
 }

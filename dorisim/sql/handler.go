@@ -48,13 +48,7 @@ func (h handler) ComInitDB(c *mysql.Conn, name string) error {
 var errNoSession = errors.New("the session is closed")
 
 // session returns the connection's session, knowing its user.
-func (h handler) session(c *mysql.Conn) *session {
-	s := h.server.session(c)
-	if s != nil {
-		s.user = c.User
-	}
-	return s
-}
+func (h handler) session(c *mysql.Conn) *session { return h.server.session(c) }
 
 // ComQuery implements mysql.Handler for clients without CLIENT_MULTI_STATEMENTS:
 // all statements run, the client sees the last result (doris-sql.md 1.3).

@@ -93,6 +93,11 @@ func (r *rewriter) step() error {
 		r.from = true
 	case t.IsSymbol("@@"):
 		return r.systemVariable()
+	case t.IsSymbol("@"):
+		return r.userVariable()
+	case r.isSessionFunction():
+		r.sessionFunction()
+		return nil
 	case t.Is(internalCatalog) && r.dotted(3), t.Kind == parser.QuotedIdent && t.Text == internalCatalog && r.dotted(3):
 		r.gap(t.Pos)
 		c.next()
@@ -182,14 +187,7 @@ func (r *rewriter) systemVariable() error {
 	if !ok {
 		return core.CodeErrorf(codeUnknownVariable, "Unknown system variable '%s'", name)
 	}
-	text := quoteString(value)
-	if isNumber(value) {
-		text = value
-	}
-	if t := c.peek(); r.depth == 0 && !r.from && (c.end() || t.IsSymbol(",") || t.IsSymbol(";") || t.Is("FROM") || t.Is("LIMIT")) {
-		text += " AS " + quoteName(label)
-	}
-	r.replace(text)
+	r.literal(value, label)
 	return nil
 }
 

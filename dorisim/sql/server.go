@@ -142,7 +142,11 @@ func (s *Server) addConn(c *mysql.Conn) {
 	if s.closed {
 		c.Conn.Close()
 	}
-	s.conns[c] = newSession(s, c.ConnectionID, time.Now())
+	host, _, err := net.SplitHostPort(c.RemoteAddr().String())
+	if err != nil {
+		host = c.RemoteAddr().String()
+	}
+	s.conns[c] = newSession(s, c.ConnectionID, host, time.Now())
 }
 
 func (s *Server) removeConn(c *mysql.Conn) {
@@ -158,8 +162,14 @@ func (s *Server) removeConn(c *mysql.Conn) {
 	s.idle.Broadcast()
 }
 
+// session returns the connection's session, knowing its user. It is for the
+// connection's own goroutine.
 func (s *Server) session(c *mysql.Conn) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.conns[c]
+	found := s.conns[c]
+	if found != nil {
+		found.user = c.User
+	}
+	return found
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/dolthub/vitess/go/sqltypes"
 )
 
 // session is the state of one connection. Its statements run one after the
@@ -14,10 +16,14 @@ type session struct {
 	server  *Server
 	id      uint32
 	started time.Time
-	user    string
-	db      string
-	vars    map[string]string // set by this session, lower case
-	txn     *openTxn          // between BEGIN and COMMIT
+	host    string // the client's address
+	// user and db are written with server.mu held: other sessions read them.
+	user string
+	db   string
+
+	vars     map[string]string         // set by this session, lower case
+	userVars map[string]sqltypes.Value // SET @name, lower case
+	txn      *openTxn                  // between BEGIN and COMMIT
 	// warnings of the last statement: rows that an INSERT left out.
 	warnings uint16
 
@@ -26,9 +32,9 @@ type session struct {
 }
 
 // newSession needs s.mu.
-func newSession(s *Server, id uint32, now time.Time) *session {
+func newSession(s *Server, id uint32, host string, now time.Time) *session {
 	ctx, cancel := context.WithCancel(s.ctx)
-	return &session{server: s, id: id, started: now, vars: maps.Clone(s.globals), ctx: ctx, cancel: cancel}
+	return &session{server: s, id: id, host: host, started: now, vars: maps.Clone(s.globals), ctx: ctx, cancel: cancel}
 }
 
 // close ends what the session still runs.
@@ -39,7 +45,7 @@ func (s *session) reset() {
 	s.server.mu.Lock()
 	s.vars = maps.Clone(s.server.globals)
 	s.server.mu.Unlock()
-	s.txn = nil
+	s.userVars, s.txn = nil, nil
 }
 
 // CurrentDatabase is the default database, "" if none is selected.
@@ -56,8 +62,14 @@ func (s *session) use(name string) error {
 	if !s.sees(name) {
 		return s.errDatabaseDenied(name)
 	}
-	s.db = name
+	s.setDB(name)
 	return nil
+}
+
+func (s *session) setDB(name string) {
+	s.server.mu.Lock()
+	defer s.server.mu.Unlock()
+	s.db = name
 }
 
 func (s *session) hasDatabase(name string) bool {

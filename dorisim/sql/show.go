@@ -105,8 +105,7 @@ func (s *session) showCluster(ctx context.Context, c *cursor, word string) (*sql
 	case "TRIGGERS", "EVENTS", "PROCEDURE", "FUNCTION", "PLUGINS", "OPEN":
 		return newListing("Name").result(), nil
 	}
-	c.pos = 0
-	return nil, c.mismatch()
+	return s.showEveryday(ctx, c, word)
 }
 
 // showNodes is SHOW FRONTENDS, BACKENDS and the configs of both.

@@ -137,25 +137,24 @@ func (s *session) showBackendConfig() *listing {
 func (s *session) showProcesses() *listing {
 	l := newListing("CurrentConnected", "Id", "User", "Host", "LoginTime", "Catalog", "Db", "Command", "Time", "State", "QueryId", "Info", "FE", "CloudCluster")
 	type row struct {
-		id   uint32
-		host string
-		at   time.Time
+		id             uint32
+		host, user, db string
+		at             time.Time
 	}
 	var rows []row
 	s.server.mu.Lock()
 	for c, other := range s.server.conns {
-		rows = append(rows, row{id: other.id, host: c.RemoteAddr().String(), at: other.started})
+		rows = append(rows, row{id: other.id, host: c.RemoteAddr().String(), user: other.user, db: other.db, at: other.started})
 	}
 	s.server.mu.Unlock()
 	slices.SortFunc(rows, func(a, b row) int { return cmp.Compare(a.id, b.id) })
 	now := time.Now()
 	for _, r := range rows {
-		// What another session is doing is its own; only this one's is printed.
-		connected, user, db, command := "No", "", "", "Sleep"
+		connected, command := "No", "Sleep"
 		if r.id == s.id {
-			connected, user, db, command = "Yes", s.user, s.db, "Query"
+			connected, command = "Yes", "Query"
 		}
-		l.add(connected, int64(r.id), user, r.host, r.at, internalCatalog, db, command, int64(now.Sub(r.at).Seconds()), "OK", "", "", "", null)
+		l.add(connected, int64(r.id), r.user, r.host, r.at, internalCatalog, r.db, command, int64(now.Sub(r.at).Seconds()), "OK", "", "", "", null)
 	}
 	return l
 }

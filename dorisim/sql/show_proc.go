@@ -32,7 +32,11 @@ func (s *session) showProc(c *cursor) (*sqltypes.Result, error) {
 	}
 	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 	if len(segments) == 0 {
-		return nil, errNoProc(path)
+		l := newListing("name")
+		for _, directory := range []string{"backends", "dbs", "frontends"} {
+			l.add(directory)
+		}
+		return l.result(), nil
 	}
 	switch segments[0] {
 	case "frontends":

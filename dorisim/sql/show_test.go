@@ -36,6 +36,8 @@ func TestShowCluster(t *testing.T) {
 
 	require.Contains(t, f.maps("show variables like 'version_comment'")[0]["Value"], "doris-3.")
 	require.Len(t, f.rows("SHOW PROCESSLIST WHERE CurrentConnected = 'Yes' AND Db = 'ccr'"), 1)
+	require.NoError(t, f.open("reader:s3cret@tcp(%s)/").Ping())
+	require.NotEmpty(t, f.rows("SHOW PROCESSLIST WHERE CurrentConnected = 'No'"), "the sessions of others")
 }
 
 func TestShowTables(t *testing.T) {

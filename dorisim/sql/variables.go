@@ -120,7 +120,7 @@ func (s *session) showVariables() *listing {
 
 // set is SET in all its forms. Values are kept as text; the few that matter are
 // read where they matter.
-func (s *session) set(_ context.Context, c *cursor) (*sqltypes.Result, error) {
+func (s *session) set(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
 	switch {
 	case c.keyword("NAMES"), c.keyword("CHARACTER", "SET"), c.keyword("CHARSET"),
 		c.keyword("TRANSACTION"), c.keyword("SESSION", "TRANSACTION"), c.keyword("GLOBAL", "TRANSACTION"):
@@ -131,7 +131,7 @@ func (s *session) set(_ context.Context, c *cursor) (*sqltypes.Result, error) {
 		return done(), nil
 	}
 	for {
-		if err := s.setOne(c); err != nil {
+		if err := s.setOne(ctx, c); err != nil {
 			return nil, err
 		}
 		if !c.symbol(",") {
@@ -140,13 +140,9 @@ func (s *session) set(_ context.Context, c *cursor) (*sqltypes.Result, error) {
 	}
 }
 
-func (s *session) setOne(c *cursor) error {
-	if c.symbol("@") { // a user variable
-		if _, err := c.ident(); err != nil {
-			return err
-		}
-		_, err := assigned(c)
-		return err
+func (s *session) setOne(ctx context.Context, c *cursor) error {
+	if c.symbol("@") {
+		return s.setUserVariable(ctx, c)
 	}
 	c.symbol("@@")
 	global := false
