@@ -74,7 +74,7 @@ func (m *Manager) prepare(j *job) error {
 		return notFoundf("database %d does not exist", j.dbID)
 	}
 	tables, views, odbc := w.split()
-	if err := w.checkKinds(m.core.Version(), db, tables, slices.Concat(views, odbc)); err != nil {
+	if err := w.checkKinds(m.core, db, tables, slices.Concat(views, odbc)); err != nil {
 		return err
 	}
 	for _, t := range tables {
@@ -115,8 +115,8 @@ func (w *restoreWork) split() (tables, views, odbc []*catalog.Table) {
 	return tables, views, odbc
 }
 
-// checkKinds is checks 2, 3, 4 and 6 of doris-sql.md 4.6.
-func (w *restoreWork) checkKinds(version core.Version, db *catalog.Database, tables, others []*catalog.Table) error {
+// checkKinds is checks 2 to 6 of doris-sql.md 4.6.
+func (w *restoreWork) checkKinds(c *core.Core, db *catalog.Database, tables, others []*catalog.Table) error {
 	for _, t := range tables {
 		name := w.target(t.Name)
 		local, ok := db.Tables[name]
@@ -124,7 +124,7 @@ func (w *restoreWork) checkKinds(version core.Version, db *catalog.Database, tab
 		case !ok:
 		case local.Kind != catalog.OLAP:
 			verb := "retore" // so in all versions but the newest
-			if version == core.VersionNew {
+			if c.Version() == core.VersionNew {
 				verb = "restore"
 			}
 			return failf("Only support %s OLAP table: %s", verb, name)
@@ -132,6 +132,8 @@ func (w *restoreWork) checkKinds(version core.Version, db *catalog.Database, tab
 			return failf("Table %s's state is not NORMAL: %s", name, local.State)
 		case len(local.Temporary) > 0:
 			return failf("Do not support restoring table with temp partitions")
+		case !w.options.atomic && c.Version() != core.VersionNew && c.HasCommitted(db.ID, local.ID):
+			return failf("Table %s's has unfinished load job", name)
 		}
 	}
 	for _, v := range others {

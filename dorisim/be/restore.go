@@ -156,7 +156,7 @@ func (b *Backend) MoveIn(jobID, tabletID int64) error {
 		return fmt.Errorf("move in tablet %d: %w", tabletID, err)
 	}
 	t.replace(c)
-	b.txns.forgetTablet(tabletID)
+	b.txns.loseTablet(tabletID)
 	return nil
 }
 

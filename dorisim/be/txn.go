@@ -131,7 +131,20 @@ func (l *localTxns) forget(txnID, tabletID int64) {
 	}
 }
 
-// forgetTablet drops the entries of a dropped or replaced tablet.
+// loseTablet ends the transactions of a tablet whose content is replaced: what
+// they have written is gone with it, and publishing them fails.
+func (l *localTxns) loseTablet(tabletID int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for txn, tablets := range l.byTxn {
+		if t, ok := tablets[tabletID]; ok && t.state != localFailed {
+			t.state, t.rowset = localFailed, nil
+			l.remember(txn)
+		}
+	}
+}
+
+// forgetTablet drops the entries of a dropped tablet.
 func (l *localTxns) forgetTablet(tabletID int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

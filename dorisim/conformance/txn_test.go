@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -64,11 +65,18 @@ func (s *side) begin(db string, tables ...int64) int64 {
 
 func (s *side) commit(db string, txn int64, infos []*thrifttypes.TTabletCommitInfo) *status.TStatus {
 	s.t.Helper()
+	return s.commitWithin(db, txn, infos, patience)
+}
+
+// commitWithin gives the server that long, half of which it waits for
+// visibility.
+func (s *side) commitWithin(db string, txn int64, infos []*thrifttypes.TTabletCommitInfo, patience time.Duration) *status.TStatus {
+	s.t.Helper()
 	if infos == nil {
 		infos = []*thrifttypes.TTabletCommitInfo{}
 	}
 	result, err := s.fe.CommitTxn(ctx, &frontendservice.TCommitTxnRequest{
-		User: new(user), Passwd: new(password), Db: &db, TxnID: &txn, CommitInfos: infos})
+		User: new(user), Passwd: new(password), Db: &db, TxnID: &txn, CommitInfos: infos, ThriftRPCTimeoutMs: new(patience.Milliseconds())})
 	require.NoError(s.t, err)
 	return result.Status
 }

@@ -187,6 +187,19 @@ func (c *Core) TxnByLabel(db int64, label string) (Txn, bool) {
 	return Txn{}, false
 }
 
+// HasCommitted tells whether a transaction of the table is COMMITTED and not yet
+// VISIBLE.
+func (c *Core) HasCommitted(db, table int64) bool {
+	c.txns.mu.Lock()
+	defer c.txns.mu.Unlock()
+	for _, t := range c.txns.of(db).running {
+		if t.State == TxnCommitted && slices.Contains(t.Tables, table) {
+			return true
+		}
+	}
+	return false
+}
+
 // Txns returns the transactions of a database by id, newest last.
 func (c *Core) Txns(db int64) []Txn {
 	c.txns.mu.Lock()
