@@ -64,10 +64,11 @@ func (s *Server) Close() error {
 
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("/", s.help)
 	mux.HandleFunc("GET /status", s.status)
 	node := func(path string, act func(int) error) {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
-			i, err := strconv.Atoi(r.PathValue("i"))
+			i, err := number(r, "i")
 			if err == nil {
 				err = act(i)
 			}
@@ -113,7 +114,7 @@ func (s *Server) addFault(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) removeFault(w http.ResponseWriter, r *http.Request) {
-	id, err := strconv.Atoi(r.PathValue("i"))
+	id, err := number(r, "i")
 	if err == nil && !s.cluster.Faults().Remove(id) {
 		err = fmt.Errorf("there is no fault rule %d", id)
 	}
@@ -188,6 +189,15 @@ func (s *Server) clock(w http.ResponseWriter, r *http.Request) {
 		s.cluster.AdvanceClock(time.Duration(body.Seconds) * time.Second)
 	}
 	answer(w, map[string]any{"now": s.cluster.Core().Now()}, err)
+}
+
+// number reads a part of the path.
+func number(r *http.Request, name string) (int, error) {
+	n, err := strconv.Atoi(r.PathValue(name))
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number", r.PathValue(name))
+	}
+	return n, nil
 }
 
 // maxBody bounds what the port reads.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -53,7 +54,7 @@ type options struct {
 
 func defaults() options {
 	return options{clusters: 1, clusterSpec: clusterSpec{
-		FEs: 1, BEs: 1, Host: "127.0.0.1", PortBase: 9030, Profile: core.Instant.Name, RootPassword: os.Getenv("DORISIM_ROOT_PASSWORD"),
+		FEs: 1, BEs: 1, Host: "127.0.0.1", PortBase: 9030, Profile: core.Instant.Name, Version: string(core.VersionNew), RootPassword: os.Getenv("DORISIM_ROOT_PASSWORD"),
 	}}
 }
 
@@ -157,5 +158,11 @@ func printAddresses(out io.Writer, clusters []*dorisim.Cluster) {
 		fmt.Fprintf(w, "%s\tadmin\t\t\t%s\n", c.Name(), c.AdminAddr())
 	}
 	_ = w.Flush()
-	fmt.Fprintln(out, "Ready. Connect with: mysql -h 127.0.0.1 -P <MySQL port> -u root. Ctrl-C stops.")
+	if len(clusters) > 0 {
+		first := clusters[0]
+		host, port, err := net.SplitHostPort(first.FE(0).MySQLAddr())
+		if err == nil {
+			fmt.Fprintf(out, "Ready. Connect with: mysql -h %s -P %s -u root. Faults and more: curl %s/. Ctrl-C stops.\n", host, port, first.AdminAddr())
+		}
+	}
 }

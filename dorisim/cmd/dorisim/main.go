@@ -35,7 +35,8 @@ MySQL port at 9030, Thrift at 9031, HTTP at 9032; its BE has Thrift at 9530 and
 HTTP at 9531; the admin port is 9930. Each further FE or BE is 10 higher, each
 further cluster 1000 higher. --port-base 0 lets the kernel choose.
 
-The admin port takes commands over HTTP, for example:
+The admin port takes commands over HTTP; curl 127.0.0.1:9930/ lists them all.
+For example:
   curl 127.0.0.1:9930/status
   curl -X POST 127.0.0.1:9930/be/0/kill           (also restart; fe/0/kill, fe/1/master)
   curl -X POST 127.0.0.1:9930/faults -d '{"point":"fe.commitTxn","action":"drop_after","count":1}'
@@ -78,6 +79,7 @@ func command() *cobra.Command {
 	flags.IntVar(&o.PortBase, "port-base", o.PortBase, "first port of the first cluster; 0: any")
 	flags.StringVar(&o.AdvertisePrefix, "advertise-prefix", o.AdvertisePrefix, `advertise private addresses, e.g. "10.66.0.", on which nothing listens`)
 	flags.StringVar(&o.Profile, "profile", o.Profile, "instant or realistic delays")
+	flags.StringVar(&o.Version, "doris-version", o.Version, "what to imitate: new (2.1.9, 3.0.5 and later), 3.0 or 2.1 (what came before)")
 	flags.StringVar(&o.RootPassword, "root-password", o.RootPassword, "password of root (better: DORISIM_ROOT_PASSWORD)")
 	flags.StringVar(&file, "config", "", "YAML file with the clusters; the flags above are then ignored")
 	flags.BoolVar(&printConfig, "print-config", false, "print the configuration as YAML and exit")

@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -73,4 +76,19 @@ func TestEveryClusterAdvertisesOtherAddresses(t *testing.T) {
 	require.Equal(t, "10.66.0.", f.Clusters[0].AdvertisePrefix)
 	require.Equal(t, "10.66.1.", f.Clusters[1].AdvertisePrefix)
 	require.Equal(t, f.Clusters[0].PortBase+portsPerCluster, f.Clusters[1].PortBase)
+}
+
+func TestPortTaken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	taken := l.Addr().(*net.TCPAddr).Port
+	cmd := command()
+	cmd.SetArgs([]string{"--port-base", strconv.Itoa(taken)})
+	if taken > 65535-portsPerCluster { // that base leaves no room: the BE's port is taken instead
+		cmd.SetArgs([]string{"--port-base", strconv.Itoa(taken - 500)})
+	}
+	err = cmd.ExecuteContext(t.Context())
+	require.ErrorIs(t, err, syscall.EADDRINUSE)
+	require.ErrorContains(t, err, "--port-base")
 }

@@ -1,0 +1,60 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// helpText is what GET / answers.
+const helpText = `dorisim: the admin port of the simulated cluster %[1]q. Answers are JSON, refusals have status 400.
+
+  GET    /status                what there is: nodes, master, delays, fault rules, last journal id
+  POST   /be/{i}/kill           end a backend at once; its tablets stay on its disk
+  POST   /be/{i}/restart        start it again; what it has missed is repaired
+  POST   /fe/{i}/kill           end a frontend; if it was master the next one takes over
+  POST   /fe/{i}/restart
+  POST   /fe/{i}/master         make it master: open transactions, binlog locks and snapshots are lost, as in Doris;
+                                -1: no master, as during an election
+  GET    /faults                the fault rules in force
+  POST   /faults                add one, see below
+  DELETE /faults                remove all
+  DELETE /faults/{id}           remove one
+  POST   /binlogs/collect       {"database": "d", "up_to": 5123}; without up_to all binlogs go
+  POST   /profile               {"name": "instant" or "realistic"} and single delays on top: rpc_ms, begin_ms, ingest_ms,
+                                commit_ms, publish_ms, backup_tick_ms, restore_tick_ms, alter_tick_ms
+  POST   /clock                 {"advance_seconds": 3600}: what waits for hours
+
+A fault rule: {"point": "fe.commitTxn", "action": "drop_after", "count": 1}
+  point    what it interrupts; * matches any part
+             fe.<method>       a Thrift method of a frontend: fe.getBinlog, fe.beginTxn, fe.commitTxn, fe.getMeta ...
+             be.<what>         be.ingest_binlog, be.query_ingest_binlog, be.write, be.publish, be.download,
+                               be.http.binlog, be.http.snapshot
+             publish           making a transaction visible
+             backup.<STATE>    the end of a state of a BACKUP job: backup.SNAPSHOTING
+             restore.<STATE>   of a RESTORE job: restore.DOWNLOADING
+             alter.<STATE>     of an ALTER job: alter.WAITING_TXN
+             backup.submit     submitting a backup or restore
+           with a node's index it strikes there only: be.ingest_binlog@1, fe.commitTxn@0
+  action   drop_before (no effect, connection closed), drop_after (effect, but no answer), fail, delay, delay_after,
+           hold (wait until the rule is removed)
+  delay_ms of delay and delay_after
+  skip     let that many calls pass first
+  count    strike that often; 0: always
+  message  text of fail
+
+  curl -X POST %[2]s/faults -d '{"point":"fe.commitTxn","action":"drop_after","count":1}'
+`
+
+// help answers everything that is nothing else.
+func (s *Server) help(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/" {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotFound)
+		text := fmt.Sprintf("there is no %s %s here; GET / lists what there is", r.Method, r.URL.Path)
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": text}) // the client is gone
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintf(w, helpText, s.cluster.Name(), s.Addr())
+}
