@@ -24,15 +24,25 @@ func require(arguments ...given) error {
 	return nil
 }
 
-// credentials are user, password and token of a request.
-type credentials struct{ user, password, token *string }
+// credentials are user, password and token of a request. The account must be
+// valid from the address: the socket's peer, or where the request has a field
+// for it what that says (doris-rpc.md 3, rule 3).
+type credentials struct {
+	user, password, token *string
+	address               string
+}
+
+// fromPeer are credentials of a method without user_ip, or that ignores it.
+func fromPeer(ctx context.Context, user, password, token *string) credentials {
+	return credentials{user, password, token, thriftserver.Peer(ctx)}
+}
 
 // trusted tells whether a token takes the place of the password.
 func (c credentials) trusted() bool { return c.token != nil && *c.token != "" }
 
-// login checks the password only.
+// login checks account and password only.
 func (s *service) login(ctx context.Context, c credentials) (core.User, error) {
-	user, ok := s.core.Users.Check(*c.user, *c.password)
+	user, ok := s.core.Users.Check(*c.user, *c.password, c.address)
 	if ok {
 		return user, nil
 	}

@@ -51,7 +51,7 @@ func (s *service) checkRead(ctx context.Context, r *frontendservice.TGetBinlogRe
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token}, mayRead, named(r.Db, r.Table)); err != nil {
+	if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token, r.GetUserIP()}, mayRead, named(r.Db, r.Table)); err != nil {
 		return 0, 0, err
 	}
 	return s.resolve(binlogTarget{r.Db, r.Table, r.TableID})
@@ -136,7 +136,7 @@ func (s *service) LockBinlog(ctx context.Context, r *frontendservice.TLockBinlog
 		if err != nil {
 			return nil, err
 		}
-		if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token}, mayRead, named(r.Db, r.Table)); err != nil {
+		if err := s.authorize(ctx, fromPeer(ctx, r.User, r.Passwd, r.Token), mayRead, named(r.Db, r.Table)); err != nil {
 			return nil, err
 		}
 		db, table, err := s.resolve(binlogTarget{r.Db, r.Table, r.TableID})

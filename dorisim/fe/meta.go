@@ -23,7 +23,7 @@ func (s *service) GetMasterToken(ctx context.Context, r *frontendservice.TGetMas
 		if err := require(given{"user", r.User != nil}, given{"passwd", r.Password != nil}); err != nil {
 			return nil, err
 		}
-		if _, err := s.login(ctx, credentials{user: r.User, password: r.Password}); err != nil {
+		if _, err := s.login(ctx, fromPeer(ctx, r.User, r.Password, nil)); err != nil {
 			return nil, &codeError{status.TStatusCode_NOT_AUTHORIZED, err.Error()}
 		}
 		result := reply(ok(), nil)
@@ -41,7 +41,7 @@ func (s *service) GetBackendMeta(ctx context.Context, r *frontendservice.TGetBac
 		if err := require(given{"user", r.User != nil}, given{"passwd", r.Passwd != nil}); err != nil {
 			return nil, err
 		}
-		if _, err := s.login(ctx, credentials{user: r.User, password: r.Passwd}); err != nil {
+		if _, err := s.login(ctx, fromPeer(ctx, r.User, r.Passwd, nil)); err != nil {
 			return nil, err
 		}
 		result := reply(ok(), nil)
@@ -65,7 +65,7 @@ func (s *service) GetMeta(ctx context.Context, r *frontendservice.TGetMetaReques
 		if err := require(given{"user", r.User != nil}, given{"passwd", r.Passwd != nil}, given{"db", r.Db != nil}); err != nil {
 			return nil, err
 		}
-		c := credentials{r.User, r.Passwd, r.Token}
+		c := fromPeer(ctx, r.User, r.Passwd, r.Token)
 		if c.trusted() {
 			return nil, &codeError{code: status.TStatusCode_INTERNAL_ERROR} // the server never resolves the database
 		}

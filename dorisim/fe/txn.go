@@ -45,7 +45,7 @@ func (s *service) beginTxn(ctx context.Context, r *frontendservice.TBeginTxnRequ
 	if err != nil {
 		return nil, err
 	}
-	c := credentials{r.User, r.Passwd, r.Token}
+	c := credentials{r.User, r.Passwd, r.Token, r.GetUserIP()}
 	if !c.trusted() {
 		if err := s.checkTables(*r.Db, r.TableIds); err != nil {
 			return nil, err
@@ -189,7 +189,7 @@ func (s *service) commitTxn(ctx context.Context, r *frontendservice.TCommitTxnRe
 	if err := s.checkToken(r.Token); err != nil {
 		return false, err
 	}
-	if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token}, mayLoad, tables); err != nil {
+	if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token, r.GetUserIP()}, mayLoad, tables); err != nil {
 		return false, err
 	}
 	request := core.CommitRequest{DB: db, TxnID: *r.TxnID, OnlyCommit: s.has.onlyCommit && r.GetOnlyCommit()}
@@ -235,7 +235,7 @@ func (s *service) RollbackTxn(ctx context.Context, r *frontendservice.TRollbackT
 		if err := s.checkToken(r.Token); err != nil {
 			return nil, err
 		}
-		if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token}, mayLoad, tables); err != nil {
+		if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token, r.GetUserIP()}, mayLoad, tables); err != nil {
 			return nil, err
 		}
 		if err := s.core.Abort(ctx, db, *r.TxnID, r.GetReason()); err != nil {

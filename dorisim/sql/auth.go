@@ -28,16 +28,16 @@ func (authServer) HandleUser(string, net.Addr) bool { return true }
 
 // UserEntryWithHash implements mysql.HashStorage.
 func (a authServer) UserEntryWithHash(_ []*x509.Certificate, salt []byte, name string, response []byte, remote net.Addr) (mysql.Getter, error) {
+	host, _, err := net.SplitHostPort(remote.String())
+	if err != nil {
+		host = remote.String()
+	}
 	user, ok := a.server.core.Users.Get(name)
-	if ok {
+	if ok && user.From(host) {
 		want := mysql.ScrambleMysqlNativePassword(salt, []byte(user.Password))
 		if subtle.ConstantTimeCompare(response, want) == 1 {
 			return authenticated(user.Name), nil
 		}
-	}
-	host, _, err := net.SplitHostPort(remote.String())
-	if err != nil {
-		host = remote.String()
 	}
 	using := "YES"
 	if len(response) == 0 {

@@ -14,7 +14,10 @@ const operator = core.AdminPriv | core.NodePriv
 
 // account is the session's user; one that was dropped has no privileges.
 func (s *session) account() core.User {
-	user, _ := s.server.core.Users.Get(s.user)
+	user, ok := s.server.core.Users.Get(s.user)
+	if !ok {
+		return core.User{Name: s.user}
+	}
 	return user
 }
 
@@ -41,7 +44,7 @@ func (s *session) needTable(p core.Privilege, command, database, table string) e
 	if s.account().May(p, database, table) {
 		return nil
 	}
-	return core.CodeErrorf(codeTableDenied, "%s command denied to user '%s'@'%%' for table '%s: %s'", command, s.user, database, table)
+	return core.CodeErrorf(codeTableDenied, "%s command denied to user %s for table '%s: %s'", command, s.account().Identity(), database, table)
 }
 
 // needDatabase refuses (1044) a statement about a database.

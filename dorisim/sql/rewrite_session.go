@@ -21,7 +21,7 @@ func (s *session) sessionFunction(name string) (value string, ok bool) {
 	case "USER", "SESSION_USER":
 		return "'" + s.user + "'@'" + s.host + "'", true
 	case "CURRENT_USER":
-		return "'" + s.user + "'@'%'", true
+		return s.account().Identity(), true
 	}
 	return "", false
 }

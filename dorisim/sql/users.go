@@ -40,11 +40,10 @@ func (s *session) userStatement(_ context.Context, c *cursor) (result *sqltypes.
 // 'password'] [DEFAULT ROLE 'admin']; further options have no effect.
 func (s *session) createUser(c *cursor) error {
 	quiet := c.keyword("IF", "NOT", "EXISTS")
-	name, err := userName(c)
+	user, err := userIdentity(c)
 	if err != nil {
 		return err
 	}
-	user := core.User{Name: name}
 	if user.Password, err = identifiedBy(c); err != nil {
 		return err
 	}
@@ -54,11 +53,13 @@ func (s *session) createUser(c *cursor) error {
 			return core.Errorf("Role: %s does not exist", role)
 		}
 	}
-	if _, ok := s.server.core.Users.Get(name); ok {
-		if quiet {
-			return nil
-		}
-		return core.Errorf("User '%s'@'%%' already exist", name)
+	switch old, ok := s.server.core.Users.Get(user.Name); {
+	case ok && old.HostPattern() != user.HostPattern():
+		return core.Errorf("dorisim has one account of each name, and %s exists", old.Identity())
+	case ok && quiet:
+		return nil
+	case ok:
+		return core.Errorf("User %s already exist", user.Identity())
 	}
 	s.server.core.Users.Set(user)
 	return nil
@@ -78,7 +79,7 @@ func identifiedBy(c *cursor) (string, error) {
 // alterUser is ALTER USER [IF EXISTS] 'name' IDENTIFIED BY 'password'.
 func (s *session) alterUser(c *cursor) error {
 	quiet := c.keyword("IF", "EXISTS")
-	name, err := userName(c)
+	user, err := userIdentity(c)
 	if err != nil {
 		return err
 	}
@@ -87,49 +88,71 @@ func (s *session) alterUser(c *cursor) error {
 	if err != nil {
 		return err
 	}
-	known := s.server.core.Users.Change(name, func(u *core.User) {
+	if err := s.changeAccount(user, func(u *core.User) {
 		if changes {
 			u.Password = password
 		}
-	})
-	if !known && !quiet {
-		return errNoUser(name)
+	}); err != nil && !quiet {
+		return err
 	}
+	return nil
+}
+
+// known returns the account that a statement names.
+func (s *session) known(named core.User) (core.User, error) {
+	user, ok := s.server.core.Users.Get(named.Name)
+	if !ok || user.HostPattern() != named.HostPattern() {
+		return user, core.Errorf("User %s does not exist", named.Identity())
+	}
+	return user, nil
+}
+
+// changeAccount changes the account that a statement names.
+func (s *session) changeAccount(named core.User, change func(*core.User)) error {
+	if _, err := s.known(named); err != nil {
+		return err
+	}
+	s.server.core.Users.Change(named.Name, change)
 	return nil
 }
 
 func (s *session) dropUser(c *cursor) error {
 	quiet := c.keyword("IF", "EXISTS")
-	name, err := userName(c)
-	switch {
-	case err != nil:
-		return err
-	case name == rootUser:
+	user, err := userIdentity(c)
+	if err == nil && user.Name == rootUser {
 		return core.Errorf("Can not drop root user")
-	case !s.server.core.Users.Remove(name) && !quiet:
-		return errNoUser(name)
 	}
+	if err != nil {
+		return err
+	}
+	if _, err := s.known(user); err != nil {
+		if quiet {
+			return c.finish()
+		}
+		return err
+	}
+	s.server.core.Users.Remove(user.Name)
 	return c.finish()
 }
 
-func errNoUser(name string) error { return core.Errorf("User '%s'@'%%' does not exist", name) }
-
-// userName consumes a user, quoted in any way, with an optional host: all
-// accounts are valid from everywhere.
-func userName(c *cursor) (string, error) {
+// userIdentity consumes a user, quoted in any way, with an optional host.
+func userIdentity(c *cursor) (core.User, error) {
 	t := c.next()
 	if t.Kind == parser.EOF || t.Kind == parser.Symbol {
-		return "", errSyntax(t.Text)
+		return core.User{}, errSyntax(t.Text)
 	}
-	if c.symbol("@") {
-		if c.symbol("(") { // a domain
-			c.next()
-			c.symbol(")")
-		} else {
-			c.next()
-		}
+	user := core.User{Name: t.Text}
+	if !c.symbol("@") {
+		return user, nil
 	}
-	return t.Text, nil
+	if c.peek().IsSymbol("(") || c.peek().IsSymbol("[") {
+		return user, core.Errorf("dorisim resolves no domains: name the host of user %s by an address or a pattern", user.Name)
+	}
+	if c.end() {
+		return user, c.mismatch()
+	}
+	user.Host = c.next().Text
+	return user, nil
 }
 
 // grant is GRANT privileges ON scope TO user and REVOKE privileges ON scope FROM
@@ -190,20 +213,17 @@ func (s *session) changeUser(c *cursor, preposition string, change func(*core.Us
 		return c.mismatch()
 	}
 	c.keyword("USER")
-	name, err := userName(c)
+	user, err := userIdentity(c)
 	switch {
 	case err != nil:
 		return err
-	case name == rootUser && preposition == "FROM":
+	case user.Name == rootUser && preposition == "FROM":
 		return core.Errorf("Can not revoke any privilege from root user")
 	}
 	if err := c.finish(); err != nil {
 		return err
 	}
-	if !s.server.core.Users.Change(name, change) {
-		return errNoUser(name)
-	}
-	return nil
+	return s.changeAccount(user, change)
 }
 
 // privilegeList reads SELECT_PRIV, LOAD_PRIV(columns), ...; the columns do not
@@ -283,15 +303,15 @@ func (s *session) showGrants(c *cursor, all bool) (*sqltypes.Result, error) {
 		"ColPrivs", "ResourcePrivs", "CloudClusterPrivs", "CloudStagePrivs", "StorageVaultPrivs", "WorkloadGroupPrivs", "ComputeGroupPrivs")
 	users := []core.User{s.account()}
 	if c.keyword("FOR") {
-		name, err := userName(c)
+		named, err := userIdentity(c)
 		if err != nil {
 			return nil, err
 		}
-		user, ok := s.server.core.Users.Get(name)
-		if !ok {
-			return nil, errNoUser(name)
+		user, err := s.known(named)
+		if err != nil {
+			return nil, err
 		}
-		users, all = []core.User{user}, name != s.user
+		users, all = []core.User{user}, user.Name != s.user
 	} else if all {
 		users = s.server.core.Users.List()
 	}
@@ -331,7 +351,7 @@ func addGrants(l *listing, u core.User) {
 			global |= set
 		}
 	}
-	l.add("'"+u.Name+"'@'%'", "", password, roles, orNull(global.String()), orNull(strings.Join(catalogs, "; ")),
+	l.add(u.Identity(), "", password, roles, orNull(global.String()), orNull(strings.Join(catalogs, "; ")),
 		strings.Join(databases, "; "), orNull(strings.Join(tables, "; ")), null, null, null, null, null, "normal: Usage_priv", null)
 }
 

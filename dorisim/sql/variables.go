@@ -209,14 +209,14 @@ func assigned(c *cursor) (string, error) {
 
 // setPassword knows SET PASSWORD [FOR user] = PASSWORD('x') and = 'x'.
 func (s *session) setPassword(c *cursor) (*sqltypes.Result, error) {
-	name := s.user
+	user := s.account()
 	if c.keyword("FOR") {
 		var err error
-		if name, err = userName(c); err != nil {
+		if user, err = userIdentity(c); err != nil {
 			return nil, err
 		}
 	}
-	if name != s.user {
+	if user.Name != s.user {
 		if err := s.needGlobal(core.GrantPriv, "GRANT"); err != nil {
 			return nil, err
 		}
@@ -228,8 +228,8 @@ func (s *session) setPassword(c *cursor) (*sqltypes.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.server.core.Users.Change(name, func(u *core.User) { u.Password = password }) {
-		return nil, errNoUser(name)
+	if err := s.changeAccount(user, func(u *core.User) { u.Password = password }); err != nil {
+		return nil, err
 	}
 	return done(), nil
 }
