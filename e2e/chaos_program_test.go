@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/doris-ccr/ccr/e2e/harness"
@@ -40,6 +41,10 @@ type program struct {
 	kills   []chaosKill
 	refused int
 
+	orders    []chaosOrder
+	ordering  sync.WaitGroup
+	fullSyncs atomic.Int64 // that were ordered
+
 	started time.Time
 	noting  sync.Mutex
 	log     []string
@@ -56,6 +61,7 @@ func newProgram(seed uint64, pair *harness.Pair, dst *sql.DB, process *chaosProc
 		views:   map[string]bool{},
 		kills:   chaosKills(seed, chaosRounds*chaosRound),
 	}
+	p.orders = chaosOrders(seed, chaosRounds*chaosRound, p.kills)
 	follow := func(s *scenario, job, database string) *scene {
 		return &scene{scenario: s, pair: pair, ccr: process.ccr, patience: chaosPatience, job: job, srcDB: "s" + name, dstDB: database, dst: dst}
 	}
@@ -89,6 +95,7 @@ func (p *program) play(ctx context.Context) error {
 	if p.src != nil {
 		defer p.src.Close()
 	}
+	defer p.ordering.Wait()
 	if err != nil {
 		return fmt.Errorf("setup: %w", err)
 	}
@@ -168,6 +175,7 @@ func (p *program) statement(ctx context.Context) error {
 			p.process.kill(ctx, p.seed, k.delay, k.down)
 		}
 	}
+	p.give(ctx)
 	p.played++
 	deeds, sum := p.deeds(), 0
 	for _, d := range deeds {

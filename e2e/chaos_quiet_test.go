@@ -14,10 +14,11 @@ import (
 // the sides differ then.
 func (p *program) quiet(ctx context.Context) error {
 	p.note("-- quiet")
+	p.ordering.Wait()
 	for i, s := range p.jobs() {
-		w := wait{scene: s, fullSyncs: 1}
+		w := wait{scene: s, fullSyncs: 1 + p.fullSyncs.Load()}
 		if i > 0 {
-			w.fullSyncs += int64(p.replacements)
+			w.fullSyncs = 1 + int64(p.replacements)
 		}
 		if err := p.waitFor(ctx, &w); err != nil {
 			return fmt.Errorf("job %s: %w", s.job, err)

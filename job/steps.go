@@ -67,6 +67,9 @@ type SnapshotFinished struct {
 	Partitions map[int64]int64 `json:"partitions,omitempty"`
 	// DestinationTableID of a table job.
 	DestinationTableID int64 `json:"destination_table_id,omitempty"`
+	// Foreign names tables and views that stay on the destination although the
+	// source does not have them.
+	Foreign []string `json:"foreign,omitempty"`
 }
 
 // SnapshotWanted orders a snapshot: full if Partial is nil.

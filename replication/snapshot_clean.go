@@ -35,22 +35,15 @@ func (j *Job) cleanTables(ctx context.Context, snap *job.Snapshot) error {
 		return nil
 	}
 	db := j.spec.Destination.Database
-	keep := map[string]bool{}
-	for _, t := range snap.Restored.Tables {
-		keep[t.Name] = true
-	}
-	names, err := j.destination.sql.Tables(ctx, db)
+	names, err := j.foreign(ctx, snap)
 	if err != nil {
-		return fmt.Errorf("list what the destination has: %w", err)
+		return err
 	}
 	views, err := j.destination.sql.Views(ctx, db)
 	if err != nil {
 		return fmt.Errorf("list the destination's views: %w", err)
 	}
 	for _, name := range names {
-		if keep[name] || j.leavesOut(name) {
-			continue
-		}
 		kind := "TABLE"
 		if slices.Contains(views, name) {
 			kind = "VIEW"
@@ -60,4 +53,45 @@ func (j *Job) cleanTables(ctx context.Context, snap *job.Snapshot) error {
 		}
 	}
 	return nil
+}
+
+// foreign lists the tables and views of the destination that the snapshot of a
+// database does not have, without those that the job leaves out.
+func (j *Job) foreign(ctx context.Context, snap *job.Snapshot) ([]string, error) {
+	keep := map[string]bool{}
+	for _, t := range snap.Restored.Tables {
+		keep[t.Name] = true
+	}
+	names, err := j.destination.sql.Tables(ctx, j.spec.Destination.Database)
+	if err != nil {
+		return nil, fmt.Errorf("list what the destination has: %w", err)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return keep[name] || j.leavesOut(name) }), nil
+}
+
+// foreignTold bounds how many foreign tables a result names.
+const foreignTold = 20
+
+// tellForeign lists what stays on the destination although the source does not
+// have it (any more): a full sync meets no binlog of a table that was dropped or
+// renamed before it.
+func (j *Job) tellForeign(ctx context.Context, p *job.Progress) []string {
+	if j.spec.Type() != job.DatabaseSync || j.cleansTables(p.Snapshot.Partial) {
+		return nil
+	}
+	names, err := j.foreign(ctx, p.Snapshot)
+	if err != nil {
+		j.log.Warn("nobody can tell what stays on the destination", "error", err)
+		return nil
+	}
+	external := map[string]bool{}
+	for _, t := range p.Tables {
+		external[t.Name] = external[t.Name] || t.External // not in snapshots
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return external[name] })
+	slices.Sort(names)
+	if more := len(names) - foreignTold; more > 0 {
+		names = append(names[:foreignTold], fmt.Sprintf("and %d more", more))
+	}
+	return names
 }

@@ -66,9 +66,10 @@ func TestFinishSnapshotCleansWhereTheRestoreCouldNot(t *testing.T) {
 
 	in.Progress.Snapshot.Aliases = map[string]string{"t": alias}
 	dst = destination()
-	_, err = scripted(databaseSpec(), &script{}, dst).FinishSnapshot(ctx, in)
+	got, err := scripted(databaseSpec(), &script{}, dst).FinishSnapshot(ctx, in)
 	require.NoError(t, err)
 	require.Len(t, dst.executed, 1, "nothing but the swap while the switch is off")
+	require.Equal(t, []string{"mine", "my_view"}, got.Foreign, "but it is told")
 
 	dst = destination()
 	_, err = cleaning(scripted(databaseSpec(), &script{}, dst)).FinishSnapshot(ctx, in)

@@ -36,7 +36,9 @@ func (j *Job) FinishSnapshot(ctx context.Context, in job.StepInput) (job.Snapsho
 		if err := j.cleanTables(ctx, snap); err != nil {
 			return job.SnapshotFinished{}, err
 		}
-		return j.finishFull(&in.Progress, restored), nil
+		out := j.finishFull(&in.Progress, restored)
+		out.Foreign = j.tellForeign(ctx, &in.Progress)
+		return out, nil
 	}
 	if err := j.dropReplaced(ctx, in.Progress.Tables, restored); err != nil {
 		return job.SnapshotFinished{}, err

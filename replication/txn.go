@@ -6,21 +6,18 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
-	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 	"golang.org/x/sync/errgroup"
 )
 
 // txn applies one UPSERT, or a group of them (group.go), as one destination
-// transaction. Its label has no random
-// part, so that whoever tries again, in whatever process, meets the same
-// transaction (design.md 4.1).
+// transaction. Its label has no random part, so that whoever tries again, in
+// whatever process, meets the same transaction (design.md 4.1).
 type txn struct {
 	s       *shift
 	entry   *entry    // of the last UPSERT, whose label this is
@@ -321,224 +318,8 @@ func (t *txn) restart(ctx context.Context, reason string) error {
 	return err
 }
 
-func (t *txn) commitRequest(commits *commitSet) fe.CommitRequest {
-	dst := &t.s.in.Spec.Destination
-	req := fe.CommitRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: t.begun.ID, OnlyCommit: t.s.job.opts.Features.SkipWaitingTxnPublish}
-	if len(t.upsert.SubTxnIDs) > 0 {
-		req.TxnInsert, req.OnlyCommit = true, false
-		req.SubTxns = commits.subTxns(t)
-	} else {
-		req.CommitInfos = commits.all()
-	}
-	return req
-}
-
-// commit commits and returns the transaction's id. Losing the reply leaves the
-// outcome open: then the destination is asked before anything else is done.
-func (t *txn) commit(ctx context.Context, req fe.CommitRequest) (int64, error) {
-	id, started := t.begun.ID, time.Now()
-	_, err := t.s.job.destination.fe.CommitTxn(ctx, req)
-	if err == nil || errors.Is(err, fe.ErrTxnCommitted) || errors.Is(err, fe.ErrTxnVisible) {
-		t.release()
-		return id, nil
-	}
-	err = fmt.Errorf("commit transaction %d: %w", id, err)
-	var lost *fe.TransportError
-	switch {
-	case errors.As(err, &lost):
-		if lost.Sent && t.sent.IsZero() {
-			t.sent = started
-		}
-		committed, askErr := t.outcome(ctx)
-		if askErr != nil {
-			return 0, fmt.Errorf("%w; its outcome is unknown: %w", err, askErr)
-		}
-		if committed {
-			return id, nil
-		}
-	case errors.Is(err, fe.ErrTxnAborted):
-		t.begun, t.sent = nil, time.Time{} // by somebody else
-	case errors.Is(err, fe.ErrTxnNotFound):
-		return 0, errors.Join(err, t.gone(ctx)) // lost with the destination's master
-	}
-	return 0, err
-}
-
-// outcome asks whether the transaction has been committed.
-func (t *txn) outcome(ctx context.Context) (committed bool, err error) {
-	got, err := t.s.job.destination.sql.TransactionByID(ctx, t.s.in.Spec.Destination.Database, t.begun.ID)
-	if errors.Is(err, sqlclient.ErrNotExist) {
-		return false, t.gone(ctx)
-	}
-	if err != nil {
-		return false, err
-	}
-	switch got.Status {
-	case sqlclient.TxnCommitted, sqlclient.TxnVisible:
-		return true, nil
-	case sqlclient.TxnAborted:
-		t.begun, t.sent = nil, time.Time{}
-	}
-	return false, nil
-}
-
-// errForgotten: a commit may have been applied, and forgotten since.
-var errForgotten = errors.New("the destination may have forgotten that it committed the transaction: it had too many others since")
-
-// gone lets a transaction that the destination does not know begin again: if it
-// was applied after all, its label says so. Where a commit of it may have been
-// applied and the destination has had so many transactions that it may have
-// forgotten the label as well, the shift ends, and the next one finds out which
-// tables are in doubt (design.md 4.2).
-func (t *txn) gone(ctx context.Context) error {
-	if !t.sent.IsZero() {
-		all, err := t.s.job.transactions(ctx, "")
-		switch {
-		case err != nil:
-			return fmt.Errorf("list transactions: %w", err)
-		case len(all) >= labelsCounted:
-			return errForgotten
-		}
-	}
-	t.begun = nil
-	return nil
-}
-
-// rollback rolls a destination transaction back. It is content when the
-// transaction is over, in whichever way.
-func (j *Job) rollback(ctx context.Context, id int64, reason string) error {
-	err := j.abort(ctx, id, reason)
-	if over(err) {
-		return nil
-	}
-	return err
-}
-
-// over tells whether a transaction could not be rolled back because it is over.
-func over(err error) bool {
-	return errors.Is(err, fe.ErrTxnNotFound) || errors.Is(err, fe.ErrTxnCommitted) || errors.Is(err, fe.ErrTxnVisible)
-}
-
-// abort rolls a destination transaction back and is content only if it is
-// aborted now: one that has been committed meanwhile is an error, and so is one
-// that is not found, for that may mean visible (design.md 4.1).
-func (j *Job) abort(ctx context.Context, id int64, reason string) error {
-	dst := &j.spec.Destination
-	err := j.destination.fe.RollbackTxn(ctx, fe.RollbackRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: id, Reason: reason})
-	if err == nil || errors.Is(err, fe.ErrTxnAborted) {
-		return nil
-	}
-	return fmt.Errorf("roll back transaction %d: %w", id, err)
-}
-
 // requestID is derived from the label alone: every attempt sends the same.
 func requestID(label string) fe.UniqueID {
 	sum := sha256.Sum256([]byte(label))
 	return fe.UniqueID{Hi: int64(binary.BigEndian.Uint64(sum[:8])), Lo: int64(binary.BigEndian.Uint64(sum[8:16]))}
-}
-
-// planFor translates records to the destination with metadata younger than
-// fresh. A mismatch is checked against metadata of this moment before it is
-// believed; then the table needs a snapshot, unless it is about rollups that the
-// source has dropped since.
-func (s *shift) planFor(ctx context.Context, records map[int64]binlog.TableRecord, fresh time.Time) (*plan, error) {
-	asked := time.Now()
-	p, err := s.planOnce(ctx, records, fresh)
-	var wrong *mismatch
-	if !errors.As(err, &wrong) {
-		return p, err
-	}
-	p, err = s.planOnce(ctx, records, asked)
-	if errors.As(err, &wrong) {
-		return s.fitAgain(ctx, records, wrong)
-	}
-	return p, err
-}
-
-func (s *shift) planOnce(ctx context.Context, records map[int64]binlog.TableRecord, fresh time.Time) (*plan, error) {
-	ids := slices.Sorted(maps.Keys(records))
-	sources, gone, err := s.source.get(ctx, ids, fresh)
-	if err != nil {
-		return nil, err
-	}
-	p := &plan{}
-	for _, id := range ids {
-		from := sources[id]
-		if from.Table == nil {
-			if _, isGone := gone.tables[id]; isGone {
-				continue
-			}
-			return nil, &mismatch{table: id, text: fmt.Sprintf("source table %s does not exist and is not known as dropped", s.nameOf(id))}
-		}
-		if from.AsyncView() {
-			continue
-		}
-		destination := s.destinationOf(id)
-		if s.passesOver(id, from.Name, destination != 0) {
-			continue
-		}
-		if s.in.Progress.Tables[id].Doubtful {
-			return nil, &mismatch{table: id, text: fmt.Sprintf("it is unknown which loads of table %s (id %d) the destination has", from.Name, id)}
-		}
-		if destination == 0 {
-			return nil, &mismatch{table: id, text: fmt.Sprintf("not found dest mapping table id for source table %s (id %d)", from.Name, id)}
-		}
-		found, _, err := s.destination.get(ctx, []int64{destination}, fresh)
-		if err != nil {
-			return nil, err
-		}
-		to := found[destination]
-		if to.Table == nil {
-			return nil, &mismatch{table: id, text: fmt.Sprintf("the destination of table %s (id %d) does not exist any more", from.Name, destination)}
-		}
-		pieces, err := mapRecord(records[id], from, to, gone, s.in.Progress.ShadowIndexes)
-		if err != nil {
-			return nil, err
-		}
-		if len(pieces) > 0 {
-			p.tables = append(p.tables, tablePlan{source: id, destination: destination, pieces: pieces})
-		}
-	}
-	return p, nil
-}
-
-// destinationOf is the destination table of a source table, 0 if unknown.
-// Names are never used to guess it (doris-binlogs.md 3.7).
-func (s *shift) destinationOf(id int64) int64 {
-	if t, known := s.in.Progress.Tables[id]; known {
-		return t.DestID
-	}
-	if s.in.Spec.Type() == job.TableSync && id == s.in.Spec.Source.TableID {
-		return s.in.Spec.Destination.TableID
-	}
-	return 0
-}
-
-func (s *shift) nameOf(id int64) string {
-	if t, known := s.in.Progress.Tables[id]; known {
-		return fmt.Sprintf("%s (id %d)", t.Name, id)
-	}
-	return fmt.Sprintf("with id %d", id)
-}
-
-// wantPartial asks for a snapshot of the one table that does not fit. If the
-// source does not have that table either, a snapshot would not help.
-func (s *shift) wantPartial(ctx context.Context, wrong *mismatch) error {
-	found, _, err := s.source.get(ctx, []int64{wrong.table}, time.Time{})
-	if err != nil {
-		return err
-	}
-	table := found[wrong.table]
-	switch {
-	case table.Table == nil:
-		return metaErrorf("%s", wrong.text)
-	case s.job.leavesOut(table.Name):
-		// It has got a name that is left out; the binlog that says so comes later.
-		s.leaveOut(wrong.table)
-		return errAgain
-	}
-	return &wantSnapshot{wanted: job.SnapshotWanted{
-		Partial: &job.PartialSync{TableID: table.ID, Table: table.Name, Replace: true},
-		Reason:  wrong.text,
-	}}
 }

@@ -81,6 +81,10 @@ func (r *run) finishSnapshot() {
 		r.spec.Destination.TableID = out.DestinationTableID
 	}
 	r.event(levelInfo, "%s sync done, going on after commit seq %d", r.snapshotKind(), r.p.Position.CommitSeq)
+	if len(out.Foreign) > 0 {
+		r.event(levelWarn, "not on the source, and left on the destination as they are: %s (feature_clean_table_and_partitions has a full sync drop them)",
+			oneLine(strings.Join(out.Foreign, ", "), eventLimit))
+	}
 	r.startIncremental(out.State)
 }
 

@@ -315,3 +315,14 @@ func TestTableJobFollowsARenamedTable(t *testing.T) {
 	b.deleteAt(2 * time.Minute)
 	b.mustRun()
 }
+
+func TestWhatAFullSyncLeavesOnTheDestinationIsTold(t *testing.T) {
+	b := newBench(t)
+	once(b, job.ActivityFinishSnapshot, 0, func(job.StepInput) (job.SnapshotFinished, error) {
+		return job.SnapshotFinished{State: job.DBIncrementalSync, Position: job.Position{CommitSeq: 100}, Foreign: []string{"old", "older"}}, nil
+	})
+	b.idle()
+	b.deleteAt(time.Minute)
+	b.mustRun()
+	require.Contains(t, b.events(), "warn not on the source, and left on the destination as they are: old, older")
+}

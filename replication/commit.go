@@ -1,0 +1,124 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+)
+
+// Commits and rollbacks of destination transactions, and what their answers say
+// (doris-binlogs.md 3.10).
+
+func (t *txn) commitRequest(commits *commitSet) fe.CommitRequest {
+	dst := &t.s.in.Spec.Destination
+	req := fe.CommitRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: t.begun.ID, OnlyCommit: t.s.job.opts.Features.SkipWaitingTxnPublish}
+	if len(t.upsert.SubTxnIDs) > 0 {
+		req.TxnInsert, req.OnlyCommit = true, false
+		req.SubTxns = commits.subTxns(t)
+	} else {
+		req.CommitInfos = commits.all()
+	}
+	return req
+}
+
+// commit commits and returns the transaction's id. Losing the reply leaves the
+// outcome open: then the destination is asked before anything else is done.
+func (t *txn) commit(ctx context.Context, req fe.CommitRequest) (int64, error) {
+	id, started := t.begun.ID, time.Now()
+	_, err := t.s.job.destination.fe.CommitTxn(ctx, req)
+	if err == nil || errors.Is(err, fe.ErrTxnCommitted) || errors.Is(err, fe.ErrTxnVisible) {
+		t.release()
+		return id, nil
+	}
+	err = fmt.Errorf("commit transaction %d: %w", id, err)
+	var lost *fe.TransportError
+	switch {
+	case errors.As(err, &lost):
+		if lost.Sent && t.sent.IsZero() {
+			t.sent = started
+		}
+		committed, askErr := t.outcome(ctx)
+		if askErr != nil {
+			return 0, fmt.Errorf("%w; its outcome is unknown: %w", err, askErr)
+		}
+		if committed {
+			return id, nil
+		}
+	case errors.Is(err, fe.ErrTxnAborted):
+		t.begun, t.sent = nil, time.Time{} // by somebody else
+	case errors.Is(err, fe.ErrTxnNotFound):
+		return 0, errors.Join(err, t.gone(ctx)) // lost with the destination's master
+	}
+	return 0, err
+}
+
+// outcome asks whether the transaction has been committed.
+func (t *txn) outcome(ctx context.Context) (committed bool, err error) {
+	got, err := t.s.job.destination.sql.TransactionByID(ctx, t.s.in.Spec.Destination.Database, t.begun.ID)
+	if errors.Is(err, sqlclient.ErrNotExist) {
+		return false, t.gone(ctx)
+	}
+	if err != nil {
+		return false, err
+	}
+	switch got.Status {
+	case sqlclient.TxnCommitted, sqlclient.TxnVisible:
+		return true, nil
+	case sqlclient.TxnAborted:
+		t.begun, t.sent = nil, time.Time{}
+	}
+	return false, nil
+}
+
+// errForgotten: a commit may have been applied, and forgotten since.
+var errForgotten = errors.New("the destination may have forgotten that it committed the transaction: it had too many others since")
+
+// gone lets a transaction that the destination does not know begin again: if it
+// was applied after all, its label says so. Where a commit of it may have been
+// applied and the destination has had so many transactions that it may have
+// forgotten the label as well, the shift ends, and the next one finds out which
+// tables are in doubt (design.md 4.2).
+func (t *txn) gone(ctx context.Context) error {
+	if !t.sent.IsZero() {
+		all, err := t.s.job.transactions(ctx, "")
+		switch {
+		case err != nil:
+			return fmt.Errorf("list transactions: %w", err)
+		case len(all) >= labelsCounted:
+			return errForgotten
+		}
+	}
+	t.begun = nil
+	return nil
+}
+
+// rollback rolls a destination transaction back. It is content when the
+// transaction is over, in whichever way.
+func (j *Job) rollback(ctx context.Context, id int64, reason string) error {
+	err := j.abort(ctx, id, reason)
+	if over(err) {
+		return nil
+	}
+	return err
+}
+
+// over tells whether a transaction could not be rolled back because it is over.
+func over(err error) bool {
+	return errors.Is(err, fe.ErrTxnNotFound) || errors.Is(err, fe.ErrTxnCommitted) || errors.Is(err, fe.ErrTxnVisible)
+}
+
+// abort rolls a destination transaction back and is content only if it is
+// aborted now: one that has been committed meanwhile is an error, and so is one
+// that is not found, for that may mean visible (design.md 4.1).
+func (j *Job) abort(ctx context.Context, id int64, reason string) error {
+	dst := &j.spec.Destination
+	err := j.destination.fe.RollbackTxn(ctx, fe.RollbackRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: id, Reason: reason})
+	if err == nil || errors.Is(err, fe.ErrTxnAborted) {
+		return nil
+	}
+	return fmt.Errorf("roll back transaction %d: %w", id, err)
+}
