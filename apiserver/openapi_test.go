@@ -27,6 +27,7 @@ type openapiSchema struct {
 	Ref        string                   `json:"$ref"`
 	AllOf      []openapiSchema          `json:"allOf"`
 	Properties map[string]openapiSchema `json:"properties"`
+	Required   []string                 `json:"required"`
 	Items      *openapiSchema           `json:"items"`
 	Type       string                   `json:"type"`
 }
@@ -87,6 +88,65 @@ func TestOpenAPIHasTheKeys(t *testing.T) {
 		"Lag": lagObject{}, "Events": eventsObject{},
 	} {
 		compareKeys(t, doc, name, openapiSchema{Ref: "#/components/schemas/" + name}, reflect.TypeOf(body))
+	}
+}
+
+// A reply that lacks a key which is always sent is not what the document says.
+// Left out are the replies of operators that fall back to the base shape.
+func TestOpenAPIRequiresTheKeys(t *testing.T) {
+	doc := readOpenAPI(t, newServer(t, newFake(), nil))
+	for name, body := range map[string]any{
+		"Base": base{}, "Problem": problem{}, "Accepted": accepted{}, "Feature": featureFlag{}, "JobList": listReply{},
+		"CheckResult": job.CheckResult{}, "Status": statusObject{}, "LastError": problemReply{}, "Detail": detailObject{}, "Cluster": clusterDetail{},
+		"Frontend": frontendDetail{}, "Extra": extraDetail{}, "Progress": progressObject{}, "SubSyncState": subSyncState{},
+		"PartialSyncData": partialSyncData{}, "FullSyncInfo": fullSyncInfo{}, "PartialSyncInfo": partialSyncInfo{},
+		"Lag": lagObject{}, "LagReply": lagReply{}, "Event": job.Event{}, "Events": eventsObject{}, "ViewRow": viewRow{},
+		"Jobs": jobsResource{}, "JobSummary": jobSummary{}, "Created": created{}, "Job": jobResource{},
+	} {
+		sent := map[string]bool{}
+		alwaysSent(reflect.TypeOf(body), sent)
+		var want []string
+		for key, always := range sent {
+			if always {
+				want = append(want, key)
+			}
+		}
+		require.ElementsMatch(t, want, doc.required(openapiSchema{Ref: "#/components/schemas/" + name}), "required keys of %s", name)
+	}
+}
+
+// required resolves references and allOf.
+func (d openapiDoc) required(s openapiSchema) []string {
+	if name, ok := strings.CutPrefix(s.Ref, "#/components/schemas/"); ok {
+		s = d.Components.Schemas[name]
+	}
+	all := slices.Clone(s.Required)
+	for _, part := range s.AllOf {
+		all = append(all, d.required(part)...)
+	}
+	return all
+}
+
+// alwaysSent collects the keys of a struct as encoding/json does, and whether
+// they are sent with an empty value, too.
+func alwaysSent(typ reflect.Type, into map[string]bool) {
+	for typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	var embedded []reflect.Type
+	for i := range typ.NumField() {
+		f := typ.Field(i)
+		tag, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && tag == "" {
+			embedded = append(embedded, f.Type)
+			continue
+		}
+		if _, hidden := into[tag]; !hidden && tag != "" && tag != "-" {
+			into[tag] = !strings.HasPrefix(options, "omit")
+		}
+	}
+	for _, e := range embedded {
+		alwaysSent(e, into)
 	}
 }
 

@@ -32,7 +32,7 @@ type Options struct {
 	// API and Worker choose the parts; one of them at least.
 	API, Worker bool
 	Logger      *slog.Logger // default slog.Default()
-	Version     string       // "<tag>:<commit>"
+	Version     string       // "<tag>:<commit>"; empty: devel:unknown
 	// Ready, if given, is called once everything runs. apiURL is where the API
 	// answers, empty without API.
 	Ready func(apiURL string)
@@ -42,6 +42,9 @@ type Options struct {
 // new request comes in, then the worker, so that running steps can hand over
 // their position, then the connections. It returns nil after an orderly stop.
 func Run(ctx context.Context, opts Options) error {
+	if opts.Version == "" {
+		opts.Version = "devel:unknown" // a build without a stamp
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
