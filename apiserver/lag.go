@@ -56,7 +56,7 @@ func (s *Server) handleGetLag(c echo.Context) error {
 
 // lagOf returns the lag of a job, fresh enough.
 func (s *Server) lagOf(c echo.Context, name string) (job.Lag, error) {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	ctx, cancel := s.patience(c)
 	defer cancel()
 	return s.jobs.freshLag(ctx, name, by(c))
 }
@@ -101,17 +101,27 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 		j.lags.put(name, lag)
 		return lag, nil
 	}
+	s, err := j.status(ctx, name)
+	if err != nil {
+		return job.Lag{}, err
+	}
+	// Temporal answers: what is missing is a fresh lag.
+	ctx, cancel := context.WithTimeout(ctx, j.try)
+	defer cancel()
 	var (
 		newest  job.Lag
 		request string
 		asked   bool // the worker processes
 		began   = time.Now()
+		known   = true // s is of just now
 	)
-	err := poll(ctx, func(ctx context.Context) (bool, error) {
-		s, err := j.status(ctx, name)
-		if err != nil {
-			return false, err
+	err = poll(ctx, func(ctx context.Context) (bool, error) {
+		if !known {
+			if s, err = j.status(ctx, name); err != nil {
+				return false, err
+			}
 		}
+		known = false
 		newest = newerLag(newest, s.Lag)
 		if time.Since(newest.ObservedAt) < lagMaxAge {
 			return true, nil

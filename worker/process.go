@@ -61,7 +61,24 @@ func (p *processWorker) Start() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.stop = cancel
 	p.kept.Go(func() { p.keep(ctx) })
+	p.kept.Go(func() { p.clean(ctx) })
 	return nil
+}
+
+// clean sweeps from time to time until ctx is done.
+func (p *processWorker) clean(ctx context.Context) {
+	ticker := time.NewTicker(sweepPause)
+	defer ticker.Stop()
+	for {
+		if err := p.sweep(ctx); err != nil && ctx.Err() == nil {
+			p.log.Debug("Workflows of worker processes that are gone are left for later.", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 // keep starts the workflow, and again if somebody ends it, until ctx is done.
@@ -100,7 +117,7 @@ func (p *processWorker) Stop() {
 	p.kept.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), processGoodbye)
 	defer cancel()
-	// Without this word the server gives the workflow up by itself, minutes later.
+	// Without this word another process ends the workflow, minutes later.
 	err := p.client.SignalWorkflow(ctx, p.id, "", job.SignalWorkerStops, nil)
 	if err == nil {
 		err = p.client.GetWorkflow(ctx, p.id, "").Get(ctx, nil)

@@ -10,10 +10,12 @@ import (
 )
 
 const (
-	// workerRunLength is how long a run of the workflow of a worker process lasts;
-	// WorkerRunTimeout is when the server gives one up whose process has died.
-	workerRunLength  = 10 * time.Minute
-	WorkerRunTimeout = workerRunLength + time.Minute
+	// workerRunLength is how long a run of the workflow of a worker process lasts:
+	// each leaves a closed run in the lists of the Web UI.
+	workerRunLength = 24 * time.Hour
+	// WorkerRunTimeout is when the server gives a run up whose process has died, if
+	// no other process has ended it before (worker, sweep).
+	WorkerRunTimeout = workerRunLength + time.Hour
 )
 
 // WorkerProcess is the workflow of one worker process. It decides nothing: it
