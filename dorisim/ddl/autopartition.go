@@ -122,7 +122,7 @@ func autoRange(t *catalog.Table, key types.Value) (string, catalog.Item, error) 
 	if err != nil {
 		return "", catalog.Item{}, err
 	}
-	lower := truncate(at, unit)
+	lower := types.TruncateTime(at, unit)
 	upper := advance(lower, unit, 1)
 	kind := rangetext.Kinds(t)[0]
 	item := catalog.Item{Lower: timeBound(kind, lower), Upper: timeBound(kind, upper)}
@@ -146,28 +146,6 @@ func timeBound(kind types.Kind, at time.Time) catalog.Bound {
 		layout = time.DateOnly
 	}
 	return catalog.Bound{{Value: at.Format(layout)}}
-}
-
-// truncate is date_trunc; weeks begin on Monday.
-func truncate(at time.Time, unit string) time.Time {
-	year, month, day := at.Date()
-	switch unit {
-	case "year":
-		month, day = 1, 1
-	case "quarter":
-		month, day = (month-1)/3*3+1, 1
-	case "month":
-		day = 1
-	case "week":
-		day -= (int(at.Weekday()) + 6) % 7
-	case "hour":
-		return at.Truncate(time.Hour)
-	case "minute":
-		return at.Truncate(time.Minute)
-	case "second":
-		return at.Truncate(time.Second)
-	}
-	return time.Date(year, month, day, 0, 0, 0, 0, at.Location())
 }
 
 // advance moves a truncated time by n units.

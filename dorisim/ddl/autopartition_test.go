@@ -64,7 +64,7 @@ func TestTruncateUnits(t *testing.T) {
 		"year": "2025-01-01 00:00:00", "quarter": "2025-07-01 00:00:00", "month": "2025-08-01 00:00:00", "week": "2025-08-11 00:00:00",
 		"day": "2025-08-14 00:00:00", "hour": "2025-08-14 10:00:00", "minute": "2025-08-14 10:11:00", "second": "2025-08-14 10:11:12",
 	} {
-		lower := truncate(at, unit)
+		lower := types.TruncateTime(at, unit)
 		require.Equal(t, want, lower.Format(time.DateTime), unit)
 		require.True(t, advance(lower, unit, 1).After(at), unit)
 	}

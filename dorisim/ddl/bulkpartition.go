@@ -106,7 +106,7 @@ func bulkTimes(t *catalog.Table, kind types.Kind, b *parser.BulkPartitions) ([]p
 		}
 		next := advance(at, unit, int(b.Interval))
 		if b.Interval == 1 && (unit == "week" || unit == "month" || unit == "year") {
-			next = advance(truncate(at, unit), unit, 1)
+			next = advance(types.TruncateTime(at, unit), unit, 1)
 		}
 		if next.After(to) {
 			next = to

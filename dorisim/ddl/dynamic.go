@@ -127,12 +127,12 @@ func dynamicStart(t *catalog.Table, now time.Time, unit string) time.Time {
 	switch unit {
 	case "week":
 		offset := dynamicInt(t, "start_day_of_week", 1) - 1
-		return truncate(now.AddDate(0, 0, -offset), unit).AddDate(0, 0, offset)
+		return types.TruncateTime(now.AddDate(0, 0, -offset), unit).AddDate(0, 0, offset)
 	case "month":
 		offset := dynamicInt(t, "start_day_of_month", 1) - 1
-		return truncate(now.AddDate(0, 0, -offset), unit).AddDate(0, 0, offset)
+		return types.TruncateTime(now.AddDate(0, 0, -offset), unit).AddDate(0, 0, offset)
 	}
-	return truncate(now, unit)
+	return types.TruncateTime(now, unit)
 }
 
 // dynamicName is the suffix of a dynamic partition's name (doris-sql.md 4.12).

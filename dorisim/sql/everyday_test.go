@@ -61,3 +61,33 @@ func TestUserVariables(t *testing.T) {
 	require.Contains(t, f.maps("SELECT @n")[0], "@n")
 	f.fails("SET @n = nope", "nope")
 }
+
+// TestLikeOfOtherScripts: a pattern matches whatever follows its beginning, and
+// a backslash in it is no part of the text.
+func TestLikeOfOtherScripts(t *testing.T) {
+	f := newFixture(t)
+	f.exec("CREATE TABLE city (k INT, s VARCHAR(40)) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 1 PROPERTIES ('replication_num' = '1')",
+		`INSERT INTO city VALUES (1, '北京'), (2, 'a北'), (3, 'a_b'), (4, 'axb'), (5, '100%')`)
+	for pattern, want := range map[string]string{"北%": "1", "a%": "2,3,4", `a\_b%`: "3", `a\_b`: "3", "a_b": "3,4", `%\%`: "5", "%京": "1", "axb": "4"} {
+		require.Equal(t, []string{want}, f.rows("SELECT group_concat(k ORDER BY k) FROM city WHERE s LIKE '"+pattern+"'"), pattern)
+	}
+	require.Equal(t, []string{"city"}, f.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'ccr' AND table_name LIKE 'ci%'"))
+}
+
+// TestDorisFunctions are functions that MySQL has not.
+func TestDorisFunctions(t *testing.T) {
+	f := newFixture(t)
+	for expression, want := range map[string]string{
+		"date_trunc('2024-05-16 13:14:15', 'month')":        "2024-05-01 00:00:00",
+		"date_trunc('2024-05-16 13:14:15', 'WEEK')":         "2024-05-13 00:00:00",
+		"date_trunc('2024-05-16 13:14:15', 'hour')":         "2024-05-16 13:00:00",
+		"date_trunc(cast('2024-05-16' AS DATE), 'quarter')": "2024-04-01",
+		"date_trunc(NULL, 'day')":                           "NULL",
+		"nvl(NULL, 2)":                                      "2",
+		"concat(strleft('abc', 1), strright('abc', 1))":     "ac",
+		"to_date('2024-05-16 13:14:15')":                    "2024-05-16",
+	} {
+		require.Equal(t, []string{want}, f.rows("SELECT "+expression), expression)
+	}
+	f.fails("SELECT date_trunc('2024-05-16', 'fortnight')", "year|quarter|month")
+}

@@ -111,6 +111,10 @@ func (r *rewriter) step() error {
 		return nil
 	case c.peekAt(1).Kind == parser.String && strings.HasPrefix(strings.ToUpper(t.Text), "MATCH") && t.Kind == parser.Word:
 		return r.match()
+	case t.Is("LIKE") && c.peekAt(1).Kind == parser.String && !c.peekAt(2).Is("ESCAPE"):
+		r.take()
+		r.replace(quoteString(c.next().Text) + likeEscape)
+		return nil
 	case t.Is("CAST") && c.peekAt(1).IsSymbol("("):
 		return r.cast()
 	case (t.Is("LEFT") || t.Is("RIGHT")) && c.peekAt(1).IsSymbol("("):
@@ -123,6 +127,12 @@ func (r *rewriter) step() error {
 	r.take()
 	return nil
 }
+
+// likeEscape names the escape character that LIKE has anyway, and that the
+// pattern, written anew, has kept. It keeps the engine from turning a pattern
+// into a comparison: that one ends at U+00FF, and takes the escape character for
+// a part of the text.
+const likeEscape = ` ESCAPE '\\'`
 
 // dotted tells whether n identifiers joined by dots come next.
 func (r *rewriter) dotted(n int) bool {

@@ -36,6 +36,8 @@ func TestRewrite(t *testing.T) {
 		"SELECT a FROM t PARTITION (p) WHERE a":               "SELECT a FROM `t\x01partitions\x01p` AS `t` WHERE a",
 		"SELECT a FROM `d`.`t` TEMPORARY PARTITION (p, q) x":  "SELECT a FROM `d`.`t\x01temporary\x01p,q` x",
 		"SELECT a, max(b) FROM frontends() f":                 "SELECT a, max(b) FROM information_schema.`\x01function\x01frontends\x01function\x01` f",
+		"SELECT a FROM t WHERE a LIKE 'x%' AND b":             `SELECT a FROM t WHERE a LIKE 'x%' ESCAPE '\\' AND b`,
+		"SELECT a FROM t WHERE a LIKE 'x' ESCAPE '!'":         "SELECT a FROM t WHERE a LIKE 'x' ESCAPE '!'",
 		"SELECT 1, concat('a', 'b')":                          "SELECT 1, concat('a', 'b')",
 	} {
 		c, err := newCursor(in)

@@ -71,3 +71,26 @@ func parseTime(text string) (time.Time, error) {
 	}
 	return time.Time{}, ErrSyntax
 }
+
+// TruncateTime is date_trunc: the begin of the year, quarter, month, week, day,
+// hour, minute or second; weeks begin on Monday. Another unit is a day.
+func TruncateTime(at time.Time, unit string) time.Time {
+	year, month, day := at.Date()
+	switch unit {
+	case "year":
+		month, day = 1, 1
+	case "quarter":
+		month, day = (month-1)/3*3+1, 1
+	case "month":
+		day = 1
+	case "week":
+		day -= (int(at.Weekday()) + 6) % 7
+	case "hour":
+		return at.Truncate(time.Hour)
+	case "minute":
+		return at.Truncate(time.Minute)
+	case "second":
+		return at.Truncate(time.Second)
+	}
+	return time.Date(year, month, day, 0, 0, 0, 0, at.Location())
+}
