@@ -86,6 +86,7 @@ var temporalLines = []documented{
 	{`temporal workflow list --query 'CcrJobState = "running"'`, listsTheJob},
 	{`temporal workflow list --query 'CcrJobState = "stalled"'`, func(b *byHand, _, out string) { require.NotContains(b, out, b.id) }},
 	{`temporal workflow list --query 'CcrSourceDatabase = "sales"'`, listsTheJob},
+	{`temporal workflow list --query 'WorkflowType = "CcrWorker" AND ExecutionStatus = "Running"'`, func(b *byHand, _, out string) { require.Contains(b, out, "ccr-worker-") }},
 	{`temporal workflow count --query 'CcrSyncState = "DBIncrementalSync" AND ExecutionStatus = "Running"'`, outputHas("Total: ")},
 	{`temporal workflow query -w ccr-job-ccr_test --type job_status`, outputHas(`"phase":"stream"`)},
 	{`temporal workflow query -w ccr-job-ccr_test --type job_detail`, outputHas(`"password":"******"`)},

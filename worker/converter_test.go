@@ -19,6 +19,7 @@ func TestLargePayloadsAreCompressedAndComeBack(t *testing.T) {
 	dc := DataConverter()
 	payloads, err := dc.ToPayloads(p)
 	require.NoError(t, err)
+	t.Logf("%d KB for 10,000 tables", len(payloads.Payloads[0].Data)/1000) // docs/sizing.md has it
 	require.Less(t, len(payloads.Payloads[0].Data), 256<<10, "10,000 tables stay far below 512 KiB")
 	var back job.Progress
 	require.NoError(t, dc.FromPayloads(payloads, &back))
