@@ -40,7 +40,9 @@ func ruleQueries(t *testing.T) map[string]string {
 			require.NotContains(t, queries, r.Alert)
 			require.Contains(t, []string{"warning", "critical"}, r.Labels["severity"], r.Alert)
 			queries[r.Alert] = r.Expr
-			requireSection(t, r.Annotations["runbook"])
+			runbook, ok := strings.CutPrefix(r.Annotations["runbook_url"], "https://github.com/doris-ccr/ccr/blob/main/")
+			require.True(t, ok, r.Alert)
+			requireSection(t, runbook)
 		}
 	}
 	return queries
