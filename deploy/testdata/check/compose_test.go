@@ -3,6 +3,7 @@ package check
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -102,4 +103,28 @@ func stages(t *testing.T) []string {
 		}
 	}
 	return names
+}
+
+// What the images are built from and run is what the tests run: Go, Temporal and
+// its Web UI of the modules' versions.
+func TestVersionsFollowTheModules(t *testing.T) {
+	read := func(name string) string {
+		t.Helper()
+		b, err := os.ReadFile(filepath.Join("../../..", name))
+		require.NoError(t, err)
+		return string(b)
+	}
+	module := func(text, pattern string) string {
+		t.Helper()
+		m := regexp.MustCompile(`(?m)^\s*` + pattern + `$`).FindStringSubmatch(text)
+		require.NotNil(t, m, pattern)
+		return m[1]
+	}
+	standalone := read("standalone/go.mod")
+	require.Contains(t, read("deploy/Dockerfile"), "FROM golang:"+module(read("go.mod"), `go (\S+)`)+"-")
+	compose := read("docker-compose.yml")
+	temporal := "${TEMPORAL_TAG:-" + module(standalone, `go\.temporal\.io/server v(\S+)`) + "}"
+	require.Contains(t, compose, "temporalio/server:"+temporal)
+	require.Contains(t, compose, "temporalio/admin-tools:"+temporal)
+	require.Contains(t, compose, "temporalio/ui:${TEMPORAL_UI_TAG:-"+module(standalone, `github\.com/temporalio/ui-server/v2 v(\S+)`)+"}")
 }
