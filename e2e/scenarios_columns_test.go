@@ -42,6 +42,16 @@ func columns() []scenario {
 			steps: paused(insert("t", 1), held("alter.RUNNING"), run(`ALTER TABLE t ADD COLUMN first_ INT KEY DEFAULT "0" FIRST`), reached("alter.RUNNING"), insert("t", 2),
 				released("alter.RUNNING"), altered, insert("t", 1)),
 			rows: rows{"t": 6}, partial: 1, why: "of table t was dropped on the source"},
+		// Nobody has told the job of the shadow index: the schema change began before
+		// the snapshot, and ended before the loads in between were applied.
+		{row: 67, name: "fullsync_in_schema_change", alone: true, setup: steps(plain("t"), insert("t", 2)),
+			steps: steps(held("alter.RUNNING"), run(`ALTER TABLE t ADD COLUMN first_ INT KEY DEFAULT "0" FIRST`), reached("alter.RUNNING"), forceFull, fullSyncs(2),
+				pause, insert("t", 2), released("alter.RUNNING"), altered, insert("t", 1), resume),
+			rows: rows{"t": 5}, full: 1, partial: 1, why: "a schema change of table t"},
+		{row: 67, name: "ts_fullsync_in_schema_change", table: "t", as: "t", alone: true, setup: steps(plain("t"), insert("t", 2)),
+			steps: steps(held("alter.RUNNING"), run(`ALTER TABLE t ADD COLUMN first_ INT KEY DEFAULT "0" FIRST`), reached("alter.RUNNING"), forceFull, fullSyncs(2),
+				pause, insert("t", 2), released("alter.RUNNING"), altered, insert("t", 1), resume),
+			rows: rows{"t": 5}, full: 1, partial: 1, why: "a schema change of table t"},
 	}
 }
 

@@ -130,22 +130,32 @@ func (j *Job) rollupDrops(ctx context.Context, table int64, gone map[int64]int64
 
 // rollupDrop reads the binlog again; nil if it is gone, or not a DROP_ROLLUP.
 func (j *Job) rollupDrop(ctx context.Context, seq int64) (*binlog.DropRollup, error) {
-	got, err := j.source.fe.Binlogs(ctx, j.binlogRequest(seq-1, 1))
-	if err != nil {
-		return nil, fmt.Errorf("read binlog %d ahead of its turn: %w", seq, err)
-	}
-	if len(got.Binlogs) == 0 || got.Binlogs[0].CommitSeq != seq {
-		return nil, nil
-	}
-	rec, err := got.Binlogs[0].Unwrap()
+	rec, err := j.readAhead(ctx, seq)
 	if err != nil || rec.Type != job.DropRollup {
-		return nil, nil // not ours to judge: its turn will come
+		return nil, err
 	}
 	drop, err := binlog.DecodeDropRollup(rec.Data)
 	if err != nil {
 		return nil, nil
 	}
 	return &drop, nil
+}
+
+// readAhead reads a binlog ahead of its turn. One that is gone, or cannot be
+// read, comes back as an empty record: it is not ours to judge before its turn.
+func (j *Job) readAhead(ctx context.Context, seq int64) (binlog.Record, error) {
+	got, err := j.source.fe.Binlogs(ctx, j.binlogRequest(seq-1, 1))
+	if err != nil {
+		return binlog.Record{}, fmt.Errorf("read binlog %d ahead of its turn: %w", seq, err)
+	}
+	if len(got.Binlogs) == 0 || got.Binlogs[0].CommitSeq != seq {
+		return binlog.Record{}, nil
+	}
+	rec, err := got.Binlogs[0].Unwrap()
+	if err != nil {
+		return binlog.Record{}, nil
+	}
+	return rec, nil
 }
 
 // partitionNames splits names into those of the set and the others.

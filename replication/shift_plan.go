@@ -66,6 +66,12 @@ func (s *shift) planOnce(ctx context.Context, records map[int64]binlog.TableReco
 		if to.Table == nil {
 			return nil, &mismatch{table: id, text: fmt.Sprintf("the destination of table %s (id %d) does not exist any more", from.Name, destination)}
 		}
+		if rewritten, err := s.rewritten(ctx, records[id], from, gone); err != nil || rewritten {
+			if err == nil {
+				err = &mismatch{table: id, text: fmt.Sprintf("a schema change of table %s (id %d) has finished on the source after this load", from.Name, id)}
+			}
+			return nil, err
+		}
 		pieces, err := mapRecord(records[id], from, to, gone, s.in.Progress.ShadowIndexes)
 		if err != nil {
 			return nil, err
