@@ -151,6 +151,9 @@ func (m *Manager) restoreOptions(r RestoreRequest) (restoreOptions, error) {
 		"clean_tables": &o.cleanTables, "clean_partitions": &o.cleanPartitions, "atomic_restore": &o.atomic,
 		"force_replace": &o.force, "is_being_synced": &o.syncing,
 	}
+	if m.core.Version() != core.VersionNew {
+		delete(flags, "force_replace") // it came later (doris-sql.md 4.5)
+	}
 	var unknown []string
 	for _, key := range slices.Sorted(maps.Keys(r.Properties)) {
 		value := r.Properties[key]

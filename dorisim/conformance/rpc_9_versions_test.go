@@ -98,6 +98,10 @@ func TestVersionMatrix(t *testing.T) {
 		require.Equal(t, want.compresses, got.GetCompressed(), "%v", version)
 		into := s.database()
 		s.exec("CREATE TABLE `%s`.t (z INT) DISTRIBUTED BY HASH(z) BUCKETS 1 PROPERTIES ('replication_num' = '1')", into)
+		property := restoreRequest(t, into, "p", []byte("x"), map[string]any{})
+		property.Properties["force_replace"] = "true"
+		told := map[bool]string{false: "Unknown restore job properties: [force_replace]", true: "Invalid job extra info empty"}[want.forces]
+		require.Contains(t, s.restore(property).ErrorMsgs[0], told, "%v", version)
 		last := snapshot.run(s, into, forced)
 		require.Equal(t, want.forces, last["State"] == "FINISHED", "%v: %v", version, last["Status"])
 	}
