@@ -210,3 +210,34 @@ func TestTableFiltersThatAreRefused(t *testing.T) {
 	_, err = e.ccr.Call(e.ctx, "job_skip_binlog", map[string]any{"name": job, "skip_by": "partialsync", "skip_table": "u", "skip_table_id": 5})
 	require.ErrorContains(t, err, "leaves it out")
 }
+
+// An asynchronous materialized view is not replicated, and stands in nobody's way:
+// a backup that named it would be refused. Foreign tables do stand in the way,
+// which check_ccr tells beforehand.
+func TestFilteredJobPassesOverAsyncViews(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, harness.PairOptions{BEs: 1})
+	e.exec("CREATE DATABASE shop", fmt.Sprintf(duplicateTable, "shop", "orders"), fmt.Sprintf(duplicateTable, "shop", "tmp"))
+	e.enableBinlog("shop", "orders", "tmp")
+	e.exec("INSERT INTO shop.orders VALUES (1, 'a')", "CREATE VIEW shop.v AS SELECT id FROM shop.orders",
+		`CREATE MATERIALIZED VIEW shop.mv BUILD IMMEDIATE REFRESH COMPLETE ON MANUAL DISTRIBUTED BY HASH(id) BUCKETS 1 PROPERTIES("replication_num" = "1") AS SELECT id FROM shop.orders`)
+	shop := func(b map[string]any) {
+		b["name"] = e.jobName() + "_2"
+		side(b, "src")["database"], side(b, "dest")["database"] = "shop", "shop2"
+	}
+	overall, lines := e.check(shop)
+	require.Equal(t, "warn", overall, "%v", lines)
+	require.Contains(t, lines["source: asynchronous materialized views"].Detail, "not replicated: mv")
+
+	job := e.createFiltered("shop", nil, []string{"tmp"})
+	e.awaitTables(job, "shop", []string{"orders", "v"}, []string{"orders"})
+	e.exec("INSERT INTO shop.orders VALUES (2, 'b')")
+	e.awaitTables(job, "shop", []string{"orders", "v"}, []string{"orders"})
+
+	e.exec("CREATE EXTERNAL TABLE shop.es (id INT) ENGINE=ELASTICSEARCH PROPERTIES ('hosts' = 'http://h', 'index' = 'i')")
+	_, lines = e.check(shop)
+	require.Equal(t, "fail", lines["source: external tables"].Status, "%v", lines)
+	e.exec(`ADMIN SET FRONTEND CONFIG ("ignore_backup_not_support_table_type" = "true")`)
+	_, lines = e.check(shop)
+	require.Equal(t, "warn", lines["source: external tables"].Status, "%v", lines)
+}

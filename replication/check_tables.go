@@ -79,10 +79,11 @@ func (s *setup) checkSourceTables(ctx context.Context) []setupTable {
 		s.failed(check, s.j.source.refused("look at the tables", err), "")
 		return nil
 	}
-	if len(others) > 0 {
-		s.add("source: kinds of tables", job.CheckWarn, "leave them out with exclude_tables, or create them on the destination yourself",
-			"only tables of Doris and views are replicated, not: %s", someOf(others))
-	}
+	s.warnOf("source: asynchronous materialized views", others.async, "create them on the destination yourself",
+		"these are not replicated: %s")
+	s.warnOf("source: ODBC tables", others.odbc, "create their resources on the destination before the job",
+		"of these only the definition is replicated: %s")
+	s.checkForeign(ctx, others.foreign)
 	if len(tables) == 0 {
 		if s.spec.Type() == job.DatabaseSync {
 			s.add(check, job.CheckWarn, "", "no table is selected yet (%s)", s.spec.Describe())
@@ -155,21 +156,48 @@ func (s *setup) checkRetention(ctx context.Context, short []string) {
 	s.add(check, job.CheckPass, "", "binlogs are kept for %d hours or more", shortTTL/3600)
 }
 
-// readTables reads the texts of the tables concerned, and the names of what
-// looks like a table but cannot be replicated.
-func (s *setup) readTables(ctx context.Context) (tables []setupTable, others []string, err error) {
+// otherTables are the names of what looks like a table and is none of Doris' own.
+type otherTables struct{ async, odbc, foreign []string }
+
+// checkForeign tells of tables of other systems: unless the source is told to pass
+// them over, Doris refuses to back up the database (doris-sql.md 2.7).
+func (s *setup) checkForeign(ctx context.Context, tables []string) {
+	if len(tables) == 0 {
+		return
+	}
+	const setting = "ignore_backup_not_support_table_type"
+	const check = "source: external tables"
+	if value, known, err := s.j.source.sql.FrontendConfig(ctx, setting); err == nil && known && isTrue(value) {
+		s.add(check, job.CheckWarn, "create them on the destination yourself", "these are not replicated: %s", someOf(tables))
+		return
+	}
+	s.add(check, job.CheckFail, "set "+setting+" = true on each frontend of the source, or leave them out with exclude_tables",
+		"Doris refuses to back these up, so the full sync cannot begin: %s", someOf(tables))
+}
+
+// readTables reads the texts of the tables concerned, and the names of what is no
+// table of Doris' own.
+func (s *setup) readTables(ctx context.Context) (tables []setupTable, others otherTables, err error) {
 	names := []string{s.spec.Source.Table}
 	var views []string
 	if s.spec.Type() == job.DatabaseSync {
 		if names, err = s.j.selectedNames(ctx); err != nil {
-			return nil, nil, err
+			return nil, otherTables{}, err
 		}
 		if views, err = s.j.source.sql.Views(ctx, s.spec.Source.Database); err != nil {
-			return nil, nil, err
+			return nil, otherTables{}, err
 		}
 	}
+	plain, err := s.j.withoutAsyncViews(ctx, slices.Clone(names))
+	if err != nil {
+		return nil, otherTables{}, err
+	}
 	for _, name := range names {
-		if slices.Contains(views, name) {
+		switch {
+		case slices.Contains(views, name):
+			continue
+		case !slices.Contains(plain, name):
+			others.async = append(others.async, name)
 			continue
 		}
 		text, err := s.j.source.sql.CreateTableText(ctx, s.spec.Source.Database, name)
@@ -177,13 +205,15 @@ func (s *setup) readTables(ctx context.Context) (tables []setupTable, others []s
 			if exists, lookErr := s.j.source.sql.TableExists(ctx, s.spec.Source.Database, name); lookErr == nil && !exists {
 				continue // dropped meanwhile
 			}
-			return nil, nil, err
+			return nil, otherTables{}, err
 		}
 		switch {
-		case strings.Contains(text, "CREATE MATERIALIZED VIEW"):
-			others = append(others, name+" (asynchronous materialized view)")
+		case strings.Contains(text, "CREATE MATERIALIZED VIEW"), strings.Contains(text, "ENGINE=MATERIALIZED_VIEW"):
+			others.async = append(others.async, name)
+		case strings.Contains(text, "ENGINE=ODBC"):
+			others.odbc = append(others.odbc, name)
 		case !strings.Contains(text, "ENGINE=OLAP"):
-			others = append(others, name)
+			others.foreign = append(others.foreign, name)
 		default:
 			tables = append(tables, setupTable{name: name, text: text, replicas: replicaNumber(text)})
 		}

@@ -181,10 +181,14 @@ func (j *Job) backupObjects(ctx context.Context, partial *job.PartialSync, newes
 		switch {
 		case err != nil:
 			return backupObjects{}, nil, err
-		case len(names) == 0:
-			return backupObjects{}, &job.SnapshotTaken{Nothing: true, CommitSeq: newest}, nil
-		case j.spec.Everything():
+		case len(names) > 0 && j.spec.Everything():
 			return backupObjects{}, nil, nil
+		}
+		if names, err = j.withoutAsyncViews(ctx, names); err != nil {
+			return backupObjects{}, nil, err
+		}
+		if len(names) == 0 {
+			return backupObjects{}, &job.SnapshotTaken{Nothing: true, CommitSeq: newest}, nil
 		}
 		return backupObjects{tables: names}, nil, nil
 	case partial != nil && partial.View:

@@ -25,6 +25,24 @@ func (j *Job) selectedNames(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
+// withoutAsyncViews leaves asynchronous materialized views out of names. They are
+// not replicated, and a backup that names one is refused; one of a whole database
+// passes them over by itself (doris-sql.md 4.2).
+func (j *Job) withoutAsyncViews(ctx context.Context, names []string) ([]string, error) {
+	async := map[string]bool{}
+	for chunk := range slices.Chunk(names, metaChunk) {
+		src := &j.spec.Source
+		db, err := j.source.fe.Meta(ctx, fe.MetaRequest{DatabaseID: src.DatabaseID, Database: src.Database, Tables: chunk})
+		if err != nil {
+			return nil, fmt.Errorf("read the kinds of the selected tables: %w", err)
+		}
+		for _, t := range db.Tables {
+			async[t.Name] = t.AsyncView()
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return async[name] }), nil
+}
+
 // SelectTables finds the tables and views that the job's filter selects and
 // that the job does not have yet. Views have no id that the source tells: they
 // go by name, and the snapshot brings their ids.
