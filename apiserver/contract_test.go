@@ -65,6 +65,10 @@ func TestErrorTexts(t *testing.T) {
 		{"/update_host_mapping", `{}`, `{"success":false,"error_msg":"name is empty"}`},
 		{"/update_host_mapping", `{"name":"nope","src_host_mapping":{"a":"b"}}`, `{"success":false,"error_msg":"[normal] job not exist: nope"}`},
 		{"/update_host_mapping", `{"name":"nope","src_host_mapping":{}}`, `{"success":false,"error_msg":"host_mapping is empty"}`},
+		{"/update_host_mapping", `{"name":"nope","src_host_mapping":{"10.0.0.1 ":"b"}}`, `{"success":false,"error_msg":"[normal] host_mapping: \"10.0.0.1 \" is no address: a host name or an IP address, without port"}`},
+		{"/update_host_mapping", `{"name":"nope","dest_host_mapping":{"a":"b:9030"}}`, `{"success":false,"error_msg":"[normal] host_mapping: \"b:9030\" is no address: a host name or an IP address, without port"}`},
+		{"/update_host_mapping", `{"name":"nope","dest_host_mapping":{"":"", "b:1":"", "fd00::1":"::1"}}`, `{"success":false,"error_msg":"[normal] job not exist: nope"}`},
+		{"/create_ccr", strings.Replace(minimal, `"host":"fe1"`, `"host_mapping":{"":"a"},"host":"fe1"`, 1), `{"success":false,"error_msg":"job is invalid: src spec is invalid: [normal] host_mapping: \"\" is no address: a host name or an IP address, without port"}`},
 		{"/add_host_mapping", `{"name":"nope","dest_host_mapping":{"a":""}}`, `{"success":false,"error_msg":"[normal] job not exist: nope"}`},
 		{"/get_lag", ``, `{"success":false,"error_msg":"EOF"` + lagZero},
 		{"/get_lag", `{}`, `{"success":false,"error_msg":"name is empty"` + lagZero},
@@ -171,6 +175,12 @@ func TestJobDetail(t *testing.T) {
 		`"state":1,"extra":{"reuse_binlog_label":false,"skip_binlog":true,"skip_by":"silence","skip_commit_seq":1001,"skip_table":"","skip_table_id":0},`+
 		`"skip_error":false,"allow_table_exists":false,"replication_num":-1,"commit_order":"global"}}`,
 		ask(s, "/job_detail", `{"name":"j1"}`).Body.String())
+
+	f.with(func() {
+		f.jobs["ccr-job-j1"].activity = job.ActivityStream
+		f.jobs["ccr-job-j1"].beat = &job.Heartbeat{Position: job.Position{CommitSeq: 1001}}
+	})
+	require.Contains(t, ask(s, "/job_detail", `{"name":"j1"}`).Body.String(), `"skip_binlog":false,"skip_by":""`, "it is passed")
 
 	f.with(func() { f.jobs["ccr-job-j1"].queriesFail = []error{errors.New("broken")} })
 	require.Equal(t, `{"success":false,"error_msg":"ask job j1 for job_detail: broken","job_detail":null}`,

@@ -107,6 +107,11 @@ func (s *Server) mapHosts(c echo.Context, name string, mappings job.HostMappings
 	if len(mappings.Source) == 0 && len(mappings.Destination) == 0 {
 		return classify(errInvalid, job.ErrHostMappingEmpty)
 	}
+	for _, mapping := range []map[string]string{mappings.Source, mappings.Destination} {
+		if err := job.CheckHostMapping(mapping); err != nil {
+			return classify(errInvalid, err)
+		}
+	}
 	return s.carryOut(c, name, job.SignalUpdateHostMapping, job.Command{HostMappings: mappings})
 }
 

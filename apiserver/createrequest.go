@@ -79,6 +79,11 @@ func (r *createRequest) spec() (job.Spec, error) {
 	if err := s.Validate(); err != nil {
 		return job.Spec{}, err
 	}
+	for side, mapping := range map[string]map[string]string{"src": r.Src.HostMapping, "dest": r.Dest.HostMapping} {
+		if err := job.CheckHostMapping(mapping); err != nil {
+			return job.Spec{}, fmt.Errorf("job is invalid: %s spec is invalid: %w", side, err)
+		}
+	}
 	if n := r.ReplicationNum; n != nil {
 		if *n == 0 || *n < -1 {
 			return job.Spec{}, fmt.Errorf("job is invalid: [normal] replication_num %d is neither -1 nor more than 0", *n)

@@ -95,8 +95,8 @@ func (j *jobs) detail(ctx context.Context, name string) (*detailObject, error) {
 	if err := j.query(ctx, name, job.QueryDetail, &spec); err != nil {
 		return nil, err
 	}
-	var progress job.Progress
-	if err := j.query(ctx, name, job.QueryProgress, &progress); err != nil {
+	progress, err := j.progress(ctx, name)
+	if err != nil {
 		return nil, err
 	}
 	return newDetail(spec, progress), nil
@@ -126,7 +126,9 @@ func newDetail(spec job.Spec, p job.Progress) *detailObject {
 	if d.CommitOrder == "" {
 		d.CommitOrder = job.CommitOrderGlobal
 	}
-	if skip := p.Skip; skip != nil {
+	// A shift that has passed the binlog tells so in its reports, the workflow
+	// forgets the order when it ends.
+	if skip := p.Skip; skip != nil && skip.SkipCommitSeq > p.Position.CommitSeq {
 		d.Extra.SkipBinlog = true
 		d.Extra.SkipBy, d.Extra.SkipCommitSeq = skip.SkipBy, skip.SkipCommitSeq
 		d.Extra.SkipTable, d.Extra.SkipTableID = skip.SkipTable, skip.SkipTableID

@@ -3,8 +3,11 @@ package job
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Names that a Temporal client needs. They are part of the interface.
@@ -135,6 +138,27 @@ type HostMappings struct {
 
 // ErrHostMappingEmpty is the refusal of an update without any mapping.
 var ErrHostMappingEmpty = errors.New("host_mapping is empty")
+
+// CheckHostMapping refuses a mapping with what is no address: it would match
+// nothing, or nothing could be reached at it, and nobody would be told. An entry
+// that removes a mapping may name anything.
+func CheckHostMapping(mapping map[string]string) error {
+	for _, private := range slices.Sorted(maps.Keys(mapping)) {
+		public := mapping[private]
+		for _, address := range []string{private, public} {
+			if public != "" && !isAddress(address) {
+				return fmt.Errorf("[normal] host_mapping: %q is no address: a host name or an IP address, without port", address)
+			}
+		}
+	}
+	return nil
+}
+
+// isAddress tells host names and IP addresses from what is none. More than one
+// colon is an IPv6 address.
+func isAddress(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, unicode.IsSpace) && !strings.Contains(s, "/") && strings.Count(s, ":") != 1
+}
 
 // Outcome is the result of one command.
 type Outcome struct {
