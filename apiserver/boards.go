@@ -27,11 +27,11 @@ const (
 	boardGather = 50 * time.Millisecond
 	// boardTimeout bounds one query; a process that does not answer is not asked
 	// for boardRest, since it has probably died.
-	boardTimeout = time.Second
+	boardTimeout = 2 * time.Second
 	boardRest    = 10 * time.Second
 	// boardPatience bounds how long a lag is waited for that a process has to ask
 	// the source for.
-	boardPatience = 1500 * time.Millisecond
+	boardPatience = 3 * time.Second
 )
 
 // errNoBoard: no worker process knows the lag of the job.
@@ -42,6 +42,8 @@ var errNoBoard = errors.New("no worker process knows the lag of the job")
 type boards struct {
 	client client.Client
 	log    *slog.Logger
+
+	listing sync.Mutex // held while listing, so that callers share one call
 
 	mu   sync.Mutex
 	all  map[string]*board // by workflow id
@@ -226,30 +228,46 @@ func (b *boards) forget(name string) {
 	delete(b.home, name)
 }
 
-// list returns the worker processes that run, or have died only lately.
+// list returns the worker processes that run, or have died only lately, always in
+// the same order: what a process has looked at is asked of it again.
 func (b *boards) list(ctx context.Context) ([]*board, error) {
-	b.mu.Lock() // held while listing, so that callers share one call
-	defer b.mu.Unlock()
-	if time.Since(b.read) >= boardsMaxAge {
-		page, err := b.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-			PageSize: listPageSize,
-			Query:    fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", job.WorkflowTypeWorker),
-		})
-		if err != nil {
-			return nil, fmt.Errorf("list worker processes: %w", err)
+	b.listing.Lock()
+	defer b.listing.Unlock()
+	b.mu.Lock()
+	all, read := b.all, b.read
+	b.mu.Unlock()
+	if time.Since(read) >= boardsMaxAge {
+		var err error
+		if all, err = b.listNow(ctx, all); err != nil {
+			return nil, err
 		}
-		all := map[string]*board{}
-		for _, w := range page.GetExecutions() {
-			id := w.GetExecution().GetWorkflowId()
-			if !strings.HasPrefix(id, job.WorkerWorkflowIDPrefix) {
-				continue
-			}
-			if all[id] = b.all[id]; all[id] == nil {
-				all[id] = &board{id: id}
-			}
-		}
+		b.mu.Lock()
 		b.all, b.read = all, time.Now()
+		b.mu.Unlock()
 	}
-	// Always in the same order: what a process has looked at is asked of it again.
-	return slices.SortedFunc(maps.Values(b.all), func(x, y *board) int { return cmp.Compare(x.id, y.id) }), nil
+	return slices.SortedFunc(maps.Values(all), func(x, y *board) int { return cmp.Compare(x.id, y.id) }), nil
+}
+
+// listNow asks the server; processes that are known stay what they are.
+func (b *boards) listNow(ctx context.Context, known map[string]*board) (map[string]*board, error) {
+	ctx, cancel := context.WithTimeout(ctx, boardTimeout)
+	defer cancel()
+	page, err := b.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		PageSize: listPageSize,
+		Query:    fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", job.WorkflowTypeWorker),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list worker processes: %w", err)
+	}
+	all := map[string]*board{}
+	for _, w := range page.GetExecutions() {
+		id := w.GetExecution().GetWorkflowId()
+		if !strings.HasPrefix(id, job.WorkerWorkflowIDPrefix) {
+			continue
+		}
+		if all[id] = known[id]; all[id] == nil {
+			all[id] = &board{id: id}
+		}
+	}
+	return all, nil
 }

@@ -59,7 +59,7 @@ const (
 	// observeRate bounds the orders to observe a lag that this server gives, in
 	// jobs a second, where no worker process answers. Each is about ten events of a
 	// history, and a Temporal that is short of breath must not get more of them.
-	observeRate = 10
+	observeRate = 5
 	// zeroMaxAge is how old a lag of zero may be at most, when no newer one can
 	// be had in time. Reports come every 9 s with a heartbeat timeout of 30 s.
 	zeroMaxAge = 15 * time.Second

@@ -20,8 +20,10 @@ import (
 )
 
 const (
-	// processPause is the time between tries to start the process' workflow.
-	processPause = 5 * time.Second
+	// processPause is the time between tries to start the process' workflow; it
+	// grows to processLongest where it cannot be started at all.
+	processPause   = 5 * time.Second
+	processLongest = 5 * time.Minute
 	// processGoodbye bounds what a stopping process spends on ending it.
 	processGoodbye = time.Second
 )
@@ -83,16 +85,21 @@ func (p *processWorker) clean(ctx context.Context) {
 
 // keep starts the workflow, and again if somebody ends it, until ctx is done.
 func (p *processWorker) keep(ctx context.Context) {
-	for {
+	for pause := processPause; ; pause = min(2*pause, processLongest) {
+		began := time.Now()
 		err := p.run(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		p.log.Warn("The workflow of this worker process has ended; starting it again.", "workflow", p.id, "error", err)
+		if time.Since(began) > processLongest {
+			pause = processPause
+		}
+		p.log.Warn("The workflow of this worker process has ended: lags cost more without it. It is started again.",
+			"workflow", p.id, "in", pause, "error", err)
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(processPause):
+		case <-time.After(pause):
 		}
 	}
 }
