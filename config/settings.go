@@ -136,7 +136,7 @@ func plainSettings() []setting {
 			bind: func(c *Config) pflag.Value { return durationValue{&c.IdlePollMin} }},
 		{name: "idle-poll-max", group: GroupWorker, usage: "Longest such interval.",
 			bind: func(c *Config) pflag.Value { return durationValue{&c.IdlePollMax} }},
-		{name: "poll-budget", group: GroupWorker, usage: "Looks a second at one source cluster by all idle jobs of this process.",
+		{name: "poll-budget", group: GroupWorker, usage: "Looks a second at one source cluster by all idle jobs of this process. Its busy jobs share twice as many beside them.",
 			bind: func(c *Config) pflag.Value { return intValue{&c.PollBudget} }},
 		{name: "heartbeat-timeout", group: GroupWorker, usage: "How long a silent process keeps its jobs before Temporal gives them to another. 30s spares Temporal work when there are more than 200 jobs.",
 			bind: func(c *Config) pflag.Value { return durationValue{&c.HeartbeatTimeout} }},

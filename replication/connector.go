@@ -49,7 +49,8 @@ type Options struct {
 	// an idle source (default 5 ms and 1 s).
 	IdlePollMin, IdlePollMax time.Duration
 	// PollBudget bounds the polls per second of all idle jobs of this process
-	// against one source cluster (default 400).
+	// against one source cluster (default 400); those of active jobs have twice as
+	// much beside it (pace.go).
 	PollBudget int
 
 	ConnectTimeout time.Duration // default 10 s
