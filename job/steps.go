@@ -225,6 +225,7 @@ func (p *Progress) doubts(b *Binlog) bool {
 func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, reason string) {
 	p.Epoch++
 	p.FirstEpoch = p.Epoch
+	p.Unheard, p.UnheardTo = time.Time{}, 0 // whatever was applied, it is replaced
 	p.State = DBFullSync
 	if t == TableSync {
 		p.State = TableFullSync

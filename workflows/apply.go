@@ -77,11 +77,11 @@ func (r *run) noteTable(out job.ApplyResult) {
 	}
 }
 
-// pass goes on behind the binlog. Before anything else than an UPSERT all
-// earlier transactions were awaited, so there is none to wait for.
+// pass goes on behind the binlog. The last transaction stays noted: one that was
+// skipped was not awaited, and as long as the destination knows it, it knows what
+// is newer as well.
 func (r *run) pass(b *job.Binlog) {
 	r.p.Position.CommitSeq = max(r.p.Position.CommitSeq, b.CommitSeq)
-	r.p.Position.TxnID = 0
 	r.p.Pending = nil
 	r.p.PendingUnknown, r.p.UnknownSeq = false, 0
 	r.p.Phase = job.PhaseStream

@@ -37,7 +37,7 @@ func TestFromCheckToStreamAndOverADDL(t *testing.T) {
 	})
 	b.at(2*time.Minute, func() {
 		p := b.progress()
-		require.Equal(t, job.Position{CommitSeq: 120, Applied: 19}, p.Position)
+		require.Equal(t, job.Position{CommitSeq: 120, TxnID: 9, Applied: 19}, p.Position)
 		require.Nil(t, p.Pending)
 		require.Nil(t, p.Snapshot)
 		require.Equal(t, "new job", p.FullSyncInfo.Info)

@@ -62,9 +62,16 @@ func TestTheEpochOfTheLastFullSyncIsKept(t *testing.T) {
 		require.Equal(t, b.progress().Epoch-1, b.progress().FirstEpoch)
 	})
 	b.signal(3*time.Minute, job.SignalForceFullSync, job.Command{})
-	b.at(4*time.Minute, func() { require.Equal(t, b.progress().Epoch, b.progress().FirstEpoch) })
+	b.at(4*time.Minute, func() {
+		require.Equal(t, b.progress().Epoch, b.progress().FirstEpoch)
+	})
 	b.deleteAt(5 * time.Minute)
 	b.mustRun()
+
+	lost := job.Progress{Epoch: 70, Unheard: time.Now(), UnheardTo: 9}
+	lost.StartFullSync(job.DatabaseSync, time.Now(), 5, "")
+	require.Zero(t, lost.Unheard, "what was applied before is replaced")
+	require.Zero(t, lost.UnheardTo)
 
 	imported := job.Progress{Epoch: 70, State: job.DBIncrementalSync}
 	imported.StartPartialSync(job.DatabaseSync, time.Now(), 5, job.PartialSync{TableID: 11, Table: "orders"}, "")
