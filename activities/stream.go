@@ -48,7 +48,7 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 	}
 	// Before the first side effect: does the server still want this attempt?
 	if err := held.checkpoint(shift, start); err != nil {
-		return ended(job.StreamResult{End: job.EndStopped, Position: in.Progress.Position, Unheard: unheard}, err)
+		return ended(job.StreamResult{End: job.EndStopped, Position: in.Progress.Position, Unheard: unheard, Ahead: in.Progress.Ahead}, err)
 	}
 
 	began := time.Now()
@@ -63,7 +63,7 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 		return job.StreamResult{}, lost
 	}
 	if err != nil {
-		out.Unheard = unheard
+		out.Unheard, out.Ahead = unheard, in.Progress.Ahead
 		if errors.Is(err, errPanicked) && unheard.IsZero() {
 			out.Unheard = began
 		}

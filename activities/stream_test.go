@@ -130,9 +130,12 @@ func TestAShiftThatDoesNotBeginLeavesTheQuestionOpen(t *testing.T) {
 			b.fake.stream = func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error) {
 				return job.StreamResult{}, c.err
 			}
-			out, err := call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 7))
+			in := shiftAt(t, b, 7)
+			in.Progress.Ahead = []int64{50}
+			out, err := call[job.StreamResult](b, job.ActivityStream, in)
 			require.NoError(t, err)
 			require.True(t, old.Equal(out.Unheard))
+			require.Equal(t, []int64{50}, out.Ahead)
 		})
 	}
 }

@@ -111,6 +111,11 @@ type Progress struct {
 	// UnheardTo is the last binlog of which that holds, 0 if nobody can tell.
 	UnheardTo int64 `json:"unheard_to,omitempty"`
 
+	// Ahead are the UPSERTs beyond Position that are applied all the same, sorted:
+	// with CommitOrderPerTable the tables do not wait for each other. The
+	// destination knows them as well, but not for ever.
+	Ahead []int64 `json:"ahead,omitempty"`
+
 	// Told is what the webhook was last told, nil before the first time, and
 	// Notices what it has yet to be told, oldest first (MaxNotices). NoticeSeq
 	// numbers them.

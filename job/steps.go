@@ -125,6 +125,8 @@ type StreamResult struct {
 	// have been applied without anybody but the destination knowing. Zero: none.
 	Unheard   time.Time `json:"unheard,omitzero"`
 	UnheardTo int64     `json:"unheard_to,omitempty"`
+	// Ahead is the next Progress.Ahead.
+	Ahead []int64 `json:"ahead,omitempty"`
 }
 
 // Resealed are a job's passwords, sealed with the key that seals now.
@@ -225,7 +227,7 @@ func (p *Progress) doubts(b *Binlog) bool {
 func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, reason string) {
 	p.Epoch++
 	p.FirstEpoch = p.Epoch
-	p.Unheard, p.UnheardTo = time.Time{}, 0 // whatever was applied, it is replaced
+	p.Unheard, p.UnheardTo, p.Ahead = time.Time{}, 0, nil // whatever was applied, it is replaced
 	p.State = DBFullSync
 	if t == TableSync {
 		p.State = TableFullSync

@@ -118,6 +118,9 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 		lag:          in.Progress.Lag,
 		filter:       filterEnd(&in.Progress),
 	}
+	for _, seq := range in.Progress.Ahead {
+		s.applied[seq] = true
+	}
 	s.work, s.cancelWork = context.WithCancel(context.WithoutCancel(ctx))
 	defer s.cancelWork()
 	s.heard = LastHeard(&in.Progress, h.Resume)
@@ -131,7 +134,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	since, upTo := s.unheard()
 	return job.StreamResult{
 		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
-		Unheard: since, UnheardTo: upTo,
+		Unheard: since, UnheardTo: upTo, Ahead: s.ahead(p.CommitSeq),
 	}, nil
 }
 
@@ -174,6 +177,19 @@ func (s *shift) run(ctx context.Context) ending {
 	}
 	s.drain(stop)
 	return s.conclude(ctx, stop, *e)
+}
+
+// ahead are the UPSERTs beyond the position that are applied, those of earlier
+// shifts included that this one has not come to.
+func (s *shift) ahead(position int64) []int64 {
+	seqs := s.tracker.ahead()
+	for seq := range s.applied {
+		if seq > position {
+			seqs = append(seqs, seq)
+		}
+	}
+	slices.Sort(seqs)
+	return slices.Compact(seqs)
 }
 
 // loop handles batches until there is a reason to end.

@@ -91,6 +91,18 @@ func (t *tracker) advance() {
 	}
 }
 
+// ahead returns the UPSERTs that are applied although one before them is not.
+func (t *tracker) ahead() (seqs []int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, e := range t.entries {
+		if e.finished && e.upsert {
+			seqs = append(seqs, e.seq)
+		}
+	}
+	return seqs
+}
+
 // now returns the position and the number of binlogs behind it that are being
 // worked on.
 func (t *tracker) now() (job.Position, int) {

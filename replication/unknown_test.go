@@ -5,11 +5,13 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/be"
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
@@ -119,7 +121,7 @@ func TestStreamForgottenAndLost(t *testing.T) {
 // next is the shift after got, as the workflow begins it.
 func (b *bench) next(until int64, got job.StreamResult) job.StreamResult {
 	b.p.Apply(got.Tables)
-	b.p.Position, b.p.Unheard, b.p.UnheardTo = got.Position, got.Unheard, got.UnheardTo
+	b.p.Position, b.p.Unheard, b.p.UnheardTo, b.p.Ahead = got.Position, got.Unheard, got.UnheardTo, got.Ahead
 	return b.stream(until, StreamHooks{})
 }
 
@@ -198,4 +200,37 @@ func TestStreamDoesNotApplyWhatIsForgottenMeanwhile(t *testing.T) {
 	require.Equal(t, job.EndSnapshot, got.End)
 	require.Equal(t, int64(11), got.Wanted.Partial.TableID)
 	require.Equal(t, []int64{11}, slices.Collect(maps.Keys(got.Tables.Set)))
+}
+
+// In per_table order a table that stands still does not stop the others. What
+// they have applied is remembered longer than the destination does.
+func TestStreamRemembersWhatIsAppliedAhead(t *testing.T) {
+	b := newBench(t)
+	b.spec.CommitOrder = job.CommitOrderPerTable
+	want := b.upserts(8) // table 10 at the first and the fifth
+	var fail atomic.Bool
+	fail.Store(true)
+	b.dst.onIngest = func(seq int64, _ be.IngestRequest) error {
+		if fail.Load() && (seq == want[0] || seq == want[4]) {
+			return be.ErrHTTP
+		}
+		return nil
+	}
+	ahead := slices.Concat(want[1:4], want[5:])
+	got := b.stream(0, StreamHooks{})
+	require.Equal(t, job.EndBlocked, got.End)
+	require.Equal(t, int64(100), got.Position.CommitSeq)
+	require.Subset(t, ahead, got.Ahead)
+	require.ElementsMatch(t, b.dst.commits(), got.Ahead)
+
+	clear(b.dst.txns) // tomorrow
+	got = b.next(0, got)
+	require.Equal(t, job.EndBlocked, got.End)
+	require.ElementsMatch(t, b.dst.commits(), got.Ahead)
+	clear(b.dst.txns)
+	fail.Store(false)
+	got = b.next(want[7], got)
+	require.Nil(t, got.Problem)
+	require.Empty(t, got.Ahead)
+	require.ElementsMatch(t, want, b.dst.commits(), "each once")
 }

@@ -23,7 +23,7 @@ func (r *run) stream() {
 	out, err := execute[job.StreamResult](r, o, 0, job.ActivityStream, in)
 	r.streaming = false
 	if err == nil {
-		r.p.Unheard, r.p.UnheardTo = out.Unheard, out.UnheardTo
+		r.p.Unheard, r.p.UnheardTo, r.p.Ahead = out.Unheard, out.UnheardTo, out.Ahead
 		r.shiftEnded(out)
 		return
 	}

@@ -37,7 +37,7 @@ func TestAShiftWithoutAnAnswerIsRemembered(t *testing.T) {
 func TestWhatAShiftDoesNotKnowIsRemembered(t *testing.T) {
 	b := newBench(t)
 	since := time.Unix(1_700_000_500, 0).UTC()
-	b.shift(time.Minute, job.StreamResult{End: job.EndBlocked, Problem: &job.Problem{Text: "no route"}, Unheard: since, UnheardTo: 140})
+	b.shift(time.Minute, job.StreamResult{End: job.EndBlocked, Problem: &job.Problem{Text: "no route"}, Unheard: since, UnheardTo: 140, Ahead: []int64{150}})
 	once(b, job.ActivityStream, time.Minute, func(job.StreamInput) (job.StreamResult, error) {
 		return job.StreamResult{}, failed(job.Problem{Text: "the worker is gone"})
 	})
@@ -48,6 +48,7 @@ func TestWhatAShiftDoesNotKnowIsRemembered(t *testing.T) {
 	require.Equal(t, int64(140), b.streams[1].Progress.UnheardTo)
 	require.True(t, since.Equal(b.streams[2].Progress.Unheard), "the first time counts")
 	require.Zero(t, b.streams[2].Progress.UnheardTo, "nobody knows how far the lost one came")
+	require.Equal(t, []int64{150}, b.streams[2].Progress.Ahead, "what was known stays known")
 	require.Zero(t, b.streams[3].Progress.Unheard)
 }
 
