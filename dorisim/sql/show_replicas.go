@@ -65,12 +65,13 @@ func (s *session) replicaStatus(t *catalog.Table) *listing {
 	}
 	eachReplica(t, func(p *catalog.Partition, idx *catalog.Index, tablet *catalog.Tablet, r *catalog.Replica) {
 		failed, status := int64(-1), "OK"
+		if r.LastFailed > 0 {
+			failed = r.LastFailed
+		}
 		switch {
 		case !alive[r.BackendID]:
 			status = "DEAD"
-		case r.LastFailed > 0:
-			failed, status = r.LastFailed, "VERSION_ERROR"
-		case r.Version < p.VisibleVersion:
+		case r.LastFailed > 0 || r.Version < p.VisibleVersion:
 			status = "VERSION_ERROR"
 		}
 		l.add(tablet.ID, r.ID, r.BackendID, r.Version, failed, r.Version, p.NextVersion-1,
