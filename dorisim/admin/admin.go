@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -108,9 +110,25 @@ func (s *Server) addFault(w http.ResponseWriter, r *http.Request) {
 	var rule faults.Rule
 	err := decode(r, &rule)
 	if err == nil {
+		err = checkPoint(rule.Point)
+	}
+	if err == nil {
 		_, err = s.cluster.Faults().Add(rule)
 	}
 	answer(w, s.rules(), err)
+}
+
+// points are how the points of the simulator begin (package faults).
+var points = []string{"fe.", "be.", "publish", "backup.", "restore.", "alter."}
+
+// checkPoint refuses a point that nothing will ever pass, such as commitTxn
+// without fe.
+func checkPoint(point string) error {
+	begins := func(known string) bool { return strings.HasPrefix(point, known) }
+	if point == "" || strings.ContainsAny(point, "*?[") || slices.ContainsFunc(points, begins) {
+		return nil // an empty one is refused when it is added
+	}
+	return fmt.Errorf("there is no fault point %q: they begin with %s; GET / lists them", point, strings.Join(points, " "))
 }
 
 func (s *Server) removeFault(w http.ResponseWriter, r *http.Request) {
