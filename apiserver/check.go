@@ -53,7 +53,7 @@ func (s *Server) check(ctx context.Context, request createRequest) (job.CheckRep
 	if spec.UID, err = randomHex(8); err != nil {
 		return job.CheckReport{}, err
 	}
-	workers, cancel := context.WithTimeout(ctx, s.commandTimeout)
+	workers, cancel := context.WithTimeout(ctx, s.jobs.try)
 	defer cancel()
 	if err := s.jobs.awaitWorker(workers); err != nil {
 		return job.CheckReport{}, fmt.Errorf("nothing is checked: %w", err)

@@ -17,9 +17,9 @@ type refusedError struct{ reason string }
 func (e *refusedError) Error() string { return e.reason }
 
 // command signals the job and waits until it has carried the command out, so
-// that the caller learns the truth. An error is errUnknownJob, a refusedError,
+// that the caller learns the truth, for as long as patience. An error is errUnknownJob, a refusedError,
 // or says that the command is recorded but not yet carried out.
-func (j *jobs) command(ctx context.Context, name, signal string, cmd job.Command) error {
+func (j *jobs) command(ctx context.Context, name, signal string, cmd job.Command, patience time.Duration) error {
 	id, err := randomHex(8)
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func (j *jobs) command(ctx context.Context, name, signal string, cmd job.Command
 	if err := j.signal(ctx, name, signal, cmd); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, j.try)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err = poll(ctx, func(ctx context.Context) (bool, error) {
 		var s job.Status
@@ -60,9 +60,8 @@ func (j *jobs) signal(ctx context.Context, name, signal string, cmd job.Command)
 }
 
 // remove deletes the job and waits until its workflow has ended: only then may
-// the name be used again. patience is how long to wait before asking whether
-// anybody works on it at all.
-func (j *jobs) remove(ctx context.Context, name string, cmd job.Command, patience time.Duration) error {
+// the name be used again. Whether anybody works on it at all is asked after one try.
+func (j *jobs) remove(ctx context.Context, name string, cmd job.Command) error {
 	// A signal reaches a workflow that is closing; whether the job exists is
 	// told by its state.
 	if open, err := j.open(ctx, name); err != nil || !open {
@@ -78,7 +77,7 @@ func (j *jobs) remove(ctx context.Context, name string, cmd job.Command, patienc
 		open, err := j.open(ctx, name)
 		return !open, err
 	}
-	first, cancel := context.WithTimeout(ctx, patience)
+	first, cancel := context.WithTimeout(ctx, j.try)
 	defer cancel()
 	err := poll(first, closed)
 	if err != nil && timedOut(err) && ctx.Err() == nil {

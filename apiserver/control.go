@@ -135,7 +135,7 @@ func (s *Server) handleDelete(c echo.Context) error {
 func (s *Server) deleteJob(c echo.Context, name string) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), deleteTimeout)
 	defer cancel()
-	err := s.jobs.remove(ctx, name, job.Command{By: by(c)}, s.commandTimeout)
+	err := s.jobs.remove(ctx, name, job.Command{By: by(c)})
 	s.logCommand(c, name, job.SignalDelete, err)
 	if err == nil {
 		s.list.note(name, false)
@@ -162,7 +162,7 @@ func (s *Server) carryOut(c echo.Context, name, signal string, cmd job.Command) 
 	ctx, cancel := s.patience(c)
 	defer cancel()
 	cmd.By = by(c)
-	err := s.jobs.command(ctx, name, signal, cmd)
+	err := s.jobs.command(ctx, name, signal, cmd, s.commandTimeout)
 	s.logCommand(c, name, signal, err)
 	return err
 }

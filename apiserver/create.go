@@ -63,7 +63,7 @@ func (s *Server) create(ctx context.Context, request createRequest, by string) e
 	spec.CreatedAt = time.Now().UTC()
 
 	// Without a worker nobody could check the job: better not to begin.
-	workers, cancel := context.WithTimeout(ctx, s.commandTimeout)
+	workers, cancel := context.WithTimeout(ctx, s.jobs.try)
 	defer cancel()
 	if err := s.jobs.awaitWorker(workers); err != nil {
 		return fmt.Errorf("job %s is not created: %w", spec.Name, err)
@@ -86,7 +86,7 @@ func (s *Server) nameUnused(ctx context.Context, name string) error {
 	if !job.NameAllowed(name) {
 		return nil // no job can have it; Spec.Validate says why
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.commandTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.jobs.try)
 	defer cancel()
 	open, err := s.jobs.open(ctx, name)
 	if err != nil || !open {

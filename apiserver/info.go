@@ -24,7 +24,7 @@ func (s *Server) handleVersion(c echo.Context) error {
 // handleHealth answers /healthz: 200 if Temporal is reachable, else 503. It is
 // for load balancers and container health checks, not part of the old interface.
 func (s *Server) handleHealth(c echo.Context) error {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.commandTimeout)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.jobs.try)
 	defer cancel()
 	if _, err := s.jobs.client.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
 		return send(c, http.StatusServiceUnavailable, failure(fmt.Errorf("%w: %w", errTemporalDown, err)))

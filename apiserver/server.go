@@ -28,6 +28,9 @@ import (
 	"github.com/doris-ccr/ccr/secret"
 )
 
+// DefaultCommandTimeout is Options.CommandTimeout if that is not given.
+const DefaultCommandTimeout = 15 * time.Second
+
 const (
 	// bodyLimit bounds a request body, in bytes. The largest sensible body is a
 	// host mapping of a large cluster.
@@ -39,6 +42,9 @@ const (
 	// longest ones wait half a minute for a job.
 	writeTimeout = 2 * time.Minute
 
+	// questionTimeout is how long one question waits for its answer before it is
+	// looked what is wrong, and before it is asked anew.
+	questionTimeout = 5 * time.Second
 	// failoverTimeout bounds the answer to a question about a job. It is what the
 	// servers of a Temporal cluster need to notice that one of them died and to
 	// take over from it, measured as ten seconds, and a little more.
@@ -94,7 +100,10 @@ type Options struct {
 	// SDK's default.
 	DataConverter converter.DataConverter
 
-	CommandTimeout time.Duration // default 5 s
+	// CommandTimeout is how long a request waits until its job has carried out what
+	// was asked. The default, DefaultCommandTimeout, outlasts the heartbeat timeout
+	// after which another worker takes over a step that has to end first.
+	CommandTimeout time.Duration
 	CreateTimeout  time.Duration // default 30 s
 }
 
@@ -123,7 +132,7 @@ func New(opts Options) (*Server, error) {
 	}
 	setDefaults(&opts)
 	s := &Server{
-		jobs: &jobs{client: opts.Client, namespace: opts.Namespace, converter: opts.DataConverter, log: opts.Logger, try: opts.CommandTimeout,
+		jobs: &jobs{client: opts.Client, namespace: opts.Namespace, converter: opts.DataConverter, log: opts.Logger, try: min(opts.CommandTimeout, questionTimeout),
 			boards: boards{client: opts.Client, log: opts.Logger}},
 		keyring:        opts.Keyring,
 		tokens:         opts.Tokens,
@@ -171,7 +180,7 @@ func setDefaults(o *Options) {
 		o.DataConverter = converter.GetDefaultDataConverter()
 	}
 	if o.CommandTimeout <= 0 {
-		o.CommandTimeout = 5 * time.Second
+		o.CommandTimeout = DefaultCommandTimeout
 	}
 	if o.CreateTimeout <= 0 {
 		o.CreateTimeout = 30 * time.Second

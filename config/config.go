@@ -88,7 +88,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Listen:         "127.0.0.1:9190",
-		CommandTimeout: 5 * time.Second,
+		CommandTimeout: 15 * time.Second,
 		CreateTimeout:  30 * time.Second,
 
 		TemporalAddress:   "127.0.0.1:7233",

@@ -45,7 +45,7 @@ func TestWhatIsNearerWins(t *testing.T) {
 	require.Equal(t, 2*time.Second, c.ConnectTimeout)
 	require.Equal(t, 3*time.Second, c.CommitTimeout)
 	require.Equal(t, "warn", c.LogLevel)
-	require.Equal(t, 5*time.Second, c.CommandTimeout)
+	require.Equal(t, 15*time.Second, c.CommandTimeout)
 
 	shown := c.Effective(GroupDoris, GroupAPI)
 	require.Contains(t, shown, "commit-timeout: 3s  # flag --commit-timeout\n")

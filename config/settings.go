@@ -76,7 +76,7 @@ func plainSettings() []setting {
 			bind: text(func(c *Config) *string { return &c.Listen }, "host:port")},
 		{name: "port", group: GroupAPI, usage: "Port of the HTTP API: changes the port of listen.",
 			bind: func(c *Config) pflag.Value { return portValue{&c.Listen} }},
-		{name: "command-timeout", group: GroupAPI, usage: "How long a request waits until its job has carried out what was asked.",
+		{name: "command-timeout", group: GroupAPI, usage: "How long a request waits until its job has carried out what was asked. An order waits for the step under way, and if its worker has died that takes a heartbeat-timeout and a second.",
 			bind: func(c *Config) pflag.Value { return durationValue{&c.CommandTimeout} }},
 		{name: "create-timeout", group: GroupAPI, usage: "How long create_ccr waits for the first checks of a new job.",
 			bind: func(c *Config) pflag.Value { return durationValue{&c.CreateTimeout} }},
