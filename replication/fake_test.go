@@ -71,6 +71,7 @@ func (f *fakeSource) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.Binlog
 }
 
 func (f *fakeSource) BinlogLag(context.Context, fe.BinlogRequest) (job.Lag, error) {
+	f.count("getBinlogLag")
 	if f.lag != (job.Lag{}) {
 		return f.lag, nil
 	}

@@ -1,0 +1,42 @@
+package replication
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// An idle shift knows its lag from its polls, which are seconds apart when there
+// are many jobs. Who wants to know it sooner has the source asked, each time.
+func TestStreamLooksAtItsSourceWhenItIsAsked(t *testing.T) {
+	b := newBench(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	look, reports := make(chan struct{}), make(chan job.Lag, 1)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		b.streamContext(ctx, 0, StreamHooks{Look: look, Heartbeat: func(hb job.Heartbeat) {
+			select {
+			case reports <- hb.Lag:
+			default:
+			}
+		}})
+	}()
+	asked := func() int {
+		b.src.mu.Lock()
+		defer b.src.mu.Unlock()
+		return b.src.asked["getBinlogLag"]
+	}
+	for range 3 {
+		before := asked()
+		look <- struct{}{}
+		require.Eventually(t, func() bool { return asked() > before }, 5*time.Second, time.Millisecond)
+	}
+	require.False(t, (<-reports).ObservedAt.IsZero())
+	cancel()
+	<-over
+}
