@@ -23,9 +23,6 @@ const (
 	// per_table order can it be more than the window; an attempt that starts
 	// over relies on it (resume.go).
 	maxAhead = 256
-	// stopGrace is how long transactions under way may take to finish when a
-	// shift is asked to stop.
-	stopGrace = 5 * time.Second
 )
 
 // shift is one run of Stream: it follows the binlogs until it has a reason to
@@ -78,21 +75,6 @@ type shift struct {
 	idle    bool
 	warned  time.Time
 	left    map[int64]bool // tables that are left out from now on (tables.go)
-}
-
-// failure is why a binlog could not be applied.
-type failure struct {
-	seq int64
-	err error
-}
-
-// ending is why a shift ends.
-type ending struct {
-	end     job.StreamEnd
-	binlog  *job.Binlog
-	wanted  *job.SnapshotWanted
-	problem *job.Problem
-	tables  job.TableChanges
 }
 
 // Stream follows the source's binlogs from the position in the progress: it
@@ -393,98 +375,4 @@ func (s *shift) checkpoint(ctx context.Context) error {
 		return errors.Join(errSuperseded, err)
 	}
 	return nil
-}
-
-// drain waits for the transactions under way. When the shift was asked to stop
-// they get a limited time.
-func (s *shift) drain(stop context.Context) {
-	done := make(chan struct{})
-	go func() {
-		s.txns.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return
-	case <-stop.Done():
-	}
-	timer := time.NewTimer(stopGrace)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-		s.cancelWork()
-		<-done
-	}
-}
-
-// conclude turns what was noted into the shift's end. A failed transaction
-// wins over what its successors would have led to; an order to stop wins over
-// both, unless everything before the reason to end has been applied. What a
-// shift that is told to stop has been trying again is told all the same: a pause
-// is no cure.
-func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
-	s.mu.Lock()
-	failed, trouble := s.failure, s.problem
-	s.mu.Unlock()
-	ordered := ctx.Err() != nil || s.stopClosed() || s.superseded.Load()
-	_, open := s.tracker.now()
-	switch {
-	case ordered && (failed != nil || open > 0):
-		return ending{end: job.EndStopped, problem: trouble}
-	case failed != nil:
-		var want *wantSnapshot
-		if errors.As(failed.err, &want) {
-			return ending{end: job.EndSnapshot, wanted: &want.wanted}
-		}
-		return *s.blocked(failed.err, failed.seq, job.Upsert)
-	case open > 0 && trouble != nil: // its time was over before its troubles
-		return ending{end: job.EndBlocked, problem: trouble}
-	case open > 0:
-		return ending{end: job.EndShiftOver}
-	case e.end == job.EndStopped && !ordered && errors.Is(stop.Err(), context.DeadlineExceeded):
-		return ending{end: job.EndShiftOver}
-	case e.end == job.EndStopped && ordered:
-		e.problem = trouble
-	}
-	return e
-}
-
-func (s *shift) stopClosed() bool {
-	select {
-	case <-s.hooks.Stop: // a nil channel never gets here
-		return true
-	default:
-		return false
-	}
-}
-
-// fail notes why a binlog could not be applied and stops the loop.
-func (s *shift) fail(seq int64, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.failure == nil {
-		close(s.failing)
-	}
-	if s.failure == nil || seq < s.failure.seq {
-		s.failure = &failure{seq: seq, err: err}
-	}
-}
-
-// blocked ends the shift with a problem.
-func (s *shift) blocked(err error, seq int64, t job.BinlogType) *ending {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := problemOf(err, seq, t)
-	if s.problem != nil {
-		p.Since, p.Tries = s.problem.Since, s.problem.Tries
-	}
-	s.job.opts.Metrics.failed(s.job.spec.Name, "stream", p.Kind)
-	return &ending{end: job.EndBlocked, problem: p}
-}
-
-// nextSeq stands for a binlog that could not even be fetched: the position.
-func (s *shift) nextSeq() int64 {
-	p, _ := s.tracker.now()
-	return p.CommitSeq
 }
