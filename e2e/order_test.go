@@ -147,6 +147,37 @@ func TestReuseBinlogLabel(t *testing.T) {
 	e.requireFullSyncs(job, 1)
 }
 
+// A worker dies, and before its shift is known to be lost an operator orders the
+// snapshot of another table: what the shift has applied to this one is not applied
+// again.
+func TestPartialSyncOrderedAfterACrash(t *testing.T) {
+	e := newOwnEnv(t, harness.PairOptions{})
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"), fmt.Sprintf(duplicateTable, "d", "u"))
+	e.enableBinlog("d", "t", "u")
+	job := e.createJob("d", "", "d", "")
+	e.awaitEqual(job, "d", "d")
+	for n := range 20 {
+		e.exec(fmt.Sprintf("INSERT INTO d.t VALUES (%d, 'of the shift')", n))
+	}
+	e.awaitEqual(job, "d", "d")
+	detail, err := e.ccr.Call(e.ctx, "job_progress", map[string]any{"name": job})
+	require.NoError(t, err)
+	e.ccr.Kill()
+	require.NoError(t, e.ccr.Start(e.ctx))
+	// It is carried out once the shift is over, whatever this call waits for.
+	_, _ = e.ccr.Call(e.ctx, "job_skip_binlog", map[string]any{"name": job, "skip_by": "partialsync", "skip_table": "u", "skip_table_id": e.sourceTable(detail, "u")})
+	require.NoError(t, harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
+		s, err := e.ccr.Status(ctx, job)
+		if err == nil && (s.PartialSyncs != 1 || !strings.Contains(s.ProgressState, "IncrementalSync")) {
+			err = fmt.Errorf("%d partial syncs, %s", s.PartialSyncs, s.ProgressState)
+		}
+		return err
+	}))
+	e.exec("INSERT INTO d.t VALUES (100, 'after it')")
+	e.awaitEqual(job, "d", "d")
+	e.requireFullSyncs(job, 1)
+}
+
 func (e *env) remedy(job string) string {
 	e.Helper()
 	s, err := e.ccr.Status(e.ctx, job)
