@@ -22,6 +22,9 @@ const (
 	// gaugesCost is the time between refreshes per job, so that scraping many
 	// jobs costs a bounded number of queries a second.
 	gaugesCost = 50 * time.Millisecond
+	// gaugesKeep is how long the last numbers stay of what does not answer, in
+	// refreshes that are due: a gap in a diagram is true, a line that goes on is not.
+	gaugesKeep = 6
 	// gaugesConcurrency bounds the queries in flight.
 	gaugesConcurrency = 8
 )
@@ -38,9 +41,15 @@ type jobGauges struct {
 	mu      sync.Mutex
 	count   int
 	pollers map[string]int // by task queue
-	seen    map[string]job.Status
+	seen    map[string]sighting
 	read    time.Time
 	maxAge  time.Duration
+}
+
+// sighting is what a job last told, and when.
+type sighting struct {
+	status job.Status
+	at     time.Time
 }
 
 // jobGauge is one number of each job. A value of NaN is not known and is left
@@ -127,7 +136,8 @@ func (g *jobGauges) Describe(ch chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector. Jobs that do not answer in time keep
-// their last values.
+// their last values, but not for ever; while the jobs cannot even be listed, the
+// same holds for all of them.
 func (g *jobGauges) Collect(ch chan<- prometheus.Metric) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -136,17 +146,25 @@ func (g *jobGauges) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.NewInvalidMetric(g.total, err)
 		}
 	}
+	if !g.holds(g.read) {
+		return
+	}
 	ch <- prometheus.MustNewConstMetric(g.total, prometheus.GaugeValue, float64(g.count))
 	for queue, n := range g.pollers {
 		ch <- prometheus.MustNewConstMetric(g.workers, prometheus.GaugeValue, float64(n), queue)
 	}
 	for name, s := range g.seen {
 		for _, m := range g.perJob {
-			if v := m.value(s); !math.IsNaN(v) {
+			if v := m.value(s.status); !math.IsNaN(v) {
 				ch <- prometheus.MustNewConstMetric(m.desc, m.kind, v, name)
 			}
 		}
 	}
+}
+
+// holds tells whether what was read at that time may still be told.
+func (g *jobGauges) holds(at time.Time) bool {
+	return time.Since(at) < gaugesKeep*max(g.maxAge, gaugesMaxAge)
 }
 
 func (g *jobGauges) refresh() error {
@@ -156,8 +174,9 @@ func (g *jobGauges) refresh() error {
 	if err != nil {
 		return err
 	}
+	g.countWorkers(ctx) // first: without workers, jobs use up the time and do not answer
 	var mu sync.Mutex
-	seen := make(map[string]job.Status, len(names))
+	seen := make(map[string]sighting, len(names))
 	var group errgroup.Group
 	group.SetLimit(gaugesConcurrency)
 	for _, name := range names {
@@ -167,15 +186,14 @@ func (g *jobGauges) refresh() error {
 			defer mu.Unlock()
 			if err == nil {
 				g.jobs.lookAgain(ctx, name, &s)
-				seen[name] = s
-			} else if last, known := g.seen[name]; known {
+				seen[name] = sighting{s, time.Now()}
+			} else if last, known := g.seen[name]; known && g.holds(last.at) {
 				seen[name] = last
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // no function above fails
-	g.countWorkers(ctx)
 	g.count, g.seen, g.read = len(names), seen, time.Now()
 	g.maxAge = time.Duration(len(names)) * gaugesCost
 	return nil
