@@ -108,48 +108,17 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 	// Temporal answers: what is missing is a fresh lag.
 	ctx, cancel := context.WithTimeout(ctx, j.try)
 	defer cancel()
-	var (
-		newest  job.Lag
-		request string
-		asked   bool // the worker processes
-		began   = time.Now()
-		known   = true // s is of just now
-	)
+	look := lagLook{jobs: j, name: name, by: by, began: time.Now()}
 	err = poll(ctx, func(ctx context.Context) (bool, error) {
-		if !known {
+		if look.tries++; look.tries > 1 {
+			var err error
 			if s, err = j.status(ctx, name); err != nil {
 				return false, err
 			}
 		}
-		known = false
-		newest = newerLag(newest, s.Lag)
-		if time.Since(newest.ObservedAt) < lagMaxAge {
-			return true, nil
-		}
-		if outcome, found := s.Outcome(request); found && request != "" {
-			if outcome.Refused != "" {
-				return false, &refusedError{outcome.Refused}
-			}
-			return true, nil // fresh, whatever the clocks of two machines say
-		}
-		streaming := s.Phase == job.PhaseStream && s.Running && !s.Stalled
-		if !asked {
-			asked = true
-			lag, err := j.boardLag(ctx, name, s, streaming)
-			newest = newerLag(newest, lag)
-			if err == nil || errors.As(err, new(*refusedError)) {
-				return true, err
-			}
-		}
-		if request != "" || streaming && time.Since(began) < streamingPatience {
-			return false, nil
-		}
-		if !j.lags.mayAsk() {
-			return false, errTooMany
-		}
-		request, err = j.requestLag(ctx, name, by, s.Position.CommitSeq)
-		return false, err
+		return look.goOn(ctx, s)
 	})
+	newest := look.newest
 	switch {
 	case err == nil:
 		j.lags.put(name, newest)
@@ -163,6 +132,51 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 			name, localTime(newest.ObservedAt.UnixMilli()), err)
 	}
 	return newest, nil
+}
+
+// lagLook is the search for a lag that is fresh enough.
+type lagLook struct {
+	jobs     *jobs
+	name, by string
+	began    time.Time
+
+	newest  job.Lag // the newest that was found
+	tries   int
+	asked   bool   // the worker processes
+	request string // id of the order to the job, "" if none was given
+}
+
+// goOn goes on with the search, given what the job says now. It tells whether
+// newest is fresh enough.
+func (l *lagLook) goOn(ctx context.Context, s job.Status) (bool, error) {
+	l.newest = newerLag(l.newest, s.Lag)
+	if time.Since(l.newest.ObservedAt) < lagMaxAge {
+		return true, nil
+	}
+	if outcome, found := s.Outcome(l.request); found && l.request != "" {
+		if outcome.Refused != "" {
+			return false, &refusedError{outcome.Refused}
+		}
+		return true, nil // fresh, whatever the clocks of two machines say
+	}
+	streaming := s.Phase == job.PhaseStream && s.Running && !s.Stalled
+	if !l.asked {
+		l.asked = true
+		lag, err := l.jobs.boardLag(ctx, l.name, s, streaming)
+		l.newest = newerLag(l.newest, lag)
+		if err == nil || errors.As(err, new(*refusedError)) {
+			return true, err
+		}
+	}
+	if l.request != "" || streaming && time.Since(l.began) < streamingPatience {
+		return false, nil
+	}
+	if !l.jobs.lags.mayAsk() {
+		return false, errTooMany
+	}
+	var err error
+	l.request, err = l.jobs.requestLag(ctx, l.name, l.by, s.Position.CommitSeq)
+	return false, err
 }
 
 // boardLag asks the worker processes for the lag of a job. A refusedError says

@@ -125,6 +125,6 @@ func TestVersionsFollowTheModules(t *testing.T) {
 	compose := read("docker-compose.yml")
 	temporal := "${TEMPORAL_TAG:-" + module(standalone, `go\.temporal\.io/server v(\S+)`) + "}"
 	require.Contains(t, compose, "temporalio/server:"+temporal)
-	require.Contains(t, compose, "temporalio/admin-tools:"+temporal)
+	require.Contains(t, compose, "temporalio/admin-tools:${TEMPORAL_TOOLS_TAG:-"+temporal+"}")
 	require.Contains(t, compose, "temporalio/ui:${TEMPORAL_UI_TAG:-"+module(standalone, `github\.com/temporalio/ui-server/v2 v(\S+)`)+"}")
 }
