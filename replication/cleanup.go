@@ -131,6 +131,9 @@ func ended(state string) bool {
 
 // rollbackAll rolls back the job's open transactions, found by their labels.
 func (j *Job) rollbackAll(ctx context.Context) error {
+	if err := j.destination.findMaster(ctx); err != nil {
+		return err
+	}
 	list, err := j.transactions(ctx, job.LabelPrefix(j.spec.UID)+":")
 	if err != nil {
 		return err

@@ -2,7 +2,9 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/meta"
@@ -72,19 +74,35 @@ func (c *Connector) openCluster(side string, spec job.Cluster, password string) 
 		rpc = append(rpc, fe.Endpoint{Host: f.Host, Port: f.ThriftPort})
 		sql = append(sql, sqlclient.Endpoint{Host: f.Host, Port: f.Port})
 	}
+	thrift := fe.New(fe.Config{
+		Frontends: rpc, User: spec.User, Password: password, HostMapping: spec.HostMapping,
+		ConnectTimeout: c.opts.ConnectTimeout, RPCTimeout: c.opts.RPCTimeout, CommitTimeout: c.opts.CommitTimeout,
+		Pool: c.frontends, Observe: c.opts.Metrics.observeFE,
+	})
 	return &cluster{
 		side: side,
 		spec: spec,
-		fe: fe.New(fe.Config{
-			Frontends: rpc, User: spec.User, Password: password, HostMapping: spec.HostMapping,
-			ConnectTimeout: c.opts.ConnectTimeout, RPCTimeout: c.opts.RPCTimeout, CommitTimeout: c.opts.CommitTimeout,
-			Pool: c.frontends, Observe: c.opts.Metrics.observeFE,
-		}),
+		fe:   thrift,
 		sql: sqlclient.New(sqlclient.Config{
 			Frontends: sql, User: spec.User, Password: password, Database: spec.Database,
 			ConnectTimeout: c.opts.ConnectTimeout, Observe: c.opts.Metrics.observeSQL,
+			Master: func() (ep sqlclient.Endpoint) {
+				if i := slices.Index(rpc, thrift.Master()); i >= 0 {
+					ep = sql[i]
+				}
+				return ep
+			},
 		}),
 	}
+}
+
+// findMaster makes sure that the master is known, for statements whose answer has
+// to be the master's: a Thrift call is answered by nobody else.
+func (c *cluster) findMaster(ctx context.Context) error {
+	if _, err := c.databaseID(ctx); err != nil && !errors.Is(err, fe.ErrDatabaseNotFound) {
+		return err
+	}
+	return nil
 }
 
 func (c *cluster) close() {

@@ -124,6 +124,10 @@ type fakeDestination struct {
 	others   int     // finished transactions of somebody else
 	anyLabel bool    // labels are the source's (load_<seq>), not ours
 
+	// masterKnown: a Thrift call has told who the master is. Before, statements are
+	// answered by a follower that knows no transaction yet.
+	masterKnown bool
+
 	// beforeCommit and afterCommit may fail the call, without and with effect.
 	beforeCommit, afterCommit func(seq int64) error
 	// unreachable fails every question about transactions, and rollbacks.
@@ -170,6 +174,7 @@ func (f *fakeDestination) count(method string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked[method]++
+	f.masterKnown = true
 }
 
 func (f *fakeDestination) byLabel(label string) *fakeTxn {
@@ -313,6 +318,9 @@ func (f *fakeDestination) Transactions(_ context.Context, _, prefix string) ([]s
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !f.masterKnown {
+		return nil, nil
+	}
 	var list []sqlclient.Transaction
 	for _, tx := range f.txns {
 		if strings.HasPrefix(tx.label, prefix) {
@@ -444,6 +452,9 @@ func (b *bench) stream(until int64, h StreamHooks) job.StreamResult {
 
 func (b *bench) streamContext(ctx context.Context, until int64, h StreamHooks) job.StreamResult {
 	b.t.Helper()
+	b.dst.mu.Lock()
+	b.dst.masterKnown = false
+	b.dst.mu.Unlock()
 	stop := make(chan struct{})
 	var once sync.Once
 	given := h.Heartbeat

@@ -60,6 +60,10 @@ func (s *shift) lookBack(ctx context.Context) (*ending, error) {
 		}
 		return s.forgotten(ctx, position, nil)
 	}
+	// What a follower does not know yet would be begun again.
+	if err := s.job.destination.findMaster(ctx); err != nil {
+		return nil, err
+	}
 	list, err := s.job.transactions(ctx, job.LabelPrefix(s.in.Spec.UID)+":")
 	if err != nil {
 		return nil, err
@@ -186,6 +190,10 @@ func (j *Job) transactions(ctx context.Context, prefix string) ([]sqlclient.Tran
 // awaitVisible waits until everything this job has committed can be read: the
 // fence before anything but an UPSERT (doris-binlogs.md 2.2).
 func (j *Job) awaitVisible(ctx context.Context, last int64) error {
+	// A follower may not know yet that they are committed.
+	if err := j.destination.findMaster(ctx); err != nil {
+		return fmt.Errorf("wait until earlier transactions are visible: %w", err)
+	}
 	for delay := firstDelay / 4; ; delay = min(2*delay, maxDelay/4) {
 		pending, err := j.unpublished(ctx, last)
 		if err != nil {

@@ -39,6 +39,9 @@ const (
 	maxOpen   = 20
 	maxIdle   = 2
 	idleTime  = time.Minute
+	// silence is how long a master that could not be reached is not asked first:
+	// by then another one has been elected, or it is back.
+	silence = 30 * time.Second
 )
 
 // Config says which cluster to talk to. The zero value of a field is its
@@ -52,18 +55,27 @@ type Config struct {
 	// Database only labels what Observe is told: connections have no default
 	// database.
 	Database string
+	// Master tells which frontend is the master as far as is known, the zero
+	// Endpoint if that is not. It is asked first: the others answer SHOW from what
+	// they have replayed so far, and do not know transactions in PREPARE
+	// (doris-rpc.md 3.10). Optional.
+	Master func() Endpoint
 	// Observe is told of each attempt.
 	Observe func(host, db string, d time.Duration, err error)
 }
 
-// Client runs statements on any frontend of a cluster; followers forward what
-// only the master may do. It is safe for concurrent use.
+// Client runs statements on the master of a cluster, if that is known and can be
+// reached, else on any frontend: the others forward what only the master may do.
+// It is safe for concurrent use.
 type Client struct {
 	cfg   Config
 	pools []*pool
 
 	mu        sync.Mutex
 	preferred int // index of the frontend that answered last
+	// silent could not be reached lately, and is not preferred before silentUntil.
+	silent      Endpoint
+	silentUntil time.Time
 }
 
 // pool is one frontend.
@@ -183,28 +195,54 @@ func read(ctx context.Context, conn *sql.Conn, statement string) ([]Row, error) 
 	return rows, result.Err()
 }
 
-// run executes work on the first frontend that can be reached, beginning with
-// the one that answered last. What may have been executed is tried again only if
+// first returns the index of the frontend to begin with: the master, or the one
+// that answered last.
+func (c *Client) first() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cfg.Master == nil {
+		return c.preferred
+	}
+	master := c.cfg.Master()
+	if master == c.silent && time.Now().Before(c.silentUntil) {
+		return c.preferred
+	}
+	if i := slices.IndexFunc(c.pools, func(p *pool) bool { return p.endpoint == master }); i >= 0 {
+		return i
+	}
+	return c.preferred
+}
+
+// answered and unreachable note what became of an attempt.
+func (c *Client) answered(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.preferred = n
+}
+
+func (c *Client) unreachable(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.silent, c.silentUntil = c.pools[n].endpoint, time.Now().Add(silence)
+}
+
+// run executes work on the first frontend that can be reached, see first. What may have been executed is tried again only if
 // it is repeatable.
 func (c *Client) run(ctx context.Context, statement string, repeatable bool, work func(context.Context, *sql.Conn) error) error {
 	if len(c.pools) == 0 {
 		return errors.New("no frontend is configured")
 	}
-	c.mu.Lock()
-	first := c.preferred
-	c.mu.Unlock()
-
+	first := c.first()
 	var err error
 	for i := range c.pools {
 		n := (first + i) % len(c.pools)
 		err = c.attempt(ctx, c.pools[n], statement, work)
 		var lost *NetworkError
 		if !errors.As(err, &lost) {
-			c.mu.Lock()
-			c.preferred = n
-			c.mu.Unlock()
+			c.answered(n)
 			return err
 		}
+		c.unreachable(n)
 		if ctx.Err() != nil || lost.Sent && !repeatable {
 			return err
 		}

@@ -3,6 +3,7 @@ package sqlclient_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -105,6 +106,31 @@ func TestFailover(t *testing.T) {
 	c := newClient(t, sqlclient.Config{Frontends: []sqlclient.Endpoint{nobody(t)}}, f)
 	require.NoError(t, c.Exec(t.Context(), "CREATE X"))
 	require.Equal(t, []string{"CREATE X"}, f.seen())
+}
+
+// The master is asked first, whoever answered before. One that is down is not
+// tried again with every statement.
+func TestMasterFirst(t *testing.T) {
+	a, b := startFrontend(t, always(reply{})), startFrontend(t, always(reply{}))
+	dead := nobody(t)
+	var master sqlclient.Endpoint
+	var asked []string
+	c := newClient(t, sqlclient.Config{
+		Frontends: []sqlclient.Endpoint{a.endpoint, b.endpoint, dead},
+		Master:    func() sqlclient.Endpoint { return master },
+		Observe:   func(_, _ string, _ time.Duration, err error) { asked = append(asked, fmt.Sprint(err == nil)) },
+	})
+	require.NoError(t, c.Exec(t.Context(), "1"))
+	master = b.endpoint
+	require.NoError(t, c.Exec(t.Context(), "2"))
+	master = dead
+	require.NoError(t, c.Exec(t.Context(), "3"))
+	require.NoError(t, c.Exec(t.Context(), "4"))
+	master = b.endpoint
+	require.NoError(t, c.Exec(t.Context(), "5"))
+	require.Equal(t, []string{"1", "3", "4"}, a.seen())
+	require.Equal(t, []string{"2", "5"}, b.seen())
+	require.Equal(t, []string{"true", "true", "false", "true", "true", "true"}, asked)
 }
 
 func TestNobodyReachable(t *testing.T) {
