@@ -32,6 +32,7 @@ type program struct {
 	bin          []binned
 	views        map[string]bool
 	followed     string // the present name of the table job's table
+	settled      bool   // the first quiet point is passed: every job has its snapshot
 	replacements int    // of the table under that name by another one
 	serial       int    // of values and names: none comes twice
 	altering     bool   // an ALTER job runs, what else happens meanwhile is short
@@ -101,12 +102,14 @@ func (p *program) play(ctx context.Context) error {
 	}
 	if p.once(2) { // else the program begins beside the first sync
 		err = p.quiet(ctx)
+		p.settled = true
 	}
 	for round := 1; err == nil && round <= chaosRounds; round++ {
 		p.note(fmt.Sprintf("-- round %d", round))
 		if err = p.round(ctx); err == nil {
 			err = p.quiet(ctx)
 		}
+		p.settled = true
 	}
 	if err != nil {
 		for _, s := range p.jobs() {

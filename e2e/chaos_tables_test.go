@@ -154,6 +154,10 @@ func (p *program) recoverTable(ctx context.Context) error {
 	return err
 }
 
+// unfound tells whether the table is one that a table job has yet to find: it
+// knows only a name until its first snapshot, and whoever has that name is it.
+func (p *program) unfound(name string) bool { return name == p.followed && name != "" && !p.settled }
+
 // rename gives the table that a table job follows names that no other has:
 // whoever takes its old name would be followed in its place.
 func (p *program) rename(ctx context.Context) error {
@@ -162,7 +166,7 @@ func (p *program) rename(ctx context.Context) error {
 	if name == p.followed && name != "" {
 		to = p.name("f")
 	}
-	if t == nil || to == "" {
+	if t == nil || to == "" || p.unfound(name) {
 		return nil
 	}
 	ok, err := p.try(ctx, "ALTER TABLE "+name+" RENAME "+to)
@@ -181,7 +185,7 @@ func (p *program) rename(ctx context.Context) error {
 func (p *program) two() (string, string) {
 	b, second := p.pickOf(p.movable)
 	a, _ := p.pick(func(t *chaosTable) bool { return t != second })
-	if a == "" || b == "" {
+	if a == "" || b == "" || p.unfound(a) {
 		return "", ""
 	}
 	return a, b

@@ -275,6 +275,11 @@ func (a *application) replaceTable(source int64, format string, args ...any) (jo
 	case a.j.spec.Type() == job.TableSync && source != a.j.spec.Source.TableID:
 		return ignored()
 	}
+	return a.bringTable(source, format, args...)
+}
+
+// bringTable wants a snapshot of the table, whatever an earlier one contains.
+func (a *application) bringTable(source int64, format string, args ...any) (job.ApplyResult, error) {
 	err := a.wantTable(source, format, args...)
 	switch {
 	case errors.Is(err, errLeftOut):

@@ -68,7 +68,8 @@ func wantedBy(err error) *job.SnapshotWanted {
 }
 
 // applyRecover brings a recovered table, or the table of a recovered partition,
-// by a snapshot (doris-binlogs.md 2.25).
+// by a snapshot (doris-binlogs.md 2.25). A table that was found gone is there
+// again, and brings what the job has passed over since.
 func applyRecover(a *application) (job.ApplyResult, error) {
 	recovered, err := binlog.DecodeRecover(a.rec.Data)
 	if err != nil {
@@ -77,6 +78,9 @@ func applyRecover(a *application) (job.ApplyResult, error) {
 	what := "table " + recovered.TableName
 	if recovered.PartitionID > 0 {
 		what = fmt.Sprintf("partition %s of table %s", recovered.PartitionName, recovered.TableName)
+	}
+	if a.p.Tables[recovered.TableID].CommitSeq == job.Contained {
+		return a.bringTable(recovered.TableID, "%s was recovered", what)
 	}
 	return a.replaceTable(recovered.TableID, "%s was recovered", what)
 }

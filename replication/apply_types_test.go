@@ -93,7 +93,10 @@ func TestApplyTypes(t *testing.T) {
 			a.in.Unknown, a.dst.create = true, "...\nDISTRIBUTED BY RANDOM BUCKETS 2\n"
 		}, nil, nil},
 		"recover table": {job.RecoverInfo, `{"tableId":10,"tableName":"t","partitionId":-1}`, nil, nil, whole},
-		"wrapped":       {job.Barrier, `{"binlogType":15,"binlog":"{\"tableId\":10,\"colName\":\"a\",\"newColName\":\"b\"}"}`, nil, []string{altTable + "RENAME COLUMN `a` `b`"}, nil},
+		"recover a table that was found gone": {job.RecoverInfo, `{"tableId":10,"tableName":"t","partitionId":-1}`, func(a *applied) {
+			a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, CommitSeq: job.Contained}
+		}, nil, whole},
+		"wrapped": {job.Barrier, `{"binlogType":15,"binlog":"{\"tableId\":10,\"colName\":\"a\",\"newColName\":\"b\"}"}`, nil, []string{altTable + "RENAME COLUMN `a` `b`"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := func() *applied {

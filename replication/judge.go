@@ -89,8 +89,12 @@ func contained(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 	if !known || rec.CommitSeq > table.CommitSeq {
 		return false
 	}
-	// The drop of a table that was found gone ends its entry: a step's work.
-	return rec.Type != job.DropTable || table.CommitSeq != job.Contained
+	if table.CommitSeq != job.Contained {
+		return true
+	}
+	// The drop of a table that was found gone ends its entry, and its recovery
+	// brings it back: both are a step's work.
+	return rec.Type != job.DropTable && rec.Type != job.RecoverInfo
 }
 
 // carried is the record as it travels through the workflow.

@@ -56,6 +56,7 @@ func TestJudge(t *testing.T) {
 		"replace has rules of its own": {rec(50, job.ReplaceTable, `{}`, 10), nil, handOver},
 		"drop in the snapshot":         {rec(50, job.DropTable, `{}`, 10), nil, pass},
 		"drop of a table found gone":   {rec(500, job.DropTable, `{}`, 11), nil, handOver},
+		"recovery of one found gone":   {rec(500, job.RecoverInfo, `{}`, 11), nil, handOver},
 		"other of a table found gone":  {rec(500, job.TruncateTable, `{}`, 11), nil, pass},
 		"not handled yet":              {rec(500, job.RenameColumn, `{}`, 10), nil, handOver},
 		"unknown type":                 {rec(500, 99, `{}`, 10), nil, handOver},
