@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
@@ -90,6 +91,9 @@ func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, er
 		}
 	}
 	result, err := handle(a)
+	if err != nil {
+		result, err = a.unlessGone(result, err)
+	}
 	result, err = j.conclude(result, err, in.Progress.Pending)
 	if err == nil && result.Done {
 		j.opts.Metrics.handled(j.spec.Name, started)
@@ -115,6 +119,24 @@ func (j *Job) conclude(result job.ApplyResult, err error, b *job.Binlog) (job.Ap
 	p := problemOf(err, b.CommitSeq, b.Type)
 	j.opts.Metrics.failed(j.spec.Name, "apply", p.Kind)
 	return job.ApplyResult{Problem: p}, nil
+}
+
+// unlessGone passes over a change that the destination refuses if the table that a
+// table job follows is gone from the source: what the change builds upon may have
+// been passed over for the same reason. What became of the table comes later in
+// the log. A database job has marked the table (vanished).
+func (a *application) unlessGone(result job.ApplyResult, err error) (job.ApplyResult, error) {
+	var refused *sqlclient.Error
+	kind, _ := Classify(err)
+	if a.j.spec.Type() != job.TableSync || !errors.As(err, &refused) || kind == job.KindRPC ||
+		!slices.Contains(a.rec.TableIDs, a.j.spec.Source.TableID) {
+		return result, err
+	}
+	table, _, askErr := a.j.source.tableByID(a.ctx, a.j.spec.Source.TableID)
+	if askErr != nil || table != nil {
+		return result, err
+	}
+	return ignored()
 }
 
 // unhandled is the problem of a type without a handler.

@@ -232,6 +232,26 @@ func TestApplyDropTable(t *testing.T) {
 	require.Equal(t, []string{"DROP t"}, a.dst.executed)
 }
 
+// The table that a table job follows is gone from the source, and its destination
+// has missed what could not be brought any more: what builds upon that is passed
+// over. While the table is there a refusal is a problem.
+func TestRefusalsOfATableThatIsGone(t *testing.T) {
+	for name, gone := range map[string]bool{"gone": true, "there": false} {
+		t.Run(name, func(t *testing.T) {
+			a := applying(job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10)
+			a.in.Spec.Source.Table, a.in.Spec.Source.TableID = "t", 10
+			a.in.Spec.Destination.Table, a.in.Spec.Destination.TableID = "t", 20
+			a.dst.refuse = map[string]error{"RENAME COLUMN": refusal("Column[a] does not exists")}
+			if gone {
+				a.src.tables = map[int64]*meta.Table{}
+			}
+			got := a.run(t)
+			require.Equal(t, gone, got.Done)
+			require.Equal(t, !gone, got.Problem != nil)
+		})
+	}
+}
+
 func TestApplyPartitions(t *testing.T) {
 	add := `{"tableId":10,"partition":{"nm":"p5","di":{"type":"HASH","bucketNum":7,"distributionColumns":[{"name":"id"}]}},"sql":"ADD PARTITION ` + "`p5`" + ` VALUES [(\"1\"), (\"2\"));"}`
 	a := applying(job.AddPartition, add, 10)
