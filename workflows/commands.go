@@ -240,9 +240,16 @@ func (r *run) idOf(table string) (int64, bool) {
 	return 0, false
 }
 
+// changeSkipDrop guards that a partial sync does not count the table's own drop as
+// done: there is nothing that it could bring.
+const changeSkipDrop = "skip-drop"
+
 // standsAt tells whether the binlog that waits to be applied is about this table
-// alone.
+// alone, and done once a snapshot has brought the table.
 func (r *run) standsAt(table int64) bool {
 	p := r.p.Pending
-	return p != nil && p.Type != job.ReplaceTable && len(p.TableIDs) == 1 && p.TableIDs[0] == table
+	if p == nil || p.Type == job.ReplaceTable || len(p.TableIDs) != 1 || p.TableIDs[0] != table {
+		return false
+	}
+	return p.Type != job.DropTable || !r.version(changeSkipDrop)
 }

@@ -160,19 +160,24 @@ func TestApplyLooksForTheOutcomeAfterAPartialSync(t *testing.T) {
 	require.False(t, b.applies[2].Unknown)
 }
 
-// A REPLACE is about two tables: the snapshot of one does not make it done.
-func TestAPartialSyncDoesNotTakeThePlaceOfAReplace(t *testing.T) {
-	b := newBench(t)
-	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119},
-		Binlog: &job.Binlog{CommitSeq: 120, Type: job.ReplaceTable, TableIDs: []int64{11}}})
-	once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
-		return job.ApplyResult{Problem: &job.Problem{Text: "refused", Kind: job.KindDB}}, nil
-	})
-	b.signal(500*time.Millisecond, job.SignalSkipBinlog, order(job.SkipPartialSync))
-	b.idle()
-	b.deleteAt(time.Minute)
-	b.mustRun()
-	require.Equal(t, int64(119), b.streams[len(b.streams)-1].Progress.Position.CommitSeq)
+// A REPLACE is about two tables: the snapshot of one does not make it done. And no
+// snapshot makes a DROP done.
+func TestAPartialSyncDoesNotTakeThePlaceOf(t *testing.T) {
+	for typ, position := range map[job.BinlogType]int64{job.ReplaceTable: 119, job.DropTable: 119, job.TruncateTable: 120} {
+		t.Run(typ.String(), func(t *testing.T) {
+			b := newBench(t)
+			b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119},
+				Binlog: &job.Binlog{CommitSeq: 120, Type: typ, TableIDs: []int64{11}}})
+			once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
+				return job.ApplyResult{Problem: &job.Problem{Text: "refused", Kind: job.KindDB}}, nil
+			})
+			b.signal(500*time.Millisecond, job.SignalSkipBinlog, order(job.SkipPartialSync))
+			b.idle()
+			b.deleteAt(time.Minute)
+			b.mustRun()
+			require.Equal(t, position, b.streams[len(b.streams)-1].Progress.Position.CommitSeq)
+		})
+	}
 }
 
 func TestACommandWaitsForABinlogThatIsBeingApplied(t *testing.T) {
