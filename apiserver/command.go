@@ -17,8 +17,9 @@ type refusedError struct{ reason string }
 func (e *refusedError) Error() string { return e.reason }
 
 // command signals the job and waits until it has carried the command out, so
-// that the caller learns the truth, for as long as patience. An error is errUnknownJob, a refusedError,
-// or says that the command is recorded but not yet carried out.
+// that the caller learns the truth, for as long as patience. An error is
+// errUnknownJob, a refusedError, or says that the command is recorded but not yet
+// carried out.
 func (j *jobs) command(ctx context.Context, name, signal string, cmd job.Command, patience time.Duration) error {
 	id, err := randomHex(8)
 	if err != nil {

@@ -123,12 +123,7 @@ func TestHostMapping(t *testing.T) {
 	_, err := e.ccr.Call(e.ctx, "create_ccr", request)
 	require.NoError(t, err)
 	job := e.jobName()
-	t.Cleanup(func() {
-		if t.Failed() {
-			e.explain(job)
-		}
-		_, _ = e.ccr.Call(context.Background(), "delete", map[string]any{"name": job})
-	})
+	e.endWithTest(job)
 	e.awaitEqual(job, "d", "d")
 
 	// A frontend that is not the master any more names the new one by its
@@ -215,12 +210,7 @@ func TestHostMappingToNames(t *testing.T) {
 	_, err := e.ccr.Call(e.ctx, "create_ccr", request)
 	require.NoError(t, err)
 	job := e.jobName()
-	t.Cleanup(func() {
-		if t.Failed() {
-			e.explain(job)
-		}
-		_, _ = e.ccr.Call(context.Background(), "delete", map[string]any{"name": job})
-	})
+	e.endWithTest(job)
 	e.awaitEqual(job, "d", "d")
 	e.exec("INSERT INTO d.t VALUES (2, 'by a binlog')")
 	e.awaitEqual(job, "d", "d")

@@ -197,6 +197,18 @@ func (e *env) awaitThat(job string, check func(context.Context) error) {
 	require.NoError(e, err)
 }
 
+// endWithTest deletes the job when its test is over, and explains it first if the
+// test has failed.
+func (e *env) endWithTest(job string) {
+	e.Cleanup(func() {
+		if e.Failed() {
+			e.explain(job)
+		}
+		// The test's own context is over by now.
+		_, _ = e.ccr.Call(context.Background(), "delete", map[string]any{"name": job})
+	})
+}
+
 // awaitState waits until job_status reports the progress state.
 func (e *env) awaitState(job string, want ...string) {
 	e.Helper()

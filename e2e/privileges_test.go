@@ -52,12 +52,7 @@ func TestLeastPrivileges(t *testing.T) {
 	_, err := e.ccr.Call(e.ctx, "create_ccr", body)
 	require.NoError(t, err)
 	job := e.jobName()
-	t.Cleanup(func() {
-		if t.Failed() {
-			e.explain(job)
-		}
-		_, _ = e.ccr.Call(t.Context(), "delete", map[string]any{"name": job})
-	})
+	e.endWithTest(job)
 	e.awaitEqual(job, "d", "d")
 	e.exec("INSERT INTO d.t VALUES (2, 'b')", "ALTER TABLE d.t ADD COLUMN c INT", "INSERT INTO d.t VALUES (3, 'c', 3)",
 		fmt.Sprintf(duplicateTable, "d", "w"), "INSERT INTO d.w VALUES (1, 'w')", "CREATE VIEW d.v AS SELECT id FROM d.t", "TRUNCATE TABLE d.u",

@@ -124,9 +124,9 @@ func (s *shift) observe(ctx context.Context) {
 		if asked && s.hooks.Heartbeat != nil {
 			s.hooks.Heartbeat(s.heartbeat())
 		}
-		if safe := s.in.Progress.Position.CommitSeq; unlocked && safe >= 0 {
+		if unlocked {
 			// A log that does not exist yet has nothing that could be collected.
-			_, err := s.job.lockBinlog(ctx, safe)
+			_, err := s.job.lockBinlog(ctx, s.in.Progress.Position.CommitSeq)
 			unlocked = err != nil && !errors.Is(err, fe.ErrUnknownMethod) && !errors.Is(err, fe.ErrBinlogNotFound)
 		}
 		select {

@@ -118,18 +118,14 @@ func TestDuringRestore(t *testing.T) {
 	c, s := private(t)
 	from := source(t)
 	w := newTwin(t, from, s)
-	label := from.backup(w.fromDB)
-	snapshot := from.getSnapshot(w.fromDB, label, false)
-	info := decodeJobInfo(t, snapshot.JobInfo)
-	info["extra_info"] = from.extraInfo()
-	txn := s.begin(w.toDB, w.tableID)
-	infos := s.ingestAll(w.ingestions(txn))
+	label, meta, info := w.backUp(t)
+	txn, infos := w.load()
 
 	slow := core.Instant
 	slow.RestoreTick = time.Hour
 	c.SetProfile(slow)
-	requireOK(t, s.restore(restoreRequest(t, w.toDB, label+"_r1", snapshot.Meta, info)))
-	busy := s.restore(restoreRequest(t, w.toDB, label+"_r2", snapshot.Meta, info))
+	requireOK(t, s.restore(restoreRequest(t, w.toDB, label+"_r1", meta, info)))
+	busy := s.restore(restoreRequest(t, w.toDB, label+"_r2", meta, info))
 	require.Equal(t, status.TStatusCode_ANALYSIS_ERROR, busy.StatusCode)
 	require.Regexp(t, `Can only run one backup or restore job of a database at same time , current running: label = `+label+
 		`_r1 jobId = \d+, to run label = `+label+`_r2`, busy.ErrorMsgs[0])
@@ -144,7 +140,7 @@ func TestDuringRestore(t *testing.T) {
 	c.SetProfile(slow)
 	txn = s.begin(w.toDB, w.tableID)
 	infos = s.ingestAll(w.ingestions(txn))
-	requireOK(t, s.restore(restoreRequest(t, w.toDB, label+"_r3", snapshot.Meta, info)))
+	requireOK(t, s.restore(restoreRequest(t, w.toDB, label+"_r3", meta, info)))
 	s.waitNotPending(w.toDB, label+"_r3")
 	refused := s.commit(w.toDB, txn, infos)
 	requireStatus(t, status.TStatusCode_ANALYSIS_ERROR, "Table [orders], Partition [orders] is in restore process. Can not load into it", refused)

@@ -160,6 +160,22 @@ func newTwin(t *testing.T, from, to *side) *twin {
 	return w
 }
 
+// backUp makes a snapshot of the source that the destination can restore.
+func (w *twin) backUp(t *testing.T) (label string, meta []byte, info map[string]any) {
+	t.Helper()
+	label = w.from.backup(w.fromDB)
+	snapshot := w.from.getSnapshot(w.fromDB, label, false)
+	info = decodeJobInfo(t, snapshot.JobInfo)
+	info["extra_info"] = w.from.extraInfo()
+	return label, snapshot.Meta, info
+}
+
+// load opens a transaction of the destination that has all its rows.
+func (w *twin) load() (txn int64, infos []*thrifttypes.TTabletCommitInfo) {
+	txn = w.to.begin(w.toDB, w.tableID)
+	return txn, w.to.ingestAll(w.ingestions(txn))
+}
+
 func (w *twin) ingestions(txn int64) []ingestion {
 	return ingestions(w.from, w.to, w.source, w.partition, w.version, txn)
 }
