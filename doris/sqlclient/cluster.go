@@ -63,16 +63,22 @@ func (c *Client) Backends(ctx context.Context) ([]meta.Backend, error) {
 	return backends, nil
 }
 
-// FrontendConfig returns the value of a frontend's config; ok is false if the
-// frontend does not know it.
+// configPrefixes are what a frontend may print before the name of a config, by
+// how mature the config is (doris-sql.md 2.5).
+var configPrefixes = []string{"", "experimental_", "deprecated_"}
+
+// FrontendConfig returns the value of a frontend's config, by whichever of its
+// forms the frontend knows it; ok is false if it knows none.
 func (c *Client) FrontendConfig(ctx context.Context, key string) (value string, ok bool, err error) {
-	rows, err := c.Query(ctx, "ADMIN SHOW FRONTEND CONFIG LIKE "+quoteLike(key))
+	rows, err := c.Query(ctx, "ADMIN SHOW FRONTEND CONFIG LIKE "+quoteLike("%"+key))
 	if err != nil {
 		return "", false, err
 	}
-	for _, row := range rows { // "_" in the key is a wildcard
-		if row.Get("Key") == key {
-			return row.Get("Value"), true, nil
+	for _, prefix := range configPrefixes {
+		for _, row := range rows { // the pattern matches others as well
+			if row.Get("Key") == prefix+key {
+				return row.Get("Value"), true, nil
+			}
 		}
 	}
 	return "", false, nil

@@ -128,10 +128,26 @@ func TestFrontendConfig(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, ok)
 	require.Equal(t, "true", value)
-	require.Equal(t, "ADMIN SHOW FRONTEND CONFIG LIKE 'enable_feature_binlog'", seen())
+	require.Equal(t, "ADMIN SHOW FRONTEND CONFIG LIKE '%enable_feature_binlog'", seen())
 
 	c, _ = ask(t, table([]string{"Key", "Value"}))
 	_, ok, err = c.FrontendConfig(t.Context(), "x")
+	require.NoError(t, err)
+	require.False(t, ok)
+}
+
+// A frontend prints a config with its prefix, and the pattern finds a config of
+// another meaning as well (doris-sql.md 2.5).
+func TestFrontendConfigPrefix(t *testing.T) {
+	for _, prefix := range []string{"", "experimental_", "deprecated_"} {
+		c, _ := ask(t, table([]string{"Key", "Value"}, []any{"force_enable_feature_binlog", "false"}, []any{prefix + "enable_feature_binlog", "true"}))
+		value, ok, err := c.FrontendConfig(t.Context(), "enable_feature_binlog")
+		require.NoError(t, err)
+		require.True(t, ok, prefix)
+		require.Equal(t, "true", value, prefix)
+	}
+	c, _ := ask(t, table([]string{"Key", "Value"}, []any{"force_enable_feature_binlog", "true"}))
+	_, ok, err := c.FrontendConfig(t.Context(), "enable_feature_binlog")
 	require.NoError(t, err)
 	require.False(t, ok)
 }
