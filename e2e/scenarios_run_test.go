@@ -98,7 +98,7 @@ type scene struct {
 const atOnce = 8
 
 func TestScenarios(t *testing.T) {
-	require.Contains(t, []core.Version{"", core.VersionNew, core.Version30, core.Version21}, dorisVersion(), "CCR_E2E_DORIS_VERSION")
+	require.Contains(t, []core.Version{"", core.VersionNew, core.VersionM24, core.Version30, core.Version21}, dorisVersion(), "CCR_E2E_DORIS_VERSION")
 	e := newEnv(t, scenarioClusters())
 	seen, titles := map[int]bool{}, map[string]bool{}
 	// Mostly they wait. t.Parallel would play as many as there are processors.

@@ -12,14 +12,14 @@ import (
 // that version has: see sinceNew and transaction.
 
 // dorisVersion is the version of Doris that the scenarios are played with:
-// CCR_E2E_DORIS_VERSION, "2.1" or "3.0"; not set, it is the newest
+// CCR_E2E_DORIS_VERSION, "2.1", "3.0" or "2024-11"; not set, it is the newest
 // (make test-versions).
 func dorisVersion() core.Version {
 	return core.Version(os.Getenv("CCR_E2E_DORIS_VERSION"))
 }
 
 // old tells whether the version is older than new.
-func old() bool { return dorisVersion() == core.Version21 || dorisVersion() == core.Version30 }
+func old() bool { return dorisVersion() != "" && dorisVersion() != core.VersionNew }
 
 // since picks what is right since new, or before.
 func since[T any](newer, older T) T {

@@ -23,11 +23,13 @@ import (
 )
 
 // Version says which generation of Doris is imitated (doris-binlogs.md,
-// conventions). Only VersionNew is complete.
+// conventions). Only VersionNew is complete. VersionM24 is the frontend whose
+// answers are recorded (doris-sql.md 9): master of November 2024.
 type Version string
 
 const (
 	VersionNew Version = "new"
+	VersionM24 Version = "2024-11"
 	Version30  Version = "3.0"
 	Version21  Version = "2.1"
 )
@@ -40,6 +42,8 @@ func (v Version) Release() (major, minor, patch int) {
 		return 2, 1, 7
 	case Version30:
 		return 3, 0, 3
+	case VersionM24:
+		return 0, 0, 0 // a build without a version
 	}
 	return 3, 1, 0
 }

@@ -13,7 +13,7 @@ import (
 // releases of 2.1 do (doris-binlogs.md 2.28), instead of wrapping them.
 const wrapConfig = "dorisim_wrap_new_binlogs"
 
-// lastOldType is the last type that 2.1 and 3.0 know (doris-binlogs.md 2.2).
+// lastOldType is the last type that 2.1, 3.0 and M24 know (doris-binlogs.md 2.2).
 const lastOldType = job.ModifyComment
 
 // dialect turns an event into what the imitated version records. kind and data
@@ -31,7 +31,7 @@ func (c *Core) dialect(e *Event, kind job.BinlogType, data string) (job.BinlogTy
 	case job.RenamePartition, job.RenameRollup:
 		return job.RenameTable, data, true // the names that are not empty tell which (2.16)
 	}
-	if c.FEConfig(wrapConfig) == "false" || len(e.Tables) == 0 {
+	if c.cfg.Version == VersionM24 || c.FEConfig(wrapConfig) == "false" || len(e.Tables) == 0 {
 		return kind, "", false
 	}
 	wrapped := payload.Barrier{DBID: e.DB, TableID: e.Tables[0], BinlogType: int32(kind), Binlog: data}

@@ -53,6 +53,16 @@ func TestNewTypesInOldVersions(t *testing.T) {
 	}
 }
 
+// The master of November 2024 knows no later types, and does not wrap them
+// (doris-binlogs.md 2.2).
+func TestNewTypesInM24(t *testing.T) {
+	b, _ := recordedAs(t, core.VersionM24, job.RecoverInfo, `{}`, nil)
+	require.Nil(t, b)
+	b, _ = recordedAs(t, core.VersionM24, job.RenamePartition, `{"nP":"b","oP":"a"}`, nil)
+	require.Equal(t, job.RenameTable, b.Type)
+	require.Equal(t, int64(-1), b.Timestamp)
+}
+
 func TestFieldsOfOldVersions(t *testing.T) {
 	const added = `{"partition":{"id":7,"nm":"p","st":"NORMAL","bi":{"id":1,"st":"NORMAL","rc":0,"ts":[]},"vv":1,"vvt":2,"nv":2,"di":{"type":"HASH"}}}`
 	_, record := recordedAs(t, core.Version30, job.AddPartition, added, nil)

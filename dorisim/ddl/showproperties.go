@@ -138,8 +138,9 @@ var (
 
 // unprinted are the properties that older versions do not have.
 var unprinted = map[core.Version][]string{
-	core.Version30: {"medium_allocation_mode", "partition.retention_count"},
-	core.Version21: {"medium_allocation_mode", "partition.retention_count", "enable_mow_light_delete", "variant_enable_flatten_nested"},
+	core.VersionM24: {"medium_allocation_mode", "partition.retention_count"},
+	core.Version30:  {"medium_allocation_mode", "partition.retention_count"},
+	core.Version21:  {"medium_allocation_mode", "partition.retention_count", "enable_mow_light_delete", "variant_enable_flatten_nested"},
 }
 
 // propertyLines returns the lines of PROPERTIES; sync asks for the form of the

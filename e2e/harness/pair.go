@@ -32,7 +32,7 @@ type PairOptions struct {
 	// addresses, that the clusters advertise and on which nothing listens; ""
 	// advertises where they listen. See Publish.
 	SourcePrivate, DestinationPrivate string
-	// Version of Doris that both imitate: "2.1", "3.0" or "", the newest.
+	// Version of Doris that both imitate: "2.1", "3.0", "2024-11" or "", the newest.
 	Version core.Version
 }
 

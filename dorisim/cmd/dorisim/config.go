@@ -127,9 +127,9 @@ func (s clusterSpec) config(logger *slog.Logger) (dorisim.Config, error) {
 		return dorisim.Config{}, fmt.Errorf("cluster %s: %w", s.Name, err)
 	}
 	switch v := core.Version(s.Version); v {
-	case "", core.VersionNew, core.Version30, core.Version21:
+	case "", core.VersionNew, core.VersionM24, core.Version30, core.Version21:
 	default:
-		return dorisim.Config{}, fmt.Errorf("cluster %s: unknown version %q, there are %s, %s and %s", s.Name, v, core.VersionNew, core.Version30, core.Version21)
+		return dorisim.Config{}, fmt.Errorf("cluster %s: unknown version %q, there are %s, %s, %s and %s", s.Name, v, core.VersionNew, core.VersionM24, core.Version30, core.Version21)
 	}
 	cfg := dorisim.Config{
 		Name: s.Name, FEs: s.FEs, BEs: s.BEs, Host: s.Host, AllowAnyHost: s.AllowAnyHost, Spread: s.Spread, PortBase: s.PortBase, AdvertisePrefix: s.AdvertisePrefix,

@@ -79,7 +79,7 @@ func command() *cobra.Command {
 	flags.IntVar(&o.PortBase, "port-base", o.PortBase, "first port of the first cluster; 0: any")
 	flags.StringVar(&o.AdvertisePrefix, "advertise-prefix", o.AdvertisePrefix, `advertise private addresses, e.g. "10.66.0.", on which nothing listens`)
 	flags.StringVar(&o.Profile, "profile", o.Profile, "instant or realistic delays")
-	flags.StringVar(&o.Version, "doris-version", o.Version, "what to imitate: new (2.1.9, 3.0.5 and later), 3.0 or 2.1 (what came before)")
+	flags.StringVar(&o.Version, "doris-version", o.Version, "what to imitate: new (2.1.9, 3.0.5 and later), 3.0 or 2.1 (what came before), 2024-11 (master of November 2024, as measured)")
 	flags.StringVar(&o.RootPassword, "root-password", o.RootPassword, "password of root (better: DORISIM_ROOT_PASSWORD)")
 	flags.StringVar(&file, "config", "", "YAML file with the clusters; the flags above are then ignored")
 	flags.BoolVar(&printConfig, "print-config", false, "print the configuration as YAML and exit")
