@@ -66,6 +66,9 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 		Name: cfg.Name, Version: cfg.Version, Profile: cfg.Profile, FEConfig: cfg.FEConfig, Logger: cfg.Logger,
 		Faults: c.faults, GCPeriod: cfg.GCPeriod,
 	})
+	if cfg.LateFiling != (core.LateFiling{}) {
+		c.core.SetLateFiling(cfg.LateFiling)
+	}
 	c.core.Users.Set(core.User{Name: "root", Password: cfg.RootPassword, Admin: true})
 	for _, u := range cfg.Users {
 		c.core.Users.Set(u)

@@ -53,6 +53,9 @@ type Config struct {
 
 	// GCPeriod of binlogs, default 15 s; negative: on demand only.
 	GCPeriod time.Duration
+	// LateFiling lets readers see binlogs late and out of order; the zero value
+	// files them at once.
+	LateFiling core.LateFiling
 	// RetryPause of backends between tries of an HTTP step; default 1 s, with the
 	// instant profile 20 ms.
 	RetryPause time.Duration

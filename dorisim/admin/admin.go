@@ -90,6 +90,11 @@ func (s *Server) handler() http.Handler {
 	})
 	mux.HandleFunc("DELETE /faults/{i}", s.removeFault)
 	mux.HandleFunc("POST /binlogs/collect", s.collect)
+	mux.HandleFunc("POST /binlogs/late", s.late)
+	mux.HandleFunc("POST /binlogs/file", func(w http.ResponseWriter, _ *http.Request) {
+		s.cluster.Core().FileBinlogs()
+		answer(w, map[string]any{"ok": true}, nil)
+	})
 	mux.HandleFunc("POST /profile", s.profile)
 	mux.HandleFunc("POST /clock", s.clock)
 	return mux
@@ -103,6 +108,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	answer(w, map[string]any{
 		"name": s.cluster.Name(), "master": c.Master(), "profile": c.Profile(), "last_journal": c.LastJournal(),
 		"frontends": c.Frontends(), "backends": c.Backends(), "faults": s.rules(),
+		"late_binlogs": lateOf(c.LateFiling()), "unfiled_binlogs": c.UnfiledBinlogs(),
 	}, nil)
 }
 
@@ -150,6 +156,32 @@ func (s *Server) collect(w http.ResponseWriter, r *http.Request) {
 		err = s.cluster.CollectBinlogs(body.Database, body.UpTo)
 	}
 	answer(w, map[string]any{"ok": true}, err)
+}
+
+// lateBinlogs is core.LateFiling on the wire.
+type lateBinlogs struct {
+	Percent int     `json:"percent"`
+	Max     float64 `json:"max_ms"`
+	Seed    uint64  `json:"seed,omitempty"`
+}
+
+func lateOf(l core.LateFiling) lateBinlogs {
+	return lateBinlogs{Percent: l.Percent, Max: float64(l.Max) / float64(time.Millisecond), Seed: l.Seed}
+}
+
+// late expects {"percent": 30, "max_ms": 100, "seed": 7}.
+func (s *Server) late(w http.ResponseWriter, r *http.Request) {
+	var body lateBinlogs
+	err := decode(r, &body)
+	if err == nil && (body.Percent < 0 || body.Percent > 100 || body.Max < 0) {
+		err = errors.New("percent is 0 to 100, max_ms 0 or more")
+	}
+	if err == nil {
+		s.cluster.Core().SetLateFiling(core.LateFiling{
+			Percent: body.Percent, Max: time.Duration(body.Max * float64(time.Millisecond)), Seed: body.Seed,
+		})
+	}
+	answer(w, lateOf(s.cluster.Core().LateFiling()), err)
 }
 
 // profile expects a name, or single delays in milliseconds on top of one.

@@ -21,6 +21,9 @@ const helpText = `dorisim: the admin port of the simulated cluster %[1]q. Answer
   DELETE /faults                remove all
   DELETE /faults/{id}           remove one
   POST   /binlogs/collect       {"database": "d", "up_to": 5123}; without up_to all binlogs go
+  POST   /binlogs/late          {"percent": 30, "max_ms": 100, "seed": 7}: so many are filed up to so much later than they
+                                get their number, each table's in order, a database's not; 0 ends it
+  POST   /binlogs/file          file at once what waits to be filed
   POST   /profile               {"name": "instant" or "realistic"} and single delays on top: rpc_ms, begin_ms, ingest_ms,
                                 commit_ms, publish_ms, backup_tick_ms, restore_tick_ms, alter_tick_ms
   POST   /clock                 {"advance_seconds": 3600}: what waits for hours

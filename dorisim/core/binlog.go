@@ -65,9 +65,16 @@ func (s *binlogStore) newList(db, belong int64) *binlogList {
 	return &binlogList{entries: []*Binlog{dummy}, locks: map[string]int64{}, stamped: s.stampDummies}
 }
 
-func (l *binlogList) append(b *Binlog) {
-	l.entries = append(l.entries, b)
+// insert puts an entry in its place, which is not the last one where it is filed
+// late. What the collector has passed already is as good as collected.
+func (l *binlogList) insert(b *Binlog) bool {
+	at := l.after(b.CommitSeq)
+	if at == 0 {
+		return false
+	}
+	l.entries = slices.Insert(l.entries, at, b)
 	l.bytes += b.size()
+	return true
 }
 
 // after returns the position of the first entry with a number above seq.
@@ -102,17 +109,20 @@ type binlogStore struct {
 	dbs map[int64]*dbBinlogs
 	// stampDummies is what `new` does when it moves a DUMMY.
 	stampDummies bool
+	unfiled      unfiled
 }
 
 func (s *binlogStore) init(v Version) {
 	s.dbs = map[int64]*dbBinlogs{}
 	s.stampDummies = v == VersionNew
+	s.unfiled.init()
 }
 
 func (s *binlogStore) drop(db int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.dbs, db)
+	s.unfiled.forget(db)
 }
 
 func (s *binlogStore) loseLocks() {
@@ -126,9 +136,9 @@ func (s *binlogStore) loseLocks() {
 	}
 }
 
-// Record consumes a journal id for the event, appends it to the lists by the
-// rules of doris-binlogs.md 1.3 and 1.4, and returns the id: the commit seq. It
-// needs the lock.
+// Record consumes a journal id for the event, files it into the lists by the
+// rules of doris-binlogs.md 1.3 and 1.4, at once or late (LateFiling), and
+// returns the id: the commit seq. It needs the lock.
 func (c *Core) Record(e Event) int64 {
 	seq := c.NextJournal()
 	db := c.databases[e.DB]
@@ -152,7 +162,7 @@ func (c *Core) Record(e Event) int64 {
 	if b.Type, b.Data, known = c.dialect(&e, b.Type, b.Data); !known {
 		return seq
 	}
-	c.binlogs.add(b, c.enabledTables(db, e))
+	c.binlogs.file(b, c.enabledTables(db, e), c.LateFiling())
 	return seq
 }
 
@@ -197,15 +207,16 @@ func (c *Core) enabledTables(db *catalog.Database, e Event) []int64 {
 	return ids
 }
 
+// add puts a binlog into the lists. The caller holds mu.
 func (s *binlogStore) add(b *Binlog, tables []int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	db, ok := s.dbs[b.DB]
 	if !ok {
 		db = &dbBinlogs{list: s.newList(b.DB, -1), tables: map[int64]*binlogList{}}
 		s.dbs[b.DB] = db
 	}
-	db.list.append(b)
+	if !db.list.insert(b) {
+		return
+	}
 	db.dropped.note(b)
 	for _, id := range tables {
 		list, ok := db.tables[id]
@@ -213,8 +224,9 @@ func (s *binlogStore) add(b *Binlog, tables []int64) {
 			list = s.newList(b.DB, id)
 			db.tables[id] = list
 		}
-		list.append(b)
-		b.refs++
+		if list.insert(b) {
+			b.refs++
+		}
 	}
 }
 

@@ -212,6 +212,7 @@ func (c *Core) background() {
 	if c.cfg.GCPeriod > 0 {
 		c.every(c.cfg.GCPeriod, func() { c.CollectExpiredBinlogs() })
 	}
+	c.wg.Go(c.fileLate)
 	c.every(time.Second, c.abortTimedOut)
 	c.every(time.Second, c.eraseExpired)
 	c.every(c.cfg.RepairPeriod, c.repairReplicas)

@@ -135,8 +135,10 @@ func (c *Core) SetMaster(index int) {
 }
 
 // LoseMasterMemory forgets what is not journaled: PREPARE transactions
-// (doris-rpc.md 3.7) and binlog locks (3.6).
+// (doris-rpc.md 3.7) and binlog locks (3.6). The next master has its lists from
+// the journal, complete and in order.
 func (c *Core) LoseMasterMemory() {
 	c.losePrepared()
+	c.FileBinlogs()
 	c.binlogs.loseLocks()
 }

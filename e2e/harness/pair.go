@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
+	"time"
 
 	"github.com/doris-ccr/ccr/dorisim"
 	"github.com/doris-ccr/ccr/dorisim/core"
@@ -34,6 +36,27 @@ type PairOptions struct {
 	SourcePrivate, DestinationPrivate string
 	// Version of Doris that both imitate: "2.1", "3.0", "2024-11" or "", the newest.
 	Version core.Version
+	// LateFiling of binlogs on both sides; the default is what LateBinlogs says.
+	LateFiling *core.LateFiling
+}
+
+// LateBinlogs is the environment variable with the share of binlogs that the
+// clusters file late, up to 100 ms: "30" percent. Unset: none.
+const LateBinlogs = "CCR_E2E_LATE_BINLOGS"
+
+func (o PairOptions) lateFiling() (core.LateFiling, error) {
+	if o.LateFiling != nil {
+		return *o.LateFiling, nil
+	}
+	text := os.Getenv(LateBinlogs)
+	if text == "" {
+		return core.LateFiling{}, nil
+	}
+	percent, err := strconv.Atoi(text)
+	if err != nil || percent < 0 || percent > 100 {
+		return core.LateFiling{}, fmt.Errorf("%s=%q is not a percentage", LateBinlogs, text)
+	}
+	return core.LateFiling{Percent: percent, Max: 100 * time.Millisecond}, nil
 }
 
 // StartPair starts two clusters on loopback addresses.
@@ -50,7 +73,11 @@ func StartPair(ctx context.Context, o PairOptions) (*Pair, error) {
 }
 
 func startCluster(ctx context.Context, name, private string, o PairOptions) (*Cluster, error) {
-	cfg := dorisim.Config{Name: name, FEs: max(1, o.FEs), BEs: max(1, o.BEs), Profile: core.Instant, RootPassword: o.Password, Version: o.Version, AdvertisePrefix: private}
+	late, err := o.lateFiling()
+	if err != nil {
+		return nil, err
+	}
+	cfg := dorisim.Config{LateFiling: late, Name: name, FEs: max(1, o.FEs), BEs: max(1, o.BEs), Profile: core.Instant, RootPassword: o.Password, Version: o.Version, AdvertisePrefix: private}
 	if o.Realistic {
 		cfg.Profile = core.Realistic
 	}

@@ -43,6 +43,9 @@ type clusterSpec struct {
 	Framed          bool              `yaml:"framed,omitempty"`
 	Disabled        []string          `yaml:"disabled_methods,omitempty"`
 	GCPeriod        time.Duration     `yaml:"gc_period,omitempty"`
+	LatePercent     int               `yaml:"late_binlogs,omitempty"`
+	LateMax         time.Duration     `yaml:"late_binlogs_max,omitempty"`
+	LateSeed        uint64            `yaml:"late_binlogs_seed,omitempty"`
 }
 
 // options are the flags.
@@ -55,6 +58,7 @@ type options struct {
 func defaults() options {
 	return options{clusters: 1, clusterSpec: clusterSpec{
 		FEs: 1, BEs: 1, Host: "127.0.0.1", PortBase: 9030, Profile: core.Instant.Name, Version: string(core.VersionNew), RootPassword: os.Getenv("DORISIM_ROOT_PASSWORD"),
+		LateMax: 100 * time.Millisecond,
 	}}
 }
 
@@ -131,10 +135,16 @@ func (s clusterSpec) config(logger *slog.Logger) (dorisim.Config, error) {
 	default:
 		return dorisim.Config{}, fmt.Errorf("cluster %s: unknown version %q, there are %s, %s, %s and %s", s.Name, v, core.VersionNew, core.VersionM24, core.Version30, core.Version21)
 	}
+	if s.LatePercent < 0 || s.LatePercent > 100 || s.LateMax < 0 {
+		return dorisim.Config{}, fmt.Errorf("cluster %s: late binlogs are 0 to 100 percent, up to 0s or more", s.Name)
+	}
 	cfg := dorisim.Config{
 		Name: s.Name, FEs: s.FEs, BEs: s.BEs, Host: s.Host, AllowAnyHost: s.AllowAnyHost, Spread: s.Spread, PortBase: s.PortBase, AdvertisePrefix: s.AdvertisePrefix,
 		Profile: profile, Version: core.Version(s.Version), RootPassword: s.RootPassword, FEConfig: s.FEConfig, BEProperties: s.BEProperties,
 		Framed: s.Framed, Disabled: s.Disabled, GCPeriod: s.GCPeriod, Admin: true, Logger: logger,
+	}
+	if s.LatePercent > 0 {
+		cfg.LateFiling = core.LateFiling{Percent: s.LatePercent, Max: s.LateMax, Seed: s.LateSeed}
 	}
 	for name, password := range s.Users {
 		cfg.Users = append(cfg.Users, core.User{Name: name, Password: password, Admin: true})
