@@ -28,9 +28,6 @@ func column(def *parser.ColumnDef, keys types.KeysType, key bool) (types.Column,
 		Name: def.Name, Type: def.Type, Key: key, Nullable: true, OnUpdate: def.OnUpdate,
 		AutoInc: def.AutoInc, AutoIncInit: def.AutoIncInit, Generated: def.Generated, Comment: def.Comment,
 	}
-	if err := checkNewColumnName(def.Name, def.Allowed.UnicodeNames); err != nil {
-		return c, err
-	}
 	if err := columnAgg(&c, def, keys); err != nil {
 		return c, err
 	}

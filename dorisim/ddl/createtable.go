@@ -32,9 +32,6 @@ func (e *Executor) createTable(currentDB string, s *parser.CreateTable) error {
 
 // createIn creates a table in db. It needs the lock.
 func (e *Executor) createIn(db *catalog.Database, s *parser.CreateTable) error {
-	if err := e.checkTableName(s.Table.Name); err != nil {
-		return err
-	}
 	if _, exists := db.Tables[s.Table.Name]; exists {
 		if s.IfNotExists {
 			return nil
@@ -295,6 +292,10 @@ func (e *Executor) createTableLike(currentDB string, s *parser.CreateTableLike) 
 	create, ok := statement.(*parser.CreateTable)
 	if !ok {
 		return core.Errorf("Failed to execute CREATE TABLE LIKE %s. Reason: it is no table", s.Like.Name)
+	}
+	parser.Allow(create, s.Allowed)
+	if err := e.checkCreateTable(create, namesOf(s.Allowed)); err != nil {
+		return core.Errorf("Failed to execute CREATE TABLE LIKE %s. Reason: %s", s.Like.Name, err)
 	}
 	create.IfNotExists, create.Table = s.IfNotExists, parser.Name{Name: s.Table.Name}
 	delete(create.Properties, isBeingSynced)

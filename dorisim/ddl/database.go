@@ -12,9 +12,6 @@ import (
 )
 
 func (e *Executor) createDatabase(s *parser.CreateDatabase) error {
-	if err := checkDatabaseName(s.Name); err != nil && !systemDatabases[s.Name] {
-		return err
-	}
 	e.core.Lock()
 	defer e.core.Unlock()
 	if _, exists := e.core.Database(s.Name); exists || systemDatabases[s.Name] {
@@ -86,9 +83,6 @@ func (e *Executor) alterDatabase(s *parser.AlterDatabase) error {
 }
 
 func (e *Executor) renameDatabase(db *catalog.Database, name string) error {
-	if err := checkDatabaseName(name); err != nil {
-		return err
-	}
 	if name == db.Name {
 		return core.Errorf("Same database name")
 	}

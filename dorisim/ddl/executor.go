@@ -33,6 +33,7 @@ const (
 	codePartitionList     = 1507
 	codeDuplicatePart     = 1517
 	codeWrongPartName     = 1567
+	codeTableNameTooLong  = 5089
 )
 
 // Executor runs statements on a Core. It is safe for concurrent use: every
@@ -53,10 +54,19 @@ func New(c *core.Core, m *backup.Manager) *Executor {
 // Alters are the asynchronous ALTER jobs.
 func (e *Executor) Alters() *alter.Manager { return e.alters }
 
-// Exec runs one statement in the session's current database ("" = none). Its
-// errors are *core.Error.
+// Exec runs one statement in the session's current database ("" = none), with the
+// defaults of all session variables. Its errors are *core.Error.
 func (e *Executor) Exec(ctx context.Context, currentDB string, stmt parser.Statement) error {
-	err := e.exec(ctx, currentDB, stmt)
+	return e.ExecAllowing(ctx, currentDB, stmt, parser.SessionFlags{})
+}
+
+// ExecAllowing is Exec for a session that allows more.
+func (e *Executor) ExecAllowing(ctx context.Context, currentDB string, stmt parser.Statement, flags parser.SessionFlags) error {
+	parser.Allow(stmt, flags)
+	err := e.checkNames(stmt, flags)
+	if err == nil {
+		err = e.exec(ctx, currentDB, stmt)
+	}
 	var refusal *core.Error
 	if err == nil || errors.As(err, &refusal) {
 		return err

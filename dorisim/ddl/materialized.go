@@ -23,9 +23,6 @@ func (e *Executor) createMaterialized(currentDB string, s *parser.CreateMaterial
 	if err != nil {
 		return err
 	}
-	if err := e.checkTableName(s.View.Name); err != nil {
-		return err
-	}
 	if _, exists := db.Tables[s.View.Name]; exists {
 		if s.IfNotExists {
 			return nil
@@ -33,7 +30,7 @@ func (e *Executor) createMaterialized(currentDB string, s *parser.CreateMaterial
 		return core.CodeErrorf(codeTableExists, "Table '%s' already exists", s.View.Name)
 	}
 	var definition catalog.Table
-	if err := e.define(db, currentDB, &definition, s.Columns, s.Query); err != nil {
+	if err := e.define(db, currentDB, &definition, s.Columns, s.Query, namesOf(s.Allowed)); err != nil {
 		return err
 	}
 	create := &parser.CreateTable{

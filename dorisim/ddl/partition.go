@@ -33,9 +33,6 @@ func (e *Executor) addPartitionDef(t *catalog.Table, def *parser.PartitionDef, d
 func (e *Executor) addPartitionTo(t *catalog.Table, siblings map[string]*catalog.Partition, def *parser.PartitionDef,
 	d catalog.Distribution, extra parser.Properties,
 ) (*catalog.Partition, error) {
-	if err := checkPartitionName(def.Name); err != nil {
-		return nil, err
-	}
 	if nameTaken(t, def.Name) {
 		return nil, core.CodeErrorf(codeDuplicatePart, "Duplicate partition name %s", def.Name)
 	}

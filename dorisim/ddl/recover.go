@@ -44,9 +44,6 @@ func (e *Executor) recover(currentDB string, s *parser.Recover) error {
 // dropped; its binlogs are gone.
 func (e *Executor) recoverDatabase(s *parser.Recover) error {
 	name := cmp.Or(s.As, s.Database)
-	if err := checkDatabaseName(name); err != nil {
-		return err
-	}
 	if _, taken := e.core.Database(name); taken {
 		return core.CodeErrorf(codeDatabaseExists, "Can't create database '%s'; database exists", name)
 	}
@@ -67,9 +64,6 @@ func (e *Executor) recoverTable(db *catalog.Database, s *parser.Recover) error {
 	name := s.Table.Name
 	if s.As != "" {
 		name = s.As
-		if err := e.checkTableName(name); err != nil {
-			return err
-		}
 	}
 	if _, taken := db.Tables[name]; taken {
 		return core.CodeErrorf(codeTableExists, "Table '%s' already exists", name)
@@ -97,9 +91,6 @@ func (e *Executor) recoverPartition(db *catalog.Database, s *parser.Recover) err
 	name := s.Partition
 	if s.As != "" {
 		name = s.As
-		if err := checkPartitionName(name); err != nil {
-			return err
-		}
 	}
 	if _, taken := findPartition(t.Partitions, name); taken {
 		return core.Errorf("partition[%s] already exist in table[%s]", name, t.Name)

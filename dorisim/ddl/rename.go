@@ -29,9 +29,6 @@ func (e *Executor) renameTable(db *catalog.Database, t *catalog.Table, name stri
 	if name == t.Name {
 		return core.Errorf("Same table name")
 	}
-	if err := e.checkTableName(name); err != nil {
-		return err
-	}
 	if other, taken := db.Tables[name]; taken {
 		if other.State == catalog.StateRestore {
 			return core.Errorf("Table name[%s] is already used (in restoring)", name)
@@ -74,9 +71,6 @@ func (e *Executor) renamePartition(db *catalog.Database, t *catalog.Table, old, 
 	if p.Name == name {
 		return core.Errorf("Same partition name")
 	}
-	if err := checkPartitionName(name); err != nil {
-		return err
-	}
 	if nameTaken(t, name) && !strings.EqualFold(old, name) {
 		return core.Errorf("Partition name[%s] is already used", name)
 	}
@@ -105,9 +99,6 @@ func (e *Executor) renameColumn(db *catalog.Database, t *catalog.Table, old, nam
 		return core.Errorf("Same column name")
 	case t.Partitioning.Auto && slices.Contains(t.Partitioning.Columns, schema.Columns[i].Name):
 		return core.Errorf("Column[%s] is used by the partition expression", old)
-	}
-	if err := checkColumnName(name); err != nil {
-		return err
 	}
 	if j := schema.ColumnIndex(name); j >= 0 && j != i {
 		return core.Errorf("Column name[%s] is already used", name)

@@ -55,9 +55,6 @@ func (e *Executor) addRollups(t *catalog.Table, defs []parser.RollupDef) error {
 }
 
 func (e *Executor) checkRollupName(t *catalog.Table, name string, others []*catalog.Index) error {
-	if err := e.checkTableName(name); err != nil {
-		return err
-	}
 	same := func(index *catalog.Index) bool { return index.Name == name }
 	if _, taken := rollup(t, name); taken || name == t.Name || slices.ContainsFunc(others, same) {
 		return core.Errorf("Rollup index[%s] already exists", name)
@@ -206,9 +203,6 @@ func (e *Executor) renameRollup(db *catalog.Database, t *catalog.Table, old, nam
 		return core.Errorf("Rollup index[%s] does not exists", old)
 	case old == name:
 		return core.Errorf("Same rollup name")
-	}
-	if err := e.checkTableName(name); err != nil {
-		return err
 	}
 	if _, taken := rollup(t, name); taken || name == t.Name {
 		return core.Errorf("Rollup name[%s] is already used", name)

@@ -19,9 +19,6 @@ func (e *Executor) createView(currentDB string, s *parser.CreateView) error {
 	if err != nil {
 		return err
 	}
-	if err := e.checkTableName(s.View.Name); err != nil {
-		return err
-	}
 	old, exists := db.Tables[s.View.Name]
 	switch {
 	case exists && s.IfNotExists:
@@ -35,7 +32,7 @@ func (e *Executor) createView(currentDB string, s *parser.CreateView) error {
 		ID: e.core.NextID(), DBID: db.ID, Name: s.View.Name, Kind: catalog.View, State: catalog.StateNormal,
 		Comment: s.Comment, Created: e.core.Now(),
 	}
-	if err := e.define(db, currentDB, v, s.Columns, s.Query); err != nil {
+	if err := e.define(db, currentDB, v, s.Columns, s.Query, namesOf(s.Allowed)); err != nil {
 		return err
 	}
 	if exists {
@@ -48,7 +45,7 @@ func (e *Executor) createView(currentDB string, s *parser.CreateView) error {
 
 // define stores the qualified definition of a view. Names without a database
 // are looked up in the session's, or else in the view's own.
-func (e *Executor) define(db *catalog.Database, currentDB string, v *catalog.Table, columns []parser.ViewColumnDef, query string) error {
+func (e *Executor) define(db *catalog.Database, currentDB string, v *catalog.Table, columns []parser.ViewColumnDef, query string, rules nameRules) error {
 	if currentDB == "" {
 		currentDB = db.Name
 	}
@@ -78,6 +75,9 @@ func (e *Executor) define(db *catalog.Database, currentDB string, v *catalog.Tab
 	v.ViewDefinition = d.text()
 	v.ViewColumns = nil
 	for i, name := range names {
+		if err := rules.checkViewColumn(name); err != nil {
+			return planned(err)
+		}
 		c := catalog.ViewColumn{Name: name}
 		if i < len(columns) {
 			c.Comment = columns[i].Comment
@@ -143,7 +143,7 @@ func (e *Executor) alterView(currentDB string, s *parser.AlterView) error {
 	if s.SetComment {
 		v.Comment = s.Comment
 	} else {
-		if err := e.define(db, currentDB, v, s.Columns, s.Query); err != nil {
+		if err := e.define(db, currentDB, v, s.Columns, s.Query, namesOf(s.Allowed)); err != nil {
 			return err
 		}
 		definition = v.ViewDefinition

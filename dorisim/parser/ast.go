@@ -59,6 +59,7 @@ type CreateTable struct {
 
 // CreateTableLike is CREATE TABLE a LIKE b [WITH ROLLUP].
 type CreateTableLike struct {
+	Allowed     SessionFlags
 	IfNotExists bool
 	Table, Like Name
 	WithRollup  bool
@@ -89,6 +90,7 @@ type TruncateTable struct {
 
 // CreateView is CREATE VIEW; Query is the text after AS.
 type CreateView struct {
+	Allowed     SessionFlags
 	OrReplace   bool
 	IfNotExists bool
 	View        Name
@@ -99,6 +101,7 @@ type CreateView struct {
 
 // AlterView is ALTER VIEW: a new definition, or a comment when SetComment.
 type AlterView struct {
+	Allowed    SessionFlags
 	View       Name
 	Columns    []ViewColumnDef
 	Query      string
@@ -190,17 +193,27 @@ type ColumnDef struct {
 	Allowed SessionFlags
 }
 
-// SessionFlags are the session variables without which Doris refuses some
-// columns: enable_agg_state, enable_decimal256, enable_unicode_name_support.
+// SessionFlags are the session variables without which Doris refuses some types
+// of columns and some names: enable_agg_state, enable_decimal256,
+// enable_unicode_name_support.
 type SessionFlags struct{ AggState, Decimal256, UnicodeNames bool }
 
-// Allow sets the flags of the session on all columns that a statement defines.
+// Allow sets the flags of the session wherever a statement needs them: on the
+// columns that it defines, and where its names come from another text.
 func Allow(s Statement, flags SessionFlags) {
 	switch s := s.(type) {
 	case *CreateTable:
 		for i := range s.Columns {
 			s.Columns[i].Allowed = flags
 		}
+	case *CreateTableLike:
+		s.Allowed = flags
+	case *CreateView:
+		s.Allowed = flags
+	case *AlterView:
+		s.Allowed = flags
+	case *CreateMaterializedView:
+		s.Allowed = flags
 	case *AlterTable:
 		for _, clause := range s.Clauses {
 			switch c := clause.(type) {

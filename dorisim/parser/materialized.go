@@ -5,6 +5,7 @@ import "strings"
 // CreateMaterializedView is CREATE MATERIALIZED VIEW of the asynchronous kind:
 // a table that is refreshed from a query.
 type CreateMaterializedView struct {
+	Allowed     SessionFlags
 	IfNotExists bool
 	View        Name
 	Columns     []ViewColumnDef

@@ -40,7 +40,7 @@ func (s *session) createAs(ctx context.Context, statement *parser.CreateTableAs)
 	if create.Keys == "" && len(create.Columns) > 0 {
 		create.Keys, create.KeyColumns = types.DupKeys, []string{create.Columns[0].Name}
 	}
-	if err := s.server.cfg.DDL.Exec(ctx, s.db, create); err != nil {
+	if err := s.executeStatement(ctx, create); err != nil {
 		return nil, err
 	}
 	inserted, err := s.insertResult(ctx, create.Table, result)

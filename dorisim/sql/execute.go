@@ -97,19 +97,17 @@ func (s *session) executeDDL(ctx context.Context, text string) (*sqltypes.Result
 	if err := s.authorize(statement); err != nil {
 		return nil, err
 	}
-	parser.Allow(statement, parser.SessionFlags{
-		AggState: s.flag("enable_agg_state"), Decimal256: s.flag("enable_decimal256"), UnicodeNames: s.flag("enable_unicode_name_support"),
-	})
 	if as, ok := statement.(*parser.CreateTableAs); ok {
 		return s.createAs(ctx, as)
 	}
-	if err := s.server.cfg.DDL.Exec(ctx, s.db, statement); err != nil {
-		return nil, err
-	}
-	if drop, ok := statement.(*parser.DropDatabase); ok && drop.Name == s.db {
-		s.setDB("")
-	}
-	return done(), nil
+	return done(), s.executeStatement(ctx, statement)
+}
+
+// executeStatement runs a statement that has been authorized.
+func (s *session) executeStatement(ctx context.Context, statement parser.Statement) error {
+	return s.server.cfg.DDL.ExecAllowing(ctx, s.db, statement, parser.SessionFlags{
+		AggState: s.flag("enable_agg_state"), Decimal256: s.flag("enable_decimal256"), UnicodeNames: s.flag("enable_unicode_name_support"),
+	})
 }
 
 // asRefusal turns an error of the parser into one that clients see.

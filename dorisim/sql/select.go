@@ -54,7 +54,7 @@ func (s *session) queryError(err error) error {
 	case errors.Is(err, query.ErrUnknownTable):
 		return errNoTable(s.db, name)
 	case errors.Is(err, query.ErrUnknownDatabase):
-		return errUnknownDatabase(name)
+		return core.Errorf("Database [%s] does not exist.", name)
 	case errors.Is(err, query.ErrUnknownColumn):
 		return core.CodeErrorf(codeUnknownColumn, "Unknown column '%s' in 'table list'", name)
 	case errors.Is(err, query.ErrUnknownFunction) && ddl.IsBuiltin(name):
