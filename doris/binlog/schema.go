@@ -10,14 +10,38 @@ import (
 // Column is the part of the server's column object that replication uses
 // (doris-binlogs.md 2.8).
 type Column struct {
-	Name      string          `json:"name"`
-	Type      json.RawMessage `json:"type,omitempty"`
-	Key       bool            `json:"isKey"`
-	AllowNull bool            `json:"isAllowNull"`
-	Default   *string         `json:"defaultValue,omitempty"`
-	Comment   string          `json:"comment,omitempty"`
-	Visible   bool            `json:"visible"`
-	UniqueID  int64           `json:"uniqueId"`
+	Name string `json:"name"`
+	// Type is kept as sent: its fields depend on its class.
+	Type        json.RawMessage `json:"type,omitempty"`
+	Aggregation string          `json:"aggregationType,omitempty"` // "" for key columns
+	// AggregationImplicit: it follows from the table's model.
+	AggregationImplicit bool    `json:"isAggregationTypeImplicit,omitempty"`
+	Key                 bool    `json:"isKey"`
+	AllowNull           bool    `json:"isAllowNull"`
+	AutoIncrement       bool    `json:"isAutoInc,omitempty"`
+	AutoIncrementStart  int64   `json:"autoIncInitValue,omitempty"`
+	Default             *string `json:"defaultValue,omitempty"`
+	// DefaultExpr is set if the default is computed.
+	DefaultExpr *DefaultExpr `json:"defaultValueExprDef,omitempty"`
+	Comment     string       `json:"comment,omitempty"`
+	Visible     bool         `json:"visible"`
+	// UniqueID goes on from the highest ever given in the table: a column that was
+	// dropped and added again has another one.
+	UniqueID     int64            `json:"uniqueId"`
+	OnUpdate     bool             `json:"hasOnUpdateDefaultValue,omitempty"`
+	OnUpdateExpr *DefaultExpr     `json:"onUpdateDefaultValueExprDef,omitempty"`
+	Generated    *GeneratedColumn `json:"gci,omitempty"`
+}
+
+// DefaultExpr is a computed default, e.g. now with a precision.
+type DefaultExpr struct {
+	Name      string `json:"exprName"`
+	Precision int    `json:"precision,omitempty"`
+}
+
+// GeneratedColumn is the expression of a generated column.
+type GeneratedColumn struct {
+	SQL string `json:"es"`
 }
 
 // UnmarshalJSON takes a missing visible for true: columns are.
