@@ -121,7 +121,7 @@ func (c *Cluster) startBackend(i int) error {
 		StorageRoot: fmt.Sprintf("/dorisim/%s/be%d/storage", c.cfg.Name, i), Token: c.core.Token,
 		Logger: c.cfg.Logger, IngestDelay: func() time.Duration { return c.core.Profile().Ingest },
 		Faults: func(point string) error { return c.backendFault(run.context(), i, point) }, Properties: c.cfg.BEProperties,
-		RetryPause: c.cfg.RetryPause, Now: c.core.Now,
+		RetryPause: c.cfg.RetryPause, SegmentRows: c.cfg.SegmentRows, Now: c.core.Now,
 	})
 	if err := b.Start(); err != nil {
 		return err

@@ -51,6 +51,9 @@ type Config struct {
 	// Admin opens the admin HTTP port.
 	Admin bool
 
+	// SegmentRows bounds the rows of a segment; 0: 65,536. Loads of several
+	// segments behave differently in places (doris-rpc.md 4.1).
+	SegmentRows int
 	// GCPeriod of binlogs, default 15 s; negative: on demand only.
 	GCPeriod time.Duration
 	// LateFiling lets readers see binlogs late and out of order; the zero value

@@ -97,6 +97,8 @@ type TabletSpec struct {
 	TabletID, PartitionID, TableID, IndexID int64
 	Schema                                  types.Schema
 	BinlogEnabled                           bool
+	// MergeOnWrite tablets have delete bitmaps (UNIQUE tables only).
+	MergeOnWrite bool
 	// InvertedIndexes are the ids of inverted indexes: each adds a file per
 	// segment to binlogs and snapshots (doris-rpc.md 4.3).
 	InvertedIndexes []int64

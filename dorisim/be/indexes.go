@@ -1,7 +1,5 @@
 package be
 
-import "sync/atomic"
-
 // BuildIndexes implements Tasks.
 func (b *Backend) BuildIndexes(id int64) error {
 	t, err := b.tablet(id)
@@ -23,8 +21,8 @@ func (b *Backend) BuildIndexes(id int64) error {
 // reindexed is the rowset under a new id, with index files or without.
 func (rs *rowset) reindexed(id string, indexed bool) *rowset {
 	made := &rowset{
-		id: id, partitionID: rs.partitionID, txnID: rs.txnID, rows: rs.rows, schema: rs.schema, columns: rs.columns,
-		partial: rs.partial, predicate: rs.predicate, segments: rs.segments, decoded: atomic.Pointer[[]entry]{},
+		id: id, partitionID: rs.partitionID, txnID: rs.txnID, loadID: rs.loadID, rows: rs.rows, schema: rs.schema, columns: rs.columns,
+		partial: rs.partial, predicate: rs.predicate, segments: rs.segments, unmarked: rs.unmarked,
 	}
 	if indexed {
 		made.addIndexFiles()

@@ -67,10 +67,7 @@ func (s *service) ingest(r *backendservice.TIngestBinlogRequest, result *backend
 	if err != nil {
 		return failed(status.TStatusCode_TABLET_MISSING, "tablet %d not found", r.GetLocalTabletID())
 	}
-	local, done := b.txns.prepare(r.GetTxnID(), r.GetPartitionID(), t.id)
-	if done {
-		return nil // an earlier call has done it
-	}
+	local := b.txns.prepare(r.GetTxnID(), r.GetPartitionID(), t.id)
 	if s.process.pool == nil {
 		return s.runIngest(t, local, r)
 	}
@@ -117,7 +114,9 @@ func missingField(r *backendservice.TIngestBinlogRequest) string {
 	}
 }
 
-// runIngest downloads and commits; a failure aborts the local transaction.
+// runIngest downloads and commits, whether or not an earlier call of the
+// transaction has done so; a failure aborts the local transaction if it has no
+// rowset yet. A caller who is gone ends nothing.
 func (s *service) runIngest(t *tablet, local *localTxn, r *backendservice.TIngestBinlogRequest) error {
 	b, ctx := s.backend, s.process.ctx
 	deadline := time.Now().Add(b.cfg.IngestDelay())
@@ -129,10 +128,18 @@ func (s *service) runIngest(t *tablet, local *localTxn, r *backendservice.TInges
 		b.txns.fail(r.GetTxnID(), local)
 		return err
 	}
-	if !b.txns.commitPrepared(local, rs) {
-		return failed(status.TStatusCode_RUNTIME_ERROR,
-			"failed to commit txn for remote tablet. rowset_id: %s, remote_tablet_id=%d, txn_id=%d: the transaction was aborted",
-			rs.id, r.GetRemoteTabletID(), r.GetTxnID())
+	var lost []int
+	if t.spec.MergeOnWrite && b.txns.hasRowset(local) {
+		// This call's delete bitmap has marks under its own rowset id; the first
+		// call's rowset stays, and what its bitmap marked of itself is lost.
+		lost, err = t.ownMarks(rs)
+	}
+	if err == nil {
+		err = b.txns.commitIngest(r.GetTxnID(), t.id, local, rs, lost)
+	}
+	if err != nil {
+		return failed(status.TStatusCode_RUNTIME_ERROR, "failed to commit txn for remote tablet. rowset_id: %s, remote_tablet_id=%d, txn_id=%d: %v",
+			rs.id, r.GetRemoteTabletID(), r.GetTxnID(), err)
 	}
 	return nil
 }
@@ -173,6 +180,7 @@ func (s *service) download(ctx context.Context, t *tablet, r *backendservice.TIn
 	if err != nil {
 		return nil, failed(status.TStatusCode_INTERNAL_ERROR, "failed to init rowset meta: %v", err)
 	}
+	rs.loadID = meta.TxnID
 	rs.id, rs.txnID, rs.partitionID = s.backend.nextRowsetID(), r.GetTxnID(), r.GetPartitionID()
 	if rs.segments, err = d.files(ctx, "get_segment_file", segments, nil); err != nil {
 		return nil, err

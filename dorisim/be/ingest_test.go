@@ -57,7 +57,7 @@ func TestIngest(t *testing.T) {
 	for _, strict := range []bool{true, false} {
 		source, destination := pair(t)
 		c := client(t, destination, strict)
-		for range 2 { // idempotent
+		for range 2 { // the table is not merge-on-write: no harm
 			result, err := c.IngestBinlog(context.Background(), ingestRequest(source, 5, 2, 70, 50))
 			require.NoError(t, err)
 			requireStatus(t, status.TStatusCode_OK, "", result.Status)

@@ -26,6 +26,8 @@ type merger struct {
 	// with keepDeleted.
 	rows        []entry
 	keepDeleted bool
+	// strays are superseded rows whose marks are lost (deletebitmap.go).
+	strays []entry
 	// touched are the entries of keys that changed since rows was made.
 	touched map[string]*touchedEntry
 	key     []byte // scratch
@@ -82,15 +84,15 @@ func (m *merger) add(rs *rowset) error {
 		}
 		return nil
 	}
-	for _, e := range entries {
-		if err := m.addKeyed(e, &p); err != nil {
+	for i, e := range entries {
+		if err := m.addKeyed(e, &p, rs.isUnmarked(i)); err != nil {
 			return fmt.Errorf("rowset %s: %w", rs.id, err)
 		}
 	}
 	return nil
 }
 
-func (m *merger) addKeyed(e entry, p *projection) error {
+func (m *merger) addKeyed(e entry, p *projection, unmarked bool) error {
 	plain := p.apply(e.row, nil)
 	t, err := m.touch(plain)
 	if err != nil {
@@ -108,22 +110,21 @@ func (m *merger) addKeyed(e entry, p *projection) error {
 		t.row, t.exists = m.aggregate(old, row), true
 		return nil
 	}
+	deleted := e.deleted || (m.deleteSign >= 0 && row[m.deleteSign] == int64(1))
+	if unmarked && !deleted {
+		m.strays = append(m.strays, entry{row: row, stray: true})
+	}
 	if m.sequence >= 0 && t.exists && m.later(row[m.sequence], t.row[m.sequence]) < 0 {
 		return nil
 	}
-	deleted := e.deleted || (m.deleteSign >= 0 && row[m.deleteSign] == int64(1))
 	t.row, t.deleted, t.exists = row, deleted, true
 	return nil
 }
 
 // touch finds the entry of the row's key.
 func (m *merger) touch(row types.Row) (*touchedEntry, error) {
-	m.key = m.key[:0]
-	var err error
-	for _, k := range m.keys {
-		if m.key, err = appendValue(m.key, row[k]); err != nil {
-			return nil, err
-		}
+	if err := m.encodeKey(row); err != nil {
+		return nil, err
 	}
 	if t, ok := m.touched[string(m.key)]; ok {
 		return t, nil
@@ -135,6 +136,22 @@ func (m *merger) touch(row types.Row) (*touchedEntry, error) {
 	}
 	m.touched[string(m.key)] = t
 	return t, nil
+}
+
+// encodeKey writes the row's key into m.key.
+func (m *merger) encodeKey(row types.Row) (err error) {
+	m.key = m.key[:0]
+	for _, k := range m.keys {
+		if m.key, err = appendValue(m.key, row[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *merger) keyOf(row types.Row) (string, error) {
+	err := m.encodeKey(row)
+	return string(m.key), err
 }
 
 func (m *merger) compareKeys(a, b types.Row) int {
@@ -164,13 +181,18 @@ func (m *merger) aggregate(old, row types.Row) types.Row {
 // deleteWhere removes the rows seen so far that satisfy the predicate.
 func (m *merger) deleteWhere(match func(types.Row) bool) {
 	m.flush()
-	kept := make([]entry, 0, len(m.rows))
-	for _, e := range m.rows {
+	m.rows, m.strays = without(m.rows, match), without(m.strays, match)
+}
+
+// without returns a new slice of the entries that do not match.
+func without(entries []entry, match func(types.Row) bool) []entry {
+	kept := make([]entry, 0, len(entries))
+	for _, e := range entries {
 		if !match(e.row) {
 			kept = append(kept, e)
 		}
 	}
-	m.rows = kept
+	return kept
 }
 
 // flush merges the touched entries into rows, making a new slice.
@@ -210,7 +232,16 @@ func (m *merger) stored() []entry {
 }
 
 // visible returns the rows that a reader sees.
-func (m *merger) visible() []types.Row { return m.marked(false) }
+func (m *merger) visible() []types.Row {
+	rows := m.marked(false)
+	if len(m.strays) > 0 {
+		for _, e := range m.strays {
+			rows = append(rows, e.row)
+		}
+		slices.SortStableFunc(rows, m.compareKeys)
+	}
+	return rows
+}
 
 // marked returns the rows that are deleted, or those that are not.
 func (m *merger) marked(deleted bool) []types.Row {

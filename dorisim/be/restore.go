@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -192,11 +193,15 @@ func readSnapshot(files map[string][]byte, tabletID int64, current *schema) (con
 			if err != nil {
 				return content{}, err
 			}
-			c.base = base{version: r.End, schema: rs.schema, rows: entries}
+			c.base = base{version: r.End, schema: rs.schema}
+			c.base.rows, c.base.strays = splitStrays(entries)
 			continue
 		}
 		if r.End != c.base.version+int64(len(c.rowsets))+1 {
 			return content{}, fmt.Errorf("the header skips to version %d", r.End)
+		}
+		if len(r.Unmarked) > 0 {
+			rs = rs.withUnmarked(r.Unmarked)
 		}
 		c.rowsets = append(c.rowsets, placed{version: r.End, rs: rs})
 	}
@@ -207,6 +212,22 @@ func readSnapshot(files map[string][]byte, tabletID int64, current *schema) (con
 		return content{}, fmt.Errorf("the header promises version %d and has %d", h.Version, c.base.version+int64(len(c.rowsets)))
 	}
 	return c, nil
+}
+
+// splitStrays takes the strays out of a base's entries.
+func splitStrays(entries []entry) (rows, strays []entry) {
+	isStray := func(e entry) bool { return e.stray }
+	if !slices.ContainsFunc(entries, isStray) {
+		return entries, nil
+	}
+	for _, e := range entries {
+		if e.stray {
+			strays = append(strays, e)
+		} else {
+			rows = append(rows, e)
+		}
+	}
+	return rows, strays
 }
 
 // readRowset attaches a rowset's files to its meta.

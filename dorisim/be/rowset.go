@@ -39,13 +39,17 @@ type rowset struct {
 	id          string
 	partitionID int64
 	txnID       int64
-	rows        int
-	schema      *schema
-	columns     []string
-	partial     bool
-	predicate   *DeletePredicate
-	segments    [][]byte
-	indexFiles  [][]byte // one a segment, or none
+	// loadID tells loads apart: Doris gives each an id that its binlogs keep.
+	loadID     int64
+	rows       int
+	schema     *schema
+	columns    []string
+	partial    bool
+	predicate  *DeletePredicate
+	segments   [][]byte
+	indexFiles [][]byte // one a segment, or none
+	// unmarked are rows, ascending, whose marks in the delete bitmap are lost.
+	unmarked []int
 
 	decoded atomic.Pointer[[]entry]
 }
@@ -129,7 +133,7 @@ func decodeMeta(b []byte) (*rowsetMeta, error) {
 // are attached by the caller; s is the rowset's schema in local terms.
 func rowsetFromMeta(m *rowsetMeta, s *schema) (*rowset, error) {
 	rs := &rowset{
-		id: m.RowsetID, partitionID: m.PartitionID, txnID: m.TxnID, rows: m.Rows,
+		id: m.RowsetID, partitionID: m.PartitionID, txnID: m.TxnID, loadID: m.TxnID, rows: m.Rows,
 		schema: s, columns: m.Columns, partial: m.Partial,
 	}
 	if m.Predicate != nil {

@@ -14,6 +14,7 @@ import (
 const (
 	segmentMagic = "DSG1"
 	rowDeleted   = 1 // flag: the row deletes its key
+	rowStray     = 2 // flag: the row is visible beside what supersedes it
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -22,6 +23,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type entry struct {
 	row     types.Row
 	deleted bool
+	stray   bool // see deletebitmap.go
 }
 
 // encodeSegment writes rows of width cells into one segment file.
@@ -37,7 +39,10 @@ func encodeSegment(entries []entry, width int) ([]byte, error) {
 		}
 		flag := byte(0)
 		if e.deleted {
-			flag = rowDeleted
+			flag |= rowDeleted
+		}
+		if e.stray {
+			flag |= rowStray
 		}
 		b = append(b, flag)
 		for _, v := range e.row {
@@ -77,7 +82,7 @@ func decodeSegment(file []byte, width int) ([]entry, error) {
 		if r.err != nil {
 			return nil, fmt.Errorf("segment row %d: %w", i, r.err)
 		}
-		entries[i] = entry{row: row, deleted: flag == rowDeleted}
+		entries[i] = entry{row: row, deleted: flag&rowDeleted != 0, stray: flag&rowStray != 0}
 	}
 	if len(r.b) != 0 {
 		return nil, fmt.Errorf("segment trailer: %w", errCorrupt)

@@ -22,6 +22,9 @@ type headerRowset struct {
 	End  int64           `json:"end_version"`
 	Base bool            `json:"base,omitempty"`
 	Meta json.RawMessage `json:"meta"`
+	// Unmarked are rows without their marks in the delete bitmap, which is the
+	// tablet's affair and no part of the rowset's meta.
+	Unmarked []int `json:"unmarked,omitempty"`
 }
 
 func headerName(tabletID int64) string { return fmt.Sprintf("%d.hdr", tabletID) }
@@ -89,7 +92,7 @@ func (h *header) add(files map[string][]byte, tabletID, end int64, base bool, rs
 	if err != nil {
 		return err
 	}
-	h.Rowsets = append(h.Rowsets, headerRowset{End: end, Base: base, Meta: meta})
+	h.Rowsets = append(h.Rowsets, headerRowset{End: end, Base: base, Meta: meta, Unmarked: rs.unmarked})
 	for i, segment := range rs.segments {
 		files[rs.segmentName(i)] = segment
 	}

@@ -44,7 +44,8 @@ type base struct {
 	version int64
 	schema  *schema
 	rows    []entry
-	file    *rowset // rows as files, made when a snapshot asks for them
+	strays  []entry // see deletebitmap.go
+	file    *rowset // rows and strays as files, made when a snapshot asks for them
 }
 
 // placed is a published rowset; a transaction that wrote nothing has one
@@ -168,7 +169,7 @@ func (t *tablet) compact(version int64) error {
 		return fmt.Errorf("compact tablet %d: %w", t.id, err)
 	}
 	merged := t.rowsets[:version-t.base.version]
-	t.base = base{version: version, schema: t.schema(), rows: m.stored()}
+	t.base = base{version: version, schema: t.schema(), rows: m.stored(), strays: m.strays}
 	for _, p := range merged {
 		p.rs.forget()
 	}
@@ -185,7 +186,8 @@ func (t *tablet) merge(version int64, keepDeleted bool) (*merger, error) {
 	if version > t.version() {
 		return nil, fmt.Errorf("version %d, tablet %d is at %d: %w", version, t.id, t.version(), ErrVersionMissing)
 	}
-	m := newMerger(&t.schema().Schema, t.base.under(t.schema()))
+	m := newMerger(&t.schema().Schema, t.base.under(t.schema(), t.base.rows))
+	m.strays = slices.Clip(t.base.under(t.schema(), t.base.strays))
 	m.keepDeleted = keepDeleted
 	for _, p := range t.rowsets[:version-t.base.version] {
 		if err := m.add(p.rs); err != nil {
@@ -195,15 +197,15 @@ func (t *tablet) merge(version int64, keepDeleted bool) (*merger, error) {
 	return m, nil
 }
 
-// under returns the base's rows in the layout of s.
-func (b *base) under(s *schema) []entry {
-	if b.schema == s || len(b.rows) == 0 {
-		return b.rows
+// under returns entries of the base in the layout of s.
+func (b *base) under(s *schema, entries []entry) []entry {
+	if b.schema == s || len(entries) == 0 {
+		return entries
 	}
 	p := project(&rowset{schema: b.schema, columns: columnList(&b.schema.Schema)}, &s.Schema)
-	rows := make([]entry, len(b.rows))
-	for i, e := range b.rows {
-		rows[i] = entry{row: p.apply(e.row, nil), deleted: e.deleted}
+	rows := make([]entry, len(entries))
+	for i, e := range entries {
+		rows[i] = entry{row: p.apply(e.row, nil), deleted: e.deleted, stray: e.stray}
 	}
 	return rows
 }
@@ -253,7 +255,7 @@ func (t *tablet) scanDeleted(version int64) ([]types.Row, error) {
 // baseFile returns the base as files. The caller holds mu for writing.
 func (t *tablet) baseFile() (*rowset, error) {
 	if t.base.file == nil {
-		rs, err := newRowset(t.newID(), t.base.schema, columnList(&t.base.schema.Schema), t.base.rows, t.perSegment)
+		rs, err := newRowset(t.newID(), t.base.schema, columnList(&t.base.schema.Schema), slices.Concat(t.base.rows, t.base.strays), t.perSegment)
 		if err != nil {
 			return nil, fmt.Errorf("tablet %d: %w", t.id, err)
 		}

@@ -1,6 +1,9 @@
 package be
 
-import "sync"
+import (
+	"errors"
+	"sync"
+)
 
 // localState is what a backend knows of a transaction's rowset in one tablet.
 type localState int
@@ -31,6 +34,7 @@ type localTxn struct {
 	state       localState
 	partitionID int64
 	rowset      *rowset
+	aborted     bool // by the FE
 }
 
 func newLocalTxns() *localTxns { return &localTxns{byTxn: map[int64]map[int64]*localTxn{}} }
@@ -58,34 +62,48 @@ func (l *localTxns) committed(txnID, tabletID int64) bool {
 	return ok && t.state == localCommitted
 }
 
-// prepare registers the transaction for an ingest and returns its entry, or
-// reports that the tablet's rowset is committed already. Concurrent ingests of
-// one rowset share the entry: the first to commit wins.
-func (l *localTxns) prepare(txnID, partitionID, tabletID int64) (entry *localTxn, committed bool) {
+// prepare registers the transaction for an ingest and returns its entry.
+// Ingests of one transaction into one tablet share it, whether they overlap or
+// the first one is done.
+func (l *localTxns) prepare(txnID, partitionID, tabletID int64) *localTxn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if t, ok := l.byTxn[txnID][tabletID]; ok && t.partitionID == partitionID {
-		switch t.state {
-		case localCommitted:
-			return t, true
-		case localPrepared:
-			return t, false
-		}
+	if t, ok := l.byTxn[txnID][tabletID]; ok && t.partitionID == partitionID && t.state != localFailed {
+		return t
 	}
 	t := &localTxn{state: localPrepared, partitionID: partitionID}
 	l.set(txnID, tabletID, t)
-	return t, false
+	return t
 }
 
-// commitPrepared completes an ingest. It reports false if the transaction has
-// been aborted meanwhile.
-func (l *localTxns) commitPrepared(t *localTxn, rs *rowset) bool {
+// errTxnAborted is the failure of an ingest whose transaction was aborted
+// meanwhile.
+var errTxnAborted = errors.New("the transaction was aborted")
+
+// commitIngest completes an ingest. If the transaction has a rowset of the same
+// load in the tablet already, it keeps that one, and lost are the rows of it
+// whose marks go with the second call's delete bitmap; a rowset of another load
+// replaces it. After publish nothing happens any more (doris-rpc.md 4.1).
+func (l *localTxns) commitIngest(txnID, tabletID int64, t *localTxn, rs *rowset, lost []int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if t.state == localPrepared {
+	switch {
+	case t.aborted:
+		return errTxnAborted
+	case l.byTxn[txnID][tabletID] != t:
+	case t.rowset == nil || t.rowset.loadID != rs.loadID:
 		t.state, t.rowset = localCommitted, rs
+	case len(lost) > 0:
+		t.rowset = t.rowset.withUnmarked(lost)
 	}
-	return t.state == localCommitted
+	return nil
+}
+
+// hasRowset tells whether an ingest into the entry has succeeded already.
+func (l *localTxns) hasRowset(t *localTxn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return t.rowset != nil
 }
 
 // commit keeps rs as the transaction's rowset of the tablet, replacing one that
@@ -115,7 +133,7 @@ func (l *localTxns) abort(txnID int64) {
 		return
 	}
 	for _, t := range tablets {
-		t.state, t.rowset = localFailed, nil
+		t.state, t.rowset, t.aborted = localFailed, nil, true
 	}
 	l.remember(txnID)
 }
@@ -138,7 +156,7 @@ func (l *localTxns) loseTablet(tabletID int64) {
 	defer l.mu.Unlock()
 	for txn, tablets := range l.byTxn {
 		if t, ok := tablets[tabletID]; ok && t.state != localFailed {
-			t.state, t.rowset = localFailed, nil
+			t.state, t.rowset, t.aborted = localFailed, nil, true
 			l.remember(txn)
 		}
 	}

@@ -186,7 +186,7 @@ func (c *Core) recreateTablet(home TabletHome, id int64, tasks be.Tasks) error {
 	schema, _ := schemaOf(t, home.IndexID)
 	spec := be.TabletSpec{
 		TabletID: id, PartitionID: home.Partition.ID, TableID: home.TableID, IndexID: home.IndexID, Schema: schema,
-		BinlogEnabled: t.Properties["binlog.enable"] == "true", InvertedIndexes: invertedIndexes(t),
+		BinlogEnabled: t.Properties["binlog.enable"] == "true", MergeOnWrite: mergeOnWrite(t), InvertedIndexes: invertedIndexes(t),
 	}
 	c.RUnlock()
 	if err := tasks.CreateTablet(spec); err != nil {

@@ -63,7 +63,7 @@ func (c *Core) addTablets(t *catalog.Table, p *catalog.Partition, idx *catalog.I
 		for _, host := range hosts {
 			spec := be.TabletSpec{
 				TabletID: tablet.ID, PartitionID: p.ID, TableID: t.ID, IndexID: idx.ID, Schema: idx.Schema,
-				BinlogEnabled: t.Properties["binlog.enable"] == "true", InvertedIndexes: invertedIndexes(t),
+				BinlogEnabled: t.Properties["binlog.enable"] == "true", MergeOnWrite: mergeOnWrite(t), InvertedIndexes: invertedIndexes(t),
 			}
 			tasks, _ := c.Backend(host)
 			if err := tasks.CreateTablet(spec); err != nil {
@@ -78,6 +78,11 @@ func (c *Core) addTablets(t *catalog.Table, p *catalog.Partition, idx *catalog.I
 		}
 	}
 	return nil
+}
+
+// mergeOnWrite tells whether the table's tablets have delete bitmaps.
+func mergeOnWrite(t *catalog.Table) bool {
+	return t.Keys == types.UniqueKeys && t.Properties["enable_unique_key_merge_on_write"] == "true"
 }
 
 // place chooses backends for the replicas of one tablet, in turn.

@@ -134,6 +134,16 @@ func (s *Set) Remove(id int) bool {
 	return len(s.rules) < n
 }
 
+// Hits tells how often a rule has struck; 0 if there is no such rule.
+func (s *Set) Hits(id int) int {
+	for _, r := range s.List() {
+		if r.ID == id {
+			return r.Hits
+		}
+	}
+	return 0
+}
+
 // Clear switches all rules off.
 func (s *Set) Clear() {
 	s.mu.Lock()
