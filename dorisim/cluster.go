@@ -231,7 +231,7 @@ func (c *Cluster) KillBE(i int) error {
 	if i < 0 || i >= len(c.backends) {
 		return errNoNode("backend", i, len(c.backends))
 	}
-	c.core.UpdateBackend(c.backends[i].ID(), func(info *core.BackendInfo) { info.Alive = false })
+	c.core.UpdateBackend(c.backends[i].ID(), func(info *core.BackendInfo) { info.Alive, info.LastSeen = false, c.core.Now() })
 	c.runs[i].end()
 	c.backends[i].Kill()
 	return nil
@@ -251,6 +251,7 @@ func (c *Cluster) RestartBE(i int) error {
 		return fmt.Errorf("restart backend %d: %w", i, err)
 	}
 	c.core.UpdateBackend(c.backends[i].ID(), func(info *core.BackendInfo) { info.Alive, info.LastStart = true, c.core.Now() })
+	c.core.BackendRestarted(c.backends[i].ID())
 	return nil
 }
 

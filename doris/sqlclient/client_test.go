@@ -80,6 +80,7 @@ func TestSentinels(t *testing.T) {
 		{1105, "Can only run one backup or restore job of a database at same time , current running: x", sqlclient.ErrJobRunning},
 		{1105, "No backup job is currently running", sqlclient.ErrNoJob},
 		{1105, "No restore is currently running", sqlclient.ErrNoJob},
+		{5064, "Failed to cancel job: Job with label s1 can not be cancelled. state: FINISHED", sqlclient.ErrNoJob},
 		{1045, "Access denied for user 'u' (using password: YES)", sqlclient.ErrAccessDenied},
 	}
 	for _, tt := range tests {

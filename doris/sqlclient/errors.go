@@ -76,7 +76,7 @@ var (
 	ErrNotTable = errors.New("not a table")
 	// ErrJobRunning: another backup or restore job of the database is running.
 	ErrJobRunning = errors.New("another backup or restore job is running")
-	// ErrNoJob: there is no job to cancel.
+	// ErrNoJob: there is no job to cancel, or the last one has ended.
 	ErrNoJob = errors.New("no backup or restore job is running")
 )
 
@@ -93,7 +93,8 @@ var refusals = map[error]struct {
 	ErrAlreadyExists:    {codes: []uint16{1007, 1050, 1060, 1517}, parts: []string{"already exist"}},
 	ErrNotTable:         {codes: []uint16{1347}, parts: []string{"is not TABLE"}},
 	ErrJobRunning:       {parts: []string{"Can only run one backup or restore job", "Another backup or restore job is being submitted"}},
-	ErrNoJob:            {parts: []string{"No backup job is currently running", "No restore is currently running"}},
+	ErrNoJob: {parts: []string{"No backup job is currently running", "No restore is currently running",
+		"can not be cancelled. state: FINISHED", "can not be cancelled. state: CANCELLED"}},
 }
 
 // Is implements errors.Is for the sentinels of this package.

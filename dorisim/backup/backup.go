@@ -25,15 +25,15 @@ type backupWork struct {
 
 // Backup submits a BACKUP job (doris-sql.md 2.7, 4.1). Errors: *core.Error.
 func (m *Manager) Backup(ctx context.Context, r BackupRequest) error {
+	if err := checkRefs(r); err != nil {
+		return err
+	}
 	timeout, content, err := backupProperties(r.Properties, m.defaultTimeout())
 	if err != nil {
 		return err
 	}
 	if r.Repository != LocalRepository {
-		return core.Errorf("Repository %s does not exist", r.Repository)
-	}
-	if err := checkRefs(r); err != nil {
-		return err
+		return refusef("Repository %s does not exist", r.Repository)
 	}
 	return m.submit(ctx, func() error {
 		db, err := m.database(r.DB)
@@ -41,13 +41,13 @@ func (m *Manager) Backup(ctx context.Context, r BackupRequest) error {
 			return err
 		}
 		if old := m.busy(db.ID); old != nil {
-			return core.Errorf("Can only run one backup or restore job of a database at same time , current running: label = %s jobId = %d, to run label = %s", old.label, old.id, r.Label)
+			return old.inTheWayOf(r.Label)
 		}
 		refs, err := m.resolve(db, r)
 		if err != nil {
 			return err
 		}
-		j := newJob(m.core.NextID(), db.ID, r.Label, timeout, m.core.Now)
+		j := newJob(db.ID, r.Label, timeout, m.core.Now)
 		j.backup = &backupWork{dbName: db.Name, refs: refs, objects: objectsOf(db.Name, refs), content: content}
 		m.core.NextJournal()
 		return m.add(j, func(ctx context.Context) error { return m.runBackup(ctx, j) })
@@ -69,11 +69,11 @@ func backupProperties(p map[string]string, fallback time.Duration) (timeout time
 		switch strings.ToLower(key) {
 		case "type":
 			if !strings.EqualFold(value, "full") {
-				return 0, "", core.Errorf("Invalid backup job type: %s", value)
+				return 0, "", refusef("Invalid backup job type: %s", value)
 			}
 		case "content":
 			if !strings.EqualFold(value, "all") && !strings.EqualFold(value, "metadata_only") {
-				return 0, "", core.Errorf("Invalid backup job content:%s", value)
+				return 0, "", refusef("Invalid backup job content:%s", value)
 			}
 			content = strings.ToUpper(value)
 		case "timeout":
@@ -85,7 +85,7 @@ func backupProperties(p map[string]string, fallback time.Duration) (timeout time
 		}
 	}
 	if len(unknown) > 0 {
-		return 0, "", core.Errorf("Unknown backup job properties: [%s]", strings.Join(slices.Sorted(maps.Keys(unknown)), ", "))
+		return 0, "", refusef("Unknown backup job properties: [%s]", strings.Join(slices.Sorted(maps.Keys(unknown)), ", "))
 	}
 	return timeout, content, nil
 }
@@ -94,10 +94,10 @@ func backupProperties(p map[string]string, fallback time.Duration) (timeout time
 func parseTimeout(value string) (time.Duration, error) {
 	seconds, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
-		return 0, core.Errorf("Invalid timeout: %s", value)
+		return 0, refusef("Invalid timeout format: %s", value)
 	}
 	if seconds < 600 {
-		return 0, core.Errorf("timeout must be at least 10 min")
+		return 0, refusef("timeout must be at least 10 min")
 	}
 	return time.Duration(seconds) * time.Second, nil
 }
@@ -108,13 +108,13 @@ func checkRefs(r BackupRequest) error {
 	for _, ref := range r.Tables {
 		switch {
 		case strings.Contains(ref.Name, "."):
-			return core.Errorf("Cannot specify database name on backup objects: %s. Specify database name before label", ref.Name)
+			return refusef("Cannot specify database name on backup objects: %s. Specify database name before label", ref.Name)
 		case ref.Alias != "":
-			return core.Errorf("Can not set alias for table in Backup Stmt: %s", ref.Name)
+			return refusef("Can not set alias for table in Backup Stmt: %s", ref.Name)
 		case ref.TemporaryPartitions:
-			return core.Errorf("Do not support backup temp partitions in table %s", ref.Name)
+			return refusef("Do not support backup temp partitions in table %s", ref.Name)
 		case seen[ref.Name]:
-			return core.Errorf("Duplicated table: %s", ref.Name)
+			return refusef("Duplicated table: %s", ref.Name)
 		}
 		seen[ref.Name] = true
 	}
@@ -149,15 +149,15 @@ func (m *Manager) resolve(db *catalog.Database, r BackupRequest) ([]TableRef, er
 			if m.core.FEConfig("ignore_backup_not_support_table_type") == "true" {
 				continue
 			}
-			return nil, core.Errorf("Table '%s' is not a OLAP table", t.Name)
+			return nil, refusef("Table '%s' is not a OLAP table", t.Name)
 		}
 		kept = append(kept, ref)
 		if len(t.Temporary) > 0 && m.core.FEConfig("ignore_backup_tmp_partitions") != "true" {
-			return nil, core.Errorf("Do not support backup table %s with temp partitions", t.Name)
+			return nil, refusef("Do not support backup table %s with temp partitions", t.Name)
 		}
 		for _, p := range ref.Partitions {
 			if _, ok := t.Partitions[p]; !ok {
-				return nil, core.Errorf("Unknown partition %s in table%s", p, t.Name)
+				return nil, refusef("Unknown partition %s in table%s", p, t.Name)
 			}
 		}
 	}
@@ -192,6 +192,7 @@ func (m *Manager) backupStates(ctx context.Context, j *job) error {
 	if err := wait(statePending); err != nil {
 		return err
 	}
+	j.number(m.core.NextID())
 	if err := m.capture(j); err != nil {
 		return err
 	}
@@ -202,6 +203,7 @@ func (m *Manager) backupStates(ctx context.Context, j *job) error {
 	if err := wait(stateSnapshoting); err != nil {
 		return err
 	}
+	j.setTasks("") // the daemon notices at its next round that they are done
 	for _, state := range []string{stateUploadSnapshot, stateUploading, stateSaveMeta, stateUploadInfo} {
 		j.enter(state)
 		if err := wait(state); err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/doris-ccr/ccr/dorisim/be"
@@ -152,16 +153,19 @@ func indexName(t *catalog.Table, idx *catalog.Index) string {
 // makeSnapshots freezes every tablet on one backend.
 func (m *Manager) makeSnapshots(ctx context.Context, j *job) error {
 	c := j.backup.captured
+	unfinished := make([]string, len(c.tasks))
+	for i, task := range c.tasks {
+		unfinished[i] = fmt.Sprintf("%d=%d", task.tablet, task.backends[0])
+	}
+	j.setTasks(strings.Join(unfinished, ", "))
 	for _, task := range c.tasks {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		j.setTasks(fmt.Sprintf("%d=%d", task.tablet, task.backends[0]))
 		if err := m.makeSnapshot(c, task, j.timeout); err != nil {
 			return err
 		}
 	}
-	j.setTasks("")
 	return nil
 }
 

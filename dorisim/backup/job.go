@@ -39,7 +39,8 @@ func notFoundf(format string, args ...any) error {
 	return &failure{code: "NOT_FOUND", text: fmt.Sprintf(format, args...)}
 }
 
-// job is a backup or a restore: exactly one of the two is set.
+// job is a backup or a restore: exactly one of the two is set. Its id is -1
+// until it leaves PENDING (doris-sql.md 2.8).
 type job struct {
 	id, dbID int64
 	label    string
@@ -60,11 +61,26 @@ type job struct {
 	tasks    string
 }
 
-func newJob(id, db int64, label string, timeout time.Duration, now func() time.Time) *job {
+func newJob(db int64, label string, timeout time.Duration, now func() time.Time) *job {
 	return &job{
-		id: id, dbID: db, label: label, timeout: timeout, now: now, done: make(chan struct{}),
+		id: -1, dbID: db, label: label, timeout: timeout, now: now, done: make(chan struct{}),
 		state: statePending, status: "[OK]", created: now(), reached: map[string]time.Time{},
 	}
+}
+
+// number gives the job its id. Only the job's own work does it, and may then
+// read id without the lock.
+func (j *job) number(id int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.id = id
+}
+
+// inTheWayOf refuses another job of the database.
+func (j *job) inTheWayOf(label string) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return refusef("Can only run one backup or restore job of a database at same time , current running: label = %s jobId = %d, to run label = %s", j.label, j.id, label)
 }
 
 var errUserCancelled = errors.New("user cancelled")

@@ -17,6 +17,14 @@ import (
 // LocalRepository is the built-in repository: snapshots stay on the BEs.
 const LocalRepository = "__keep_on_local__"
 
+// CodeRefused is the MySQL code of refusals of BACKUP and CANCEL that are not
+// about an unknown database or table (doris-sql.md 1.4).
+const CodeRefused = 5064
+
+func refusef(format string, args ...any) error {
+	return core.CodeErrorf(CodeRefused, format, args...)
+}
+
 // TableRef is one object of a BACKUP statement.
 type TableRef struct {
 	Name       string
@@ -101,7 +109,7 @@ func (m *Manager) submit(ctx context.Context, f func() error) error {
 		}
 		return f()
 	case <-timer.C:
-		return core.Errorf("Another backup or restore job is being submitted. Please wait and try again")
+		return refusef("Another backup or restore job is being submitted. Please wait and try again")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -114,7 +122,7 @@ func (m *Manager) add(j *job, run func(context.Context) error) error {
 	defer m.mu.Unlock()
 	for _, old := range m.dbs[j.dbID] {
 		if !old.finished() {
-			return core.Errorf("Can only run one backup or restore job of a database at same time , current running: label = %s jobId = %d, to run label = %s", old.label, old.id, j.label)
+			return old.inTheWayOf(j.label)
 		}
 	}
 	jobs := append(m.dbs[j.dbID], j)
@@ -192,17 +200,27 @@ func (m *Manager) CancelRestore(db string) error {
 	return m.cancelJob(db, true, "No restore is currently running")
 }
 
+// lastJob is the only one that CANCEL looks at, be it finished or not.
+func (m *Manager) lastJob(db int64) *job {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if jobs := m.dbs[db]; len(jobs) > 0 {
+		return jobs[len(jobs)-1]
+	}
+	return nil
+}
+
 func (m *Manager) cancelJob(name string, restore bool, none string) error {
 	db, err := m.database(name)
 	if err != nil {
 		return err
 	}
-	j := m.busy(db.ID)
+	j := m.lastJob(db.ID)
 	if j == nil || (j.restore != nil) != restore {
-		return core.Errorf("%s", none)
+		return refusef("%s", none)
 	}
 	if state, ok := j.cancelByUser(); !ok {
-		return core.Errorf("Failed to cancel job: Job with label %s can not be cancelled. state: %s", j.label, state)
+		return refusef("Failed to cancel job: Job with label %s can not be cancelled. state: %s", j.label, state)
 	}
 	return nil
 }

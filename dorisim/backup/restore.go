@@ -58,17 +58,53 @@ func (w *restoreWork) target(name string) string {
 	return name
 }
 
-// Restore submits a restore job. Errors: *core.Error, with the statement
-// appended as Doris does.
+// Restore submits a restore job. Errors: *core.Error; what the statement is
+// refused for has it appended, as in Doris.
 func (m *Manager) Restore(ctx context.Context, r RestoreRequest) error {
+	if err := m.decompress(&r); err != nil {
+		return err
+	}
 	err := m.restore(ctx, r)
 	var refusal *core.Error
 	if errors.As(err, &refusal) {
 		told := *refusal
-		told.Message = fmt.Sprintf("%s, stmt: RESTORE SNAPSHOT `%s`.`%s` FROM `%s`", refusal.Message, r.DB, r.Label, r.Repository)
+		told.Message = refusal.Message + ", stmt: " + r.statement()
 		return &told
 	}
 	return err
+}
+
+// statement prints the RESTORE statement that Doris makes of the call; the order
+// of its properties is a hash order there.
+func (r *RestoreRequest) statement() string {
+	properties := maps.Clone(r.Properties)
+	if properties == nil {
+		properties = map[string]string{}
+	}
+	for key, set := range map[string]bool{
+		"is_being_synced": true, "clean_tables": r.CleanTables, "clean_partitions": r.CleanPartitions,
+		"atomic_restore": r.Atomic, "force_replace": r.ForceReplace,
+	} {
+		if set {
+			properties[key] = "true"
+		}
+	}
+	var lines, refs []string
+	for _, key := range slices.Sorted(maps.Keys(properties)) {
+		lines = append(lines, fmt.Sprintf("%q  =  %q", key, properties[key]))
+	}
+	for _, t := range r.Tables {
+		ref := r.DB + "." + t.Name
+		if t.Alias != "" {
+			ref += " AS " + t.Alias
+		}
+		refs = append(refs, ref)
+	}
+	on := ""
+	if len(refs) > 0 {
+		on = "ON \n(" + strings.Join(refs, ",\n") + "\n)\n"
+	}
+	return fmt.Sprintf("RESTORE SNAPSHOT `%s`.`%s`\nFROM %s\n%sPROPERTIES\n(%s\n)", r.DB, r.Label, r.Repository, on, strings.Join(lines, ",\n"))
 }
 
 func (m *Manager) restore(ctx context.Context, r RestoreRequest) error {
@@ -77,74 +113,73 @@ func (m *Manager) restore(ctx context.Context, r RestoreRequest) error {
 		return err
 	}
 	if r.Repository != LocalRepository {
-		return core.Errorf("Repository %s does not exist", r.Repository)
+		return refusef("Repository %s does not exist", r.Repository)
 	}
-	w, err := m.readSnapshot(r)
-	if err != nil {
-		return err
-	}
-	w.options = options
 	return m.submit(ctx, func() error {
 		db, err := m.database(r.DB)
 		if err != nil {
 			return err
 		}
 		if old := m.busy(db.ID); old != nil {
-			return core.Errorf("Can only run one backup or restore job of a database at same time , current running: label = %s jobId = %d, to run label = %s", old.label, old.id, r.Label)
+			return old.inTheWayOf(r.Label)
 		}
-		if err := w.selectObjects(r); err != nil {
+		w, err := m.readSnapshot(r)
+		if err != nil {
 			return err
 		}
-		w.dbName = db.Name
-		j := newJob(m.core.NextID(), db.ID, r.Label, options.timeout, m.core.Now)
+		w.options, w.dbName = options, db.Name
+		j := newJob(db.ID, r.Label, options.timeout, m.core.Now)
 		j.restore = w
 		m.core.NextJournal()
 		return m.add(j, func(ctx context.Context) error { return m.runRestore(ctx, j) })
 	})
 }
 
-// readSnapshot decompresses and decodes the two blobs and checks extra_info.
-func (m *Manager) readSnapshot(r RestoreRequest) (*restoreWork, error) {
-	meta, info := r.Meta, r.JobInfo
-	if r.Compressed && m.core.FEConfig("enable_restore_snapshot_rpc_compression") == "true" {
-		var errMeta, errInfo error
-		meta, errMeta = gunzip(meta)
-		info, errInfo = gunzip(info)
-		if errMeta != nil || errInfo != nil {
-			return nil, core.Errorf("decompress meta and job info failed")
+// decompress replaces the two blobs by what is in them.
+func (m *Manager) decompress(r *RestoreRequest) error {
+	if !r.Compressed || m.core.FEConfig("enable_restore_snapshot_rpc_compression") != "true" {
+		if isGzip(r.Meta) || isGzip(r.JobInfo) {
+			return core.Errorf("The request is compressed, but the config `enable_restore_snapshot_rpc_compressed` is not enabled.")
 		}
-	} else if isGzip(meta) || isGzip(info) {
-		return nil, core.Errorf("The request is compressed, but the config `enable_restore_snapshot_rpc_compressed` is not enabled.")
+		return nil
 	}
+	var errMeta, errInfo error
+	r.Meta, errMeta = gunzip(r.Meta)
+	r.JobInfo, errInfo = gunzip(r.JobInfo)
+	if errMeta != nil || errInfo != nil {
+		return core.Errorf("decompress meta and job info failed")
+	}
+	return nil
+}
+
+// readSnapshot decodes the two blobs, checks extra_info and selects the objects.
+func (m *Manager) readSnapshot(r RestoreRequest) (*restoreWork, error) {
 	w := &restoreWork{info: &jobInfo{}, aliases: map[string]string{}}
-	if err := json.Unmarshal(info, w.info); err != nil {
+	if err := json.Unmarshal(r.JobInfo, w.info); err != nil {
 		return nil, core.Errorf("read job info failed: %v", err)
 	}
 	switch extra := w.info.Extra; {
 	case extra == nil:
-		return nil, core.Errorf("Invalid job extra info empty")
+		return nil, refusef("Invalid job extra info empty")
 	case len(extra.Backends) == 0:
-		return nil, core.Errorf("Invalid job extra info be network map")
+		return nil, refusef("Invalid job extra info be network map")
 	case extra.Token == "":
-		return nil, core.Errorf("Invalid job extra info token")
+		return nil, refusef("Invalid job extra info token")
 	case !w.info.complete():
 		return nil, core.Errorf("read job info failed: a table, partition or index of it is null")
 	}
 	var err error
-	if w.meta, err = decodeMeta(meta); err != nil {
+	if w.meta, err = decodeMeta(r.Meta); err != nil {
 		return nil, core.Errorf("read backup meta failed")
 	}
 	w.timestamp = time.UnixMilli(w.info.BackupTime).Format("2006-01-02-15-04-05")
-	return w, nil
+	return w, w.selectObjects(r)
 }
 
 func (m *Manager) restoreOptions(r RestoreRequest) (restoreOptions, error) {
 	o := restoreOptions{
 		cleanTables: r.CleanTables, cleanPartitions: r.CleanPartitions, atomic: r.Atomic, force: r.ForceReplace,
-		syncing: true, timeout: m.defaultTimeout(), replicas: 3,
-	}
-	if n, err := strconv.Atoi(m.core.FEConfig("default_replication_num")); err == nil {
-		o.replicas = n
+		syncing: true, timeout: m.defaultTimeout(), replicas: 3, // whatever default_replication_num says
 	}
 	flags := map[string]*bool{
 		"reserve_replica": &o.reserveReplica, "reserve_dynamic_partition_enable": &o.reserveDynamic, "allow_load": &o.allowLoad,
@@ -153,6 +188,9 @@ func (m *Manager) restoreOptions(r RestoreRequest) (restoreOptions, error) {
 	}
 	if m.core.Version() != core.VersionNew {
 		delete(flags, "force_replace") // it came later (doris-sql.md 4.5)
+	}
+	if r.Repository != LocalRepository && r.Properties["backup_timestamp"] == "" {
+		return o, refusef("Missing backup_timestamp property")
 	}
 	var unknown []string
 	for _, key := range slices.Sorted(maps.Keys(r.Properties)) {

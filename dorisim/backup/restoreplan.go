@@ -67,6 +67,7 @@ type viewPlan struct {
 func (m *Manager) prepare(j *job) error {
 	w := j.restore
 	w.plan = &plan{}
+	j.number(m.core.NextID())
 	m.core.Lock()
 	defer m.core.Unlock()
 	db, ok := m.core.DatabaseByID(j.dbID)

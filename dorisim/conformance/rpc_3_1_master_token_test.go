@@ -25,5 +25,5 @@ func TestMasterToken(t *testing.T) {
 	refused := ask(s, "wrong")
 	requireStatus(t, status.TStatusCode_NOT_AUTHORIZED, "Access denied for user '"+user+"@127.0.0.1' (using password: YES)", refused.Status)
 	require.Nil(t, refused.Token)
-	requireStatus(t, status.TStatusCode_NOT_AUTHORIZED, "(using password: NO)", ask(s, "").Status)
+	requireStatus(t, status.TStatusCode_NOT_AUTHORIZED, "(using password: YES)", ask(s, "").Status)
 }

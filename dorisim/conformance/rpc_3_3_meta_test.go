@@ -29,7 +29,10 @@ func TestMeta(t *testing.T) {
 	byID := s.getMeta(&frontendservice.TGetMetaDB{ID: all.ID, Name: new("ignored, the id is preferred")})
 	require.Equal(t, all, byID.DbMeta)
 	require.Nil(t, s.getMeta(&frontendservice.TGetMetaDB{Name: new("no_such_db")}).DbMeta, "OK and empty")
-	require.Nil(t, s.getMeta(&frontendservice.TGetMetaDB{ID: new(int64(1))}).DbMeta)
+	require.Nil(t, s.getMeta(&frontendservice.TGetMetaDB{ID: new(int64(2))}).DbMeta)
+	system := s.getMeta(&frontendservice.TGetMetaDB{Name: new("information_schema")}).DbMeta
+	require.Equal(t, int64(0), system.GetID())
+	require.Nil(t, system.Tables)
 
 	some := s.getMeta(&frontendservice.TGetMetaDB{ID: all.ID, Tables: []*frontendservice.TGetMetaTable{
 		{ID: all.Tables[0].ID}, {Name: new("no_such_table")}, {ID: new(int64(1))}}})

@@ -307,7 +307,7 @@ func TestWrongPassword(t *testing.T) {
 	commit, err := s.fe.CommitTxn(ctx, &frontendservice.TCommitTxnRequest{User: new(user), Passwd: new(""), Db: &db, TxnID: &txn, CommitInfos: []*thrifttypes.TTabletCommitInfo{}})
 	require.NoError(t, err)
 	analysis(t, "Access denied for user '"+user+"@", commit.Status)
-	require.Contains(t, commit.Status.ErrorMsgs[0], "(using password: NO)")
+	require.Contains(t, commit.Status.ErrorMsgs[0], "'"+user+"@null' (using password: YES)")
 	rollback, err := s.fe.RollbackTxn(ctx, &frontendservice.TRollbackTxnRequest{User: new(user), Passwd: new("wrong"), Db: &db, TxnID: &txn})
 	require.NoError(t, err)
 	analysis(t, "Access denied for user '"+user+"@", rollback.Status)

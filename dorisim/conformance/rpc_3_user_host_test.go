@@ -29,41 +29,45 @@ func TestHostOfTheUser(t *testing.T) {
 	s.refuses(1105, "User 'near'@'%' does not exist", "DROP USER 'near'")
 	require.Equal(t, "'far'@'10.%'", s.query("SHOW GRANTS FOR 'far'@'10.%%'")[0]["UserIdentity"])
 
-	denied := func(name string) string {
-		return fmt.Sprintf("Access denied for user '%s@127.0.0.1' (using password: YES)", name)
+	denied := func(name, from string) string {
+		return fmt.Sprintf("Access denied for user '%s@%s' (using password: YES)", name, from)
 	}
 	for name, passes := range map[string]struct{ peer, unsaid, said bool }{
 		"near": {peer: true, said: true}, "far": {}, "any": {peer: true, unsaid: true, said: true},
 	} {
-		want := func(pass bool, s *status.TStatus) {
+		want := func(pass bool, from string, s *status.TStatus) {
 			t.Helper()
 			if pass {
 				require.NotContains(t, fmt.Sprint(s.ErrorMsgs), "Access denied", name)
 				return
 			}
-			analysis(t, denied(name), s)
+			analysis(t, denied(name, from), s)
 		}
 		meta, err := s.fe.GetMeta(ctx, &frontendservice.TGetMetaRequest{User: &name, Passwd: pw, Db: &frontendservice.TGetMetaDB{Name: &db}})
 		require.NoError(t, err)
-		want(passes.peer, meta.Status)
+		want(passes.peer, "127.0.0.1", meta.Status)
 		lock, err := s.fe.LockBinlog(ctx, &frontendservice.TLockBinlogRequest{User: &name, Passwd: pw, Db: &db, JobUniqueID: &name})
 		require.NoError(t, err)
-		want(passes.peer, lock.Status)
+		want(passes.peer, "127.0.0.1", lock.Status)
 		for _, ip := range []*string{nil, new("127.0.0.1")} {
+			from := "null"
+			if ip != nil {
+				from = *ip
+			}
 			read := binlogRequest(db, -1, -1, 1)
 			read.User, read.Passwd, read.UserIP = &name, pw, ip
 			log, err := s.fe.GetBinlog(ctx, read)
 			require.NoError(t, err)
-			want(ip == nil && passes.unsaid || ip != nil && passes.said, log.Status)
+			want(ip == nil && passes.unsaid || ip != nil && passes.said, from, log.Status)
 			begin := beginRequest(db, []int64{table}, newLabel())
 			begin.User, begin.Passwd, begin.UserIP = &name, pw, ip
-			want(ip == nil && passes.unsaid || ip != nil && passes.said, s.beginTxn(begin).Status)
+			want(ip == nil && passes.unsaid || ip != nil && passes.said, from, s.beginTxn(begin).Status)
 		}
 		client, err := sql.Open("mysql", fmt.Sprintf("%s:pw@tcp(%s)/", name, c.FE(0).MySQLAddr()))
 		require.NoError(t, err)
 		defer client.Close()
 		if !passes.peer {
-			require.ErrorContains(t, client.PingContext(ctx), denied(name))
+			require.ErrorContains(t, client.PingContext(ctx), denied(name, "127.0.0.1"))
 			continue
 		}
 		var identity string

@@ -128,7 +128,7 @@ func TestDuringRestore(t *testing.T) {
 	busy := s.restore(restoreRequest(t, w.toDB, label+"_r2", meta, info))
 	require.Equal(t, status.TStatusCode_ANALYSIS_ERROR, busy.StatusCode)
 	require.Regexp(t, `Can only run one backup or restore job of a database at same time , current running: label = `+label+
-		`_r1 jobId = \d+, to run label = `+label+`_r2`, busy.ErrorMsgs[0])
+		`_r1 jobId = -1, to run label = `+label+`_r2`, busy.ErrorMsgs[0])
 	shown := s.query("SHOW RESTORE FROM `%s` WHERE Label = \"%s_r1\"", w.toDB, label)
 	require.Equal(t, "PENDING", values(shown, "State"))
 	s.exec("CANCEL RESTORE FROM `%s`", w.toDB)

@@ -42,21 +42,21 @@ func TestCancelInEachState(t *testing.T) {
 		info["extra_info"] = s.extraInfo()
 		requireOK(t, s.restore(restoreRequest(t, into, name, snapshot.GetMeta(), info)))
 		s.waitState(state, "SHOW RESTORE FROM `%s` WHERE Label = \"%s\"", into, name)
-		s.refuses(1105, "Can only run one backup or restore job of a database at same time", "BACKUP SNAPSHOT `%s`.`%s_b` TO `__keep_on_local__`", into, name)
+		s.refuses(5064, "Can only run one backup or restore job of a database at same time", "BACKUP SNAPSHOT `%s`.`%s_b` TO `__keep_on_local__`", into, name)
 		s.exec("CANCEL RESTORE FROM `%s`", into)
 		c.Faults().Remove(hold)
 		cancelled := s.waitState("CANCELLED", "SHOW RESTORE FROM `%s` WHERE Label = \"%s\"", into, name)
 		require.Contains(t, cancelled["Status"], "user cancelled, current state: "+state)
 		require.Empty(t, s.query("SHOW TABLES FROM `%s`", into), state)
 	}
-	s.refuses(1105, "No restore is currently running", "CANCEL RESTORE FROM `%s`", into)
+	s.refuses(5064, "can not be cancelled. state: CANCELLED", "CANCEL RESTORE FROM `%s`", into)
 }
 
 func TestTemporaryPartitionsInBackup(t *testing.T) {
 	c, s := private(t)
 	db := s.rangedTable()
 	s.exec("ALTER TABLE `%s`.t ADD TEMPORARY PARTITION tp VALUES [('10'), ('20'))", db)
-	s.refuses(1105, "Do not support backup table t with temp partitions", "BACKUP SNAPSHOT `%s`.l1 TO `__keep_on_local__`", db)
+	s.refuses(5064, "Do not support backup table t with temp partitions", "BACKUP SNAPSHOT `%s`.l1 TO `__keep_on_local__`", db)
 	s.exec("ADMIN SET FRONTEND CONFIG ('ignore_backup_tmp_partitions' = 'true')")
 	s.exec("BACKUP SNAPSHOT `%s`.l2 TO `__keep_on_local__`", db)
 	s.waitState("FINISHED", "SHOW BACKUP FROM `%s`", db)

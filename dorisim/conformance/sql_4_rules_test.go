@@ -255,18 +255,18 @@ func TestStatementsDuringRestore(t *testing.T) {
 	s.waitState("SNAPSHOTING", "SHOW RESTORE FROM `%s` WHERE Label = \"%s\"", into, label)
 	const alter = "Table[t]'s state(RESTORE) is not NORMAL. Do not allow doing ALTER ops"
 	for statement, text := range map[string]string{
-		"SELECT * FROM `%s`.t PARTITION (p1)":           "Partition state is not NORMAL: p1:RESTORING",
-		"INSERT INTO `%s`.t VALUES (1, 1)":              "Table [t], Partition [p1] is in restore process. Can not load into it",
-		"ALTER TABLE `%s`.t ADD COLUMN c INT":           alter,
-		"TRUNCATE TABLE `%s`.t":                         alter,
-		"ALTER TABLE `%s`.t RENAME u":                   alter,
-		"ALTER TABLE `%s`.other REPLACE WITH TABLE t":   alter,
-		"DROP TABLE `%s`.t":                             "The table [t]'s state is RESTORE, cannot be dropped. please cancel the operation on olap table firstly. If you want to forcibly drop(cannot be recovered), please use \"DROP table FORCE\".",
-		"BACKUP SNAPSHOT `%s`.b TO `__keep_on_local__`": "Can only run one backup or restore job of a database at same time , current running: label = " + label,
-		"ALTER TABLE `%s`.other RENAME t":               "Table name[t] is already used (in restoring)",
+		"SELECT * FROM `%s`.t PARTITION (p1)":         "Partition state is not NORMAL: p1:RESTORING",
+		"INSERT INTO `%s`.t VALUES (1, 1)":            "Table [t], Partition [p1] is in restore process. Can not load into it",
+		"ALTER TABLE `%s`.t ADD COLUMN c INT":         alter,
+		"TRUNCATE TABLE `%s`.t":                       alter,
+		"ALTER TABLE `%s`.t RENAME u":                 alter,
+		"ALTER TABLE `%s`.other REPLACE WITH TABLE t": alter,
+		"DROP TABLE `%s`.t":                           "The table [t]'s state is RESTORE, cannot be dropped. please cancel the operation on olap table firstly. If you want to forcibly drop(cannot be recovered), please use \"DROP table FORCE\".",
+		"ALTER TABLE `%s`.other RENAME t":             "Table name[t] is already used (in restoring)",
 	} {
 		s.refuses(1105, text, statement, into)
 	}
+	s.refuses(5064, "Can only run one backup or restore job of a database at same time , current running: label = "+label, "BACKUP SNAPSHOT `%s`.b TO `__keep_on_local__`", into)
 	s.exec("INSERT INTO `%s`.t VALUES (95, 1)", into) // its partition is not restored
 	s.exec("INSERT INTO `%s`.other VALUES (1, 1)", into)
 	s.exec("DROP TABLE `%s`.t FORCE", into)

@@ -84,7 +84,7 @@ func TestExternalTablesInSnapshots(t *testing.T) {
 	require.Contains(t, refused["Status"], "The local table o with the same name but a different type of backup meta.")
 
 	s.exec("CREATE EXTERNAL TABLE `%s`.es (id INT) ENGINE=ELASTICSEARCH PROPERTIES ('hosts' = 'http://h', 'index' = 'i')", db)
-	s.refuses(1105, "Table 'es' is not a OLAP table", "BACKUP SNAPSHOT `%s`.l2 TO `__keep_on_local__`", db)
+	s.refuses(5064, "Table 'es' is not a OLAP table", "BACKUP SNAPSHOT `%s`.l2 TO `__keep_on_local__`", db)
 	s.exec("ADMIN SET FRONTEND CONFIG ('ignore_backup_not_support_table_type' = 'true')")
 	s.exec("BACKUP SNAPSHOT `%s`.l2 TO `__keep_on_local__`", db)
 	s.waitState("FINISHED", "SHOW BACKUP FROM `%s` WHERE SnapshotName = \"l2\"", db)

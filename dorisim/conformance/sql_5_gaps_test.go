@@ -167,7 +167,7 @@ func TestRepositories(t *testing.T) {
 	s.refuses(1105, "Missing [s3.endpoint] in properties", `CREATE REPOSITORY repo WITH S3 ON LOCATION "s3://b/x"`)
 	s.refuses(1105, "Repository does not exist", "DROP REPOSITORY repo")
 	require.Equal(t, []string{"RepoId", "RepoName", "CreateTime", "IsReadOnly", "Location", "Broker", "Type", "ErrMsg"}, s.columns("SHOW REPOSITORIES"))
-	s.refuses(1105, "Repository repo does not exist", "BACKUP SNAPSHOT `%s`.l TO repo ON (t)", db)
+	s.refuses(5064, "Repository repo does not exist", "BACKUP SNAPSHOT `%s`.l TO repo ON (t)", db)
 	s.refuses(1105, "Repository repo does not exist", "RESTORE SNAPSHOT `%s`.l FROM repo ON (t AS u) PROPERTIES ('backup_timestamp' = '2024-11-12-10-03-11')", db)
 	s.refuses(1105, "Repository repo does not exist", "SHOW SNAPSHOT ON repo WHERE SNAPSHOT = 'l'")
 }

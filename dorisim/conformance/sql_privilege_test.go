@@ -201,7 +201,7 @@ func TestCallPrivileges(t *testing.T) {
 		r.User, r.Passwd = carl, pw
 		return s.restore(r)
 	}
-	read, load := fmt.Sprintf(denied, "SELECT"), fmt.Sprintf(denied, "LOAD")
+	read, load := fmt.Sprintf(denied, "priv predicate: OR, Admin_priv,Select_priv"), fmt.Sprintf(denied, "priv predicate: OR, Admin_priv,Load_priv")
 
 	for _, refused := range []*status.TStatus{meta(), meta("a"), binlog(""), binlog("a"), lock(), snapshot()} {
 		analysis(t, read, refused)

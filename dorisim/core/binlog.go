@@ -43,6 +43,7 @@ type Binlog struct {
 	Tables            []int64
 	Data              string
 	Belong            int64 // DUMMY: table id, or -1 for the db list
+	TableRef          int64 // table lists that got it
 	RemoveEnableCache bool
 
 	upsert []publishedVersion
@@ -214,6 +215,7 @@ func (s *binlogStore) add(b *Binlog, tables []int64) {
 		db = &dbBinlogs{list: s.newList(b.DB, -1), tables: map[int64]*binlogList{}}
 		s.dbs[b.DB] = db
 	}
+	b.TableRef = int64(len(tables))
 	if !db.list.insert(b) {
 		return
 	}

@@ -91,7 +91,7 @@ type Config struct {
 	Profile Profile
 	// FEConfig overrides FE configuration items.
 	FEConfig map[string]string
-	// MetaVersion is printed into job_info; default 141.
+	// MetaVersion is printed into job_info; default 141, of 2024-11 140.
 	MetaVersion int
 	Token       string // cluster token; default a random UUID
 	Logger      *slog.Logger
@@ -164,6 +164,9 @@ func New(cfg Config) *Core {
 	}
 	if cfg.MetaVersion == 0 {
 		cfg.MetaVersion = 141
+		if cfg.Version == VersionM24 {
+			cfg.MetaVersion = 140
+		}
 	}
 	if cfg.Token == "" {
 		cfg.Token = newToken()
@@ -214,6 +217,7 @@ func (c *Core) background() {
 	}
 	c.wg.Go(c.fileLate)
 	c.every(time.Second, c.abortTimedOut)
+	c.every(time.Second, c.abortLostCoordinators)
 	c.every(time.Second, c.eraseExpired)
 	c.every(c.cfg.RepairPeriod, c.repairReplicas)
 }
@@ -307,6 +311,10 @@ func defaultFEConfig() map[string]string {
 		"max_running_txn_num_per_db":                       "1000",
 		"streaming_label_keep_max_second":                  "43200",
 		"label_num_threshold":                              "2000",
+		"label_keep_max_second":                            "259200",
+		"transaction_clean_interval_second":                "30",
+		"enable_abort_txn_by_checking_coordinator_be":      "true",
+		"abort_txn_after_lost_heartbeat_time_second":       "300",
 		"label_regex_length":                               "128",
 		"stream_load_default_timeout_second":               "259200",
 		"try_commit_lock_timeout_seconds":                  "5",

@@ -15,7 +15,8 @@ type BackendInfo struct {
 	Host                                      string
 	HeartbeatPort, BePort, HTTPPort, BrpcPort int
 	Alive                                     bool
-	LastStart                                 time.Time
+	// LastSeen is when a dead backend was last heard of.
+	LastStart, LastSeen time.Time
 }
 
 // FrontendInfo is what SHOW FRONTENDS tells. Host is the advertised address.

@@ -29,10 +29,10 @@ type Txn struct {
 	State     TxnState
 	// SubIDs are the sub-transaction ids; the first equals ID. Nil without any.
 	SubIDs []int64
-	// Source is the load job source type, e.g. INSERT_STREAMING; Coordinator
-	// e.g. "FE: 10.0.0.1".
-	Source, Coordinator string
-	Timeout             time.Duration
+	// Source is the load job source type, e.g. INSERT_STREAMING.
+	Source      string
+	Coordinator Coordinator
+	Timeout     time.Duration
 
 	PrepareTime, CommitTime, PublishTime, FinishTime time.Time
 	Reason                                           string
@@ -52,7 +52,7 @@ type BeginRequest struct {
 	Timeout     time.Duration
 	SubTxns     int
 	Source      string // default INSERT_STREAMING
-	Coordinator string
+	Coordinator Coordinator
 }
 
 // TabletCommit says that a backend has the transaction's rowset of a tablet.

@@ -1,6 +1,7 @@
 package ddl
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/doris-ccr/ccr/dorisim/backup"
@@ -9,16 +10,16 @@ import (
 )
 
 func (e *Executor) backup(ctx context.Context, currentDB string, s *parser.Backup) error {
-	db, err := e.databaseName(currentDB, s.Label.Database)
-	if err != nil {
-		return err
+	database := cmp.Or(s.Label.Database, currentDB)
+	if database == "" {
+		return core.CodeErrorf(codeNoDatabase, "No database selected")
 	}
 	request := backup.BackupRequest{
-		DB: db, Label: s.Label.Name, Repository: s.Repository, Exclude: s.Exclude, Properties: s.Properties,
+		DB: database, Label: s.Label.Name, Repository: s.Repository, Exclude: s.Exclude, Properties: s.Properties,
 	}
 	for _, t := range s.Tables {
 		if t.Table.Database != "" {
-			return core.Errorf("Cannot specify database name on backup objects: %s. Specify database name before label", t.Table.Name)
+			return core.CodeErrorf(backup.CodeRefused, "Cannot specify database name on backup objects: %s. Specify database name before label", t.Table.Name)
 		}
 		request.Tables = append(request.Tables, backup.TableRef{
 			Name: t.Table.Name, Alias: t.Alias, Partitions: t.Partitions, TemporaryPartitions: t.TemporaryPartitions,

@@ -1,6 +1,7 @@
 package fe
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/doris-ccr/ccr/dorisim/catalog"
@@ -40,17 +41,14 @@ func fromPeer(ctx context.Context, user, password, token *string) credentials {
 // trusted tells whether a token takes the place of the password.
 func (c credentials) trusted() bool { return c.token != nil && *c.token != "" }
 
-// login checks account and password only.
-func (s *service) login(ctx context.Context, c credentials) (core.User, error) {
+// login checks account and password only. The refusal says that there was a
+// password even if it was empty (doris-rpc.md 3, rule 3).
+func (s *service) login(c credentials) (core.User, error) {
 	user, ok := s.core.Users.Check(*c.user, *c.password, c.address)
 	if ok {
 		return user, nil
 	}
-	using := "YES"
-	if *c.password == "" {
-		using = "NO"
-	}
-	return core.User{}, core.Errorf("Access denied for user '%s@%s' (using password: %s)", *c.user, thriftserver.Peer(ctx), using)
+	return core.User{}, core.Errorf("Access denied for user '%s@%s' (using password: YES)", *c.user, cmp.Or(c.address, "null"))
 }
 
 // scope is what a request asks a privilege for: tables of a database, or all of
@@ -60,23 +58,18 @@ type scope struct {
 	tables   []string // none, or only "": the database
 }
 
-// privilege is one privilege and its name in a refusal.
-type privilege struct {
-	set  core.Privilege
-	name string
-}
-
-var (
-	mayRead = privilege{core.SelectPriv, "SELECT"}
-	mayLoad = privilege{core.LoadPriv, "LOAD"}
+// What calls need; administrators may everything.
+const (
+	mayRead = core.SelectPriv
+	mayLoad = core.LoadPriv
 )
 
 // authorize checks password and privilege, unless a token is given.
-func (s *service) authorize(ctx context.Context, c credentials, p privilege, on scope) error {
+func (s *service) authorize(c credentials, p core.Privilege, on scope) error {
 	if c.trusted() {
 		return nil
 	}
-	user, err := s.login(ctx, c)
+	user, err := s.login(c)
 	if err != nil {
 		return err
 	}
@@ -84,8 +77,8 @@ func (s *service) authorize(ctx context.Context, c credentials, p privilege, on 
 		on.tables = []string{""}
 	}
 	for _, table := range on.tables {
-		if !user.May(p.set, on.database, table) {
-			return core.Errorf("%s", core.DenyError(p.name).Message)
+		if !user.May(p, on.database, table) {
+			return core.Errorf("%s", core.DenyError("priv predicate: OR, "+(core.AdminPriv|p).String()).Message)
 		}
 	}
 	return nil

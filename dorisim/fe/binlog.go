@@ -51,7 +51,7 @@ func (s *service) checkRead(ctx context.Context, r *frontendservice.TGetBinlogRe
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token, r.GetUserIP()}, mayRead, named(r.Db, r.Table)); err != nil {
+	if err := s.authorize(credentials{r.User, r.Passwd, r.Token, r.GetUserIP()}, mayRead, named(r.Db, r.Table)); err != nil {
 		return 0, 0, err
 	}
 	return s.resolve(binlogTarget{r.Db, r.Table, r.TableID})
@@ -92,12 +92,9 @@ func wireBinlog(b *core.Binlog) *frontendservice.TBinlog {
 	}
 	if b.Type == job.Dummy {
 		w.Belong = &b.Belong
-	} else {
-		w.Data = &b.Data
+		return w
 	}
-	if b.RemoveEnableCache {
-		w.RemoveEnableCache = pointer(true)
-	}
+	w.Data, w.TableRef, w.RemoveEnableCache = &b.Data, &b.TableRef, &b.RemoveEnableCache
 	return w
 }
 
@@ -136,7 +133,7 @@ func (s *service) LockBinlog(ctx context.Context, r *frontendservice.TLockBinlog
 		if err != nil {
 			return nil, err
 		}
-		if err := s.authorize(ctx, fromPeer(ctx, r.User, r.Passwd, r.Token), mayRead, named(r.Db, r.Table)); err != nil {
+		if err := s.authorize(fromPeer(ctx, r.User, r.Passwd, r.Token), mayRead, named(r.Db, r.Table)); err != nil {
 			return nil, err
 		}
 		db, table, err := s.resolve(binlogTarget{r.Db, r.Table, r.TableID})

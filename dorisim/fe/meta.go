@@ -20,10 +20,13 @@ func (s *service) GetMasterToken(ctx context.Context, r *frontendservice.TGetMas
 		return &frontendservice.TGetMasterTokenResult_{Status: st, MasterAddress: master}
 	}
 	return answer(ctx, s, "getMasterToken", reply, func() (*frontendservice.TGetMasterTokenResult_, error) {
-		if err := require(given{"user", r.User != nil}, given{"passwd", r.Password != nil}); err != nil {
+		if err := require(given{"user", r.User != nil}); err != nil {
 			return nil, err
 		}
-		if _, err := s.login(ctx, fromPeer(ctx, r.User, r.Password, nil)); err != nil {
+		if r.Password == nil {
+			r.Password = pointer("") // the one call that takes its absence for the empty one
+		}
+		if _, err := s.login(fromPeer(ctx, r.User, r.Password, nil)); err != nil {
 			return nil, &codeError{status.TStatusCode_NOT_AUTHORIZED, err.Error()}
 		}
 		result := reply(ok(), nil)
@@ -41,7 +44,7 @@ func (s *service) GetBackendMeta(ctx context.Context, r *frontendservice.TGetBac
 		if err := require(given{"user", r.User != nil}, given{"passwd", r.Passwd != nil}); err != nil {
 			return nil, err
 		}
-		if _, err := s.login(ctx, fromPeer(ctx, r.User, r.Passwd, nil)); err != nil {
+		if _, err := s.login(fromPeer(ctx, r.User, r.Passwd, nil)); err != nil {
 			return nil, err
 		}
 		result := reply(ok(), nil)
@@ -69,7 +72,7 @@ func (s *service) GetMeta(ctx context.Context, r *frontendservice.TGetMetaReques
 		if c.trusted() {
 			return nil, &codeError{code: status.TStatusCode_INTERNAL_ERROR} // the server never resolves the database
 		}
-		if err := s.authorize(ctx, c, mayRead, s.metaScope(r.Db)); err != nil {
+		if err := s.authorize(c, mayRead, s.metaScope(r.Db)); err != nil {
 			return nil, err
 		}
 		result := reply(ok(), nil)
@@ -108,16 +111,30 @@ func (s *service) databaseMeta(r *frontendservice.TGetMetaDB) *frontendservice.T
 		db, known = s.core.Database(r.GetName())
 	}
 	if !known {
+		db = systemDatabase(r)
+	}
+	if db == nil {
 		return nil
 	}
-	meta := &frontendservice.TGetMetaDBMeta{ID: pointer(db.ID), Name: pointer(db.Name), Tables: []*frontendservice.TGetMetaTableMeta{}}
+	meta := &frontendservice.TGetMetaDBMeta{ID: pointer(db.ID), Name: pointer(db.Name)}
 	for _, t := range s.wantedTables(db, r) {
-		meta.Tables = append(meta.Tables, s.tableMeta(t))
+		meta.Tables = append(meta.Tables, s.tableMeta(t)) // unset when there is none
 	}
 	if s.core.FEConfig("enable_feature_binlog") == "true" {
 		s.addDropped(meta, s.core.Dropped(db.ID))
 	}
 	return meta
+}
+
+// systemDatabase is a database of the frontend itself: it has no tables that
+// could be replicated. Nil for any other.
+func systemDatabase(r *frontendservice.TGetMetaDB) *catalog.Database {
+	for id, name := range []string{"information_schema", "mysql"} {
+		if r.ID == nil && r.GetName() == name || r.ID != nil && *r.ID == int64(id) {
+			return &catalog.Database{ID: int64(id), Name: name}
+		}
+	}
+	return nil
 }
 
 func (s *service) addDropped(meta *frontendservice.TGetMetaDBMeta, d core.Dropped) {

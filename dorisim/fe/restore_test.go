@@ -196,7 +196,7 @@ func TestRestoreRefusals(t *testing.T) {
 		{"table", func(r *frontendservice.TRestoreSnapshotRequest) { r.TableRefs = []*types.TTableRef{{Table: ptr("x")}} },
 			"Table x does not exist in snapshot snap"},
 		{"property", func(r *frontendservice.TRestoreSnapshotRequest) { r.Properties["x"] = "1" },
-			"errCode = 2, detailMessage = Unknown restore job properties: [x], stmt: RESTORE SNAPSHOT `dst`.`r` FROM `__keep_on_local__`"},
+			"errCode = 2, detailMessage = Unknown restore job properties: [x], stmt: RESTORE SNAPSHOT `dst`.`r`\nFROM __keep_on_local__\nPROPERTIES\n(\"is_being_synced\"  =  \"true\",\n"},
 		{"boolean", func(r *frontendservice.TRestoreSnapshotRequest) { r.Properties["reserve_replica"] = "yes" },
 			"Invalid boolean property reserve_replica value: yes"},
 		{"compressed", func(r *frontendservice.TRestoreSnapshotRequest) { r.JobInfo = zipped },
@@ -256,7 +256,7 @@ func TestOneJobADatabaseAndCancel(t *testing.T) {
 	require.Equal(t, status.TStatusCode_OK, reply.Status.StatusCode)
 	reply, err = client.RestoreSnapshot(context.Background(), dst.restoreRequest("r2", meta, info))
 	require.NoError(t, err)
-	require.Regexp(t, `Can only run one backup or restore job of a database at same time , current running: label = r1 jobId = \d+, to run label = r2, stmt: `, reply.Status.ErrorMsgs[0])
+	require.Regexp(t, `Can only run one backup or restore job of a database at same time , current running: label = r1 jobId = -1, to run label = r2, stmt: `, reply.Status.ErrorMsgs[0])
 
 	require.Eventually(t, func() bool { return dst.backup.RestoreJobs("dst")[0].State == "DOWNLOADING" }, soon, tick)
 	dst.RLock()
@@ -269,7 +269,7 @@ func TestOneJobADatabaseAndCancel(t *testing.T) {
 	done := dst.awaitRestore("r1")
 	require.Equal(t, "[COMMON_ERROR, msg: user cancelled, current state: DOWNLOADING]", done.Status)
 	require.Empty(t, dst.db.Tables)
-	require.ErrorContains(t, dst.backup.CancelRestore("dst"), "No restore is currently running")
+	require.ErrorContains(t, dst.backup.CancelRestore("dst"), "can not be cancelled. state: CANCELLED")
 }
 
 // hold makes jobs stay at a point until the rules are cleared or the job ends.

@@ -55,7 +55,7 @@ func (s *Server) Close() { s.thrift.Close() }
 
 // features are what an FE of a version has (doris-rpc.md 9).
 type features struct {
-	lockBinlog, batches, droppedMaps, lagDetails, onlyCommit, subTxns, snapshotPosition, tableType bool
+	lockBinlog, batches, droppedMaps, lagDetails, onlyCommit, subTxns, compression, snapshotPosition, tableType bool
 	// javaLists: getMeta prints LIST ranges as a Java list (doris-rpc.md 3.3.1).
 	javaLists bool
 	// emptyMaster: while no master is known its address is sent empty.
@@ -64,9 +64,12 @@ type features struct {
 
 func featuresOf(v core.Version) features {
 	if v == core.VersionNew {
-		return features{lockBinlog: true, batches: true, droppedMaps: true, lagDetails: true, onlyCommit: true, subTxns: true, snapshotPosition: true, tableType: true}
+		return features{
+			lockBinlog: true, batches: true, droppedMaps: true, lagDetails: true, onlyCommit: true, subTxns: true,
+			compression: true, snapshotPosition: true, tableType: true,
+		}
 	}
-	return features{subTxns: v == core.Version30, javaLists: true, emptyMaster: true}
+	return features{subTxns: v != core.Version21, compression: v == core.VersionM24, javaLists: true, emptyMaster: true}
 }
 
 // service implements frontendservice.FrontendService.

@@ -25,7 +25,7 @@ func (s *service) GetSnapshot(ctx context.Context, r *frontendservice.TGetSnapsh
 		if *r.SnapshotType != frontendservice.TSnapshotType_LOCAL {
 			return nil, core.Errorf("snapshot_type is not LOCAL")
 		}
-		if err := s.authorize(ctx, fromPeer(ctx, r.User, r.Passwd, r.Token), mayRead, named(r.Db, r.Table)); err != nil {
+		if err := s.authorize(fromPeer(ctx, r.User, r.Passwd, r.Token), mayRead, named(r.Db, r.Table)); err != nil {
 			return nil, err
 		}
 		snapshot, err := s.snapshot(*r.LabelName)
@@ -37,7 +37,7 @@ func (s *service) GetSnapshot(ctx context.Context, r *frontendservice.TGetSnapsh
 		if s.has.snapshotPosition {
 			result.ExpiredAt, result.CommitSeq = pointer(snapshot.ExpiredAt.UnixMilli()), &snapshot.CommitSeq
 		}
-		if r.GetEnableCompress() && s.has.snapshotPosition { // the same release brought both
+		if r.GetEnableCompress() && s.has.compression {
 			return result, compress(result)
 		}
 		return result, nil
@@ -80,7 +80,7 @@ func (s *service) RestoreSnapshot(ctx context.Context, r *frontendservice.TResto
 		if flags && r.Properties == nil {
 			return nil, &codeError{code: status.TStatusCode_INTERNAL_ERROR}
 		}
-		if err := s.authorize(ctx, fromPeer(ctx, r.User, r.Passwd, r.Token), mayLoad, named(r.Db, nil)); err != nil {
+		if err := s.authorize(fromPeer(ctx, r.User, r.Passwd, r.Token), mayLoad, named(r.Db, nil)); err != nil {
 			return nil, err
 		}
 		request := backup.RestoreRequest{

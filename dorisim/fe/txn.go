@@ -9,6 +9,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/thriftgen/status"
 	"github.com/doris-ccr/ccr/doris/thriftgen/types"
 	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/thriftserver"
 )
 
 // BeginTxn implements doris-rpc.md 3.7.
@@ -50,7 +51,7 @@ func (s *service) beginTxn(ctx context.Context, r *frontendservice.TBeginTxnRequ
 		if err := s.checkTables(*r.Db, r.TableIds); err != nil {
 			return nil, err
 		}
-		if err := s.authorize(ctx, c, mayLoad, scope{*r.Db, s.tableNames(r.TableIds)}); err != nil {
+		if err := s.authorize(c, mayLoad, scope{*r.Db, s.tableNames(r.TableIds)}); err != nil {
 			return nil, err
 		}
 	}
@@ -63,7 +64,7 @@ func (s *service) beginTxn(ctx context.Context, r *frontendservice.TBeginTxnRequ
 	}
 	request := core.BeginRequest{
 		DB: db.ID, Tables: r.TableIds, Label: *r.Label, Timeout: time.Duration(r.GetTimeout()) * time.Second,
-		Source: "BACKEND_STREAMING", Coordinator: "BE: " + s.coordinator(r.GetBackendID()),
+		Source: "BACKEND_STREAMING", Coordinator: core.Coordinator{Backend: true, ID: r.GetBackendID(), Host: thriftserver.Peer(ctx)},
 	}
 	if r.RequestID != nil {
 		request.RequestID = &[2]int64{r.RequestID.Hi, r.RequestID.Lo}
@@ -99,15 +100,6 @@ func (s *service) checkTables(database string, ids []int64) error {
 		}
 	}
 	return nil
-}
-
-func (s *service) coordinator(backend int64) string {
-	for _, b := range s.core.Backends() {
-		if b.ID == backend {
-			return b.Host
-		}
-	}
-	return ""
 }
 
 // databaseID resolves db_id, or else the name.
@@ -189,7 +181,7 @@ func (s *service) commitTxn(ctx context.Context, r *frontendservice.TCommitTxnRe
 	if err := s.checkToken(r.Token); err != nil {
 		return false, err
 	}
-	if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token, r.GetUserIP()}, mayLoad, tables); err != nil {
+	if err := s.authorize(credentials{r.User, r.Passwd, r.Token, r.GetUserIP()}, mayLoad, tables); err != nil {
 		return false, err
 	}
 	request := core.CommitRequest{DB: db, TxnID: *r.TxnID, OnlyCommit: s.has.onlyCommit && r.GetOnlyCommit()}
@@ -235,7 +227,7 @@ func (s *service) RollbackTxn(ctx context.Context, r *frontendservice.TRollbackT
 		if err := s.checkToken(r.Token); err != nil {
 			return nil, err
 		}
-		if err := s.authorize(ctx, credentials{r.User, r.Passwd, r.Token, r.GetUserIP()}, mayLoad, tables); err != nil {
+		if err := s.authorize(credentials{r.User, r.Passwd, r.Token, r.GetUserIP()}, mayLoad, tables); err != nil {
 			return nil, err
 		}
 		if err := s.core.Abort(ctx, db, *r.TxnID, r.GetReason()); err != nil {
@@ -255,25 +247,35 @@ func (s *service) WaitingTxnStatus(ctx context.Context, r *frontendservice.TWait
 	}
 	return serve(ctx, s, "waitingTxnStatus", reply, func() (*frontendservice.TWaitingTxnStatusResult_, error) {
 		result := reply(ok(), nil)
-		id := r.GetTxnID()
-		if r.TxnID == nil {
-			txn, known := s.core.TxnByLabel(r.GetDbID(), r.GetLabel())
-			if !known {
-				result.TxnStatusID = pointer(int32(0))
-				return result, nil
-			}
-			id = txn.ID
-		}
-		state, known := s.core.WaitTxn(ctx, r.GetDbID(), id, s.waitLimit())
+		txn, known := s.replayedTxn(r)
 		switch {
+		case !known && r.TxnID == nil:
+			result.TxnStatusID = pointer(txnNumbers[core.TxnUnknown])
+			return result, nil
 		case !known:
-			return nil, &codeError{status.TStatusCode_INTERNAL_ERROR, core.Errorf("txn does not exist: %d", id).Error()}
-		case state == core.TxnPrepare || state == core.TxnCommitted:
-			result.Status = code(status.TStatusCode_INCOMPLETE)
+			return nil, &codeError{status.TStatusCode_INTERNAL_ERROR, core.Errorf("txn does not exist: %d", *r.TxnID).Error()}
+		}
+		state, _ := s.core.WaitTxn(ctx, txn.DB, txn.ID, s.waitLimit())
+		if state == core.TxnPrepare {
+			return nil, &codeError{status.TStatusCode_INCOMPLETE, "Operation is timeout, txn status is PREPARE"}
 		}
 		result.TxnStatusID = pointer(txnNumbers[state])
+		if txn, _ = s.core.Txn(txn.DB, txn.ID); r.TxnID != nil && txn.Reason != "" {
+			result.Status.ErrorMsgs = []string{txn.Reason}
+		}
 		return result, nil
 	})
+}
+
+// replayedTxn finds the transaction that a request names. Only the master knows
+// those in PREPARE (doris-rpc.md 3, rule 1).
+func (s *service) replayedTxn(r *frontendservice.TWaitingTxnStatusRequest) (txn core.Txn, known bool) {
+	if r.TxnID != nil {
+		txn, known = s.core.Txn(r.GetDbID(), *r.TxnID)
+	} else {
+		txn, known = s.core.TxnByLabel(r.GetDbID(), r.GetLabel())
+	}
+	return txn, known && (txn.State != core.TxnPrepare || s.core.Master() == s.index)
 }
 
 func (s *service) waitLimit() time.Duration {

@@ -64,7 +64,7 @@ type Options struct {
 	Timeout time.Duration
 	// Wait bounds the wait for visibility; 0 = default, negative = none.
 	Wait        time.Duration
-	Coordinator string
+	Coordinator core.Coordinator
 }
 
 // Outcome tells what became of a transaction.

@@ -323,7 +323,7 @@ func (s *session) loadOptions(label string) load.Options {
 		}
 	}
 	if all := s.server.core.Frontends(); s.server.cfg.Frontend < len(all) {
-		o.Coordinator = "FE: " + all[s.server.cfg.Frontend].Host
+		o.Coordinator = core.Coordinator{Host: all[s.server.cfg.Frontend].Host}
 	}
 	return o
 }

@@ -29,7 +29,7 @@ func TestAuthentication(t *testing.T) {
 	f := newFixture(t)
 	for dsn, want := range map[string]string{
 		"root:wrong@tcp(%s)/":        "Error 1045 (28000): Access denied for user 'root@127.0.0.1' (using password: YES)",
-		"nobody@tcp(%s)/":            "Access denied for user 'nobody@127.0.0.1' (using password: NO)",
+		"nobody@tcp(%s)/":            "Access denied for user 'nobody@127.0.0.1' (using password: YES)",
 		"reader:s3cret@tcp(%s)/nope": "Unknown database 'nope'",
 		"reader:s3cret@tcp(%s)/":     "",
 	} {
