@@ -64,5 +64,5 @@ func inTheDark(ctx context.Context) bool {
 // onlyBlocked tells whether a shift has nothing to report but its problem.
 func onlyBlocked(in job.StreamInput, out job.StreamResult) bool {
 	return out.End == job.EndBlocked && out.Problem != nil && out.Position.CommitSeq <= in.Progress.Position.CommitSeq &&
-		len(out.Tables.Set)+len(out.Tables.Drop)+len(out.Notes) == 0 && out.Resealed == nil
+		len(out.Tables.Set)+len(out.Tables.Drop)+len(out.Notes) == 0 && out.Resealed == nil && out.Gap == nil
 }

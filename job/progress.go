@@ -96,8 +96,16 @@ type Progress struct {
 	// looked up on the destination first, as after a lost answer.
 	DoubtUntil time.Time `json:"doubt_until,omitzero"`
 
-	// Reselect is set when the table filter has changed: what it selects has to
-	// be compared with Tables.
+	// Gap is set while the source has not recorded everything, or once it has not:
+	// what the job follows has to be compared, or brought again, when it records
+	// again. nil: none.
+	Gap *Gap `json:"gap,omitempty"`
+	// GapTo: records up to here that say that binlogs were switched off or on are
+	// of a gap that is closed already.
+	GapTo int64 `json:"gap_to,omitempty"`
+
+	// Reselect is set when the table filter has changed, or when a gap is to be
+	// closed: what the job replicates has to be compared with Tables.
 	Reselect bool `json:"reselect,omitempty"`
 	// Awaited are the tables and views that the filter selects now and that a
 	// partial snapshot has yet to bring, in this order.
@@ -148,6 +156,14 @@ type Progress struct {
 	Events []Event `json:"events,omitempty"`
 	// Outcomes are the results of recent commands, oldest first (MaxOutcomes).
 	Outcomes []Outcome `json:"outcomes,omitempty"`
+}
+
+// Gap is a time in which the source did not record: binlog.enable was off.
+type Gap struct {
+	// Reason says what was seen, for people.
+	Reason string `json:"reason"`
+	// CommitSeq is where the job was when it noticed.
+	CommitSeq int64 `json:"commit_seq"`
 }
 
 // Table is what a job knows of one source table or view.
@@ -220,6 +236,10 @@ type PartialSync struct {
 	Partitions []string `json:"partitions,omitempty"`
 	// Replace restores under an alias and swaps it in. Whole tables only.
 	Replace bool `json:"replace,omitempty"`
+	// Again brings a table although the job has it already, and Why says for what
+	// reason (Awaited).
+	Again bool   `json:"again,omitempty"`
+	Why   string `json:"why,omitempty"`
 }
 
 // Restored is the outcome of a restore: the positions read from the snapshot.

@@ -137,6 +137,9 @@ type Cluster struct {
 	Cluster  string `json:"cluster,omitempty"`
 	Database string `json:"database"`
 	Table    string `json:"table,omitempty"`
+	// JobTable is the name that a table job is for, on the source, while its table
+	// is called otherwise; empty: Table is.
+	JobTable string `json:"job_table,omitempty"`
 	// HostMapping maps private to public addresses (user-operations.md).
 	HostMapping map[string]string `json:"host_mapping,omitempty"`
 
@@ -144,6 +147,25 @@ type Cluster struct {
 	DatabaseID int64      `json:"db_id,omitempty"`
 	TableID    int64      `json:"table_id,omitempty"`
 	Frontends  []Frontend `json:"frontends,omitempty"`
+}
+
+// NameOfJob is the name of the table that a table job is for: whatever has it is
+// what the job replicates.
+func (c *Cluster) NameOfJob() string {
+	if c.JobTable != "" {
+		return c.JobTable
+	}
+	return c.Table
+}
+
+// Call notes what the followed table is called from now on. The name that the job
+// is for stays.
+func (c *Cluster) Call(name string) {
+	job := c.NameOfJob()
+	c.Table, c.JobTable = name, job
+	if name == job {
+		c.JobTable = ""
+	}
 }
 
 // MergeHostMapping applies update to the mapping as update_host_mapping does:

@@ -37,9 +37,12 @@ type SnapshotTaken struct {
 	CommitSeq int64 `json:"commit_seq,omitempty"`
 	// TableGone is set when the table of a partial sync does not exist any more.
 	TableGone bool `json:"table_gone,omitempty"`
-	// SourceTableID is set when a table job's table was dropped and created
-	// again: the new id to follow.
+	// SourceTableID is set when another table has the name of a table job's table
+	// now: the new id to follow.
 	SourceTableID int64 `json:"source_table_id,omitempty"`
+	// SourceDatabaseID is set when the source's database was dropped and created
+	// again: the new id. The step wants to be called again once that is recorded.
+	SourceDatabaseID int64 `json:"source_db_id,omitempty"`
 }
 
 // SnapshotRestored is the result of RestoreSnapshot.
@@ -103,6 +106,8 @@ const (
 	EndSnapshot  StreamEnd = "snapshot"   // a full or partial snapshot is wanted
 	EndBlocked   StreamEnd = "blocked"    // Problem says why
 	EndSkipped   StreamEnd = "skipped"    // the binlog to skip has been passed
+	EndGap       StreamEnd = "gap"        // Gap says since when the source has not recorded everything
+	EndGapOver   StreamEnd = "gap_over"   // the source records again: the gap can be closed
 )
 
 // StreamResult is the result of StreamUpserts.
@@ -127,6 +132,8 @@ type StreamResult struct {
 	UnheardTo int64     `json:"unheard_to,omitempty"`
 	// Ahead is the next Progress.Ahead.
 	Ahead []int64 `json:"ahead,omitempty"`
+	// Gap is set when the shift has found that the source does not record.
+	Gap *Gap `json:"gap,omitempty"`
 }
 
 // Resealed are a job's passwords, sealed with the key that seals now.
@@ -176,8 +183,14 @@ type ApplyResult struct {
 type TablesSelected struct {
 	// Missing are the tables and views of the source that the job's filter
 	// selects and Progress.Tables does not have: tables first, then views, each
-	// by name.
+	// by name. After a gap also those that may differ (Again).
 	Missing []PartialSync `json:"missing,omitempty"`
+	// Wanted is set where so much has to come again that one full sync is cheaper.
+	Wanted *SnapshotWanted `json:"wanted,omitempty"`
+	// Gone are tables that the source has dropped without a record of it.
+	Gone []int64 `json:"gone,omitempty"`
+	// GapTo is the next Progress.GapTo, 0 if there was no gap to close.
+	GapTo int64 `json:"gap_to,omitempty"`
 }
 
 // CleanUpInput is the input of CleanUpJob.
@@ -236,6 +249,7 @@ func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, rea
 	p.Snapshot = &Snapshot{Reason: reason, Trigger: commitSeq}
 	p.Pending, p.PendingUnknown, p.UnknownSeq = nil, false, 0
 	p.Reselect, p.Awaited = false, nil // it brings what is selected
+	p.Gap = nil                        // and all that was not recorded
 	p.FullSyncs++
 	p.FullSyncStartedAt = now
 	p.FullSyncInfo = FullSyncInfo{CommitSeq: commitSeq, Info: reason}
@@ -257,6 +271,9 @@ func (p *Progress) StartPartialSync(t SyncType, now time.Time, commitSeq int64, 
 		p.UnknownSeq = b.CommitSeq
 	}
 	p.Pending, p.PendingUnknown = nil, false
+	if t == TableSync && len(part.Partitions) == 0 {
+		p.Gap = nil // all that the job has comes with it
+	}
 	p.PartialSyncs++
 	p.PartialSyncStartedAt = now
 	p.PartialSyncInfo = PartialSyncInfo{CommitSeq: commitSeq, Table: part.Table, Info: reason}

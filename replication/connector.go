@@ -53,6 +53,10 @@ type Options struct {
 	// much beside it (pace.go).
 	PollBudget int
 
+	// LookEvery is how often a shift looks whether its source still is what the job
+	// follows, and records (default 15 s).
+	LookEvery time.Duration
+
 	ConnectTimeout time.Duration // default 10 s
 	RPCTimeout     time.Duration // default 30 s
 	CommitTimeout  time.Duration // default 33 s
@@ -100,6 +104,7 @@ func (o *Options) setDefaults() {
 	integer(&o.PollBudget, 400)
 	duration(&o.IdlePollMin, 5*time.Millisecond)
 	duration(&o.IdlePollMax, time.Second)
+	duration(&o.LookEvery, lookEvery)
 	duration(&o.ConnectTimeout, thriftpool.DefaultConnectTimeout)
 	duration(&o.RPCTimeout, fe.DefaultRPCTimeout)
 	duration(&o.CommitTimeout, fe.DefaultCommitTimeout)
@@ -123,6 +128,8 @@ type Connector struct {
 	mu      sync.Mutex
 	budgets map[string]*pollBudget // by source cluster
 	looks   map[string]*pollBudget // the same for questions for the lag that somebody asks
+	pulses  map[string]*pollBudget // the same for looks at what jobs follow
+	books   map[string]*book       // what is remembered of jobs, by uid
 }
 
 // NewConnector returns a connector; it makes no call.
@@ -140,6 +147,8 @@ func NewConnector(opts Options) *Connector {
 		http:      &http.Client{Timeout: opts.ConnectTimeout},
 		budgets:   map[string]*pollBudget{},
 		looks:     map[string]*pollBudget{},
+		pulses:    map[string]*pollBudget{},
+		books:     map[string]*book{},
 	}
 }
 
@@ -150,19 +159,28 @@ func (c *Connector) Close() error {
 }
 
 // budgetOf is the poll budget of a source cluster.
-func (c *Connector) budgetOf(source job.Cluster) *pollBudget { return c.budgetIn(c.budgets, source) }
+func (c *Connector) budgetOf(source job.Cluster) *pollBudget {
+	return c.budgetIn(c.budgets, source, c.opts.PollBudget)
+}
 
 // looksOf bounds the questions for the lag at a source cluster that people and
 // monitors cause, beside the polls.
-func (c *Connector) looksOf(source job.Cluster) *pollBudget { return c.budgetIn(c.looks, source) }
+func (c *Connector) looksOf(source job.Cluster) *pollBudget {
+	return c.budgetIn(c.looks, source, c.opts.PollBudget)
+}
 
-func (c *Connector) budgetIn(budgets map[string]*pollBudget, source job.Cluster) *pollBudget {
+// pulsesOf bounds the looks of shifts at what they follow.
+func (c *Connector) pulsesOf(source job.Cluster) *pollBudget {
+	return c.budgetIn(c.pulses, source, looksAtOnce)
+}
+
+func (c *Connector) budgetIn(budgets map[string]*pollBudget, source job.Cluster, perSecond int) *pollBudget {
 	key := net.JoinHostPort(source.Host, strconv.Itoa(source.ThriftPort))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b := budgets[key]
 	if b == nil {
-		b = newPollBudget(c.opts.PollBudget)
+		b = newPollBudget(perSecond)
 		budgets[key] = b
 	}
 	return b

@@ -92,6 +92,8 @@ func (f *fakeSource) Backends(context.Context) ([]meta.Backend, error) {
 
 func (f *fakeSource) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, error) {
 	f.count("getMeta")
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return pick(f.tables, req, f.gone), nil
 }
 
@@ -99,9 +101,9 @@ func (f *fakeSource) Close() error { return nil }
 
 func pick(tables map[int64]*meta.Table, req fe.MetaRequest, gone meta.Database) *meta.Database {
 	db := gone
-	db.ID, db.Tables = req.DatabaseID, map[int64]*meta.Table{}
-	for _, id := range req.TableIDs {
-		if t := tables[id]; t != nil {
+	db.ID, db.Tables = max(req.DatabaseID, 1), map[int64]*meta.Table{}
+	for id, t := range tables {
+		if slices.Contains(req.TableIDs, id) || slices.Contains(req.Tables, t.Name) {
 			db.Tables[id] = t
 		}
 	}
@@ -382,6 +384,7 @@ func (f *fakeDestination) open() (n int) {
 type bench struct {
 	t    *testing.T
 	src  *fakeSource
+	sql  *script // what the source answers in SQL
 	dst  *fakeDestination
 	spec job.Spec
 	p    job.Progress
@@ -391,6 +394,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	b := &bench{
 		t:    t,
+		sql:  &script{},
 		src:  &fakeSource{tables: map[int64]*meta.Table{}, asked: map[string]int{}},
 		dst:  &fakeDestination{tables: map[int64]*meta.Table{}, asked: map[string]int{}, txns: map[int64]*fakeTxn{}, nextID: 1000},
 		spec: *databaseSpec(),
@@ -439,7 +443,7 @@ func (b *bench) job() *Job {
 	b.t.Cleanup(func() { _ = c.Close() })
 	return &Job{
 		c: c, opts: &c.opts, spec: b.spec, log: c.opts.Logger,
-		source:      &cluster{side: "source", spec: b.spec.Source, fe: b.src},
+		source:      &cluster{side: "source", spec: b.spec.Source, fe: b.src, sql: b.sql},
 		destination: &cluster{side: "destination", spec: b.spec.Destination, fe: b.dst, sql: b.dst},
 	}
 }

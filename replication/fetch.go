@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
@@ -20,10 +19,6 @@ type batch struct {
 	err     error // the source could not be read for the whole retry budget
 }
 
-// emptyLogCheck is how often a log that does not exist is looked into: a
-// database without any binlog yet is idle, one that is gone is a problem.
-const emptyLogCheck = 30 * time.Second
-
 // fetch reads the source's binlogs ahead of the pipeline: while a batch is being
 // applied the next one is already here. It ends with ctx or after an error that
 // lasted.
@@ -33,18 +28,13 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 	budget := s.job.c.budgetOf(s.job.spec.Source)
 	pace := pacer{shortest: s.job.opts.IdlePollMin, longest: s.job.opts.IdlePollMax, lastBinlog: time.Now(), lastPoll: time.Now()}
 	retry := backoff{budget: s.job.opts.RetryBudget}
-	var checked time.Time
 	for ctx.Err() == nil {
 		if !sleep(ctx, budget.reserve(time.Now(), pace.active(time.Now()))) {
 			return
 		}
 		got, err := s.job.source.fe.Binlogs(ctx, req)
 		if errors.Is(err, fe.ErrBinlogNotFound) {
-			if time.Since(checked) < emptyLogCheck {
-				err = nil
-			} else if err = s.job.explainEmptyLog(ctx); err == nil {
-				checked = time.Now()
-			}
+			err = nil // nothing has been recorded yet; if it never will be, look.go tells
 		}
 		if err != nil {
 			if ctx.Err() != nil {
@@ -64,6 +54,9 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 		}
 		n := len(got.Binlogs)
 		s.setIdle(n == 0)
+		if n > 0 {
+			s.setLastBinlog(time.Now())
+		}
 		if n > 0 || s.in.Probe {
 			if !send(ctx, out, batch{binlogs: got.Binlogs, fetched: time.Now()}) {
 				return
@@ -88,44 +81,6 @@ func send(ctx context.Context, out chan<- batch, b batch) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// explainEmptyLog says why the source has no log for this job; nil means that
-// simply nothing has been recorded yet.
-func (j *Job) explainEmptyLog(ctx context.Context) error {
-	if j.spec.Type() == job.TableSync {
-		t, isDropped, err := j.source.tableByID(ctx, j.spec.Source.TableID)
-		switch {
-		case err != nil:
-			return err
-		case t == nil && isDropped:
-			return withRemedy(metaErrorf("source table %s.%s has been dropped", j.spec.Source.Database, j.spec.Source.Table),
-				remedyNoTable)
-		case t == nil:
-			return withRemedy(metaErrorf("source table %s.%s (id %d) does not exist", j.spec.Source.Database, j.spec.Source.Table, j.spec.Source.TableID),
-				remedyNoTable)
-		}
-		text, err := j.source.sql.CreateTableText(ctx, j.spec.Source.Database, t.Name)
-		return switchedOff(fmt.Sprintf("source table %s.%s", j.spec.Source.Database, t.Name), text, err)
-	}
-	if _, err := j.source.databaseID(ctx); err != nil {
-		return err
-	}
-	text, err := j.source.sql.CreateDatabaseText(ctx, j.spec.Source.Database)
-	return switchedOff("source database "+j.spec.Source.Database, text, err)
-}
-
-// switchedOff is the error that what has no log records none: nothing of it
-// would ever follow, although the job looks idle.
-func switchedOff(what, text string, err error) error {
-	switch {
-	case err != nil:
-		return fmt.Errorf("look whether the %s records binlogs: %w", what, err)
-	case strings.Contains(text, binlogEnabled):
-		return nil
-	}
-	return withRemedy(metaErrorf("the %s does not record binlogs: binlog.enable is off", what),
-		`switch it on again: SET ("binlog.enable" = "true"); then force_fullsync, for what was written meanwhile is in no binlog`)
 }
 
 // binlogRequest addresses the log that this job follows.

@@ -13,34 +13,23 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// followedTable is the table of a table job at this moment. Its id has its name,
-// as a rule. Where they disagree, the binlogs after the position tell what became
-// of it: a RENAME gives the id another name, a REPLACE gives the name another id
-// (doris-binlogs.md 2.16, 2.20). Where they do not tell, it is whatever has the
-// name (the table was dropped and created again, 4.5.3), else the id.
+// followedTable is the table of a table job at this moment: whatever has the name
+// that the job is for. While no table has it, the binlogs after the position tell
+// what became of the one that had: a RENAME gives the id another name, a REPLACE
+// gives the name another id (doris-binlogs.md 2.16, 2.20). Where they do not tell,
+// it is the id.
 func (j *Job) followedTable(ctx context.Context, partial *job.PartialSync, position job.Position) (backupObjects, *job.SnapshotTaken, error) {
 	src := &j.spec.Source
-	table, _, err := j.source.tableByID(ctx, src.TableID)
-	if err != nil {
-		return backupObjects{}, nil, err
-	}
-	if table == nil || table.Name != src.Table {
-		became, err := j.becameOf(ctx, position.CommitSeq)
-		if err == nil && became == nil {
-			became, err = j.source.tableByName(ctx, src.Table)
-		}
-		if err != nil {
-			return backupObjects{}, nil, err
-		}
-		if became != nil {
-			table = became
-		}
+	table, err := j.source.tableByName(ctx, src.NameOfJob())
+	if err == nil && table == nil {
+		table, err = j.nameless(ctx, position)
 	}
 	switch {
+	case err != nil:
+		return backupObjects{}, nil, err
 	case table == nil:
 		return backupObjects{}, nil, withRemedy(
-			metaErrorf("source table %s.%s does not exist any more", src.Database, src.Table),
-			"create it again, or delete the job")
+			metaErrorf("source table %s.%s does not exist any more", src.Database, src.NameOfJob()), remedyNoTable)
 	case table.ID != src.TableID:
 		return backupObjects{table: table.Name, newTableID: table.ID}, nil, nil
 	}
@@ -49,6 +38,23 @@ func (j *Job) followedTable(ctx context.Context, partial *job.PartialSync, posit
 		what.partitions = slices.Clone(partial.Partitions)
 	}
 	return what, nil, nil
+}
+
+// nameless is the table of a table job whose name no table has, nil if it is gone.
+func (j *Job) nameless(ctx context.Context, position job.Position) (*meta.Table, error) {
+	src := &j.spec.Source
+	table, _, err := j.source.tableByID(ctx, src.TableID)
+	if err != nil || table != nil && table.Name == src.Table {
+		return table, err
+	}
+	became, err := j.becameOf(ctx, position.CommitSeq)
+	if err == nil && became == nil && src.Table != src.NameOfJob() {
+		became, err = j.source.tableByName(ctx, src.Table)
+	}
+	if err != nil || became != nil {
+		return became, err
+	}
+	return table, nil
 }
 
 // maxRetraced bounds how many batches of binlogs becameOf reads: hours of loads.

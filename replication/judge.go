@@ -2,6 +2,7 @@ package replication
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
@@ -11,11 +12,12 @@ import (
 type verdict int
 
 const (
-	pass     verdict = iota // nothing to do on the destination
-	apply                   // an UPSERT, for the pipeline
-	handOver                // a fence: ApplyBinlog's
-	lost                    // a DUMMY: earlier binlogs are gone
-	skipped                 // an operator ordered it to be passed over
+	pass       verdict = iota // nothing to do on the destination
+	apply                     // an UPSERT, for the pipeline
+	handOver                  // a fence: ApplyBinlog's
+	lost                      // a DUMMY: earlier binlogs are gone
+	skipped                   // an operator ordered it to be passed over
+	unrecorded                // the source has not recorded everything around it
 )
 
 // judge decides what a shift does with a binlog. It knows the rules that need
@@ -32,7 +34,14 @@ func judge(rec binlog.Record, spec *job.Spec, p *job.Progress) (verdict, error) 
 		return apply, nil
 	case job.Dummy:
 		return lost, nil
-	case job.AlterDatabaseProperty, job.ModifyPartitions, job.Barrier:
+	case job.AlterDatabaseProperty, job.ModifyTableProperty:
+		switch {
+		case opensGap(rec, spec, p):
+			return unrecorded, nil
+		case rec.Type == job.AlterDatabaseProperty:
+			return pass, nil
+		}
+	case job.ModifyPartitions, job.Barrier:
 		return pass, nil // a BARRIER that wraps something has been unwrapped
 	case job.CreateTable, job.DropTable:
 		if leftOut(rec, spec, p) {
@@ -52,6 +61,34 @@ func judge(rec binlog.Record, spec *job.Spec, p *job.Progress) (verdict, error) 
 	}
 	return handOver, nil
 }
+
+// opensGap tells whether the record says that binlogs were switched off, or on
+// after they were off (doris-binlogs.md 2.10, 2.11). A database's record has what
+// was typed, and none is made of what was so already: on means that it was off. A
+// table's repeats all four properties at every change of one: only off says
+// something. Where that is not recorded the versions of its partitions tell.
+func opensGap(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
+	if rec.CommitSeq <= p.GapTo || contained(rec, spec, p) {
+		return false
+	}
+	if rec.Type == job.AlterDatabaseProperty {
+		set, err := binlog.DecodeDatabaseProperty(rec.Data)
+		_, switched := set.Properties[binlogSwitch]
+		return err == nil && switched
+	}
+	set, err := binlog.DecodeTableProperty(rec.Data)
+	if err != nil || !strings.EqualFold(set.Properties[binlogSwitch], "false") {
+		return false
+	}
+	if spec.Type() == job.TableSync {
+		return set.TableID == spec.Source.TableID
+	}
+	_, known := p.Tables[set.TableID]
+	return known
+}
+
+// binlogSwitch is the property that has a table or database record binlogs.
+const binlogSwitch = "binlog.enable"
 
 // leftOut tells whether the binlog creates or drops a table that the job's
 // filter does not select: temporary tables come and go often, and a step of the

@@ -71,7 +71,7 @@ const (
 	remedyUnreachable = "check that the server runs and can be reached from here; if its public address has changed, tell the new one with update_host_mapping"
 	remedyFetch       = "check that the destination's backend can reach the source's at the address in the text; if that has changed, tell the new one with update_host_mapping"
 	remedySnapshot    = "if it does not go away: job_skip_binlog with skip_by partialsync or fullsync"
-	remedyNoTable     = "recover or create the table on the source, then force_fullsync; or delete the job"
+	remedyNoTable     = "recover the table on the source, or create one of that name: the job goes on by itself; or delete the job"
 )
 
 // Remedy says what a person can do about an error, "" if there is nothing but

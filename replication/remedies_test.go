@@ -80,7 +80,7 @@ func TestRemedies(t *testing.T) {
 		// ccr's own decisions.
 		{metaErrorf("table record not found, table: t"), "partialsync"},
 		{errTxnInsertOff, "feature_txn_insert"},
-		{switchedOff("source database d", "", nil), "force_fullsync"},
+		{recording("", "source database d", "ALTER DATABASE d ...").err, "goes on by itself"},
 	} {
 		require.Contains(t, Remedy(tt.err), tt.want, "%v", tt.err)
 	}

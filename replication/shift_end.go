@@ -28,6 +28,10 @@ type ending struct {
 	wanted  *job.SnapshotWanted
 	problem *job.Problem
 	tables  job.TableChanges
+	gap     *job.Gap
+	// found: the source is not what the job follows (look.go). That counts more
+	// than what its last binlogs lead to.
+	found bool
 }
 
 // drain waits for the transactions under way. When the shift was asked to stop
@@ -67,6 +71,8 @@ func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
 	switch {
 	case ordered && (failed != nil || open > 0):
 		return ending{end: job.EndStopped, problem: trouble}
+	case e.found:
+		return e
 	case failed != nil:
 		var want *wantSnapshot
 		if errors.As(failed.err, &want) {

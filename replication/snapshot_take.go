@@ -22,6 +22,9 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 		return job.SnapshotTaken{}, errors.New("take a snapshot: none is ordered")
 	}
 	if snap.Partial == nil && !snap.Prepared {
+		if id, err := j.source.databaseID(ctx); err != nil || id != j.spec.Source.DatabaseID {
+			return job.SnapshotTaken{SourceDatabaseID: id}, err
+		}
 		// The lock comes first: what the backup does not contain must stay
 		// readable. A partial sync goes on before the backup, so it must not lock
 		// what is newer than that.

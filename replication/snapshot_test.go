@@ -140,6 +140,9 @@ type script struct {
 	frontend
 	database
 	tables    map[int64]*meta.Table
+	id        int64           // of the database, 0 = 1
+	off       map[string]bool // whose SHOW CREATE says that no binlogs are recorded
+	metaErr   error
 	names     []string // SHOW TABLES
 	views     []string // those of names that are views
 	backups   []sqlclient.BackupJob
@@ -205,13 +208,24 @@ func (s *script) Snapshot(context.Context, fe.SnapshotRequest) (fe.Snapshot, err
 }
 
 func (s *script) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, error) {
-	db := &meta.Database{Tables: map[int64]*meta.Table{}}
+	if s.metaErr != nil {
+		return nil, s.metaErr
+	}
+	db := &meta.Database{ID: max(s.id, 1), Tables: map[int64]*meta.Table{}}
 	for id, t := range s.tables {
 		if slices.Contains(req.TableIDs, id) || slices.Contains(req.Tables, t.Name) {
 			db.Tables[id] = t
 		}
 	}
 	return db, nil
+}
+
+func (s *script) CreateDatabaseText(_ context.Context, name string) (string, error) {
+	return s.CreateTableText(context.Background(), "", name)
+}
+
+func (s *script) CreateTableText(_ context.Context, _, name string) (string, error) {
+	return fmt.Sprintf("CREATE %s ... PROPERTIES (\"binlog.enable\" = \"%t\")", name, !s.off[name]), nil
 }
 
 func (s *script) TableExists(_ context.Context, _, name string) (bool, error) {

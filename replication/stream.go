@@ -73,8 +73,10 @@ type shift struct {
 	problem *job.Problem
 	lag     job.Lag
 	idle    bool
-	warned  time.Time
-	left    map[int64]bool // tables that are left out from now on (tables.go)
+	// delivered is when binlogs came last.
+	delivered time.Time
+	warned    time.Time
+	left      map[int64]bool // tables that are left out from now on (tables.go)
 }
 
 // Stream follows the source's binlogs from the position in the progress: it
@@ -116,7 +118,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	since, upTo := s.unheard()
 	return job.StreamResult{
 		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
-		Unheard: since, UnheardTo: upTo, Ahead: s.ahead(p.CommitSeq),
+		Unheard: since, UnheardTo: upTo, Ahead: s.ahead(p.CommitSeq), Gap: e.gap,
 	}, nil
 }
 
@@ -153,9 +155,14 @@ func (s *shift) run(ctx context.Context) ending {
 		s.lookedBack()
 	}
 	if e == nil {
-		batches := make(chan batch)
+		e = s.lookFirst(stop)
+	}
+	if e == nil {
+		batches, found := make(chan batch), make(chan *ending, 1)
 		helpers.Go(func() { s.fetch(stop, batches) })
+		helpers.Go(func() { s.watch(stop, found) })
 		e = s.loop(stop, batches)
+		e = lookedUp(found, e)
 	}
 	s.drain(stop)
 	return s.conclude(ctx, stop, *e)
@@ -242,6 +249,9 @@ func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Tim
 		return nil
 	}
 	s.handled = rec.CommitSeq
+	if id := s.in.Spec.Source.DatabaseID; rec.DBID != 0 && id != 0 && rec.DBID != id {
+		return s.blocked(databaseReplaced(&s.in.Spec.Source, rec.DBID), position.CommitSeq, job.Dummy)
+	}
 	inner, err := rec.Unwrap()
 	if err != nil {
 		return s.blocked(err, rec.CommitSeq, rec.Type)
@@ -259,6 +269,9 @@ func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Tim
 		return &ending{end: job.EndSkipped}
 	case lost:
 		return &ending{end: job.EndSnapshot, wanted: &job.SnapshotWanted{Reason: lostReason(position.CommitSeq, inner.CommitSeq)}}
+	case unrecorded:
+		s.tracker.passed(inner.CommitSeq)
+		return &ending{end: job.EndGap, gap: &job.Gap{Reason: "binlogs were switched off or on: " + inner.Summary(), CommitSeq: inner.CommitSeq}}
 	case handOver:
 		return &ending{end: job.EndBinlog, binlog: carried(inner, &s.in.Progress)}
 	}

@@ -55,6 +55,12 @@ func (j *Job) SelectTables(ctx context.Context, in job.StepInput) (job.TablesSel
 	if err != nil {
 		return job.TablesSelected{}, fmt.Errorf("list the views of the source: %w", err)
 	}
+	var out job.TablesSelected
+	if in.Progress.Gap != nil {
+		if out, err = j.closeGap(ctx, &in.Progress); err != nil || out.Wanted != nil {
+			return out, err
+		}
+	}
 	isView := func(name string) bool { return slices.Contains(all, name) }
 	tables, views := []string{}, []string{}
 	for _, name := range names {
@@ -64,7 +70,6 @@ func (j *Job) SelectTables(ctx context.Context, in job.StepInput) (job.TablesSel
 			tables = append(tables, name)
 		}
 	}
-	var out job.TablesSelected
 	for chunk := range slices.Chunk(tables, metaChunk) {
 		src := &j.spec.Source
 		db, err := j.source.fe.Meta(ctx, fe.MetaRequest{DatabaseID: src.DatabaseID, Database: src.Database, Tables: chunk})
@@ -82,6 +87,9 @@ func (j *Job) SelectTables(ctx context.Context, in job.StepInput) (job.TablesSel
 				out.Missing = append(out.Missing, job.PartialSync{TableID: t.ID, Table: name, Replace: true})
 			}
 		}
+	}
+	if out.GapTo != 0 {
+		compareViews(&in.Progress, views, &out)
 	}
 	for _, name := range views {
 		if !knownView(in.Progress.Tables, name) {

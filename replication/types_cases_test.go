@@ -67,7 +67,7 @@ var typeCases = []typeCase{
 	{typ: job.ModifyTableAddOrDropColumns, partly: true, payload: `{"tableId":10,"indexSchemaMap":{"120":[{"name":"id","visible":true},{"name":"c","visible":true}]},"rawSql":"ALTER TABLE ` + "`src`.`t` ADD COLUMN `c` int NULL" + `"}`,
 		before: func(a *applied) { a.dst.columns = []string{"id"} }, after: func(a *applied) { a.dst.columns = []string{"id", "c"} },
 		want: []string{"ALTER TABLE `dst`.`{t}` ADD COLUMN `c` int NULL"}, again: seen},
-	{typ: job.AlterDatabaseProperty, passed: true, unfiltered: true, again: nothing, tables: []int64{}, payload: `{"dbId":1,"dbName":"src","properties":{"binlog.enable":"true"}}`},
+	{typ: job.AlterDatabaseProperty, passed: true, unfiltered: true, again: nothing, tables: []int64{}, payload: `{"dbId":1,"dbName":"src","properties":{"binlog.ttl_seconds":"3600"}}`},
 	{typ: job.ModifyTableProperty, payload: `{"tableId":10,"tableName":"t","properties":{"dynamic_partition.start":"-3","replication_num":"1"},"sql":"SET (dynamic_partition.start=-3)"}`,
 		want: []string{"ALTER TABLE `dst`.`{t}` SET (\"dynamic_partition.start\" = \"-3\")"}},
 	{typ: job.Barrier, passed: true, unfiltered: true, again: nothing, payload: `{"dbId":1,"tableId":10,"binlogType":0}`},

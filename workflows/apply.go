@@ -70,7 +70,7 @@ func (r *run) noteTable(out job.ApplyResult) {
 		return
 	}
 	if out.SourceTable != "" {
-		r.spec.Source.Table = out.SourceTable
+		r.spec.Source.Call(out.SourceTable)
 	}
 	if out.SourceTableID != 0 {
 		r.spec.Source.TableID = out.SourceTableID

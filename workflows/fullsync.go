@@ -20,6 +20,9 @@ func (r *run) takeSnapshot() {
 	}
 	switch {
 	case r.redirected(out.Wanted, out.TableGone, out.SourceTableID):
+	case out.SourceDatabaseID != 0:
+		r.event(levelWarn, "the source database %s was dropped and created again: following its new id %d", r.spec.Source.Database, out.SourceDatabaseID)
+		r.spec.Source.DatabaseID = out.SourceDatabaseID
 	case out.Prepared:
 		// Recorded before the backup is ordered; the loop takes the step again.
 		r.p.Snapshot.Prepared, r.p.Snapshot.Before = true, out.Before
@@ -47,7 +50,7 @@ func (r *run) restoreSnapshot() {
 	case out.Restored != nil:
 		if out.SourceTable != "" {
 			r.event(levelInfo, "the source table %s is called %s now", r.spec.Source.Table, out.SourceTable)
-			r.spec.Source.Table = out.SourceTable
+			r.spec.Source.Call(out.SourceTable)
 		}
 		r.p.Snapshot.Restored = out.Restored
 		r.p.Snapshot.Aliases = out.Aliases
@@ -99,7 +102,7 @@ func (r *run) stepFailed(err error, step string) {
 // redirected deals with the answers of snapshot steps that lead elsewhere.
 func (r *run) redirected(wanted *job.SnapshotWanted, tableGone bool, sourceTableID int64) bool {
 	if sourceTableID != 0 && sourceTableID != r.spec.Source.TableID {
-		r.event(levelWarn, "the table %s was dropped and created again: following its new id %d", r.spec.Source.Table, sourceTableID)
+		r.event(levelWarn, "another table has the name %s now: following its id %d", r.spec.Source.NameOfJob(), sourceTableID)
 		r.spec.Source.TableID = sourceTableID
 	}
 	switch {
@@ -177,7 +180,7 @@ func (r *run) tableGone() {
 	if r.spec.Type() == job.TableSync || part == nil {
 		r.fail(job.Problem{
 			Kind:   job.KindMeta,
-			Text:   fmt.Sprintf("the table %s.%s does not exist on the source any more", r.spec.Source.Database, r.spec.Source.Table),
+			Text:   fmt.Sprintf("the table %s.%s does not exist on the source any more", r.spec.Source.Database, r.spec.Source.NameOfJob()),
 			Remedy: "recover or create the table on the source, or delete the job",
 		})
 		return

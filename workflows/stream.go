@@ -49,6 +49,10 @@ func (r *run) shiftEnded(out job.StreamResult) {
 	for _, note := range out.Notes {
 		r.event(levelWarn, "%s", oneLine(note, eventLimit))
 	}
+	if out.Gap != nil && r.p.Gap == nil {
+		r.p.Gap = out.Gap
+		r.event(levelWarn, "%s: what was written meanwhile is in no binlog, and comes by snapshots once it records again", oneLine(out.Gap.Reason, eventLimit))
+	}
 	if out.End != job.EndStopped || advanced || r.inbox.pending() {
 		r.idleStops = 0
 	}
@@ -57,6 +61,11 @@ func (r *run) shiftEnded(out job.StreamResult) {
 		r.succeed()
 	case job.EndStopped:
 		r.stopped(out.Problem)
+	case job.EndGap:
+		r.succeed()
+	case job.EndGapOver:
+		r.succeed()
+		r.p.Reselect = true
 	case job.EndSkipped:
 		r.skipped(out.Position.CommitSeq)
 	case job.EndBinlog:

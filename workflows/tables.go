@@ -65,17 +65,50 @@ func (r *run) selectTables() {
 		r.stepFailed(err, "select tables")
 		return
 	}
+	if out.Wanted != nil {
+		r.order(*out.Wanted, r.p.Position.CommitSeq)
+		return
+	}
 	r.p.Reselect = false
 	r.p.Awaited = out.Missing
+	r.closeGap(out)
 	if left := r.leaveOut(); len(left) > 0 {
 		r.event(levelInfo, "%d tables stay on the destination as they are and are not replicated any more: %s",
 			len(left), oneLine(strings.Join(left, ", "), eventLimit))
 	}
-	if len(out.Missing) > 0 {
-		r.event(levelInfo, "%d tables are included now and come by a snapshot each", len(out.Missing))
+	if n := len(out.Missing) - again(out.Missing); n > 0 {
+		r.event(levelInfo, "%d tables are included now and come by a snapshot each", n)
 	}
 	r.succeed()
 	r.settle()
+}
+
+// closeGap notes what a time without binlogs has left to do. What the source has
+// dropped meanwhile stays on the destination, as in a full sync.
+func (r *run) closeGap(out job.TablesSelected) {
+	if r.p.Gap == nil || out.GapTo == 0 {
+		return
+	}
+	r.event(levelInfo, "the source records again: of %d tables %d come by a snapshot each", len(r.p.Tables), again(out.Missing))
+	var gone []string
+	for _, id := range out.Gone {
+		gone = append(gone, r.p.Tables[id].Name)
+		delete(r.p.Tables, id)
+	}
+	if len(gone) > 0 {
+		r.event(levelWarn, "dropped on the source while it did not record, and left on the destination as they are: %s", oneLine(strings.Join(gone, ", "), eventLimit))
+	}
+	r.p.Gap, r.p.GapTo = nil, out.GapTo
+}
+
+// again counts the tables that the job has already.
+func again(missing []job.PartialSync) (n int) {
+	for _, part := range missing {
+		if part.Again {
+			n++
+		}
+	}
+	return n
 }
 
 // leaveOut forgets the tables that the filter does not select and returns their
@@ -100,10 +133,14 @@ func (r *run) bringNext() {
 	if len(r.p.Awaited) == 0 {
 		r.p.Awaited = nil
 	}
-	if !r.spec.Selects(next.Table) || r.replicates(next) {
+	if !r.spec.Selects(next.Table) || !next.Again && r.replicates(next) {
 		return
 	}
-	r.startPartialSync(r.p.Position.CommitSeq, next, fmt.Sprintf("%s is included now", next.Table))
+	why := next.Why
+	if why == "" {
+		why = fmt.Sprintf("%s is included now", next.Table)
+	}
+	r.startPartialSync(r.p.Position.CommitSeq, next, why)
 }
 
 // replicates tells whether the table or view has come in another way meanwhile.

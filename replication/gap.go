@@ -1,0 +1,144 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/job"
+)
+
+const (
+	// fewTables come by a snapshot each, however many there are in all.
+	fewTables = 20
+	// gapBatch is how many binlogs are read to find the records of the switch.
+	gapBatch = 255
+)
+
+// closeGap finds out what a database job has to bring again after its source has
+// not recorded for a while (doris-binlogs.md 1.1). Nothing is known of the tables
+// but what they are now; so each comes again that cannot be shown to be the same
+// on both sides.
+//
+// While the source still does not record, nothing is found: the gap goes on.
+func (j *Job) closeGap(ctx context.Context, p *job.Progress) (job.TablesSelected, error) {
+	f, err := j.lookAtSource(ctx)
+	if err != nil || !f.fine() {
+		return job.TablesSelected{}, err
+	}
+	// What comes later than this is compared later, if it says that there was a gap.
+	to, err := j.recordedTo(ctx, p.Position.CommitSeq)
+	if err != nil {
+		return job.TablesSelected{}, err
+	}
+	out := job.TablesSelected{GapTo: to}
+	ids := slices.Sorted(maps.Keys(p.Tables))
+	compared := 0
+	for chunk := range slices.Chunk(ids, metaChunk) {
+		n, err := j.compareTables(ctx, p, chunk, &out)
+		if err != nil {
+			return job.TablesSelected{}, err
+		}
+		compared += n
+	}
+	if n := len(out.Missing); n > fewTables && n > compared/2 {
+		return job.TablesSelected{Wanted: &job.SnapshotWanted{
+			Reason: fmt.Sprintf("%d of %d tables may have changed while the source did not record: %s", n, compared, p.Gap.Reason),
+		}}, nil
+	}
+	return out, nil
+}
+
+// recordedTo is the end of the binlogs that are there now, or a place on the way
+// to it, never 0.
+func (j *Job) recordedTo(ctx context.Context, position int64) (int64, error) {
+	got, err := j.source.fe.Binlogs(ctx, j.binlogRequest(position, gapBatch))
+	if err != nil && !errors.Is(err, fe.ErrBinlogNotFound) {
+		return 0, fmt.Errorf("read binlogs after commit seq %d: %w", position, err)
+	}
+	if n := len(got.Binlogs); n > 0 {
+		position = got.Binlogs[n-1].CommitSeq
+	}
+	return max(position, 1), nil
+}
+
+// compareTables adds to out what is to come again of some tables, and returns how
+// many there are.
+func (j *Job) compareTables(ctx context.Context, p *job.Progress, ids []int64, out *job.TablesSelected) (int, error) {
+	var sources, destinations []int64
+	for _, id := range ids {
+		if t := p.Tables[id]; !t.View && !t.External && t.CommitSeq != job.Contained {
+			sources = append(sources, id)
+			destinations = append(destinations, t.DestID)
+		}
+	}
+	if len(sources) == 0 {
+		return 0, nil
+	}
+	from, err := j.source.tablesByID(ctx, sources)
+	if err != nil {
+		return 0, err
+	}
+	to, err := j.destination.tablesByID(ctx, destinations)
+	if err != nil {
+		return 0, err
+	}
+	for i, id := range sources {
+		table := from[id]
+		switch {
+		case table == nil:
+			out.Gone = append(out.Gone, id)
+			continue
+		case table.AsyncView() || j.leavesOut(table.Name):
+			continue
+		}
+		if why := mayDiffer(p.Tables[id], table, to[destinations[i]]); why != "" {
+			out.Missing = append(out.Missing, job.PartialSync{TableID: id, Table: table.Name, Replace: true, Again: true, Why: why + " while the source did not record"})
+		}
+	}
+	return len(sources), nil
+}
+
+// compareViews adds to out what is to come again of the views that the job has:
+// their definitions may have changed.
+func compareViews(p *job.Progress, views []string, out *job.TablesSelected) {
+	for _, id := range slices.Sorted(maps.Keys(p.Tables)) {
+		t := p.Tables[id]
+		switch {
+		case !t.View:
+		case slices.Contains(views, t.Name):
+			out.Missing = append(out.Missing, job.PartialSync{TableID: id, Table: t.Name, View: true, Again: true,
+				Why: fmt.Sprintf("view %s may have changed while the source did not record", t.Name)})
+		default:
+			out.Gone = append(out.Gone, id)
+		}
+	}
+}
+
+// mayDiffer says why a table may not be the same on both sides, "" if it is. A
+// restore gives a partition the source's version and each load that is replayed
+// raises it by one on both sides: the same version is the same content, if nobody
+// else writes there. A definition can change without any.
+func mayDiffer(known job.Table, source, destination *meta.Table) string {
+	switch {
+	case destination == nil:
+		return fmt.Sprintf("table %s is not on the destination", source.Name)
+	case known.Name != source.Name:
+		return fmt.Sprintf("table %s was renamed to %s", known.Name, source.Name)
+	}
+	return fmt.Sprintf("table %s may have changed", source.Name)
+}
+
+// tablesByID reads the metadata of some tables; those that are not there are
+// missing in the result.
+func (c *cluster) tablesByID(ctx context.Context, ids []int64) (map[int64]*meta.Table, error) {
+	db, err := c.fe.Meta(ctx, fe.MetaRequest{DatabaseID: c.spec.DatabaseID, Database: c.spec.Database, TableIDs: ids})
+	if err != nil {
+		return nil, fmt.Errorf("read metadata of %s database %s: %w", c.side, c.spec.Database, err)
+	}
+	return db.Tables, nil
+}

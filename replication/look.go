@@ -1,0 +1,174 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+const (
+	// lookEvery is how often a shift looks at what it follows. With the time that
+	// a finding has to last it stays below half a minute.
+	lookEvery = 15 * time.Second
+	// lookCost bounds the share of the time that looks take: metadata of a table
+	// with very many tablets is large.
+	lookCost = 50
+	// lookSeldom bounds what that leads to.
+	lookSeldom = 5 * time.Minute
+	// lookAgain is the time between the looks at something that was found.
+	lookAgain = 2 * time.Second
+	// foundFor is how long a finding has to last while binlogs still come: they may
+	// be about to tell the same. With none it is believed at the second look.
+	foundFor = 10 * time.Second
+	// looksAtOnce is how many looks a second a process makes at one source.
+	looksAtOnce = 50
+	// booksForgotten is how long a job is remembered that does not stream.
+	booksForgotten = time.Hour
+)
+
+// book is what a process remembers of a job between its shifts, which end with
+// every DDL.
+type book struct {
+	mu      sync.Mutex
+	used    time.Time
+	due     time.Time // of the next look
+	suspect finding   // of the last one
+	since   time.Time // of the first look that found it
+}
+
+// bookOf returns the book of a job.
+func (c *Connector) bookOf(uid string) *book {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for other, b := range c.books {
+		if b.lastUsed().Before(now.Add(-booksForgotten)) {
+			delete(c.books, other)
+		}
+	}
+	b := c.books[uid]
+	if b == nil {
+		b = &book{due: now.Add(c.opts.LookEvery)}
+		c.books[uid] = b
+	}
+	b.use(now)
+	return b
+}
+
+func (b *book) lastUsed() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.used
+}
+
+func (b *book) use(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used = now
+}
+
+func (b *book) nextLook() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.due
+}
+
+// looked notes what a look has found, and tells whether it is to be believed:
+// it was found before, and no binlog has come since, or it has lasted. Two
+// statements may follow each other that are meant as one, and the binlogs of what
+// was found may be on their way.
+func (b *book) looked(now time.Time, took time.Duration, f finding, lastBinlog time.Time, every time.Duration) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used = now
+	if f.fine() {
+		b.suspect = finding{}
+		b.due = now.Add(min(max(every, lookCost*took), max(every, lookSeldom)))
+		return false
+	}
+	again := b.suspect.what == f.what
+	if !again {
+		b.since = now
+	}
+	b.suspect = f
+	b.due = now.Add(min(lookAgain, every))
+	return again && (lastBinlog.Before(b.since) || now.Sub(b.since) >= foundFor)
+}
+
+// watch looks at the source whenever it is time to, until ctx is done or the
+// shift cannot go on.
+func (s *shift) watch(ctx context.Context, found chan<- *ending) {
+	b := s.job.c.bookOf(s.in.Spec.UID)
+	budget := s.job.c.pulsesOf(s.job.spec.Source)
+	for sleep(ctx, time.Until(b.nextLook())) && sleep(ctx, budget.reserve(time.Now(), false)) {
+		f, believed := s.look(ctx, b)
+		if !believed {
+			continue
+		}
+		if e := s.endingOf(f); e != nil {
+			e.found = true
+			found <- e
+			s.halt()
+			return
+		}
+	}
+}
+
+// lookedUp is what watch has found, else e.
+func lookedUp(found <-chan *ending, e *ending) *ending {
+	select {
+	case f := <-found:
+		return f
+	default:
+		return e
+	}
+}
+
+// look looks once. What the source cannot tell is looked at again next time:
+// whoever reads its binlogs says what is wrong with it.
+func (s *shift) look(ctx context.Context, b *book) (finding, bool) {
+	started := time.Now()
+	f, err := s.job.lookAtSource(ctx)
+	if err != nil {
+		if !errors.Is(err, context.Canceled) {
+			s.log.Debug("the source does not tell whether it is what it was", "error", err)
+		}
+		f = finding{}
+	}
+	now := time.Now()
+	return f, b.looked(now, now.Sub(started), f, s.lastBinlog(), s.job.opts.LookEvery)
+}
+
+// lookFirst looks before a shift does anything else that is to find out whether a
+// trouble is over, or that has a gap to close. That a log can be read says
+// nothing.
+func (s *shift) lookFirst(ctx context.Context) *ending {
+	if !s.in.Probe && s.in.Progress.Gap == nil {
+		return nil
+	}
+	f, err := s.job.lookAtSource(ctx)
+	known := s.in.Progress.Problem
+	switch {
+	case err == nil:
+		return s.endingOf(f)
+	case ctx.Err() == nil && (s.in.Progress.Gap != nil || known != nil && known.Kind == job.KindMeta):
+		return s.blocked(err, s.nextSeq(), job.Dummy)
+	}
+	return nil // reading the binlogs tells what is wrong
+}
+
+// setLastBinlog notes when binlogs came.
+func (s *shift) setLastBinlog(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delivered = now
+}
+
+func (s *shift) lastBinlog() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.delivered
+}

@@ -1,0 +1,90 @@
+package workflows
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+var switchedOff = job.Gap{Reason: "binlogs were switched off", CommitSeq: 120}
+
+// What a source has not recorded is remembered until it has come: through the
+// time in which the job stands, and whatever a run of the workflow forgets.
+func TestAGapIsClosedWhenTheSourceRecordsAgain(t *testing.T) {
+	b := newBench(t)
+	b.shift(time.Second, job.StreamResult{End: job.EndGap, Position: job.Position{CommitSeq: 120}, Gap: &switchedOff})
+	for range 3 {
+		b.shift(time.Second, job.StreamResult{End: job.EndBlocked, Problem: &job.Problem{Text: "off", Kind: job.KindMeta}})
+	}
+	b.at(10*time.Second, func() { require.True(t, b.status().Stalled) })
+	b.shift(0, job.StreamResult{End: job.EndGapOver})
+	once(b, job.ActivitySelectTables, 0, func(in job.StepInput) (job.TablesSelected, error) {
+		require.Equal(t, switchedOff, *in.Progress.Gap)
+		return job.TablesSelected{GapTo: 150, Missing: []job.PartialSync{
+			{TableID: 11, Table: "orders", Replace: true, Again: true, Why: "orders may have changed"}, {TableID: 15, Table: "new", Replace: true},
+		}}, nil
+	})
+	var taken []string
+	always(b, job.ActivityTakeSnapshot, 0, func(in job.StepInput) (job.SnapshotTaken, error) {
+		if part := in.Progress.Snapshot.Partial; part != nil {
+			taken = append(taken, part.Table+": "+in.Progress.Snapshot.Reason)
+		}
+		return job.SnapshotTaken{Name: "s"}, nil
+	})
+	b.idle()
+	b.at(5*time.Minute, func() {
+		require.Equal(t, []string{"orders: orders may have changed", "new: new is included now"}, taken)
+		p := b.progress()
+		require.Nil(t, p.Gap)
+		require.Equal(t, int64(150), p.GapTo)
+		require.Equal(t, 1, p.FullSyncs)
+		require.False(t, b.status().Stalled)
+	})
+	b.deleteAt(6 * time.Minute)
+	b.mustRun()
+	require.Contains(t, b.events(), "what was written meanwhile is in no binlog")
+}
+
+// Where so much may differ that one full sync is cheaper, there is one.
+func TestAGapOfManyTablesIsAFullSync(t *testing.T) {
+	b := newBench(t)
+	b.shift(time.Second, job.StreamResult{End: job.EndGapOver, Gap: &switchedOff})
+	once(b, job.ActivitySelectTables, 0, func(job.StepInput) (job.TablesSelected, error) {
+		return job.TablesSelected{Wanted: &job.SnapshotWanted{Reason: "100 of 120 tables"}}, nil
+	})
+	b.idle()
+	b.at(5*time.Minute, func() {
+		require.Nil(t, b.progress().Gap)
+		require.Equal(t, "100 of 120 tables", b.progress().FullSyncInfo.Info)
+		require.Equal(t, 2, b.progress().FullSyncs)
+	})
+	b.deleteAt(6 * time.Minute)
+	b.mustRun()
+}
+
+// The database that a full sync finds under the name is the one to follow; the
+// name that a table job is for stays when its table gets another.
+func TestTheSourceThatAJobFollows(t *testing.T) {
+	b := newBench(t)
+	once(b, job.ActivityTakeSnapshot, 0, func(in job.StepInput) (job.SnapshotTaken, error) {
+		return job.SnapshotTaken{SourceDatabaseID: 77}, nil
+	})
+	once(b, job.ActivityTakeSnapshot, 0, func(in job.StepInput) (job.SnapshotTaken, error) {
+		require.Equal(t, int64(77), in.Spec.Source.DatabaseID)
+		return job.SnapshotTaken{Name: "s"}, nil
+	})
+	b.idle()
+	b.deleteAt(time.Minute)
+	b.mustRun()
+
+	c := job.Cluster{Table: "t"}
+	c.Call("t2")
+	c.Call("t3")
+	require.Equal(t, "t3", c.Table)
+	require.Equal(t, "t", c.NameOfJob())
+	c.Call("t")
+	require.Equal(t, job.Cluster{Table: "t"}, c)
+}
