@@ -21,10 +21,30 @@ const metaMagic = "dorisim-meta 1\n"
 type snapshotMeta struct {
 	Database string
 	Tables   []*catalog.Table // tables and views
+	// Empty are the columns whose default is the empty string: gob has no
+	// pointers to zero values.
+	Empty []columnAt
+}
+
+// columnAt is the position of a column in a snapshotMeta.
+type columnAt struct {
+	Table  int
+	Index  int64
+	Column int
 }
 
 // encodeMeta also serves as the deep copy: call it under the metadata lock.
 func encodeMeta(m snapshotMeta) ([]byte, error) {
+	m.Empty = nil
+	for i, t := range m.Tables {
+		for id, index := range t.Indexes {
+			for j, c := range index.Schema.Columns {
+				if c.Default != nil && *c.Default == "" {
+					m.Empty = append(m.Empty, columnAt{i, id, j})
+				}
+			}
+		}
+	}
 	var out bytes.Buffer
 	out.WriteString(metaMagic)
 	if err := gob.NewEncoder(&out).Encode(m); err != nil {
@@ -41,6 +61,16 @@ func decodeMeta(data []byte) (snapshotMeta, error) {
 	}
 	if err := gob.NewDecoder(bytes.NewReader(rest)).Decode(&m); err != nil {
 		return m, fmt.Errorf("decode backup meta: %w", err)
+	}
+	for _, at := range m.Empty {
+		if at.Table < 0 || at.Table >= len(m.Tables) || m.Tables[at.Table] == nil {
+			return m, errors.New("decode backup meta: a default of no table")
+		}
+		index := m.Tables[at.Table].Indexes[at.Index]
+		if index == nil || at.Column < 0 || at.Column >= len(index.Schema.Columns) {
+			return m, errors.New("decode backup meta: a default of no column")
+		}
+		index.Schema.Columns[at.Column].Default = new("")
 	}
 	return m, nil
 }

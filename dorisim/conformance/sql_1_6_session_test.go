@@ -5,19 +5,12 @@ import (
 	"database/sql"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/dorisim/core"
 )
-
-// session keeps the statements of a test on one connection.
-func (s *side) session() *side {
-	s.db.SetMaxOpenConns(1)
-	return s
-}
 
 // refusal runs a statement that must fail and returns its number and its text
 // without Doris' prefix.
@@ -52,7 +45,7 @@ func TestUnicodeNames(t *testing.T) {
 					continue
 				}
 				s.exec("%s", r.statement)
-				s.settled(db)
+				s.idle(db)
 			}
 			s.exec("set enable_unicode_name_support = false")
 			s.exec("INSERT INTO `%s`.`表` VALUES (1, 10)", db)
@@ -71,21 +64,6 @@ type refusedName struct {
 	number    uint16
 	text      string
 	always    bool // no variable helps
-}
-
-// settled waits until no table of the database is being altered.
-func (s *side) settled(db string) {
-	s.t.Helper()
-	require.Eventually(s.t, func() bool {
-		for _, kind := range []string{"COLUMN", "ROLLUP"} {
-			for _, r := range s.query("SHOW ALTER TABLE %s FROM `%s`", kind, db) {
-				if r["State"] != "FINISHED" && r["State"] != "CANCELLED" {
-					return false
-				}
-			}
-		}
-		return true
-	}, patience, 5*time.Millisecond)
 }
 
 // unicodeStatements give every kind of name; each works once the session allows

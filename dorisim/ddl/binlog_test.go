@@ -231,7 +231,7 @@ func TestLightSchemaChange(t *testing.T) {
 	for _, c := range columns {
 		names = append(names, c.(map[string]any)["name"].(string))
 	}
-	require.Equal(t, []string{"id", "c", "d", "__DORIS_SEQUENCE_COL__", "__DORIS_DELETE_SIGN__", "__DORIS_VERSION_COL__"}, names)
+	require.Equal(t, []string{"id", "c", "d", "__DORIS_DELETE_SIGN__", "__DORIS_VERSION_COL__", "__DORIS_SEQUENCE_COL__"}, names)
 	require.Equal(t, map[string]any{"clazz": "ScalarType", "type": "INT", "len": -1.0, "precision": 0.0, "scale": 0.0}, columns[1].(map[string]any)["type"])
 	require.Empty(t, payload["indexes"]) // went with its column
 	require.Empty(t, table.Secondary)

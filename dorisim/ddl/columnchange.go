@@ -56,9 +56,15 @@ func (e *Executor) changeColumns(db *catalog.Database, t *catalog.Table, clauses
 			return err
 		}
 	}
+	return e.finishColumns(db, t, change, nil)
+}
+
+// finishColumns carries a change out: at once, or by a job. apply is what it
+// changes of the table beside the columns, nil = nothing.
+func (e *Executor) finishColumns(db *catalog.Database, t *catalog.Table, change *columnChange, apply func(*catalog.Table)) error {
 	rawSQL := "ALTER TABLE " + parser.QuoteIdent(db.Name) + "." + parser.QuoteIdent(t.Name) + " " + strings.Join(change.sql, ", \n")
 	if change.heavy {
-		return e.submitColumns(t, change, rawSQL)
+		return e.submitColumns(t, change, rawSQL, apply)
 	}
 	var ids []int64
 	for _, x := range change.indexes {
@@ -69,6 +75,9 @@ func (e *Executor) changeColumns(db *catalog.Database, t *catalog.Table, clauses
 		}
 	}
 	t.Secondary = withoutColumns(t.Secondary, change.dropped)
+	if apply != nil {
+		apply(t)
+	}
 	e.core.SyncTabletSettings(t)
 	jobID := e.core.NextID()
 	e.recordColumns(db, t, jobID, ids, rawSQL)
@@ -81,6 +90,11 @@ func withoutColumns(indexes []catalog.SecondaryIndex, dropped []string) []catalo
 	return slices.DeleteFunc(slices.Clone(indexes), func(s catalog.SecondaryIndex) bool {
 		return slices.ContainsFunc(s.Columns, func(c string) bool { return slices.Contains(dropped, c) })
 	})
+}
+
+// dependents are the generated columns that need a column.
+func (x *indexChange) dependents(name string) []string {
+	return dependents(&types.Schema{Columns: x.columns}, name)
 }
 
 func (x *indexChange) column(name string) int {
@@ -161,8 +175,11 @@ func (c *columnChange) addOne(target *indexChange, def *parser.ColumnDef, at par
 	if err != nil {
 		return "", err
 	}
-	if col.AutoInc || col.Generated != "" {
-		return "", core.Errorf("Not supporting alter table add generated columns or auto increment columns.")
+	if col.Generated != "" {
+		return "", core.Errorf("Not supporting alter table add generated columns.")
+	}
+	if col.AutoInc {
+		return "", core.Errorf("Can not add auto-increment column %s", col.Name)
 	}
 	into := []*indexChange{target}
 	switch {
@@ -216,9 +233,7 @@ func (x *indexChange) position(t *catalog.Table, col *types.Column, at parser.Po
 	}
 	position := keys
 	if !col.Key {
-		if position = slices.IndexFunc(x.columns, func(c types.Column) bool { return c.Hidden }); position < 0 {
-			position = len(x.columns)
-		}
+		position = firstHidden(x.columns)
 	}
 	switch {
 	case at.First:
@@ -291,6 +306,8 @@ func (c *columnChange) checkDrop(target *indexChange, col *types.Column) error {
 		return core.Errorf("Partition column[%s] cannot be dropped", col.Name)
 	case base && slices.Contains(c.t.Distribution.Columns, col.Name):
 		return core.Errorf("Distribution column[%s] cannot be dropped", col.Name)
+	case base && len(target.dependents(col.Name)) > 0:
+		return core.Errorf("Column '%s' has a generated column dependency on :[%s]", col.Name, strings.Join(target.dependents(col.Name), ", "))
 	case baseSchema(c.t).Sequence == col.Name:
 		return core.Errorf("Can not drop sequence mapping column[%s] in Unique data model table[%s]", col.Name, c.t.Name)
 	}

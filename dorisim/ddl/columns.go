@@ -31,6 +31,12 @@ func column(def *parser.ColumnDef, keys types.KeysType, key bool) (types.Column,
 	if err := columnAgg(&c, def, keys); err != nil {
 		return c, err
 	}
+	switch {
+	case def.Generated != "" && def.AutoInc:
+		return c, core.Errorf("Generated columns cannot be auto_increment.")
+	case def.Generated != "" && (def.Default != nil || def.OnUpdate):
+		return c, core.Errorf("Generated columns cannot have default value.")
+	}
 	if def.Nullable != nil {
 		c.Nullable = *def.Nullable
 	}

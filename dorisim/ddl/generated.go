@@ -25,9 +25,98 @@ func normaliseGenerated(s *types.Schema) error {
 		if err != nil {
 			return core.Errorf("%s", err.Error())
 		}
+		if err := checkGenerated(s, i, tokens); err != nil {
+			return err
+		}
 		c.Generated = generatedText(s, c.Generated, tokens)
 	}
 	return nil
+}
+
+// checkGenerated refuses expressions that are not functions of the row alone.
+func checkGenerated(s *types.Schema, column int, tokens []parser.Token) error {
+	c := &s.Columns[column]
+	if s.Keys == types.AggKeys && !c.Key && !strings.HasPrefix(string(c.Agg), "REPLACE") {
+		return core.Errorf("The generated columns can be key columns, or value columns of replace and replace_if_not_null aggregation type.")
+	}
+	for i, t := range tokens {
+		next := tokens[min(i+1, len(tokens)-1)]
+		switch {
+		case t.IsSymbol("@"), t.IsSymbol("@@"):
+			return core.Errorf("Generated column expression cannot contain variable.")
+		case t.Is("SELECT"):
+			return core.Errorf("Generated column does not support subquery.")
+		case isName(t) && next.IsSymbol("(") && slices.ContainsFunc(aggregateFunctions, t.Is):
+			return core.Errorf("Expression of generated column '%s' contains a disallowed function:'%s'", c.Name, strings.ToLower(t.Text))
+		case t.Kind == parser.QuotedIdent && s.ColumnIndex(t.Text) < 0:
+			return core.Errorf("Unknown column '%s' in 'generated column function'", t.Text)
+		case isOperandName(tokens, i) && s.ColumnIndex(t.Text) < 0:
+			return core.Errorf("Unknown column '%s' in 'generated column function'", t.Text)
+		}
+	}
+	for _, at := range references(s, tokens) {
+		switch used := &s.Columns[at]; {
+		case used.AutoInc:
+			return core.Errorf("Generated column '%s' cannot refer to auto-increment column.", c.Name)
+		case used.Generated != "" && at >= column:
+			return core.Errorf("Generated column can refer only to generated columns defined prior to it.")
+		}
+	}
+	return nil
+}
+
+// aggregateFunctions are those that people try; Doris refuses all of its own.
+var aggregateFunctions = []string{"SUM", "COUNT", "MIN", "MAX", "AVG", "RANK", "ROW_NUMBER", "GROUPING", "BITMAP_UNION", "HLL_UNION"}
+
+// isOperandName tells whether a bare word stands alone between parentheses, commas
+// and operators, so that it can only be a column.
+func isOperandName(tokens []parser.Token, i int) bool {
+	if t := tokens[i]; t.Kind != parser.Word || slices.ContainsFunc([]string{"NULL", "TRUE", "FALSE", "CURRENT_TIMESTAMP", "CURRENT_DATE"}, t.Is) {
+		return false
+	}
+	edge := func(t parser.Token, parenthesis string) bool {
+		return t.Kind == parser.EOF || t.Kind == parser.Symbol && (t.Text == parenthesis || t.Text == "," || strings.Contains("+-*/%", t.Text))
+	}
+	before := i == 0 || edge(tokens[i-1], "(")
+	return before && (i+1 == len(tokens) || edge(tokens[i+1], ")"))
+}
+
+// references are the columns that an expression mentions, by position.
+func references(s *types.Schema, tokens []parser.Token) []int {
+	var list []int
+	for i, t := range tokens {
+		if !isName(t) || i+1 < len(tokens) && tokens[i+1].IsSymbol("(") {
+			continue
+		}
+		if at := s.ColumnIndex(t.Text); at >= 0 && !slices.Contains(list, at) {
+			list = append(list, at)
+		}
+	}
+	return list
+}
+
+// GeneratedFrom lists the columns that a generated column is made of.
+func GeneratedFrom(s *types.Schema, c *types.Column) []string {
+	tokens, err := parser.Lex(c.Generated)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, at := range references(s, tokens) {
+		names = append(names, s.Columns[at].Name)
+	}
+	return names
+}
+
+// dependents are the generated columns that need a column.
+func dependents(s *types.Schema, name string) []string {
+	var list []string
+	for i := range s.Columns {
+		if c := &s.Columns[i]; c.Generated != "" && slices.Contains(GeneratedFrom(s, c), name) {
+			list = append(list, c.Name)
+		}
+	}
+	return list
 }
 
 func generatedText(s *types.Schema, text string, tokens []parser.Token) string {

@@ -1,6 +1,8 @@
 package ddl
 
 import (
+	"slices"
+
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/types"
@@ -38,7 +40,7 @@ func schemaRecord(t *catalog.Table, index *catalog.Index) []columnPayload {
 	if t.Keys != types.UniqueKeys {
 		return list
 	}
-	next := maxUniqueID(index)
+	next, at := maxUniqueID(index), firstHidden(schema.Columns)
 	for _, c := range []types.Column{
 		{Name: "__DORIS_DELETE_SIGN__", Type: types.Type{Kind: types.TinyInt}},
 		{Name: "__DORIS_VERSION_COL__", Type: types.Type{Kind: types.BigInt}},
@@ -46,9 +48,18 @@ func schemaRecord(t *catalog.Table, index *catalog.Index) []columnPayload {
 		next++
 		zero := "0"
 		c.Default, c.Hidden, c.Agg, c.AggImplicit, c.UniqueID = &zero, true, valueAgg(t.Keys), true, next
-		list = append(list, columnRecord(&c))
+		list = slices.Insert(list, at, columnRecord(&c))
+		at++
 	}
 	return list
+}
+
+// firstHidden is where the hidden columns begin that every UNIQUE table has.
+func firstHidden(columns []types.Column) int {
+	if at := slices.IndexFunc(columns, func(c types.Column) bool { return c.Hidden }); at >= 0 {
+		return at
+	}
+	return len(columns)
 }
 
 func secondaryRecord(t *catalog.Table) []secondaryPayload {

@@ -22,6 +22,9 @@ func (c *columnChange) modify(clause *parser.ModifyColumn) error {
 		return core.Errorf("Column[%s] does not exists", clause.Column.Name)
 	}
 	old := target.columns[i]
+	if old.Generated != "" || clause.Column.Generated != "" {
+		return core.Errorf("Not supporting alter table modify generated columns.")
+	}
 	col, err := c.modified(&clause.Column, &old)
 	if err != nil {
 		return err

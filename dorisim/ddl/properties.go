@@ -132,7 +132,7 @@ var propertyRules = map[string]propertyRule{
 	"inverted_index_storage_format": {upper("V1", "V2", "V3", "DEFAULT"), fixed},
 	"compression":                   {upper("LZ4F", "LZ4", "LZ4HC", "ZSTD", "ZLIB", "SNAPPY", "NO_COMPRESSION", "DEFAULT_COMPRESSION"), fixed},
 	"estimate_partition_size":       {anyText, meta},
-	mergeOnWrite:                    {boolean, fixed}, "enable_unique_key_skip_bitmap_column": {boolean, heavy},
+	mergeOnWrite:                    {boolean, fixed}, skipBitmapColumn: {boolean, heavy},
 	lightSchemaChange: {boolean, meta}, duplicateWithoutKeys: {boolean, fixed},
 	sequenceColumn: {anyText, fixed}, sequenceType: {anyText, fixed},
 	"row_store_columns": {anyText, heavy}, "store_row_column": {boolean, heavy}, "row_store_page_size": {integer, heavy},
@@ -323,11 +323,14 @@ func checkColumnProperties(t *catalog.Table) error {
 		}
 		t.Properties[bloomFilterColumns] = strings.Join(names, ", ")
 	}
+	if t.Properties[skipBitmapColumn] == "true" && schema.ColumnIndex(hiddenSkipBitmap) < 0 {
+		if !isMergeOnWrite(t) {
+			return core.Errorf("tablet property %s canonly be set in merge-on-write unique table.", skipBitmapColumn)
+		}
+		appendHidden(t, skipBitmapColumnOf(t.Keys))
+	}
 	return sequenceProperties(t, schema)
 }
-
-// hiddenSequence is the column that function_column.sequence_type adds.
-const hiddenSequence = "__DORIS_SEQUENCE_COL__"
 
 func sequenceProperties(t *catalog.Table, schema *types.Schema) error {
 	name, mapped := t.Properties[sequenceColumn]
@@ -350,21 +353,22 @@ func sequenceProperties(t *catalog.Table, schema *types.Schema) error {
 		schema.Sequence = schema.Columns[i].Name
 		return nil
 	}
-	typ, err := parser.ParseType(typeName)
+	typ, err := sequenceTypeOf(typeName)
 	if err != nil {
-		return core.Errorf("invalid %s: %s", sequenceType, typeName)
-	}
-	if err := checkSequenceType(typ); err != nil {
 		return err
 	}
 	t.Properties[sequenceType] = legacyTypeName(typ)
-	index := t.Indexes[t.BaseIndexID]
-	index.MaxUniqueID++
 	schema.Sequence = hiddenSequence
-	schema.Columns = append(schema.Columns, types.Column{
-		Name: hiddenSequence, Type: typ, Nullable: true, Agg: valueAgg(t.Keys), AggImplicit: true, Hidden: true, UniqueID: index.MaxUniqueID,
-	})
+	appendHidden(t, sequenceColumnOf(typ, t.Keys))
 	return nil
+}
+
+func sequenceTypeOf(name string) (types.Type, error) {
+	typ, err := parser.ParseType(name)
+	if err != nil {
+		return typ, core.Errorf("invalid %s: %s", sequenceType, name)
+	}
+	return typ, checkSequenceType(typ)
 }
 
 func checkSequenceType(t types.Type) error {

@@ -15,7 +15,7 @@ import (
 )
 
 // submitColumns starts the job of a heavy column change.
-func (e *Executor) submitColumns(t *catalog.Table, change *columnChange, rawSQL string) error {
+func (e *Executor) submitColumns(t *catalog.Table, change *columnChange, rawSQL string, apply func(*catalog.Table)) error {
 	r := alter.Request{Kind: alter.SchemaChange, RawSQL: rawSQL}
 	for _, x := range change.indexes {
 		if x.changed {
@@ -30,6 +30,9 @@ func (e *Executor) submitColumns(t *catalog.Table, change *columnChange, rawSQL 
 		t.Secondary = withoutColumns(t.Secondary, dropped)
 		t.Properties = maps.Clone(t.Properties)
 		dropBloomFilters(t.Properties, dropped)
+		if apply != nil {
+			apply(t)
+		}
 	}
 	e.alters.Submit(t, r)
 	return nil
@@ -61,6 +64,9 @@ func shadowOf(origin *catalog.Index, columns []types.Column, maxUniqueID int32) 
 	schema := origin.Schema
 	schema.Columns, schema.Hash = columns, rand.Int32()
 	schema.Version++
+	if at := schema.ColumnIndex(hiddenSequence); at >= 0 && schema.Columns[at].Hidden {
+		schema.Sequence = hiddenSequence
+	}
 	shadow := &catalog.Index{
 		Schema: schema, ShortKey: shortKeyColumns(&schema), MaxUniqueID: maxUniqueID, Statement: origin.Statement,
 	}
@@ -103,6 +109,9 @@ func (e *Executor) setHeavyProperty(db *catalog.Database, t *catalog.Table, give
 	if err != nil {
 		return err
 	}
+	if value, ok := props[skipBitmapColumn]; ok {
+		return e.setSkipBitmapProperty(db, t, value)
+	}
 	trial := *t
 	trial.Properties = maps.Clone(props)
 	removeFilters := false
@@ -141,27 +150,6 @@ func unchanged(have, want map[string]string) bool {
 	}
 	return true
 }
-
-// enableFeature is ENABLE FEATURE, of which the simulator knows one.
-func (e *Executor) enableFeature(db *catalog.Database, t *catalog.Table, c *parser.EnableFeature) error {
-	const flexible = "UPDATE_FLEXIBLE_COLUMNS"
-	switch {
-	case !strings.EqualFold(c.Name, flexible):
-		return core.Errorf("unknown feature name: %s", c.Name)
-	case t.Keys != types.UniqueKeys || t.Properties[mergeOnWrite] != "true":
-		return core.Errorf("%s is only supported in merge-on-write unique key table.", flexible)
-	case t.Properties[skipBitmapColumn] == "true":
-		return core.Errorf("table %s has enabled update flexible columns feature already.", t.Name)
-	}
-	rawSQL := "ALTER TABLE " + parser.QuoteIdent(db.Name) + "." + parser.QuoteIdent(t.Name) + " ENABLE FEATURE " + quoteText(flexible)
-	e.rewriteAll(t, rawSQL, func(t *catalog.Table) {
-		t.Properties = maps.Clone(t.Properties)
-		t.Properties[skipBitmapColumn] = "true"
-	})
-	return nil
-}
-
-const skipBitmapColumn = "enable_unique_key_skip_bitmap_column"
 
 // fitsIndexes tells whether a recycled partition still has exactly the indexes
 // of its table: schema changes and rollups pass the recycle bin by.

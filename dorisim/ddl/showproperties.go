@@ -103,7 +103,7 @@ var (
 		unless("compression", "LZ4F"),
 		whenSet("estimate_partition_size"),
 		given(isUnique, always(mergeOnWrite, "true")),
-		given(isMergeOnWrite, whenTrue("enable_unique_key_skip_bitmap_column")),
+		given(isMergeOnWrite, whenTrue(skipBitmapColumn)),
 		whenTrue(lightSchemaChange),
 		whenSet(storagePolicy),
 		whenSet(sequenceColumn),

@@ -144,7 +144,7 @@ func TestSequenceAutoIncrementGenerated(t *testing.T) {
 		"CREATE TABLE a (id BIGINT NOT NULL AUTO_INCREMENT(100), v INT) DUPLICATE KEY(id) DISTRIBUTED BY HASH(id) BUCKETS 1 PROPERTIES ('replication_num' = '1')",
 		"INSERT INTO a (v) VALUES (1), (2)", "INSERT INTO a VALUES (NULL, 3)",
 		"CREATE TABLE g (k INT, price DECIMAL(10,2), n INT, total DECIMAL(12,2) GENERATED ALWAYS AS (price * n)) DUPLICATE KEY(k)"+one,
-		"INSERT INTO g VALUES (1, 2.50, 4)",
+		"INSERT INTO g VALUES (1, 2.50, 4, DEFAULT)",
 	)
 	require.Equal(t, []string{"1,1,5", "2,2,2"}, f.rows("SELECT * FROM s ORDER BY k"))
 	require.Equal(t, []string{"100,1", "101,2", "102,3"}, f.rows("SELECT * FROM a ORDER BY id"))

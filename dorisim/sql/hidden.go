@@ -25,6 +25,16 @@ func markColumns(s *types.Schema) []types.Column {
 	}
 }
 
+// withMarks are all columns of a table in Doris' order: the marks come before
+// what features add.
+func withMarks(s *types.Schema) []types.Column {
+	first := slices.IndexFunc(s.Columns, func(c types.Column) bool { return c.Hidden })
+	if first < 0 {
+		first = len(s.Columns)
+	}
+	return slices.Insert(slices.Clone(s.Columns), first, markColumns(s)...)
+}
+
 func isObject(k types.Kind) bool {
 	return k == types.HLL || k == types.Bitmap || k == types.QuantileState || k == types.AggState
 }
@@ -57,4 +67,9 @@ func takeDeleteSign(b *load.Batch) error {
 		b.Rows[i] = slices.Delete(row, at, at+1)
 	}
 	return nil
+}
+
+// isMark tells the columns of markColumns from those that are stored.
+func isMark(c *types.Column) bool {
+	return c.Hidden && (c.Name == deleteSignColumn || c.Name == versionColumn)
 }

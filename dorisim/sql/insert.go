@@ -14,6 +14,7 @@ import (
 	"github.com/dolthub/vitess/go/sqltypes"
 
 	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/ddl"
 	"github.com/doris-ccr/ccr/dorisim/load"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 	"github.com/doris-ccr/ccr/dorisim/types"
@@ -60,9 +61,9 @@ func (s *session) insert(ctx context.Context, c *cursor) (*sqltypes.Result, erro
 	fromValues := c.keyword("VALUES") || c.keyword("VALUE")
 	var given [][]types.Value
 	if fromValues {
-		given, err = s.values(ctx, c, t, positions)
+		given, err = s.values(ctx, c, t, positions, head.columns != nil)
 	} else {
-		given, err = s.selectedRows(ctx, c, len(positions))
+		given, err = s.selectedRows(ctx, c, t, positions, overwrite)
 	}
 	if err != nil {
 		return nil, err
@@ -116,38 +117,61 @@ func insertHead(c *cursor) (head, error) {
 	}
 }
 
-// values reads VALUES (...), (...).
-func (s *session) values(ctx context.Context, c *cursor, t *target, positions []int) ([][]types.Value, error) {
+// values reads VALUES (...), (...); () is a row of defaults where the statement
+// names no columns.
+func (s *session) values(ctx context.Context, c *cursor, t *target, positions []int, named bool) ([][]types.Value, error) {
 	var rows [][]types.Value
 	for {
-		if !c.symbol("(") {
-			return nil, c.mismatch()
-		}
-		row := make([]types.Value, 0, len(positions))
-		for {
-			if len(row) == len(positions) {
-				return nil, errColumnCount()
-			}
-			v, err := s.value(ctx, c, t.columns[positions[len(row)]].Type.Kind)
-			if err != nil {
-				return nil, err
-			}
-			row = append(row, v)
-			if !c.symbol(",") {
-				break
-			}
-		}
-		if !c.symbol(")") {
-			return nil, c.mismatch()
-		}
-		if len(row) != len(positions) {
-			return nil, errColumnCount()
+		row, err := s.valuesRow(ctx, c, t, positions, named)
+		if err != nil {
+			return nil, err
 		}
 		rows = append(rows, row)
 		if !c.symbol(",") {
 			return rows, c.finish()
 		}
 	}
+}
+
+func (s *session) valuesRow(ctx context.Context, c *cursor, t *target, positions []int, named bool) ([]types.Value, error) {
+	if !c.symbol("(") {
+		return nil, c.mismatch()
+	}
+	row := make([]types.Value, 0, len(positions))
+	if c.symbol(")") {
+		if named {
+			return nil, core.Errorf("value list should not be empty if columns are specified")
+		}
+		for range positions {
+			row = append(row, useDefault{})
+		}
+		return row, nil
+	}
+	for {
+		if len(row) == len(positions) {
+			return nil, errColumnCount()
+		}
+		v, err := s.value(ctx, c, t.columns[positions[len(row)]].Type.Kind)
+		if err != nil {
+			return nil, err
+		}
+		row = append(row, v)
+		if !c.symbol(",") {
+			break
+		}
+	}
+	if !c.symbol(")") {
+		return nil, c.mismatch()
+	}
+	if len(row) != len(positions) {
+		return nil, errColumnCount()
+	}
+	for i, at := range positions {
+		if _, isDefault := row[i].(useDefault); t.columns[at].Generated != "" && !isDefault {
+			return nil, t.errGenerated(&t.columns[at])
+		}
+	}
+	return row, nil
 }
 
 func errColumnCount() error { return core.Errorf("Column count doesn't match value count") }
@@ -238,16 +262,21 @@ func (s *session) constant(ctx context.Context, expression string, kind types.Ki
 	return cellValue(result.Rows[0][0]), nil
 }
 
-// selectedRows runs the SELECT of an INSERT ... SELECT.
-func (s *session) selectedRows(ctx context.Context, c *cursor, columns int) ([][]types.Value, error) {
-	if t := c.peek(); !t.Is("SELECT") && !t.Is("WITH") && !t.IsSymbol("(") {
+// selectedRows runs the SELECT of an INSERT ... SELECT. It has no values for
+// generated columns; that of INSERT OVERWRITE has some that do not count.
+func (s *session) selectedRows(ctx context.Context, c *cursor, t *target, positions []int, overwrite bool) ([][]types.Value, error) {
+	if next := c.peek(); !next.Is("SELECT") && !next.Is("WITH") && !next.IsSymbol("(") {
 		return nil, c.mismatch()
+	}
+	generated := func(at int) bool { return t.columns[at].Generated != "" }
+	if at := slices.IndexFunc(positions, generated); at >= 0 && !overwrite {
+		return nil, t.errGenerated(&t.columns[positions[at]])
 	}
 	result, err := s.query(ctx, c, relations{session: s, objects: true})
 	if err != nil {
 		return nil, err
 	}
-	if len(result.Fields) != columns {
+	if len(result.Fields) != len(positions) {
 		return nil, core.Errorf("insert into cols should be corresponding to the query output")
 	}
 	rows := make([][]types.Value, len(result.Rows))
@@ -255,6 +284,9 @@ func (s *session) selectedRows(ctx context.Context, c *cursor, columns int) ([][
 		rows[i] = make([]types.Value, len(cells))
 		for j, cell := range cells {
 			rows[i][j] = cellValue(cell)
+			if generated(positions[j]) {
+				rows[i][j] = useDefault{}
+			}
 		}
 	}
 	return rows, nil
@@ -273,11 +305,24 @@ func (s *session) insertBatch(ctx context.Context, t *target, positions []int, n
 		if t.columns[i].Key && !slices.Contains(positions, i) {
 			return load.Batch{}, 0, core.Errorf("Partial update should include all key columns, missing: %s", t.columns[i].Name)
 		}
+		if t.columns[i].Generated == "" {
+			continue
+		}
+		for _, name := range ddl.GeneratedFrom(&types.Schema{Columns: t.columns}, &t.columns[i]) {
+			if at := t.columnIndex(name); t.columns[at].Generated == "" && !slices.Contains(positions, at) {
+				return load.Batch{}, 0, core.Errorf("Partial update should include all ordinary columns referenced by generated columns, missing: %s", name)
+			}
+		}
 	}
 	local := make([]int, len(positions))
 	for i, at := range positions {
 		part.columns = append(part.columns, t.columns[at])
 		local[i] = i
+	}
+	for i := range t.columns {
+		if t.columns[i].Generated != "" && !slices.Contains(positions, i) {
+			part.columns = append(part.columns, t.columns[i])
+		}
 	}
 	rows, filtered, err := s.rows(ctx, &part, local, given)
 	b := part.batch(rows)

@@ -110,30 +110,40 @@ func (s *session) tableRelation(t *catalog.Table, name string, only []string, te
 	}
 	base := t.Indexes[t.BaseIndexID]
 	rel := &query.Relation{Name: name}
-	var visible []int
-	for i, column := range base.Schema.Columns {
+	columns := base.Schema.Columns
+	var marks []types.Value // of rows that are not deleted
+	if shown.hidden {
+		columns = withMarks(&base.Schema)
+		marks = make([]types.Value, len(columns)-len(base.Schema.Columns))
+		for i := range marks {
+			marks[i] = int64(0)
+		}
+	}
+	var visible []int // stored columns, or -1, -2... for marks
+	at, mark := 0, 0
+	for _, column := range columns {
+		from := at
+		if isMark(&column) {
+			mark--
+			from = mark
+		} else {
+			at++
+		}
 		if !shown.hidden && column.Hidden {
 			continue
 		}
 		if shown.objects && isObject(column.Type.Kind) {
 			column.Type = types.Type{Kind: types.String}
 		}
-		visible = append(visible, i)
+		visible = append(visible, from)
 		rel.Columns = append(rel.Columns, column)
-	}
-	var marks []types.Value // of rows that are not deleted
-	if shown.hidden {
-		for _, column := range markColumns(&base.Schema) {
-			rel.Columns = append(rel.Columns, column)
-			marks = append(marks, int64(0))
-		}
 	}
 	rel.Rows = func(ctx context.Context) ([]types.Row, error) {
 		var all []types.Row
 		for _, p := range read {
 			var rows, deleted []types.Row
 			var err error
-			if marks != nil && shown.deleted {
+			if len(marks) > 0 && shown.deleted {
 				rows, deleted, err = s.server.core.ScanMarked(ctx, t, p, base.ID)
 			} else {
 				rows, err = s.server.core.Scan(ctx, t, p, base.ID)
@@ -141,7 +151,7 @@ func (s *session) tableRelation(t *catalog.Table, name string, only []string, te
 			if err != nil {
 				return nil, err
 			}
-			if marks != nil || len(visible) < len(base.Schema.Columns) {
+			if len(marks) > 0 || len(visible) < len(base.Schema.Columns) {
 				rows = picked(rows, visible, marks...)
 			}
 			all = append(all, rows...)
@@ -152,17 +162,20 @@ func (s *session) tableRelation(t *catalog.Table, name string, only []string, te
 	return rel, nil
 }
 
-// picked takes columns out of rows and appends the values of markColumns.
+// picked takes columns out of rows; -1, -2... are values of markColumns.
 func picked(rows []types.Row, columns []int, marks ...types.Value) []types.Row {
 	out := make([]types.Row, len(rows))
 	for i, row := range rows {
-		cells := make(types.Row, len(columns), len(columns)+len(marks))
+		cells := make(types.Row, len(columns))
 		for j, from := range columns {
-			if from < len(row) {
+			switch {
+			case from < 0:
+				cells[j] = marks[-from-1]
+			case from < len(row):
 				cells[j] = row[from]
 			}
 		}
-		out[i] = append(cells, marks...)
+		out[i] = cells
 	}
 	return out
 }

@@ -36,14 +36,13 @@ func (s *session) columnsOf(ctx context.Context, database, table string) (column
 }
 
 func (s *session) schemaColumnsOf(schema *types.Schema) []column {
-	var list []column
-	for _, c := range schema.Columns {
-		if !c.Hidden || s.flag("show_hidden_columns") {
-			list = append(list, column{Column: c, typeText: parser.FormatType(c.Type)})
-		}
-	}
+	shown := schema.Columns
 	if s.flag("show_hidden_columns") {
-		for _, c := range markColumns(schema) {
+		shown = withMarks(schema)
+	}
+	var list []column
+	for _, c := range shown {
+		if !c.Hidden || s.flag("show_hidden_columns") {
 			list = append(list, column{Column: c, typeText: parser.FormatType(c.Type)})
 		}
 	}

@@ -85,11 +85,11 @@ func (t *target) columnNames() []string {
 }
 
 // insertColumns are the positions of the columns that an INSERT gives values
-// for: the named ones, or all visible ones that are not generated.
+// for: the named ones, or all visible ones.
 func (t *target) insertColumns(names []string) ([]int, error) {
 	var list []int
 	for i := range t.columns {
-		if names == nil && !t.columns[i].Hidden && t.columns[i].Generated == "" {
+		if names == nil && !t.columns[i].Hidden {
 			list = append(list, i)
 		}
 	}
@@ -100,12 +100,15 @@ func (t *target) insertColumns(names []string) ([]int, error) {
 			return nil, core.CodeErrorf(codeUnknownColumn, "Unknown column '%s' in '%s'", name, t.name)
 		case slices.Contains(list, i):
 			return nil, core.Errorf("Column '%s' specified twice", name)
-		case t.columns[i].Generated != "":
-			return nil, core.Errorf("The value specified for generated column '%s' in table '%s' is not allowed.", name, t.name)
 		}
 		list = append(list, i)
 	}
 	return list, nil
+}
+
+// errGenerated refuses a value for a generated column.
+func (t *target) errGenerated(c *types.Column) error {
+	return core.Errorf("The value specified for generated column '%s' in table '%s' is not allowed.", c.Name, t.name)
 }
 
 // useDefault stands for a value that the statement does not give.
@@ -263,7 +266,7 @@ func (s *session) generate(ctx context.Context, t *target, rows []types.Row) err
 		}
 		for n, row := range rows {
 			if row[i], err = load.Cell(c, cellValue(cells[n][0]), true); err != nil {
-				return err
+				return refused(err)
 			}
 		}
 	}
