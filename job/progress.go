@@ -118,6 +118,8 @@ type Progress struct {
 	Unheard time.Time `json:"unheard,omitzero"`
 	// UnheardTo is the last binlog of which that holds, 0 if nobody can tell.
 	UnheardTo int64 `json:"unheard_to,omitempty"`
+	// UnheardEpoch is the epoch in which that began, 0 if nobody can tell.
+	UnheardEpoch int64 `json:"unheard_epoch,omitempty"`
 
 	// Ahead are the UPSERTs beyond Position that are applied all the same, sorted:
 	// with CommitOrderPerTable the tables do not wait for each other. The

@@ -236,11 +236,24 @@ func (p *Progress) doubts(b *Binlog) bool {
 	return !p.DoubtUntil.IsZero() && (b.Timestamp <= 0 || b.Timestamp <= p.DoubtUntil.UnixMilli())
 }
 
+// Hear notes since when binlogs beyond the position may have been applied without
+// anybody but the destination knowing, and up to which one; zero: there are none.
+func (p *Progress) Hear(unheard time.Time, upTo int64) {
+	switch {
+	case unheard.IsZero():
+		p.UnheardEpoch = 0
+	case p.Unheard.IsZero():
+		p.UnheardEpoch = p.Epoch
+	}
+	p.Unheard, p.UnheardTo = unheard, upTo
+}
+
 // StartFullSync puts the job into a new full sync at the given commit seq.
 func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, reason string) {
 	p.Epoch++
 	p.FirstEpoch = p.Epoch
-	p.Unheard, p.UnheardTo, p.Ahead = time.Time{}, 0, nil // whatever was applied, it is replaced
+	p.Hear(time.Time{}, 0) // whatever was applied, it is replaced
+	p.Ahead = nil
 	p.State = DBFullSync
 	if t == TableSync {
 		p.State = TableFullSync

@@ -74,7 +74,7 @@ func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, er
 	if s := in.Progress.Skip; s != nil && s.SkipBy == job.SkipSilence && s.SkipCommitSeq == rec.CommitSeq {
 		return job.ApplyResult{Done: true, Summary: "skipped by order"}, nil
 	}
-	if err := j.awaitVisible(ctx, in.Progress.Position.TxnID); err != nil {
+	if err := j.awaitVisible(ctx, rec, &in.Progress); err != nil {
 		return job.ApplyResult{}, err
 	}
 	handle, known := handlers[rec.Type]

@@ -36,7 +36,7 @@ func (j *Job) CleanUp(ctx context.Context, in job.CleanUpInput) (job.CleanedUp, 
 	}
 	note("cancel the backup", j.cancelBackup(ctx, &in.Progress))
 	note("cancel the restore", j.cancelRestore(ctx, &in.Progress))
-	note("roll back transactions", j.rollbackAll(ctx))
+	note("roll back transactions", j.rollbackAll(ctx, &in.Progress))
 	failed, err := j.dropAliases(ctx, &in.Progress)
 	note("look for alias tables", err)
 	for _, name := range failed {
@@ -130,11 +130,14 @@ func ended(state string) bool {
 }
 
 // rollbackAll rolls back the job's open transactions, found by their labels.
-func (j *Job) rollbackAll(ctx context.Context) error {
+func (j *Job) rollbackAll(ctx context.Context, p *job.Progress) error {
 	if err := j.destination.findMaster(ctx); err != nil {
 		return err
 	}
 	list, err := j.transactions(ctx, job.LabelPrefix(j.spec.UID)+":")
+	if lacksPrivilege(err) {
+		list, err = j.leftByLabel(ctx, p)
+	}
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ type frontend interface {
 	BeginTxn(ctx context.Context, req fe.BeginRequest) (fe.Txn, error)
 	CommitTxn(ctx context.Context, req fe.CommitRequest) (visible bool, err error)
 	RollbackTxn(ctx context.Context, req fe.RollbackRequest) error
+	WaitTxn(ctx context.Context, q fe.TxnQuestion) (fe.TxnStatus, error)
 	Snapshot(ctx context.Context, req fe.SnapshotRequest) (fe.Snapshot, error)
 	RestoreSnapshot(ctx context.Context, req fe.RestoreRequest) error
 	Close() error
@@ -53,6 +54,7 @@ type database interface {
 	Rollups(ctx context.Context, db, table string) ([]string, error)
 	SecondaryIndexes(ctx context.Context, db, table string) ([]string, error)
 	Partitions(ctx context.Context, db, table string) ([]string, error)
+	Unpublished(ctx context.Context, db, table string) (partition string, err error)
 	DropTable(ctx context.Context, db, table string) error
 	DropView(ctx context.Context, db, view string) error
 	BackupJob(ctx context.Context, db, name string) (job sqlclient.BackupJob, ok bool, err error)

@@ -58,7 +58,7 @@ func (t *txn) commit(ctx context.Context, req fe.CommitRequest) (int64, error) {
 
 // outcome asks whether the transaction has been committed.
 func (t *txn) outcome(ctx context.Context) (committed bool, err error) {
-	got, err := t.s.job.destination.sql.TransactionByID(ctx, t.s.in.Spec.Destination.Database, t.begun.ID)
+	got, err := t.s.job.transaction(ctx, t.label, t.begun.ID)
 	if errors.Is(err, sqlclient.ErrNotExist) {
 		return false, t.gone(ctx)
 	}
@@ -79,16 +79,16 @@ var errForgotten = errors.New("the destination may have forgotten that it commit
 
 // gone lets a transaction that the destination does not know begin again: if it
 // was applied after all, its label says so. Where a commit of it may have been
-// applied and the destination has had so many transactions that it may have
-// forgotten the label as well, the shift ends, and the next one finds out which
-// tables are in doubt (design.md 4.2).
+// applied and the destination may have forgotten the label as well, the shift
+// ends, and the next one finds out which tables are in doubt (design.md 4.2).
 func (t *txn) gone(ctx context.Context) error {
 	if !t.sent.IsZero() {
-		all, err := t.s.job.transactions(ctx, "")
+		position, _ := t.s.tracker.now()
+		reason, err := t.s.mayHaveForgotten(ctx, position, t.sent)
 		switch {
 		case err != nil:
-			return fmt.Errorf("list transactions: %w", err)
-		case len(all) >= labelsCounted:
+			return err
+		case reason != "":
 			return errForgotten
 		}
 	}

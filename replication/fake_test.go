@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,6 +131,14 @@ type fakeDestination struct {
 	// answered by a follower that knows no transaction yet.
 	masterKnown bool
 
+	// denied: the account may neither list transactions nor read settings, as one
+	// without Admin_priv (doris-sql.md 2.13).
+	denied bool
+	// settings of the frontend, if they are not the defaults.
+	settings map[string]string
+	// unpublished is a partition of each table that does not show all yet, once.
+	unpublished []string
+
 	// beforeCommit and afterCommit may fail the call, without and with effect.
 	beforeCommit, afterCommit func(seq int64) error
 	// unreachable fails every question about transactions, and rollbacks.
@@ -208,11 +217,11 @@ func (f *fakeDestination) BeginTxn(_ context.Context, req fe.BeginRequest) (fe.T
 	if tx := f.byLabel(req.Label); tx != nil {
 		switch {
 		case tx.state != sqlclient.TxnPrepare:
-			return fe.Txn{}, &fe.LabelExistsError{Label: req.Label, TxnID: tx.id, JobStatus: fe.JobFinished, Err: &fe.StatusError{Server: "fe", Method: "beginTxn"}}
-		case tx.request == req.RequestID:
+			return fe.Txn{}, &fe.LabelExistsError{Label: req.Label, TxnID: tx.id, TxnStatus: tx.state, JobStatus: fe.JobFinished, Err: &fe.StatusError{Server: "fe", Method: "beginTxn"}}
+		case tx.request == req.RequestID && req.RequestID != (fe.UniqueID{}):
 			return fe.Txn{ID: tx.id, Existing: true}, nil
 		}
-		return fe.Txn{}, &fe.LabelExistsError{Label: req.Label, TxnID: tx.id, JobStatus: fe.JobRunning, Err: &fe.StatusError{Server: "fe", Method: "beginTxn"}}
+		return fe.Txn{}, &fe.LabelExistsError{Label: req.Label, TxnID: tx.id, TxnStatus: tx.state, JobStatus: fe.JobRunning, Err: &fe.StatusError{Server: "fe", Method: "beginTxn"}}
 	}
 	f.nextID++
 	l, ok := parseLabel(req.Label)
@@ -314,9 +323,68 @@ func (f *fakeDestination) Meta(_ context.Context, req fe.MetaRequest) (*meta.Dat
 	return pick(f.tables, req, meta.Database{}), nil
 }
 
+// deny is how Doris refuses what only administrators may do.
+func (f *fakeDestination) deny() error {
+	if !f.denied {
+		return nil
+	}
+	return &sqlclient.Error{Code: 1227, Message: "errCode = 2, detailMessage = Access denied; you need (at least one of) the (Admin_priv) privilege(s) for this operation"}
+}
+
+func (f *fakeDestination) FrontendConfig(_ context.Context, key string) (string, bool, error) {
+	value, ok := f.settings[key]
+	return value, ok, f.deny()
+}
+
+// WaitTxn does not wait: a transaction that is running is no answer in time.
+func (f *fakeDestination) WaitTxn(_ context.Context, q fe.TxnQuestion) (fe.TxnStatus, error) {
+	if f.unreachable.Load() {
+		return fe.TxnUnknown, lostReply()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked["waitingTxnStatus"]++
+	if !f.masterKnown {
+		return fe.TxnUnknown, fe.ErrMasterUnknown
+	}
+	tx := f.txns[q.TxnID]
+	if q.TxnID == 0 {
+		if tx = f.byLabel(q.Label); tx == nil {
+			return fe.TxnUnknown, nil
+		}
+	}
+	switch {
+	case tx == nil:
+		return fe.TxnUnknown, fe.ErrTxnNotFound
+	case tx.state == sqlclient.TxnVisible:
+		return fe.TxnVisible, nil
+	case tx.state == sqlclient.TxnAborted:
+		return fe.TxnAborted, nil
+	case q.Within > 0:
+		return fe.TxnUnknown, &fe.TransportError{Method: "waitingTxnStatus", Sent: true, Err: os.ErrDeadlineExceeded}
+	case tx.state == sqlclient.TxnCommitted:
+		return fe.TxnCommitted, nil
+	}
+	return fe.TxnUnknown, fe.ErrTxnPending
+}
+
+func (f *fakeDestination) Unpublished(context.Context, string, string) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.unpublished) == 0 {
+		return "", nil
+	}
+	first := f.unpublished[0]
+	f.unpublished = f.unpublished[1:]
+	return first, nil
+}
+
 func (f *fakeDestination) Transactions(_ context.Context, _, prefix string) ([]sqlclient.Transaction, error) {
 	if f.unreachable.Load() {
 		return nil, lostReply()
+	}
+	if err := f.deny(); err != nil {
+		return nil, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -338,6 +406,9 @@ func (f *fakeDestination) Transactions(_ context.Context, _, prefix string) ([]s
 func (f *fakeDestination) TransactionByID(_ context.Context, _ string, id int64) (sqlclient.Transaction, error) {
 	if f.unreachable.Load() {
 		return sqlclient.Transaction{}, lostReply()
+	}
+	if err := f.deny(); err != nil {
+		return sqlclient.Transaction{}, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

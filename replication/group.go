@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/job"
@@ -150,6 +151,7 @@ func (t *txn) beginMember(ctx context.Context, m *member, tables []int64) error 
 	switch {
 	case errors.As(err, &exists):
 		// Whoever holds it, the next attempt finds out by asking for all of them.
+		t.s.leftUnsure(time.Now())
 		if err := t.s.checkpoint(ctx); err != nil {
 			return err
 		}

@@ -9,19 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
-)
-
-const (
-	// labelsKept is how long the destination surely remembers a finished
-	// transaction: an hour less than streaming_label_keep_max_second.
-	labelsKept = 11 * time.Hour
-	// labelsCounted is how many finished transactions it surely remembers: less
-	// than label_num_threshold.
-	labelsCounted = 1900
 )
 
 // resume asks the destination how far earlier attempts have come, and rolls
@@ -52,19 +42,41 @@ func (s *shift) resume(ctx context.Context) *ending {
 }
 
 func (s *shift) lookBack(ctx context.Context) (*ending, error) {
+	// What a follower does not know yet would be begun again.
+	if err := s.job.destination.findMaster(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.memory, err = s.job.destination.labelMemory(ctx); err != nil {
+		return nil, err
+	}
+	e, err := s.settle(ctx)
+	if e != nil || err != nil {
+		return e, err
+	}
+	return nil, s.anchor(ctx)
+}
+
+// settle finds out what attempts before this one have applied beyond the
+// position.
+func (s *shift) settle(ctx context.Context) (*ending, error) {
 	position, _ := s.tracker.now()
 	if s.in.Spec.ReuseBinlogLabel {
 		// The labels are the source's: begin tells, one by one, if they are known.
 		if err := s.boundOfEarlier(ctx, position); err != nil {
 			return nil, err
 		}
+		_, err := s.job.transactions(ctx, job.LabelPrefix(s.in.Spec.UID)+":")
+		if s.byLabel = lacksPrivilege(err); err != nil && !s.byLabel {
+			return nil, err
+		}
 		return s.forgotten(ctx, position, nil)
 	}
-	// What a follower does not know yet would be begun again.
-	if err := s.job.destination.findMaster(ctx); err != nil {
-		return nil, err
+	list, err := s.earlier(ctx, position)
+	var lost *wantSnapshot
+	if errors.As(err, &lost) {
+		return &ending{end: job.EndSnapshot, wanted: &lost.wanted}, nil
 	}
-	list, err := s.job.transactions(ctx, job.LabelPrefix(s.in.Spec.UID)+":")
 	if err != nil {
 		return nil, err
 	}
@@ -185,52 +197,6 @@ func (j *Job) transactions(ctx context.Context, prefix string) ([]sqlclient.Tran
 		return nil, nil
 	}
 	return list, err
-}
-
-// awaitVisible waits until everything this job has committed can be read: the
-// fence before anything but an UPSERT (doris-binlogs.md 2.2).
-func (j *Job) awaitVisible(ctx context.Context, last int64) error {
-	// A follower may not know yet that they are committed.
-	if err := j.destination.findMaster(ctx); err != nil {
-		return fmt.Errorf("wait until earlier transactions are visible: %w", err)
-	}
-	for delay := firstDelay / 4; ; delay = min(2*delay, maxDelay/4) {
-		pending, err := j.unpublished(ctx, last)
-		if err != nil {
-			return fmt.Errorf("wait until earlier transactions are visible: %w", err)
-		}
-		if pending == 0 {
-			return nil
-		}
-		if !sleep(ctx, delay) {
-			return fmt.Errorf("wait until transaction %d is visible: %w", pending, ctx.Err())
-		}
-	}
-}
-
-// unpublished returns a committed transaction that is not visible yet, 0 if
-// there is none.
-func (j *Job) unpublished(ctx context.Context, last int64) (int64, error) {
-	if j.spec.ReuseBinlogLabel {
-		if last == 0 {
-			return 0, nil
-		}
-		tx, err := j.destination.sql.TransactionByID(ctx, j.spec.Destination.Database, last)
-		if errors.Is(err, sqlclient.ErrNotExist) || err == nil && tx.Status != sqlclient.TxnCommitted {
-			return 0, nil
-		}
-		return last, err
-	}
-	list, err := j.transactions(ctx, job.LabelPrefix(j.spec.UID)+":")
-	if err != nil {
-		return 0, err
-	}
-	for _, tx := range list {
-		if tx.Status == sqlclient.TxnCommitted {
-			return tx.ID, nil
-		}
-	}
-	return 0, nil
 }
 
 // label is a transaction label taken apart; see job.TxnLabel.

@@ -53,7 +53,7 @@ func (j *Job) RestoreSnapshot(ctx context.Context, in job.StepInput, report func
 	}
 	// What an attempt that stood still has left open must not be committed into
 	// tables that the snapshot has filled.
-	if err := j.rollbackAll(ctx); err != nil {
+	if err := j.rollbackAll(ctx, &in.Progress); err != nil {
 		return job.SnapshotRestored{}, fmt.Errorf("roll back what is left open: %w", err)
 	}
 	defer j.opts.Metrics.snapshotOver(j.spec.Name, stepRestore)

@@ -14,16 +14,10 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-const (
-	// checkpointEvery is how many destination transactions a shift begins
-	// between synchronous checkpoints: with the window it stays below the 500
-	// that exactly-once rests on (design.md 4.2).
-	checkpointEvery = 400
-	// maxAhead is how many binlogs a shift may be ahead of its position. Only in
-	// per_table order can it be more than the window; an attempt that starts
-	// over relies on it (resume.go).
-	maxAhead = 256
-)
+// maxAhead is how many binlogs a shift may be ahead of its position. Only in
+// per_table order can it be more than the window; an attempt that starts over
+// relies on it (resume.go).
+const maxAhead = 256
 
 // shift is one run of Stream: it follows the binlogs until it has a reason to
 // end. Transactions run in goroutines of their own (txn.go), the next binlogs
@@ -52,8 +46,10 @@ type shift struct {
 	lastOf  map[int64]*txn // in per_table order: the same by source table
 	bound   int64          // see boundOfEarlier
 	alone   bool           // no attempt before this one can have left anything behind
+	byLabel bool           // the destination refuses to list transactions (labels.go)
+	memory  labelMemory    // of the destination
 	group   *txn           // UPSERTs that are going to share a transaction (group.go)
-	begun   int            // transactions begun since the last checkpoint
+	begun   int            // transactions begun beyond the last checkpoint's position
 	applied map[int64]bool // commit seqs beyond the position that are committed
 	handled int64          // the last binlog looked at
 	reached int64          // the last UPSERT whose transaction was let go
@@ -85,7 +81,7 @@ type shift struct {
 // result then has the position reached and no error is returned.
 func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (job.StreamResult, error) {
 	position := in.Progress.Position
-	if h.Resume != nil && h.Resume.Position.CommitSeq > position.CommitSeq {
+	if h.Resume != nil && h.Resume.Position.CommitSeq >= position.CommitSeq {
 		position = h.Resume.Position
 	}
 	s := &shift{
@@ -101,6 +97,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 		failing:      make(chan struct{}),
 		lag:          in.Progress.Lag,
 		filter:       filterEnd(&in.Progress),
+		memory:       defaultMemory,
 	}
 	for _, seq := range in.Progress.Ahead {
 		s.applied[seq] = true
@@ -331,8 +328,9 @@ var errSuperseded = errors.New("another attempt has taken over this shift")
 // been acknowledged. n is how many transactions are to begin. An ending means
 // that nothing new must.
 func (s *shift) mayBegin(stop context.Context, n int) *ending {
+	most := max(n, min(maxAhead-1, s.memory.uncovered()))
 	for {
-		if _, ahead := s.tracker.now(); ahead < maxAhead {
+		if _, ahead := s.tracker.now(); ahead <= most {
 			break
 		}
 		select {
@@ -343,14 +341,15 @@ func (s *shift) mayBegin(stop context.Context, n int) *ending {
 			return &ending{end: job.EndStopped}
 		}
 	}
-	if s.alive() && s.begun < checkpointEvery {
+	if s.alive() && s.begun+n <= s.memory.uncovered() {
 		s.begun += n
 		return nil
 	}
+	_, ahead := s.tracker.now() // the n are among them
 	if err := s.checkpoint(stop); err != nil {
 		return &ending{end: job.EndStopped}
 	}
-	s.begun = n
+	s.begun = ahead
 	return nil
 }
 

@@ -99,10 +99,18 @@ func (j *Job) adoptForeign(ctx context.Context, out *TakenOver, change bool) err
 		return nil // the labels are the source's: begin tells, one by one
 	}
 	all, err := j.transactions(ctx, "")
+	if lacksPrivilege(err) {
+		return &Refusal{Text: err.Error(), Err: err, Remedy: fmt.Sprintf(
+			"grant Admin_priv to the user %s of the destination for the time of the takeover: the other tool's transactions can be found in no other way", j.destination.spec.User)}
+	}
 	if err != nil {
 		return j.destination.refused("list transactions", err)
 	}
-	out.Crowded = len(all) >= labelsCounted
+	memory, err := j.destination.labelMemory(ctx)
+	if err != nil {
+		return j.destination.refused("ask how long it remembers transactions", err)
+	}
+	out.Crowded = memory.crowded(len(all))
 	stored := out.Position.CommitSeq
 	var unpublished []int64
 	for _, tx := range all {

@@ -18,7 +18,7 @@ import (
 // unknownAhead is how many UPSERTs an attempt can have applied beyond the last
 // position that was heard of: those under way at a checkpoint and those begun
 // since, with a group to spare.
-const unknownAhead = maxAhead + checkpointEvery + 64
+const unknownAhead = maxAhead + mostUncovered + 64
 
 // LastHeard is when an earlier attempt last told how far it was, zero if there
 // was none or it told in the end; last is its last report, if it left one. It
@@ -69,32 +69,46 @@ func (s *shift) lookedBack() {
 
 // forgotten deals with a destination that may have forgotten transactions of the
 // attempt that this one follows: applying them twice would double rows. That
-// takes an attempt that died unheard and hours, or thousands of other loads,
-// since. The tables concerned come by snapshots (design.md 4.2). list has the
-// job's transactions that the destination knows; nil: it has to be asked.
+// takes an attempt that died unheard and hours, or many other loads, since. The
+// tables concerned come by snapshots (design.md 4.2). list has the job's
+// transactions that the destination knows; nil: it has to be asked.
 func (s *shift) forgotten(ctx context.Context, position job.Position, list []sqlclient.Transaction) (*ending, error) {
-	if s.heard.IsZero() {
-		return nil, nil
+	if s.heard.IsZero() || containsTxn(list, position.TxnID) {
+		return nil, nil // what is newer than a transaction that is known would be known as well
 	}
-	if containsTxn(list, position.TxnID) {
-		return nil, nil // what is newer than it would be known as well
-	}
-	reason := ""
-	if unheard := time.Since(s.heard); unheard > labelsKept {
-		reason = fmt.Sprintf("the last report is %s old", unheard.Round(time.Minute))
-	} else {
-		all, err := s.job.transactions(ctx, "")
-		if err != nil {
-			return nil, err
-		}
-		if len(all) >= labelsCounted && !containsTxn(all, position.TxnID) {
-			reason = fmt.Sprintf("the destination database had more than %d loads since", labelsCounted)
-		}
-	}
-	if reason == "" {
-		return nil, nil
+	reason, err := s.mayHaveForgotten(ctx, position, s.heard)
+	if err != nil || reason == "" {
+		return nil, err
 	}
 	return s.doubt(ctx, position, fmt.Sprintf("it is unknown what was applied after commit seq %d: %s", position.CommitSeq, reason))
+}
+
+// mayHaveForgotten says why the destination may have forgotten a transaction that
+// ended after the position's, not before since; "" if it surely has not. It
+// forgets in the order in which transactions end.
+func (s *shift) mayHaveForgotten(ctx context.Context, position job.Position, since time.Time) (reason string, err error) {
+	if position.TxnID != 0 {
+		known, err := s.job.knows(ctx, position.TxnID)
+		if known || err != nil {
+			return "", err
+		}
+	}
+	if unheard := time.Since(since); unheard > s.memory.keeps() {
+		return fmt.Sprintf("the last report is %s old", unheard.Round(time.Minute)), nil
+	}
+	all, err := s.job.transactions(ctx, "")
+	switch {
+	case lacksPrivilege(err):
+		if position.TxnID == 0 {
+			return "no transaction of before is known, and the account may not list them", nil
+		}
+		return fmt.Sprintf("the destination has forgotten transaction %d, the last that was reported", position.TxnID), nil
+	case err != nil:
+		return "", fmt.Errorf("list transactions: %w", err)
+	case s.memory.crowded(len(all)):
+		return fmt.Sprintf("the destination database had more loads since than it remembers (%s = %d)", labelNumber, s.memory.number), nil
+	}
+	return "", nil
 }
 
 // doubt marks the tables of which it is unknown what the destination has, and
@@ -137,9 +151,30 @@ func (s *shift) doubt(ctx context.Context, position job.Position, reason string)
 }
 
 // unknownTables reads again which tables the UPSERTs after the position are
-// about, as far as an earlier attempt can have come: to the next fence, and not
-// further than it told, or than unknownAhead if it was heard of.
+// about, as far as an earlier attempt can have come.
 func (s *shift) unknownTables(ctx context.Context, position job.Position) ([]int64, error) {
+	tables := map[int64]bool{}
+	err := s.unknownUpserts(ctx, position, func(u unknownUpsert) {
+		for id := range u.records {
+			tables[id] = true
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(tables)), nil
+}
+
+// unknownUpsert is an UPSERT that an earlier attempt may have applied.
+type unknownUpsert struct {
+	seq     int64
+	records map[int64]binlog.TableRecord
+}
+
+// unknownUpserts reads again the UPSERTs after the position, as far as an earlier
+// attempt can have come: to the next fence, and not further than it told, or than
+// unknownAhead if it was heard of.
+func (s *shift) unknownUpserts(ctx context.Context, position job.Position, visit func(unknownUpsert)) error {
 	limit, last := 0, int64(math.MaxInt64)
 	switch r := s.hooks.Resume; {
 	case r != nil && r.Position.CommitSeq >= position.CommitSeq:
@@ -147,55 +182,53 @@ func (s *shift) unknownTables(ctx context.Context, position job.Position) ([]int
 	case r == nil && s.in.Progress.UnheardTo > 0:
 		last = s.in.Progress.UnheardTo
 	}
-	tables := map[int64]bool{}
 	req := s.job.binlogRequest(position.CommitSeq, int64(s.job.opts.BatchSize))
 	for upserts := 0; ; {
 		got, err := s.job.source.fe.Binlogs(ctx, req)
 		if err != nil {
-			return nil, fmt.Errorf("read binlogs after commit seq %d: %w", req.PrevCommitSeq, err)
+			return fmt.Errorf("read binlogs after commit seq %d: %w", req.PrevCommitSeq, err)
 		}
 		if got.Status == status.BinlogTooOldCommitSeq && len(got.Binlogs) > 0 {
-			return nil, &wantSnapshot{wanted: job.SnapshotWanted{Reason: lostReason(req.PrevCommitSeq, got.Binlogs[0].CommitSeq)}}
+			return &wantSnapshot{wanted: job.SnapshotWanted{Reason: lostReason(req.PrevCommitSeq, got.Binlogs[0].CommitSeq)}}
 		}
 		for _, rec := range got.Binlogs {
 			if rec.CommitSeq > last {
-				return slices.Sorted(maps.Keys(tables)), nil
+				return nil
 			}
-			more, err := s.tablesOf(rec, tables)
+			records, err := s.recordsIn(rec)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			if more {
+			if len(records) > 0 {
+				visit(unknownUpsert{seq: rec.CommitSeq, records: records})
+			}
+			if rec.Type == job.Upsert {
 				upserts++
+			} else if s.endsShift(rec) {
+				return nil
 			}
-			if !more && s.endsShift(rec) || limit > 0 && upserts >= limit {
-				return slices.Sorted(maps.Keys(tables)), nil
+			if limit > 0 && upserts >= limit {
+				return nil
 			}
 			req.PrevCommitSeq = rec.CommitSeq
 		}
 		if len(got.Binlogs) == 0 {
-			return slices.Sorted(maps.Keys(tables)), nil
+			return nil
 		}
 	}
 }
 
-// tablesOf adds the tables of an UPSERT; false means that it is none.
-func (s *shift) tablesOf(rec binlog.Record, tables map[int64]bool) (bool, error) {
+// recordsIn are the tables of an UPSERT that the job applies; of any other binlog
+// there are none.
+func (s *shift) recordsIn(rec binlog.Record) (map[int64]binlog.TableRecord, error) {
 	if rec.Type != job.Upsert {
-		return false, nil
+		return nil, nil
 	}
 	u, err := binlog.DecodeUpsert(rec.Data)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	records, err := recordsOf(&u, rec.CommitSeq, &s.in.Spec, &s.in.Progress)
-	if err != nil {
-		return false, err
-	}
-	for id := range records {
-		tables[id] = true
-	}
-	return true, nil
+	return recordsOf(&u, rec.CommitSeq, &s.in.Spec, &s.in.Progress)
 }
 
 // endsShift tells whether an attempt cannot have come past the binlog.

@@ -28,6 +28,7 @@ func TestStreamForgottenTransactions(t *testing.T) {
 		known   bool // the destination remembers the last transaction reported
 		order   job.CommitOrder
 		reuse   bool
+		denied  bool // the account may not list transactions
 		doubt   bool
 	}{
 		"just now":                 {unheard: time.Second},
@@ -40,11 +41,19 @@ func TestStreamForgottenTransactions(t *testing.T) {
 		"many, known, source's":    {unheard: time.Minute, others: 5000, known: true, reuse: true},
 		"paused without an answer": {ended: long, doubt: true},
 		"a report that says so":    {unheard: time.Second, ended: long, doubt: true},
+
+		"not listed, just now":             {unheard: time.Second, known: true, denied: true},
+		"not listed, just now, per table":  {unheard: time.Second, known: true, denied: true, order: job.CommitOrderPerTable},
+		"not listed, just now, source's":   {unheard: time.Second, known: true, denied: true, reuse: true},
+		"not listed, long ago, but known":  {unheard: long, known: true, denied: true},
+		"not listed, forgotten":            {unheard: time.Second, denied: true, doubt: true},
+		"not listed, forgotten, source's":  {unheard: time.Second, denied: true, reuse: true, doubt: true},
+		"not listed, forgotten, per table": {unheard: time.Second, denied: true, order: job.CommitOrderPerTable, doubt: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			b.spec.CommitOrder, b.spec.ReuseBinlogLabel = c.order, c.reuse
-			b.dst.anyLabel = c.reuse
+			b.dst.anyLabel, b.dst.denied = c.reuse, c.denied
 			b.upsert(102, 12)
 			b.upsert(104, 10, 11)
 			b.upsert(106, 12)
@@ -72,7 +81,7 @@ func TestStreamForgottenTransactions(t *testing.T) {
 			require.Equal(t, job.EndSnapshot, got.End)
 			require.Equal(t, &job.PartialSync{TableID: 10, Table: "t0", Replace: true}, got.Wanted.Partial)
 			require.Contains(t, got.Wanted.Reason, "it is unknown what was applied after commit seq 103")
-			require.Empty(t, b.dst.commits())
+			require.Empty(t, b.dst.visible())
 			require.Len(t, got.Tables.Set, 3, "those before the fence")
 			for id, name := range map[int64]string{10: "t0", 11: "t1", 12: "t2"} {
 				require.Equal(t, job.Table{DestID: id + 10, Name: name, Doubtful: true}, got.Tables.Set[id])
@@ -129,16 +138,18 @@ func (b *bench) next(until int64, got job.StreamResult) job.StreamResult {
 // cannot be reached any more. The next one must find out, today or tomorrow.
 func TestStreamTellsOfACommitOfUnknownOutcome(t *testing.T) {
 	for name, c := range map[string]struct {
-		reuse, forgotten bool
+		reuse, forgotten, denied bool
 	}{
 		"our label":              {},
+		"our label, not listed":  {denied: true},
+		"source's, not listed":   {denied: true, reuse: true},
 		"the source's":           {reuse: true},
 		"our label, forgotten":   {forgotten: true},
 		"the source's, tomorrow": {reuse: true, forgotten: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			b.spec.ReuseBinlogLabel, b.dst.anyLabel, b.opts.Window = c.reuse, c.reuse, 1
+			b.spec.ReuseBinlogLabel, b.dst.anyLabel, b.opts.Window, b.dst.denied = c.reuse, c.reuse, 1, c.denied
 			want := b.upserts(4) // a table each
 			b.dst.afterCommit = func(seq int64) error {
 				if seq == want[1] {
@@ -180,8 +191,14 @@ func TestStreamTellsOfACommitOfUnknownOutcome(t *testing.T) {
 
 // The outcome of a commit is unknown, and the destination forgets fast.
 func TestStreamDoesNotApplyWhatIsForgottenMeanwhile(t *testing.T) {
+	for _, denied := range []bool{false, true} {
+		streamDoesNotApplyWhatIsForgottenMeanwhile(t, denied)
+	}
+}
+
+func streamDoesNotApplyWhatIsForgottenMeanwhile(t *testing.T, denied bool) {
 	b := newBench(t)
-	b.opts.Window = 1
+	b.opts.Window, b.dst.denied = 1, denied
 	want := b.upserts(4)
 	b.dst.afterCommit = func(seq int64) error {
 		if seq != want[1] {

@@ -23,16 +23,17 @@ func (r *run) stream() {
 	out, err := execute[job.StreamResult](r, o, 0, job.ActivityStream, in)
 	r.streaming = false
 	if err == nil {
-		r.p.Unheard, r.p.UnheardTo, r.p.Ahead = out.Unheard, out.UnheardTo, out.Ahead
+		r.p.Ahead = out.Ahead
+		r.p.Hear(out.Unheard, out.UnheardTo)
 		r.shiftEnded(out)
 		return
 	}
 	// The position it reached is lost, not its work: the next shift asks the
 	// destination what is there before it does anything.
-	if r.p.Unheard.IsZero() {
-		r.p.Unheard = began
+	if !r.p.Unheard.IsZero() {
+		began = r.p.Unheard
 	}
-	r.p.UnheardTo = 0
+	r.p.Hear(began, 0)
 	if !interrupted(err) {
 		r.fail(problemOf(err, "stream"))
 	}

@@ -20,9 +20,6 @@ type operation struct {
 	timeout time.Duration // of one attempt
 	// repeatable operations may be sent again when their outcome is unknown.
 	repeatable bool
-	// anyFE operations are answered by followers too, so that an answer does
-	// not make a master.
-	anyFE bool
 }
 
 // reply is what all replies have in common.
@@ -94,7 +91,7 @@ func round[R reply](ctx context.Context, c *Client, op operation, send func(cont
 				return r, err, true
 			}
 		default:
-			if !op.anyFE && !errors.Is(err, ErrUnknownMethod) {
+			if !errors.Is(err, ErrUnknownMethod) {
 				c.setMaster(ep)
 			}
 			return r, err, true

@@ -3,6 +3,7 @@ package fe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/status"
@@ -198,23 +199,54 @@ func (s TxnStatus) String() string {
 	return txnStatusNames[s]
 }
 
-// waitGrace is how much longer WaitTxn listens than the server waits
-// (commit_timeout_second, 30 s).
-const waitGrace = 5 * time.Second
+// waitLimit is how long the server waits at most (commit_timeout_second), with a
+// grace for the answer.
+const waitLimit = 35 * time.Second
+
+// TxnQuestion names a transaction: by id, or by its label if TxnID is 0.
+type TxnQuestion struct {
+	DatabaseID int64
+	TxnID      int64
+	Label      string
+	// Within is how long to wait for an answer; 0 = as long as the server waits.
+	Within time.Duration
+}
+
+// ErrMasterUnknown: no frontend has answered as master yet.
+var ErrMasterUnknown = errors.New("the master is not known")
 
 // WaitTxn waits, up to the server's 30 s, until the transaction is VISIBLE or
-// ABORTED. ErrTxnPending: it is neither yet. ErrTxnNotFound: the frontend does
-// not know it, which says little if it is not the master.
-func (c *Client) WaitTxn(ctx context.Context, databaseID, txnID int64) (TxnStatus, error) {
-	op := operation{method: "waitingTxnStatus", timeout: DefaultRPCTimeout + waitGrace, repeatable: true, anyFE: true}
-	r, err := call(ctx, c, op, func(ctx context.Context, s *frontendservice.FrontendServiceClient) (*frontendservice.TWaitingTxnStatusResult_, error) {
-		return s.WaitingTxnStatus(ctx, &frontendservice.TWaitingTxnStatusRequest{DbID: &databaseID, TxnID: &txnID})
-	})
-	if err != nil {
-		return TxnUnknown, err
+// ABORTED; a label that no transaction has is TxnUnknown. ErrTxnPending: it is
+// neither yet. ErrTxnNotFound: there is no transaction with this id. It needs no
+// privilege.
+//
+// Followers answer it as well, and know less: so only the frontend that answered
+// last as master is asked, and must still be the master as far as is known.
+func (c *Client) WaitTxn(ctx context.Context, question TxnQuestion) (TxnStatus, error) {
+	op := operation{method: "waitingTxnStatus", timeout: question.Within}
+	if op.timeout <= 0 {
+		op.timeout = waitLimit
 	}
-	if !r.IsSetTxnStatusID() {
+	master := c.Master()
+	if master == (Endpoint{}) {
+		return TxnUnknown, fmt.Errorf("%s: %w", op.method, ErrMasterUnknown)
+	}
+	q := &frontendservice.TWaitingTxnStatusRequest{DbID: &question.DatabaseID}
+	if question.TxnID != 0 {
+		q.TxnID = &question.TxnID
+	} else {
+		q.Label = &question.Label
+	}
+	r, err := attempt(ctx, c, op, master, func(ctx context.Context, s *frontendservice.FrontendServiceClient) (*frontendservice.TWaitingTxnStatusResult_, error) {
+		return s.WaitingTxnStatus(ctx, q)
+	})
+	switch {
+	case err != nil:
+		return TxnUnknown, err
+	case !r.IsSetTxnStatusID():
 		return TxnUnknown, incomplete(op.method, "the state is missing")
+	case c.Master() != master:
+		return TxnUnknown, fmt.Errorf("%s: %s is not the master any more: %w", op.method, master, ErrMasterUnknown)
 	}
 	return TxnStatus(r.GetTxnStatusID()), nil
 }

@@ -173,15 +173,45 @@ func TestRefusals(t *testing.T) {
 func TestWaitTxn(t *testing.T) {
 	f := startFrontend(t).says("waitingTxnStatus", &fs.TWaitingTxnStatusResult_{Status: okStatus, TxnStatusID: p(int32(3))})
 	c := newClient(t, fe.Config{}, f)
-	got, err := c.WaitTxn(t.Context(), 1, 2)
+	_, err := c.WaitTxn(t.Context(), fe.TxnQuestion{DatabaseID: 1, TxnID: 2})
+	require.ErrorIs(t, err, fe.ErrMasterUnknown, "a follower would answer as well, and know less")
+	require.Empty(t, f.requests())
+
+	f.says("getMasterToken", &fs.TGetMasterTokenResult_{Status: okStatus, Token: p("x")})
+	_, err = c.MasterToken(t.Context())
+	require.NoError(t, err)
+	got, err := c.WaitTxn(t.Context(), fe.TxnQuestion{DatabaseID: 1, TxnID: 2})
 	require.NoError(t, err)
 	require.Equal(t, fe.TxnVisible, got)
 	require.Equal(t, "VISIBLE", got.String())
-	require.Zero(t, c.Master(), "followers answer this, too")
+	got, err = c.WaitTxn(t.Context(), fe.TxnQuestion{DatabaseID: 1, Label: "l"})
+	require.NoError(t, err)
+	require.Equal(t, fe.TxnVisible, got)
+	asked := f.requests()[1:]
+	require.Equal(t, &fs.TWaitingTxnStatusRequest{DbID: p(int64(1)), TxnID: p(int64(2))}, asked[0])
+	require.Equal(t, &fs.TWaitingTxnStatusRequest{DbID: p(int64(1)), Label: p("l")}, asked[1])
 
 	f.says("waitingTxnStatus", &fs.TWaitingTxnStatusResult_{Status: okStatus})
-	_, err = c.WaitTxn(t.Context(), 1, 2)
+	_, err = c.WaitTxn(t.Context(), fe.TxnQuestion{DatabaseID: 1, TxnID: 2})
 	require.ErrorIs(t, err, fe.ErrIncomplete)
+
+	// What a real frontend answered (doris-rpc.md 3.10).
+	f.says("waitingTxnStatus", &fs.TWaitingTxnStatusResult_{Status: &wire.TStatus{StatusCode: wire.TStatusCode_INTERNAL_ERROR,
+		ErrorMsgs: []string{"errCode = 2, detailMessage = txn does not exist: 7"}}})
+	_, err = c.WaitTxn(t.Context(), fe.TxnQuestion{DatabaseID: 1, TxnID: 7})
+	require.ErrorIs(t, err, fe.ErrTxnNotFound)
+	f.says("waitingTxnStatus", &fs.TWaitingTxnStatusResult_{Status: &wire.TStatus{StatusCode: wire.TStatusCode_INCOMPLETE,
+		ErrorMsgs: []string{"Operation is timeout, txn status is PREPARE"}}})
+	_, err = c.WaitTxn(t.Context(), fe.TxnQuestion{DatabaseID: 1, Label: "h"})
+	require.ErrorIs(t, err, fe.ErrTxnPending)
+
+	// One that is running is no answer in time.
+	release := make(chan struct{})
+	defer close(release)
+	f.on("waitingTxnStatus", func(any) (any, error) { <-release; return nil, context.Canceled })
+	_, err = c.WaitTxn(t.Context(), fe.TxnQuestion{DatabaseID: 1, Label: "h", Within: 50 * time.Millisecond})
+	var lost *fe.TransportError
+	require.ErrorAs(t, err, &lost)
 }
 
 func TestReplyWithoutStatus(t *testing.T) {

@@ -150,6 +150,22 @@ func (c *Client) Partitions(ctx context.Context, db, table string) ([]string, er
 	return c.column(ctx, "SHOW PARTITIONS FROM "+Name(db, table), "PartitionName")
 }
 
+// Unpublished names a partition of a table that does not show all that was
+// committed to it yet, "" if there is none. Servers before November 2024 may not
+// tell; of them nothing is unpublished.
+func (c *Client) Unpublished(ctx context.Context, db, table string) (partition string, err error) {
+	rows, err := c.Query(ctx, "SHOW PARTITIONS FROM "+Name(db, table))
+	if err != nil {
+		return "", err
+	}
+	for _, row := range rows {
+		if row.Int("CommittedVersion") > row.Int("VisibleVersion") {
+			return row.Get("PartitionName"), nil
+		}
+	}
+	return "", nil
+}
+
 // CreateDatabase creates a database unless it exists.
 func (c *Client) CreateDatabase(ctx context.Context, db string) error {
 	return c.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+Quote(db))

@@ -122,6 +122,19 @@ func TestLists(t *testing.T) {
 	require.Equal(t, []string{"p1"}, names)
 }
 
+func TestUnpublished(t *testing.T) {
+	c, seen := ask(t, table([]string{"PartitionName", "VisibleVersion", "CommittedVersion"}, []any{"p1", "3", "3"}, []any{"p2", "4", "5"}))
+	partition, err := c.Unpublished(t.Context(), "d", "t")
+	require.NoError(t, err)
+	require.Equal(t, "p2", partition)
+	require.Equal(t, "SHOW PARTITIONS FROM `d`.`t`", seen())
+
+	c, _ = ask(t, table([]string{"PartitionName", "VisibleVersion"}, []any{"p1", "3"}))
+	partition, err = c.Unpublished(t.Context(), "d", "t")
+	require.NoError(t, err)
+	require.Empty(t, partition, "a version that does not tell")
+}
+
 func TestFrontendConfig(t *testing.T) {
 	c, seen := ask(t, table([]string{"Key", "Value"}, []any{"enableXfeature_binlog", "false"}, []any{"enable_feature_binlog", "true"}))
 	value, ok, err := c.FrontendConfig(t.Context(), "enable_feature_binlog")

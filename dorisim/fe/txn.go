@@ -129,6 +129,9 @@ func (s *service) knownTxn(db, id int64) (scope, error) {
 	s.core.RLock()
 	defer s.core.RUnlock()
 	var on scope
+	if database, ok := s.core.DatabaseByID(db); ok {
+		on.database = database.Name // of a transaction without tables (doris-rpc.md 3.7)
+	}
 	for _, table := range txn.Tables {
 		home, t, ok := s.core.TableByID(table)
 		if !ok {

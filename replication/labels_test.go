@@ -1,0 +1,254 @@
+package replication
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// newDeniedBench is a job whose account may not list the destination's
+// transactions (doris-sql.md 2.13). The position names a transaction that the
+// destination remembers.
+func newDeniedBench(t *testing.T) *bench {
+	b := newBench(t)
+	b.dst.denied = true
+	b.p.Position.TxnID = b.dst.put("reported", sqlclient.TxnVisible)
+	b.dst.order = nil
+	return b
+}
+
+// heard is a first attempt that told the position and died.
+func (b *bench) heard() StreamHooks {
+	return StreamHooks{Resume: &job.Heartbeat{Position: b.p.Position, At: time.Now()}}
+}
+
+// Label by label, too, an attempt finds what the one before has applied, and rolls
+// back what that left open.
+func TestStreamAsksLabelByLabel(t *testing.T) {
+	for _, order := range []job.CommitOrder{job.CommitOrderGlobal, job.CommitOrderPerTable} {
+		b := newDeniedBench(t)
+		b.spec.CommitOrder = order
+		want := b.upserts(10)
+		applied := want[:3]
+		if order == job.CommitOrderPerTable {
+			applied = []int64{want[0], want[2], want[5]}
+		}
+		for _, seq := range applied {
+			b.dst.put(b.label(seq), sqlclient.TxnVisible)
+		}
+		left := b.dst.put(b.label(want[6]), sqlclient.TxnPrepare)
+		b.dst.put(b.label(want[7]), sqlclient.TxnAborted)
+		b.dst.put("somebody_else", sqlclient.TxnPrepare)
+		got := b.stream(want[9], b.heard())
+		require.Equal(t, want[9], got.Position.CommitSeq)
+		require.ElementsMatch(t, want, b.dst.commits(), "none twice, none missing")
+		require.Equal(t, int64(10), got.Position.Applied)
+		require.Equal(t, sqlclient.TxnAborted, b.dst.txns[left].state)
+		require.Equal(t, 1, b.dst.open(), "what is not ours is left alone")
+		require.Zero(t, got.Unheard)
+	}
+}
+
+// A group's transaction has the label of its last UPSERT; those of the others are
+// open and say nothing.
+func TestStreamAsksLabelByLabelForGroups(t *testing.T) {
+	b := newDeniedBench(t)
+	b.opts.Group = 8
+	want := b.upserts(10)
+	for _, seq := range want[:6] {
+		b.dst.put(b.label(seq), sqlclient.TxnPrepare)
+	}
+	b.dst.put(b.label(want[6]), sqlclient.TxnCommitted)
+	got := b.stream(want[9], b.heard())
+	require.Equal(t, want[9], got.Position.CommitSeq)
+	require.Equal(t, want[7:], b.dst.visible(), "the rows of the others came with the seventh")
+	require.Zero(t, b.dst.open())
+}
+
+// The commit of a stale attempt arrives while this one rolls back what it has
+// found: it looks again.
+func TestStreamAsksLabelByLabelAgainAfterACommitInBetween(t *testing.T) {
+	b := newDeniedBench(t)
+	want := b.upserts(10)
+	for _, seq := range want[4:7] {
+		b.dst.put(b.label(seq), sqlclient.TxnPrepare)
+	}
+	b.dst.beforeRollback = func(tx *fakeTxn) {
+		if tx.seq == want[6] {
+			tx.state = sqlclient.TxnVisible
+		}
+	}
+	got := b.stream(want[9], b.heard())
+	require.Equal(t, want[9], got.Position.CommitSeq)
+	require.Equal(t, want[7:], b.dst.commits())
+}
+
+// A partial sync, ordered while it was not known how far the shift before had
+// come, begins an epoch: the labels are those of the epoch before.
+func TestStreamAsksForLabelsOfEarlierEpochs(t *testing.T) {
+	for _, order := range []job.CommitOrder{job.CommitOrderGlobal, job.CommitOrderPerTable} {
+		b := newDeniedBench(t)
+		b.spec.CommitOrder = order
+		b.p.FirstEpoch, b.p.Epoch = testEpoch-50, testEpoch-2
+		b.p.Hear(time.Now().Add(-time.Minute), 0)
+		b.p.Epoch = testEpoch // two partial syncs
+		require.Equal(t, int64(testEpoch-2), b.p.UnheardEpoch)
+		want := b.upserts(10)
+		for i, seq := range want[:7] {
+			b.dst.put(job.TxnLabel(b.spec.UID, testEpoch-2+int64(i%3), 1, seq), sqlclient.TxnVisible)
+		}
+		got := b.stream(want[9], StreamHooks{})
+		require.Equal(t, want[9], got.Position.CommitSeq)
+		require.ElementsMatch(t, want, b.dst.commits(), "none twice")
+	}
+}
+
+// Nothing before a first transaction tells whether the destination has forgotten
+// anything: so one is begun and rolled back, and reported before any other begins.
+func TestStreamMarksWhatIsRemembered(t *testing.T) {
+	for _, reuse := range []bool{false, true} {
+		b := newBench(t)
+		b.dst.denied, b.spec.ReuseBinlogLabel, b.dst.anyLabel = true, reuse, true
+		want := b.upserts(3)
+		var first job.Position
+		got := b.stream(want[2], StreamHooks{Checkpoint: func(_ context.Context, h job.Heartbeat) error {
+			if first.TxnID == 0 {
+				first = h.Position
+				require.Empty(t, b.dst.commits())
+			}
+			return nil
+		}})
+		require.Equal(t, want[2], got.Position.CommitSeq)
+		require.Equal(t, sqlclient.TxnAborted, b.dst.txns[first.TxnID].state)
+		require.Equal(t, int64(100), first.CommitSeq)
+
+		// The next attempt knows by it that nothing was forgotten. A position that
+		// the destination still remembers needs no other mark.
+		begun := b.dst.asked["beginTxn"]
+		again := b.stream(want[2], StreamHooks{Resume: &job.Heartbeat{Position: first, At: time.Now()}})
+		require.Equal(t, want[2], again.Position.CommitSeq, "%+v", again)
+		require.Equal(t, want, b.dst.commits(), "none twice")
+		require.Equal(t, begun+3, b.dst.asked["beginTxn"], "a question for each label in use")
+	}
+}
+
+// A transaction whose label somebody else has taken meanwhile is looked up by its
+// id.
+func TestTransactionByLabelAndID(t *testing.T) {
+	b := newDeniedBench(t)
+	j := b.job()
+	require.NoError(t, j.destination.findMaster(t.Context()))
+	for _, state := range []string{sqlclient.TxnPrepare, sqlclient.TxnCommitted, sqlclient.TxnVisible, sqlclient.TxnAborted} {
+		id := b.dst.put(b.label(102), state)
+		tx, err := j.transaction(t.Context(), b.label(102), id)
+		require.NoError(t, err)
+		require.Equal(t, sqlclient.Transaction{ID: id, Label: b.label(102), Status: state}, tx)
+		delete(b.dst.txns, id)
+	}
+	open := b.dst.open()
+	_, err := j.transaction(t.Context(), b.label(102), 4711)
+	require.ErrorIs(t, err, sqlclient.ErrNotExist)
+	require.Equal(t, open, b.dst.open(), "the question leaves nothing open")
+}
+
+// Before a DDL, an account that may not list transactions waits for the last one,
+// and until the table that it is about shows all that was committed.
+func TestApplyWaitsWithoutTheList(t *testing.T) {
+	b := newDeniedBench(t)
+	j := b.job()
+	b.dst.unpublished = []string{"p1", "p1"}
+	rec := binlog.Record{CommitSeq: 102, Type: job.TruncateTable, TableIDs: []int64{10, 99}}
+	require.NoError(t, j.awaitVisible(t.Context(), rec, &b.p))
+	require.Empty(t, b.dst.unpublished, "asked until all is shown")
+
+	b.dst.unpublished = []string{"p1"}
+	rec.Type = job.AddPartition
+	require.NoError(t, j.awaitVisible(t.Context(), rec, &b.p))
+	require.NotEmpty(t, b.dst.unpublished, "a new partition waits for no other")
+
+	b.dst.txns[b.p.Position.TxnID].state = sqlclient.TxnCommitted
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorContains(t, j.awaitVisible(short, rec, &b.p), "is visible")
+}
+
+// What a lost shift has left open is rolled back before a restore and at the end
+// of the job, if its log is not lost as well.
+func TestRollBackAllByLabel(t *testing.T) {
+	b := newDeniedBench(t)
+	want := b.upserts(3)
+	b.p.Epoch++ // of the snapshot
+	left := b.dst.put(b.label(want[1]), sqlclient.TxnPrepare)
+	j := b.job()
+	require.NoError(t, j.rollbackAll(t.Context(), &b.p))
+	require.Equal(t, sqlclient.TxnAborted, b.dst.txns[left].state)
+
+	b.src.log = nil
+	b.append(150, job.Dummy, map[string]any{})
+	require.NoError(t, j.rollbackAll(t.Context(), &b.p))
+
+	b.p.Position = job.Position{}
+	clear(b.src.asked)
+	require.NoError(t, j.rollbackAll(t.Context(), &b.p))
+	require.Zero(t, b.src.asked["getBinlog"], "a job without a shift has left nothing")
+}
+
+// Labels whose binlogs are lost cannot be asked for: they come by a full sync.
+func TestStreamCannotAskForLostBinlogs(t *testing.T) {
+	b := newDeniedBench(t)
+	b.append(150, job.Dummy, map[string]any{})
+	got := b.stream(0, b.heard())
+	require.Equal(t, job.EndSnapshot, got.End)
+	require.Nil(t, got.Wanted.Partial)
+	require.Contains(t, got.Wanted.Reason, "lost")
+}
+
+// An attempt that meets a label of another one ends, and the next asks for what is
+// unsure.
+func TestStreamOfNobodyMeetsALabelOfItsOwn(t *testing.T) {
+	b := newDeniedBench(t)
+	b.opts.Group = 8
+	want := b.upserts(8)
+	for _, seq := range want[:7] {
+		b.dst.put(b.label(seq), sqlclient.TxnVisible)
+	}
+	before := slices.Clone(b.dst.commits())
+	got := b.stream(0, StreamHooks{}) // as if nobody had been there
+	require.Equal(t, job.EndBlocked, got.End)
+	require.NotZero(t, got.Unheard)
+	got = b.next(want[7], got)
+	require.Equal(t, want[7], got.Position.CommitSeq)
+	require.ElementsMatch(t, append(before, want[7]), b.dst.commits(), "none twice")
+}
+
+func TestLabelMemory(t *testing.T) {
+	for name, c := range map[string]struct {
+		settings        map[string]string
+		denied, crowded bool
+		want            labelMemory
+		uncovered       int
+		keeps           time.Duration
+	}{
+		"defaults":    {want: labelMemory{43200, 2000, true}, uncovered: 500, keeps: 11 * time.Hour},
+		"denied":      {denied: true, settings: map[string]string{labelNumber: "5"}, want: labelMemory{43200, 2000, false}, uncovered: 500, keeps: 11 * time.Hour},
+		"small":       {settings: map[string]string{labelNumber: "100", labelSeconds: "600"}, want: labelMemory{600, 100, true}, uncovered: 25, keeps: 550 * time.Second, crowded: true},
+		"no limit":    {settings: map[string]string{labelNumber: "-1"}, want: labelMemory{43200, -1, true}, uncovered: 500, keeps: 11 * time.Hour},
+		"next to one": {settings: map[string]string{labelNumber: "3"}, want: labelMemory{43200, 3, true}, uncovered: 1, keeps: 11 * time.Hour, crowded: true},
+	} {
+		b := newBench(t)
+		b.dst.settings, b.dst.denied = c.settings, c.denied
+		got, err := b.job().destination.labelMemory(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, c.want, got, name)
+		require.Equal(t, c.uncovered, got.uncovered(), name)
+		require.Equal(t, c.keeps, got.keeps(), name)
+		require.Equal(t, c.crowded, got.crowded(99), name)
+	}
+}
