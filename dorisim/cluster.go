@@ -19,15 +19,18 @@ import (
 
 // Cluster is a running cluster. Its methods are safe for concurrent use.
 type Cluster struct {
-	cfg       Config
-	core      *core.Core
-	backup    *backup.Manager
-	ddl       *ddl.Executor
-	faults    *faults.Set
+	cfg    Config
+	core   *core.Core
+	backup *backup.Manager
+	ddl    *ddl.Executor
+	faults *faults.Set
+	admin  *admin.Server
+
+	// mu guards the nodes, of which further ones can be started.
+	mu        sync.RWMutex
 	frontends []*Frontend
 	backends  []*be.Backend
 	runs      []*backendRun
-	admin     *admin.Server
 }
 
 // backendRun ends the fault delays of a backend that is killed.
@@ -83,22 +86,15 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 }
 
 func (c *Cluster) startNodes(ctx context.Context) error {
-	for i := range c.cfg.BEs {
-		if err := c.startBackend(i); err != nil {
+	for range c.cfg.BEs {
+		if _, err := c.addBackend(); err != nil {
 			return err
 		}
 	}
-	for i := range c.cfg.FEs {
-		host := c.cfg.listenHost(i)
-		f := &Frontend{
-			cluster: c, index: i, host: host, log: c.cfg.Logger.With("frontend", i),
-			mysql: c.cfg.port(10 * i), thrift: c.cfg.port(10*i + 1), web: c.cfg.port(10*i + 2),
-		}
-		c.core.AddFrontend(core.FrontendInfo{Name: fmt.Sprintf("fe_%s_%d", c.cfg.Name, i), Host: c.cfg.advertised(host, 1+i), EditLogPort: 9010})
-		if err := f.start(); err != nil {
+	for range c.cfg.FEs {
+		if err := c.newFrontend().join("FOLLOWER"); err != nil {
 			return err
 		}
-		c.frontends = append(c.frontends, f)
 	}
 	if c.cfg.Admin {
 		var err error
@@ -107,31 +103,6 @@ func (c *Cluster) startNodes(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
-}
-
-func (c *Cluster) startBackend(i int) error {
-	run := &backendRun{}
-	run.begin()
-	c.runs = append(c.runs, run)
-	host := c.cfg.listenHost(c.cfg.FEs + i)
-	advertised := c.cfg.advertised(host, 101+i)
-	id := c.core.NextID()
-	b := be.New(be.Config{
-		ID: id, Host: host, AdvertisedHost: advertised, ThriftPort: c.cfg.port(500 + 10*i), HTTPPort: c.cfg.port(501 + 10*i),
-		StorageRoot: fmt.Sprintf("/dorisim/%s/be%d/storage", c.cfg.Name, i), Token: c.core.Token,
-		Logger: c.cfg.Logger, IngestDelay: func() time.Duration { return c.core.Profile().Ingest },
-		Faults: func(point string) error { return c.backendFault(run.context(), i, point) }, Properties: c.cfg.BEProperties,
-		RetryPause: c.cfg.RetryPause, SegmentRows: c.cfg.SegmentRows, Now: c.core.Now,
-	})
-	if err := b.Start(); err != nil {
-		return err
-	}
-	c.backends = append(c.backends, b)
-	c.core.AddBackend(core.BackendInfo{
-		ID: id, Host: advertised, HeartbeatPort: 9050, BePort: b.BePort(), HTTPPort: b.HTTPPort(), BrpcPort: 8060,
-		Alive: true, LastStart: c.core.Now(),
-	}, b)
-	return nil
 }
 
 // backendFault asks the rules for a backend's point, with and without the
@@ -153,11 +124,13 @@ func (c *Cluster) backendFault(ctx context.Context, index int, point string) err
 // Close stops everything.
 func (c *Cluster) Close() error {
 	var err error
-	for _, r := range c.runs {
-		r.end()
-	}
 	if c.admin != nil {
 		err = c.admin.Close()
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, r := range c.runs {
+		r.end()
 	}
 	for _, f := range c.frontends {
 		f.kill()
@@ -177,16 +150,38 @@ func (c *Cluster) Name() string { return c.cfg.Name }
 func (c *Cluster) Core() *core.Core { return c.core }
 
 // FE returns the i-th frontend; 0 is master at first.
-func (c *Cluster) FE(i int) *Frontend { return c.frontends[i] }
+func (c *Cluster) FE(i int) *Frontend {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.frontends[i]
+}
 
 // BE returns the i-th backend.
-func (c *Cluster) BE(i int) *be.Backend { return c.backends[i] }
+func (c *Cluster) BE(i int) *be.Backend {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.backends[i]
+}
 
-// FEs counts the frontends.
-func (c *Cluster) FEs() int { return len(c.frontends) }
+// FEs counts the frontends that there have been.
+func (c *Cluster) FEs() int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return len(c.frontends)
+}
 
-// BEs counts the backends.
-func (c *Cluster) BEs() int { return len(c.backends) }
+// BEs counts the backends that there have been.
+func (c *Cluster) BEs() int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return len(c.backends)
+}
+
+func (c *Cluster) run(i int) *backendRun {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.runs[i]
+}
 
 // Faults are the cluster's fault rules (package faults). Points of backends may
 // carry their index: "be.ingest_binlog@1".
@@ -206,6 +201,8 @@ func (c *Cluster) HostMapping() map[string]string {
 	if c.cfg.AdvertisePrefix == "" {
 		return nil
 	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
 	mapping := map[string]string{}
 	for i, f := range c.frontends {
 		mapping[c.cfg.advertised(f.host, 1+i)] = f.host
@@ -218,7 +215,7 @@ func (c *Cluster) HostMapping() map[string]string {
 
 // DSN is the data source name of go-sql-driver/mysql for root at the first FE.
 func (c *Cluster) DSN(database string) string {
-	return fmt.Sprintf("root:%s@tcp(%s)/%s?interpolateParams=true", c.cfg.RootPassword, c.frontends[0].MySQLAddr(), database)
+	return fmt.Sprintf("root:%s@tcp(%s)/%s?interpolateParams=true", c.cfg.RootPassword, c.FE(0).MySQLAddr(), database)
 }
 
 // errNoNode is the error of an index out of range.
@@ -228,45 +225,45 @@ func errNoNode(kind string, i, n int) error {
 
 // KillBE ends a backend's process at once; its tablets stay on "disk".
 func (c *Cluster) KillBE(i int) error {
-	if i < 0 || i >= len(c.backends) {
-		return errNoNode("backend", i, len(c.backends))
+	if i < 0 || i >= c.BEs() {
+		return errNoNode("backend", i, c.BEs())
 	}
-	c.core.UpdateBackend(c.backends[i].ID(), func(info *core.BackendInfo) { info.Alive, info.LastSeen = false, c.core.Now() })
-	c.runs[i].end()
-	c.backends[i].Kill()
+	c.core.UpdateBackend(c.BE(i).ID(), func(info *core.BackendInfo) { info.Alive, info.LastSeen = false, c.core.Now() })
+	c.run(i).end()
+	c.BE(i).Kill()
 	return nil
 }
 
 // RestartBE starts a killed backend on its old ports. What it missed is repaired
 // from other replicas.
 func (c *Cluster) RestartBE(i int) error {
-	if i < 0 || i >= len(c.backends) {
-		return errNoNode("backend", i, len(c.backends))
+	if i < 0 || i >= c.BEs() {
+		return errNoNode("backend", i, c.BEs())
 	}
-	if c.backends[i].Alive() {
+	if c.BE(i).Alive() {
 		return nil
 	}
-	c.runs[i].begin()
-	if err := c.backends[i].Restart(); err != nil {
+	c.run(i).begin()
+	if err := c.BE(i).Restart(); err != nil {
 		return fmt.Errorf("restart backend %d: %w", i, err)
 	}
-	c.core.UpdateBackend(c.backends[i].ID(), func(info *core.BackendInfo) { info.Alive, info.LastStart = true, c.core.Now() })
-	c.core.BackendRestarted(c.backends[i].ID())
+	c.core.UpdateBackend(c.BE(i).ID(), func(info *core.BackendInfo) { info.Alive, info.LastStart = true, c.core.Now() })
+	c.core.BackendRestarted(c.BE(i).ID())
 	return nil
 }
 
 // KillFE ends a frontend at once. If it was master, the next living frontend
 // takes over; without one the cluster has no master until it is restarted.
 func (c *Cluster) KillFE(i int) error {
-	if i < 0 || i >= len(c.frontends) {
-		return errNoNode("frontend", i, len(c.frontends))
+	if i < 0 || i >= c.FEs() {
+		return errNoNode("frontend", i, c.FEs())
 	}
-	c.frontends[i].kill()
+	c.FE(i).kill()
 	if c.core.Master() != i {
 		return nil
 	}
-	for n := 1; n < len(c.frontends); n++ {
-		if next := (i + n) % len(c.frontends); c.frontends[next].Alive() {
+	for n := 1; n < c.FEs(); n++ {
+		if next := (i + n) % c.FEs(); c.FE(next).electable() {
 			c.core.SetMaster(next)
 			return nil
 		}
@@ -277,13 +274,16 @@ func (c *Cluster) KillFE(i int) error {
 
 // RestartFE starts a killed frontend on its old ports.
 func (c *Cluster) RestartFE(i int) error {
-	if i < 0 || i >= len(c.frontends) {
-		return errNoNode("frontend", i, len(c.frontends))
+	if i < 0 || i >= c.FEs() {
+		return errNoNode("frontend", i, c.FEs())
 	}
-	if err := c.frontends[i].start(); err != nil {
+	if info, _ := c.core.Frontend(i); info.Absent {
+		return fmt.Errorf("frontend %d is no member of the cluster; ALTER SYSTEM ADD FOLLOWER adds it", i)
+	}
+	if err := c.FE(i).start(); err != nil {
 		return fmt.Errorf("restart: %w", err)
 	}
-	if master := c.core.Master(); master >= 0 && !c.frontends[master].Alive() {
+	if master := c.core.Master(); master >= 0 && !c.FE(master).Alive() && c.FE(i).electable() {
 		c.core.SetMaster(i)
 	}
 	return nil
@@ -292,11 +292,11 @@ func (c *Cluster) RestartFE(i int) error {
 // SwitchMaster makes another frontend master; -1 leaves the cluster without one,
 // as during an election.
 func (c *Cluster) SwitchMaster(i int) error {
-	if i < -1 || i >= len(c.frontends) {
-		return errNoNode("frontend", i, len(c.frontends))
+	if i < -1 || i >= c.FEs() {
+		return errNoNode("frontend", i, c.FEs())
 	}
-	if i >= 0 && !c.frontends[i].Alive() {
-		return fmt.Errorf("frontend %d is down", i)
+	if i >= 0 && !c.FE(i).electable() {
+		return fmt.Errorf("frontend %d is down, or an observer", i)
 	}
 	c.core.SetMaster(i)
 	return nil

@@ -30,6 +30,8 @@ type Cluster interface {
 	RestartFE(i int) error
 	SwitchMaster(i int) error
 	CollectBinlogs(database string, upTo int64) error
+	StartBE() (index int, address string, err error)
+	StartFE() (index int, address string)
 	SetProfile(p core.Profile)
 	AdvanceClock(d time.Duration)
 }
@@ -82,6 +84,15 @@ func (s *Server) handler() http.Handler {
 	node("/fe/{i}/kill", s.cluster.KillFE)
 	node("/fe/{i}/restart", s.cluster.RestartFE)
 	node("/fe/{i}/master", s.cluster.SwitchMaster)
+	mux.HandleFunc("POST /be/start", func(w http.ResponseWriter, _ *http.Request) {
+		i, address, err := s.cluster.StartBE()
+		answer(w, map[string]any{"index": i, "address": address}, err)
+	})
+	mux.HandleFunc("POST /fe/start", func(w http.ResponseWriter, _ *http.Request) {
+		i, address := s.cluster.StartFE()
+		answer(w, map[string]any{"index": i, "address": address}, nil)
+	})
+	mux.HandleFunc("POST /replica/break", s.breakReplica)
 	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.rules(), nil) })
 	mux.HandleFunc("POST /faults", s.addFault)
 	mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) {
@@ -124,8 +135,21 @@ func (s *Server) addFault(w http.ResponseWriter, r *http.Request) {
 	answer(w, s.rules(), err)
 }
 
+// breakReplica expects {"tablet": 10021, "backend": 10002}.
+func (s *Server) breakReplica(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Tablet  int64 `json:"tablet"`
+		Backend int64 `json:"backend"`
+	}
+	err := decode(r, &body)
+	if err == nil {
+		err = s.cluster.Core().BreakReplica(body.Tablet, body.Backend)
+	}
+	answer(w, map[string]any{"ok": true}, err)
+}
+
 // points are how the points of the simulator begin (package faults).
-var points = []string{"fe.", "be.", "publish", "backup.", "restore.", "alter."}
+var points = []string{"fe.", "be.", "publish", "clone", "backup.", "restore.", "alter."}
 
 // checkPoint refuses a point that nothing will ever pass, such as commitTxn
 // without fe.
@@ -196,6 +220,7 @@ func (s *Server) profile(w http.ResponseWriter, r *http.Request) {
 		BackupTick  *float64 `json:"backup_tick_ms"`
 		RestoreTick *float64 `json:"restore_tick_ms"`
 		AlterTick   *float64 `json:"alter_tick_ms"`
+		Clone       *float64 `json:"clone_ms"`
 	}
 	if err := decode(r, &body); err != nil {
 		answer(w, nil, err)
@@ -222,6 +247,7 @@ func (s *Server) profile(w http.ResponseWriter, r *http.Request) {
 	set(&p.BackupTick, body.BackupTick)
 	set(&p.RestoreTick, body.RestoreTick)
 	set(&p.AlterTick, body.AlterTick)
+	set(&p.Clone, body.Clone)
 	s.cluster.SetProfile(p)
 	answer(w, p, nil)
 }

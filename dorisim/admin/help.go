@@ -12,6 +12,9 @@ const helpText = `dorisim: the admin port of the simulated cluster %[1]q. Answer
   GET    /status                what there is: nodes, master, delays, fault rules, last journal id
   POST   /be/{i}/kill           end a backend at once; its tablets stay on its disk
   POST   /be/{i}/restart        start it again; what it has missed is repaired
+  POST   /be/start              start a further backend; answers with its address for ALTER SYSTEM ADD BACKEND "host:port"
+  POST   /replica/break         {"tablet": 10021, "backend": 10002}: the backend loses the tablet; repaired from other replicas
+  POST   /fe/start              prepare a further frontend; answers with its address for ALTER SYSTEM ADD FOLLOWER
   POST   /fe/{i}/kill           end a frontend; if it was master the next one takes over
   POST   /fe/{i}/restart
   POST   /fe/{i}/master         make it master: open transactions, binlog locks and snapshots are lost, as in Doris;
@@ -25,7 +28,7 @@ const helpText = `dorisim: the admin port of the simulated cluster %[1]q. Answer
                                 get their number, each table's in order, a database's not; 0 ends it
   POST   /binlogs/file          file at once what waits to be filed
   POST   /profile               {"name": "instant" or "realistic"} and single delays on top: rpc_ms, begin_ms, ingest_ms,
-                                commit_ms, publish_ms, backup_tick_ms, restore_tick_ms, alter_tick_ms
+                                commit_ms, publish_ms, backup_tick_ms, restore_tick_ms, alter_tick_ms, clone_ms
   POST   /clock                 {"advance_seconds": 3600}: what waits for hours
 
 A fault rule: {"point": "fe.commitTxn", "action": "drop_after", "count": 1}
@@ -34,6 +37,7 @@ A fault rule: {"point": "fe.commitTxn", "action": "drop_after", "count": 1}
              be.<what>         be.ingest_binlog, be.query_ingest_binlog, be.write, be.publish, be.download,
                                be.http.binlog, be.http.snapshot
              publish           making a transaction visible
+             clone             copying a replica to a backend, for a repair or a move
              backup.<STATE>    the end of a state of a BACKUP job: backup.SNAPSHOTING
              restore.<STATE>   of a RESTORE job: restore.DOWNLOADING
              alter.<STATE>     of an ALTER job: alter.WAITING_TXN

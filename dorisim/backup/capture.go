@@ -135,7 +135,7 @@ func (m *Manager) readable(t *catalog.Tablet, version int64) []int64 {
 	replicas := slices.SortedFunc(slices.Values(t.Replicas), func(a, b *catalog.Replica) int { return cmp.Compare(a.ID, b.ID) })
 	var hosts []int64
 	for _, r := range replicas {
-		if alive[r.BackendID] && r.LastFailed == 0 && r.Version >= version {
+		if alive[r.BackendID] && r.CanRead(version) {
 			hosts = append(hosts, r.BackendID)
 		}
 	}

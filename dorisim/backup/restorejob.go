@@ -120,7 +120,7 @@ func downloadTask(j *job, pair tabletPair) (be.DownloadTask, error) {
 func (m *Manager) downloadTablet(ctx context.Context, pair tabletPair, task be.DownloadTask) error {
 	done := 0
 	var down error
-	for _, r := range pair.local.Replicas {
+	for _, r := range m.core.Replicas(pair.local) {
 		tasks, ok := m.core.Backend(r.BackendID)
 		if !ok {
 			continue
@@ -164,7 +164,7 @@ func (m *Manager) commit(j *job) error {
 func (m *Manager) moveIn(j *job, pair tabletPair, moved map[*catalog.Replica]bool) error {
 	done := 0
 	var last error
-	for _, r := range pair.local.Replicas {
+	for _, r := range m.core.Replicas(pair.local) {
 		tasks, ok := m.core.Backend(r.BackendID)
 		if !ok {
 			continue

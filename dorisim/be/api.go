@@ -69,8 +69,8 @@ type Tasks interface {
 	// ScanDeleted returns the rows of UNIQUE tables that are deleted as of version
 	// and not compacted away yet.
 	ScanDeleted(ctx context.Context, tabletID, version int64) ([]types.Row, error)
-	// Clone copies a tablet (all rowsets, no binlogs) from a sibling backend of
-	// the same cluster, to repair a replica; it fails if the sibling is behind.
+	// Clone copies a tablet, its binlogs included, from a sibling backend of the
+	// same cluster, to repair or move a replica; it fails if the sibling is behind.
 	Clone(ctx context.Context, tabletID int64, from *Backend) error
 
 	// MakeSnapshot freezes the tablet at version in a directory that lives for

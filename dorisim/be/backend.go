@@ -23,6 +23,7 @@ type Backend struct {
 	log *slog.Logger
 	uid string // second half of rowset ids
 	ids atomic.Int64
+	id  atomic.Int64
 
 	// The disk: it survives Kill.
 	mu      sync.RWMutex
@@ -51,6 +52,7 @@ func New(cfg Config) *Backend {
 		tablets: map[int64]*tablet{}, txns: newLocalTxns(), files: newFileStore(cfg.StorageRoot, cfg.Now),
 		properties: map[string]property{}, ports: ports{thrift: cfg.ThriftPort, http: cfg.HTTPPort},
 	}
+	b.id.Store(cfg.ID)
 	b.downloads.jobs = map[int64]map[int64]*downloaded{}
 	for _, p := range defaultProperties {
 		b.properties[p.name] = p
@@ -62,7 +64,20 @@ func New(cfg Config) *Backend {
 }
 
 // ID returns the backend id.
-func (b *Backend) ID() int64 { return b.cfg.ID }
+func (b *Backend) ID() int64 { return b.id.Load() }
+
+// Register gives the backend the id under which a cluster has added it, and an
+// empty disk: a frontend that meets tablets of an earlier membership has them
+// removed.
+func (b *Backend) Register(id int64) {
+	b.id.Store(id)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for tablet := range b.tablets {
+		b.txns.forgetTablet(tablet)
+	}
+	b.tablets = map[int64]*tablet{}
+}
 
 // Host returns the address it listens on, AdvertisedHost the one the FE tells.
 func (b *Backend) Host() string           { return b.cfg.Host }
@@ -100,7 +115,7 @@ func (b *Backend) nextRowsetID() string {
 // up tells whether the process runs.
 func (b *Backend) up() error {
 	if b.process.Load() == nil {
-		return fmt.Errorf("backend %d: %w", b.cfg.ID, ErrDown)
+		return fmt.Errorf("backend %d: %w", b.ID(), ErrDown)
 	}
 	return nil
 }
@@ -114,7 +129,7 @@ func (b *Backend) tablet(id int64) (*tablet, error) {
 	defer b.mu.RUnlock()
 	t, ok := b.tablets[id]
 	if !ok {
-		return nil, fmt.Errorf("tablet %d on backend %d: %w", id, b.cfg.ID, ErrTabletMissing)
+		return nil, fmt.Errorf("tablet %d on backend %d: %w", id, b.ID(), ErrTabletMissing)
 	}
 	return t, nil
 }
@@ -279,23 +294,27 @@ func (b *Backend) ScanDeleted(ctx context.Context, tabletID, version int64) ([]t
 func (b *Backend) Clone(ctx context.Context, tabletID int64, from *Backend) error {
 	source, err := from.tablet(tabletID)
 	if err != nil {
-		return fmt.Errorf("clone from backend %d: %w", from.cfg.ID, err)
+		return fmt.Errorf("clone from backend %d: %w", from.ID(), err)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c, spec := source.copyContent()
+	c, spec, binlogs := source.copyContent()
 	target, err := b.tablet(tabletID)
-	if errors.Is(err, ErrTabletMissing) {
-		if err = b.CreateTablet(spec); err == nil {
-			target, err = b.tablet(tabletID)
-		}
+	missing := errors.Is(err, ErrTabletMissing)
+	if missing {
+		target, err = newTablet(spec, b.nextRowsetID, b.cfg.SegmentRows)
 	}
 	if err != nil {
 		return err
 	}
-	if err := target.adopt(c); err != nil {
-		return fmt.Errorf("clone from backend %d: %w", from.cfg.ID, err)
+	if err := target.adopt(c, binlogs); err != nil {
+		return fmt.Errorf("clone from backend %d: %w", from.ID(), err)
+	}
+	if missing { // nobody finds it before its data is there
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.tablets[tabletID] = target
 	}
 	return nil
 }

@@ -20,6 +20,16 @@ func (b *binlogStore) add(version int64, rs *rowset) {
 	b.versions[rs.id] = version
 }
 
+// insert is add for a version that need not be the newest.
+func (b *binlogStore) insert(version int64, rs *rowset) {
+	oldest := version
+	if len(b.byVersion) > 0 {
+		oldest = min(oldest, b.oldest)
+	}
+	b.add(version, rs)
+	b.oldest = oldest
+}
+
 // release forgets everything up to version.
 func (b *binlogStore) release(version int64) {
 	for v := b.oldest; v <= version && len(b.byVersion) > 0; v++ {

@@ -385,10 +385,13 @@ func TestClone(t *testing.T) {
 	w.write(rows(rowOf(2, 2)))
 	require.NoError(t, sibling.Clone(context.Background(), 5, source))
 	require.Len(t, scanAll(t, sibling, 5), 2)
-	// No binlogs came along: the other replica must be asked.
 	require.NoError(t, startBackendTablet(t, 3, w).Clone(context.Background(), 5, sibling))
-	result := ingest(t, source, ingestRequest(sibling, 5, 3, 70, 5))
-	requireStatus(t, status.TStatusCode_HTTP_ERROR, "get binlog info failed, binlog_version=3", result.Status)
+	requireStatus(t, status.TStatusCode_OK, "", ingest(t, source, ingestRequest(sibling, 5, 3, 69, 5)).Status) // the binlogs came along
+	source.ReleaseBinlogs(5, 2)
+	late := startBackend(t, 4)
+	require.NoError(t, late.Clone(context.Background(), 5, source))
+	result := ingest(t, source, ingestRequest(late, 5, 2, 71, 5))
+	requireStatus(t, status.TStatusCode_HTTP_ERROR, "get binlog info failed, binlog_version=2", result.Status)
 	require.NoError(t, sibling.Publish(999, 1, 5, 4))
 	requireStatus(t, status.TStatusCode_OK, "", ingest(t, source, ingestRequest(sibling, 5, 4, 70, 5)).Status)
 }

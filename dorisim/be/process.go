@@ -41,11 +41,11 @@ func (b *Backend) Start() error {
 	}
 	thriftListener, err := b.listen(&b.ports.thrift)
 	if err != nil {
-		return fmt.Errorf("backend %d: Thrift port: %w", b.cfg.ID, err)
+		return fmt.Errorf("backend %d: Thrift port: %w", b.ID(), err)
 	}
 	httpListener, err := b.listen(&b.ports.http)
 	if err != nil {
-		return errors.Join(fmt.Errorf("backend %d: HTTP port: %w", b.cfg.ID, err), thriftListener.Close())
+		return errors.Join(fmt.Errorf("backend %d: HTTP port: %w", b.ID(), err), thriftListener.Close())
 	}
 	p := b.newProcess()
 	b.process.Store(p)

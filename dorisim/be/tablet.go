@@ -3,6 +3,7 @@ package be
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -276,21 +277,26 @@ type content struct {
 }
 
 // copyContent returns the current content for a clone.
-func (t *tablet) copyContent() (content, TabletSpec) {
+func (t *tablet) copyContent() (content, TabletSpec, map[int64]*rowset) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return content{history: slices.Clone(t.history), base: t.base, rowsets: slices.Clone(t.rowsets)}, t.spec
+	return content{history: slices.Clone(t.history), base: t.base, rowsets: slices.Clone(t.rowsets)}, t.spec, maps.Clone(t.binlogs.byVersion)
 }
 
-// adopt takes over the content of a sibling replica. Binlogs of versions that
-// were here before are still served.
-func (t *tablet) adopt(c content) error {
+// adopt takes over the content and the binlogs of a sibling replica. Binlogs of
+// versions that were here before are still served.
+func (t *tablet) adopt(c content, binlogs map[int64]*rowset) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if v := c.base.version + int64(len(c.rowsets)); v < t.version() {
 		return fmt.Errorf("tablet %d: the sibling is at version %d, this replica at %d", t.id, v, t.version())
 	}
 	t.set(c)
+	for version, rs := range binlogs {
+		if _, ok := t.binlogs.byVersion[version]; !ok {
+			t.binlogs.insert(version, rs)
+		}
+	}
 	return nil
 }
 

@@ -218,7 +218,42 @@ type Replica struct {
 	ID        int64
 	BackendID int64
 	Version   int64
-	// LastFailed is the version it missed, 0 = none: the replica is bad until
-	// it is repaired.
+	// LastFailed is the version it missed, 0 = none: the replica is incomplete
+	// until it is repaired.
 	LastFailed int64
+	// State is "" (NORMAL), ReplicaClone or ReplicaDecommission.
+	State ReplicaState
+	// Bad replicas have lost their data; they are listed as before.
+	Bad bool
+	// Watermark of a replica that is to go: transactions up to this one may have
+	// written into it.
+	Watermark int64
 }
+
+// ReplicaState is what a replica is at, apart from its versions.
+type ReplicaState string
+
+const (
+	// ReplicaClone has no data yet: its version is -1 and its backend does not
+	// know the tablet (doris-rpc.md 3.3).
+	ReplicaClone ReplicaState = "CLONE"
+	// ReplicaDecommission has been replaced by another one and goes once no
+	// transaction needs it.
+	ReplicaDecommission ReplicaState = "DECOMMISSION"
+)
+
+// Name is the state as Doris prints it.
+func (s ReplicaState) Name() string {
+	if s == "" {
+		return "NORMAL"
+	}
+	return string(s)
+}
+
+// CanRead tells whether the replica has the data of version.
+func (r *Replica) CanRead(version int64) bool {
+	return !r.Bad && r.State != ReplicaClone && r.LastFailed == 0 && r.Version >= version
+}
+
+// CanLoad tells whether Doris' own loads write into the replica.
+func (r *Replica) CanLoad() bool { return !r.Bad && r.State != ReplicaClone }

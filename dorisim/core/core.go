@@ -60,6 +60,8 @@ type Profile struct {
 	Publish time.Duration
 	// BackupTick, RestoreTick and AlterTick lie between two states of a job.
 	BackupTick, RestoreTick, AlterTick time.Duration
+	// Clone is how long copying a replica takes.
+	Clone time.Duration
 }
 
 // The profiles: Instant is for tests, Realistic, with the delays of a small
@@ -70,6 +72,7 @@ var (
 		Name: "realistic", Begin: 2 * time.Millisecond, Ingest: 8 * time.Millisecond,
 		Commit: 3 * time.Millisecond, Publish: 20 * time.Millisecond,
 		BackupTick: 100 * time.Millisecond, RestoreTick: 100 * time.Millisecond, AlterTick: 100 * time.Millisecond,
+		Clone: 500 * time.Millisecond,
 	}
 )
 
@@ -137,6 +140,8 @@ type Core struct {
 	binlogs  binlogStore
 	txns     txnStore
 	repairer repairQueue
+	// scheduler moves replicas between backends.
+	scheduler replicaScheduler
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -219,6 +224,7 @@ func (c *Core) background() {
 	c.every(time.Second, c.abortTimedOut)
 	c.every(time.Second, c.abortLostCoordinators)
 	c.every(time.Second, c.eraseExpired)
+	c.every(c.cfg.RepairPeriod, c.scheduleReplicas)
 	c.every(c.cfg.RepairPeriod, c.repairReplicas)
 }
 
@@ -326,6 +332,7 @@ func defaultFEConfig() map[string]string {
 		"enable_recycle_binlog_immediately":                "false",
 		"thrift_max_message_size":                          "104857600",
 		"catalog_trash_expire_second":                      "86400",
+		"drop_backend_after_decommission":                  "true",
 		"default_replication_num":                          "1",
 		"dynamic_partition_check_interval_seconds":         "600",
 		"dynamic_partition_enable":                         "true",

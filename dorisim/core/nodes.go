@@ -15,6 +15,8 @@ type BackendInfo struct {
 	Host                                      string
 	HeartbeatPort, BePort, HTTPPort, BrpcPort int
 	Alive                                     bool
+	// Decommissioned backends get no new replicas and lose those they have.
+	Decommissioned bool
 	// LastSeen is when a dead backend was last heard of.
 	LastStart, LastSeen time.Time
 }
@@ -26,6 +28,12 @@ type FrontendInfo struct {
 	EditLogPort, HTTPPort, QueryPort, RPCPort int
 	Alive, IsMaster                           bool
 	LastStart                                 time.Time
+	// Index is the frontend's, for good: others may be dropped.
+	Index int
+	Role  string // FOLLOWER or OBSERVER
+
+	// Absent frontends are no members: not yet, or not any more.
+	Absent bool
 }
 
 // nodes is the registry of frontends and backends.
@@ -34,6 +42,9 @@ type nodes struct {
 	backends  []*backendNode
 	frontends []FrontendInfo
 	master    int
+	// lost are frontends that were added where no process is.
+	lost    []FrontendInfo
+	offered []NodeProcess
 }
 
 type backendNode struct {
@@ -93,8 +104,12 @@ func (c *Core) backendAlive(id int64) bool {
 func (c *Core) AddFrontend(info FrontendInfo) int {
 	c.nodes.mu.Lock()
 	defer c.nodes.mu.Unlock()
+	info.Index = len(c.nodes.frontends)
+	if info.Role == "" {
+		info.Role = "FOLLOWER"
+	}
 	c.nodes.frontends = append(c.nodes.frontends, info)
-	return len(c.nodes.frontends) - 1
+	return info.Index
 }
 
 // UpdateFrontend changes what is known about a frontend.
@@ -104,8 +119,8 @@ func (c *Core) UpdateFrontend(index int, change func(*FrontendInfo)) {
 	change(&c.nodes.frontends[index])
 }
 
-// Frontends returns all frontends; IsMaster is set on the master, unless an
-// election is running.
+// Frontends returns the frontends of the cluster; IsMaster is set on the master,
+// unless an election is running.
 func (c *Core) Frontends() []FrontendInfo {
 	c.nodes.mu.RLock()
 	defer c.nodes.mu.RUnlock()
@@ -113,10 +128,20 @@ func (c *Core) Frontends() []FrontendInfo {
 	for i := range list {
 		list[i].IsMaster = i == c.nodes.master
 	}
-	return list
+	return append(slices.DeleteFunc(list, func(f FrontendInfo) bool { return f.Absent }), c.nodes.lost...)
 }
 
-// Master returns the index of the master among Frontends, -1 while there is none.
+// Frontend returns a frontend by its index, also one that is absent.
+func (c *Core) Frontend(index int) (FrontendInfo, bool) {
+	c.nodes.mu.RLock()
+	defer c.nodes.mu.RUnlock()
+	if index < 0 || index >= len(c.nodes.frontends) {
+		return FrontendInfo{}, false
+	}
+	return c.nodes.frontends[index], true
+}
+
+// Master returns the index of the master, -1 while there is none.
 func (c *Core) Master() int {
 	c.nodes.mu.RLock()
 	defer c.nodes.mu.RUnlock()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/doris-ccr/ccr/dorisim/be"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/faults"
 )
 
 // repairQueue has the tablets with bad replicas.
@@ -67,6 +68,9 @@ func (c *Core) repairReplicas() {
 // repairTablet repairs the bad replicas of one tablet. It takes a place in the
 // partition's order of publications, so that no version is published meanwhile.
 func (c *Core) repairTablet(id int64) error {
+	if err := c.beforeClone(); err != nil {
+		return err
+	}
 	c.Lock()
 	c.txns.mu.Lock()
 	home, ok := c.tablets[id]
@@ -87,6 +91,17 @@ func (c *Core) repairTablet(id int64) error {
 		}
 	}
 	return c.cloneBadReplicas(id)
+}
+
+// FaultClone is the fault point before a replica is copied.
+const FaultClone = "clone"
+
+// beforeClone takes the profile's time.
+func (c *Core) beforeClone() error {
+	if errors.As(c.faults.Before(c.ctx, FaultClone), new(*faults.Failure)) {
+		return errNotYet
+	}
+	return faults.Sleep(c.ctx, c.Profile().Clone)
 }
 
 // takeTurn enters the partition's order of publications: wait for turn (nil:
@@ -121,7 +136,7 @@ func (c *Core) cloneBadReplicas(id int64) error {
 	var source *be.Backend
 	for _, r := range tablet.Replicas {
 		tasks, _ := c.Backend(r.BackendID)
-		if r.LastFailed != 0 {
+		if r.LastFailed != 0 || r.Bad || r.State == catalog.ReplicaClone {
 			bad = append(bad, r)
 		} else if b, ok := tasks.(*be.Backend); ok && c.backendAlive(r.BackendID) {
 			source = b
@@ -146,11 +161,6 @@ func (c *Core) cloneReplica(home TabletHome, id int64, r *catalog.Replica, sourc
 	if !ok || !c.backendAlive(r.BackendID) {
 		return errNotYet
 	}
-	if _, err := tasks.Version(id); errors.Is(err, be.ErrTabletMissing) {
-		if err := c.recreateTablet(home, id, tasks); err != nil {
-			return err
-		}
-	}
 	if err := tasks.Clone(c.ctx, id, source); err != nil {
 		if errors.Is(err, be.ErrDown) {
 			return errNotYet
@@ -169,29 +179,14 @@ func (c *Core) cloneReplica(home TabletHome, id int64, r *catalog.Replica, sourc
 		}
 		_ = tasks.SetBinlog(id, t.Properties["binlog.enable"] == "true")
 	}
-	r.Version = version
+	r.Version, r.Bad = version, false
+	if r.State == catalog.ReplicaClone {
+		r.State = ""
+		c.scheduler.wake()
+	}
 	// Versions that are committed without this replica make it bad again when
 	// they are published.
 	r.LastFailed = 0
-	return nil
-}
-
-func (c *Core) recreateTablet(home TabletHome, id int64, tasks be.Tasks) error {
-	c.RLock()
-	_, t, ok := c.TableByID(home.TableID)
-	if !ok {
-		c.RUnlock()
-		return nil
-	}
-	schema, _ := schemaOf(t, home.IndexID)
-	spec := be.TabletSpec{
-		TabletID: id, PartitionID: home.Partition.ID, TableID: home.TableID, IndexID: home.IndexID, Schema: schema,
-		BinlogEnabled: t.Properties["binlog.enable"] == "true", MergeOnWrite: mergeOnWrite(t), InvertedIndexes: invertedIndexes(t),
-	}
-	c.RUnlock()
-	if err := tasks.CreateTablet(spec); err != nil {
-		return fmt.Errorf("create tablet %d again: %w", id, err)
-	}
 	return nil
 }
 

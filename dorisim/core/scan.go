@@ -83,7 +83,7 @@ func (c *Core) scanOnce(ctx context.Context, p *catalog.Partition, r scanRequest
 func readTablet(tablet *catalog.Tablet, version int64) tabletRead {
 	read := tabletRead{id: tablet.ID}
 	for _, r := range tablet.Replicas {
-		if r.LastFailed == 0 && r.Version >= version {
+		if r.CanRead(version) {
 			read.backends = append(read.backends, r.BackendID)
 		}
 	}

@@ -89,7 +89,7 @@ func mergeOnWrite(t *catalog.Table) bool {
 func (c *Core) place(replicas int) ([]int64, error) {
 	var alive []int64
 	for _, b := range c.Backends() {
-		if b.Alive {
+		if b.Alive && !b.Decommissioned {
 			alive = append(alive, b.ID)
 		}
 	}

@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -112,6 +113,20 @@ type dbTxns struct {
 	finished []*txn // oldest first
 	byID     map[int64]*txn
 	labels   map[string]*txn // not ABORTED
+}
+
+// oldestRunningTxn is the smallest id of a transaction that is neither VISIBLE
+// nor ABORTED, the largest number there is without any.
+func (c *Core) oldestRunningTxn() int64 {
+	c.txns.mu.Lock()
+	defer c.txns.mu.Unlock()
+	oldest := int64(math.MaxInt64)
+	for _, d := range c.txns.dbs {
+		for id := range d.running {
+			oldest = min(oldest, id)
+		}
+	}
+	return oldest
 }
 
 func (s *txnStore) init() {

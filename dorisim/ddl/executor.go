@@ -127,6 +127,10 @@ func (e *Executor) exec(ctx context.Context, currentDB string, stmt parser.State
 			e.core.SetFEConfig(key, value)
 		}
 		return nil
+	case *parser.AdminSetReplica:
+		return e.setReplica(s)
+	case *parser.AlterSystem:
+		return e.alterSystem(s)
 	case *parser.Recover:
 		return e.recover(currentDB, s)
 	case *parser.Sync:

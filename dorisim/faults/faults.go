@@ -7,6 +7,7 @@
 //	be.<name>         a hook of a backend (package be): ingest_binlog, write,
 //	                  publish, query_ingest_binlog, http.binlog, http.snapshot, download
 //	publish           making a transaction visible; Fail holds it back
+//	clone             copying a replica; Fail holds it back
 //	backup.<STATE>    the end of a state of a BACKUP job, e.g. backup.SNAPSHOTING
 //	alter.<STATE>     the end of a state of an ALTER job, e.g. alter.WAITING_TXN;
 //	                  Fail holds the job in it

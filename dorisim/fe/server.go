@@ -136,7 +136,7 @@ func (s *service) masterAddress() *types.TNetworkAddress {
 		}
 		return nil
 	}
-	master := s.core.Frontends()[index]
+	master, _ := s.core.Frontend(index)
 	return &types.TNetworkAddress{Hostname: master.Host, Port: int32(master.RPCPort)}
 }
 

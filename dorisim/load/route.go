@@ -244,6 +244,9 @@ func (r *router) writes(p *catalog.Partition) []tabletWrite {
 		for bucket, tablet := range p.Tablets[idx.ID] {
 			w := tabletWrite{partition: p.ID, tablet: tablet.ID, index: idx.ID}
 			for _, replica := range tablet.Replicas {
+				if !replica.CanLoad() {
+					continue
+				}
 				w.backends = append(w.backends, replica.BackendID)
 			}
 			var rows []int

@@ -154,6 +154,32 @@ type CancelBackup struct {
 // AdminSetConfig is ADMIN SET FRONTEND CONFIG.
 type AdminSetConfig struct{ Config Properties }
 
+// AlterSystem is ALTER SYSTEM, and CANCEL DECOMMISSION BACKEND: Nodes are
+// addresses or, of backends, ids.
+type AlterSystem struct {
+	Action SystemAction
+	Nodes  []string
+}
+
+// SystemAction is what ALTER SYSTEM does.
+type SystemAction string
+
+// The actions. DropBackend without the second P is only ever refused.
+const (
+	AddBackend          SystemAction = "ADD BACKEND"
+	DropBackend         SystemAction = "DROP BACKEND"
+	DroppBackend        SystemAction = "DROPP BACKEND"
+	DecommissionBackend SystemAction = "DECOMMISSION BACKEND"
+	CancelDecommission  SystemAction = "CANCEL DECOMMISSION BACKEND"
+	AddFollower         SystemAction = "ADD FOLLOWER"
+	AddObserver         SystemAction = "ADD OBSERVER"
+	DropFollower        SystemAction = "DROP FOLLOWER"
+	DropObserver        SystemAction = "DROP OBSERVER"
+)
+
+// AdminSetReplica is ADMIN SET REPLICA STATUS.
+type AdminSetReplica struct{ Properties Properties }
+
 // Sync is SYNC, which does nothing.
 type Sync struct{}
 
@@ -172,6 +198,8 @@ func (*AlterTable) statement()      {}
 func (*Backup) statement()          {}
 func (*CancelBackup) statement()    {}
 func (*AdminSetConfig) statement()  {}
+func (*AdminSetReplica) statement() {}
+func (*AlterSystem) statement()     {}
 func (*Sync) statement()            {}
 
 // ColumnDef is a column as written.

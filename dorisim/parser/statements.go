@@ -92,6 +92,8 @@ func (p *parser) parseAlter() Statement {
 		return p.alterView()
 	case p.keyword("MATERIALIZED", "VIEW"):
 		return p.alterMaterialized()
+	case p.keyword("SYSTEM"):
+		return p.alterSystem()
 	case p.keyword("REPOSITORY"):
 		return &RepositoryStatement{Action: AlterObject, Name: p.ident(), Properties: p.optionalProperties()}
 	}
@@ -230,6 +232,8 @@ func (p *parser) parseCancel() Statement {
 		return p.cancelAlter()
 	case p.keyword("BUILD", "INDEX"):
 		return p.cancelBuild()
+	case p.keyword("DECOMMISSION", "BACKEND"):
+		return &AlterSystem{Action: CancelDecommission, Nodes: p.nodes()}
 	default:
 		return p.unsupported(p.firstWords(2))
 	}
@@ -245,6 +249,31 @@ func (p *parser) parseAdminSet() Statement {
 		s := &AdminSetConfig{Config: p.properties()}
 		p.keyword("ALL")
 		return s
+	case p.keyword("REPLICA", "STATUS"):
+		p.expect("PROPERTIES")
+		return &AdminSetReplica{Properties: p.properties()}
 	}
 	return p.unknown()
+}
+
+func (p *parser) alterSystem() Statement {
+	for _, action := range []SystemAction{AddBackend, DropBackend, DroppBackend, DecommissionBackend, AddFollower, AddObserver, DropFollower, DropObserver} {
+		if p.keyword(strings.Fields(string(action))...) {
+			s := &AlterSystem{Action: action, Nodes: p.nodes()}
+			if action == AddBackend {
+				p.optionalProperties()
+			}
+			return s
+		}
+	}
+	return p.unsupported("ALTER SYSTEM " + p.firstWords(2))
+}
+
+// nodes reads addresses or ids, as texts.
+func (p *parser) nodes() []string {
+	list := []string{p.str()}
+	for p.symbol(",") {
+		list = append(list, p.str())
+	}
+	return list
 }

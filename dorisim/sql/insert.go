@@ -367,8 +367,8 @@ func (s *session) loadOptions(label string) load.Options {
 			o.Timeout = time.Duration(seconds) * time.Second
 		}
 	}
-	if all := s.server.core.Frontends(); s.server.cfg.Frontend < len(all) {
-		o.Coordinator = core.Coordinator{Host: all[s.server.cfg.Frontend].Host}
+	if self, ok := s.server.core.Frontend(s.server.cfg.Frontend); ok {
+		o.Coordinator = core.Coordinator{Host: self.Host}
 	}
 	return o
 }

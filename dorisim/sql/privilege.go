@@ -83,7 +83,9 @@ func (s *session) authorize(statement parser.Statement) error {
 		return s.authorizeBackup(x)
 	case *parser.CancelBackup:
 		return s.need(core.LoadPriv, "LOAD", x.Database, "")
-	case *parser.AdminSetConfig, *parser.ObjectStatement:
+	case *parser.AlterSystem:
+		return s.needGlobal(core.NodePriv, "NODE")
+	case *parser.AdminSetConfig, *parser.AdminSetReplica, *parser.ObjectStatement:
 		return s.needGlobal(core.AdminPriv, "ADMIN")
 	case *parser.Recover:
 		if x.Database != "" {

@@ -41,12 +41,12 @@ func (s *session) showFrontends() *listing {
 	l := newListing("Name", "Host", "EditLogPort", "HttpPort", "QueryPort", "RpcPort", "ArrowFlightSqlPort", "Role", "IsMaster",
 		"ClusterId", "Join", "Alive", "ReplayedJournalId", "LastStartTime", "LastHeartbeat", "IsHelper", "ErrMsg", "Version", "CurrentConnected")
 	now := s.server.core.Now()
-	for i, f := range s.server.core.Frontends() {
+	for _, f := range s.server.core.Frontends() {
 		connected := "No"
-		if i == s.server.cfg.Frontend {
+		if f.Index == s.server.cfg.Frontend {
 			connected = "Yes"
 		}
-		l.add(f.Name, f.Host, f.EditLogPort, f.HTTPPort, f.QueryPort, f.RPCPort, -1, "FOLLOWER", f.IsMaster,
+		l.add(f.Name, f.Host, f.EditLogPort, f.HTTPPort, f.QueryPort, f.RPCPort, -1, f.Role, f.IsMaster,
 			clusterID, true, f.Alive, s.server.core.LastJournal(), f.LastStart, now, true, "", s.server.cfg.Version, connected)
 	}
 	return l
@@ -67,7 +67,7 @@ func (s *session) showBackends() *listing {
 		}
 		status := fmt.Sprintf(`{"lastSuccessReportTabletsTime":"%s","lastStreamLoadTime":-1,"isQueryDisabled":false,"isLoadDisabled":false}`, heartbeat.Local().Format(time.DateTime))
 		l.add(b.ID, b.Host, b.HeartbeatPort, b.BePort, b.HTTPPort, b.BrpcPort, -1, b.LastStart,
-			heartbeat, b.Alive, false, tablets[b.ID], sizeText(used[b.ID]), "0.000", "900.000 GB",
+			heartbeat, b.Alive, b.Decommissioned, tablets[b.ID], sizeText(used[b.ID]), "0.000", "900.000 GB",
 			"1.000 TB", "10.00 %", "10.00 %", "0.000", `{"location" : "default"}`, message, s.server.cfg.Version, status,
 			failures, "mix", 16, "62.80 GB")
 	}

@@ -294,7 +294,7 @@ func (s *session) addReplicas(l *listing, p *catalog.Partition, idx *catalog.Ind
 				failed = r.LastFailed
 			}
 			l.add(tablet.ID, r.ID, r.BackendID, int(idx.Schema.Hash), r.Version, r.Version, failed,
-				null, stats.Bytes, 0, stats.Rows, "NORMAL", null, -1,
+				null, stats.Bytes, 0, stats.Rows, r.State.Name(), null, -1,
 				stats.Versions, stats.Versions, 0, -6333148228203168624, "/data1/storage",
 				fmt.Sprintf("%s/api/meta/header/%d", urls[r.BackendID], tablet.ID),
 				fmt.Sprintf("%s/api/compaction/show?tablet_id=%d", urls[r.BackendID], tablet.ID), -1, "")

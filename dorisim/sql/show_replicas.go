@@ -71,11 +71,13 @@ func (s *session) replicaStatus(t *catalog.Table) *listing {
 		switch {
 		case !alive[r.BackendID]:
 			status = "DEAD"
+		case r.Bad:
+			status = "BAD"
 		case r.LastFailed > 0 || r.Version < p.VisibleVersion:
 			status = "VERSION_ERROR"
 		}
 		l.add(tablet.ID, r.ID, r.BackendID, r.Version, failed, r.Version, p.NextVersion-1,
-			int(idx.Schema.Hash), s.server.core.ReplicaStats(tablet.ID, r).Versions, false, false, "NORMAL", status)
+			int(idx.Schema.Hash), s.server.core.ReplicaStats(tablet.ID, r).Versions, r.Bad, false, r.State.Name(), status)
 	})
 	return l
 }
