@@ -2,10 +2,8 @@ package apiserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -86,60 +84,4 @@ func (s *Server) checkName(ctx context.Context, name string) job.CheckResult {
 		r.Status, r.Detail, r.Remedy = job.CheckFail, err.Error(), "choose another name, or delete that job"
 	}
 	return r
-}
-
-// checkOtherJobs looks for jobs that write to the same tables.
-func (s *Server) checkOtherJobs(ctx context.Context, spec *job.Spec) job.CheckResult {
-	r := job.CheckResult{Check: "other jobs", Status: job.CheckPass, Detail: "none writes to the same destination"}
-	names, err := s.list.all(ctx)
-	if err != nil {
-		r.Status, r.Detail = job.CheckWarn, fmt.Sprintf("the other jobs cannot be listed: %v", err)
-		return r
-	}
-	var same, silent []string
-	for _, name := range names {
-		if name == spec.Name {
-			continue
-		}
-		var other job.Spec
-		err := s.jobs.query(ctx, name, job.QueryDetail, &other)
-		switch {
-		case errors.Is(err, errUnknownJob):
-		case err != nil:
-			silent = append(silent, name)
-		case sameDestination(spec, &other):
-			same = append(same, name)
-		}
-	}
-	switch {
-	case len(same) > 0:
-		r.Status, r.Detail = job.CheckFail, fmt.Sprintf("these jobs write to %s on the same cluster: %s", object(spec.Destination), strings.Join(same, ", "))
-		r.Remedy = "choose another destination, or delete the other job first"
-	case len(silent) > 0:
-		r.Status, r.Detail = job.CheckWarn, fmt.Sprintf("these jobs do not tell where they write to: %s", strings.Join(silent, ", "))
-	}
-	return r
-}
-
-// sameDestination tells whether two jobs may write to the same tables: they know
-// the cluster by a common frontend, and neither is for another table.
-func sameDestination(a, b *job.Spec) bool {
-	x, y := &a.Destination, &b.Destination
-	if x.Database != y.Database || x.Table != "" && y.Table != "" && x.Table != y.Table {
-		return false
-	}
-	known := map[string]bool{}
-	for _, c := range []*job.Cluster{x, y} {
-		hosts := map[string]bool{fmt.Sprintf("%s:%d", c.Host, c.ThriftPort): true}
-		for _, f := range c.Frontends {
-			hosts[fmt.Sprintf("%s:%d", f.Host, f.ThriftPort)] = true
-		}
-		for host := range hosts {
-			if known[host] {
-				return true
-			}
-		}
-		known = hosts
-	}
-	return false
 }

@@ -68,6 +68,9 @@ func (s *Server) create(ctx context.Context, request createRequest, by string) e
 	if err := s.jobs.awaitWorker(workers); err != nil {
 		return fmt.Errorf("job %s is not created: %w", spec.Name, err)
 	}
+	if err := s.refuseShared(ctx, &spec); err != nil {
+		return fmt.Errorf("job is invalid: %w", err)
+	}
 	run, err := s.jobs.start(ctx, spec, by)
 	var started *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &started) {
@@ -77,7 +80,35 @@ func (s *Server) create(ctx context.Context, request createRequest, by string) e
 		return fmt.Errorf("start job %s: %w", spec.Name, err)
 	}
 	s.list.note(spec.Name, true)
-	return s.awaitChecked(ctx, spec.Name, run)
+	if err := s.awaitChecked(ctx, spec.Name, run); err != nil {
+		return err
+	}
+	return s.giveWay(ctx, spec.Name)
+}
+
+// giveWay deletes a job that has just been created if another one turns out to
+// write to the same tables. Two requests at the same time do not see each other's
+// job before both exist, and only the checks tell all frontends of a cluster that
+// two jobs name differently. The older job stays.
+func (s *Server) giveWay(ctx context.Context, name string) error {
+	var spec job.Spec
+	if err := s.jobs.query(ctx, name, job.QueryDetail, &spec); err != nil {
+		return fmt.Errorf("job %s is created, but whether another job writes to the same tables is not known: %w", name, err)
+	}
+	found, err := s.otherJobs(ctx, &spec)
+	if err != nil {
+		return fmt.Errorf("job %s is created, but whether another job writes to the same tables is not known: %w", name, err)
+	}
+	older := found.older(&spec)
+	if len(older) == 0 {
+		return nil
+	}
+	refused := classify(errInvalid, fmt.Errorf("job is invalid: [normal] %s (%s)", writesToSame(&spec, older), remedyOtherJob))
+	if err := s.jobs.remove(ctx, name, job.Command{}); err != nil && !errors.Is(err, errUnknownJob) {
+		return fmt.Errorf("%w; job %s is to be deleted for that: %v", refused, name, err)
+	}
+	s.list.note(name, false)
+	return refused
 }
 
 // nameUnused is asked before the fields are looked at, so a body with just a

@@ -25,6 +25,7 @@ var (
 	errInvalid    = errors.New("the request cannot be carried out, whatever the state of the job")
 	errTaken      = errors.New("the name is in use")
 	errPending    = errors.New("what was asked for is recorded and goes on")
+	errUndecided  = errors.New("whether the request can be carried out is not known now")
 )
 
 // classified is an error that belongs to a class; its text is unchanged, since

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/doris-ccr/ccr/job"
 )
@@ -35,7 +37,9 @@ type jobList struct {
 
 	mu    sync.Mutex // held while listing, so that callers share one call
 	names []string
-	read  time.Time
+	// databases has the destination's database of each job, "" if it is not known.
+	databases map[string]string
+	read      time.Time
 	// recent are the jobs that were created (true) or deleted (false) by this
 	// server within visibilityDelay.
 	recent map[string]change
@@ -60,22 +64,48 @@ func (l *jobList) note(name string, exists bool) {
 func (l *jobList) all(ctx context.Context) ([]string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(l.read) < listMaxAge {
-		return l.names, nil
-	}
-	names, err := l.fetch(ctx)
-	if err != nil {
+	if err := l.refresh(ctx); err != nil {
 		return nil, err
 	}
-	l.correct(ctx, names)
-	l.names = slices.AppendSeq([]string{}, maps.Keys(names))
-	slices.Sort(l.names)
-	l.read = time.Now()
 	return l.names, nil
 }
 
+// into returns the names of the jobs that write to a database of that name, and
+// of those whose destination the list does not know.
+func (l *jobList) into(ctx context.Context, database string) ([]string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.refresh(ctx); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, name := range l.names {
+		if d := l.databases[name]; d == "" || d == database {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// refresh reads the list if what is known is too old. It needs the lock.
+func (l *jobList) refresh(ctx context.Context) error {
+	if time.Since(l.read) < listMaxAge {
+		return nil
+	}
+	databases, err := l.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	l.correct(ctx, databases)
+	l.databases = databases
+	l.names = slices.AppendSeq([]string{}, maps.Keys(databases))
+	slices.Sort(l.names)
+	l.read = time.Now()
+	return nil
+}
+
 // correct makes names right where they lag behind what this server has done.
-func (l *jobList) correct(ctx context.Context, names map[string]struct{}) {
+func (l *jobList) correct(ctx context.Context, names map[string]string) {
 	for name, c := range l.recent {
 		if time.Since(c.at) > visibilityDelay {
 			delete(l.recent, name)
@@ -89,15 +119,16 @@ func (l *jobList) correct(ctx context.Context, names map[string]struct{}) {
 			exists = c.exists
 		}
 		if exists {
-			names[name] = struct{}{}
+			names[name] = ""
 		} else {
 			delete(names, name)
 		}
 	}
 }
 
-func (l *jobList) fetch(ctx context.Context) (map[string]struct{}, error) {
-	names := map[string]struct{}{}
+// fetch returns the jobs that the server lists, with their destination's database.
+func (l *jobList) fetch(ctx context.Context) (map[string]string, error) {
+	names := map[string]string{}
 	request := &workflowservice.ListWorkflowExecutionsRequest{
 		PageSize: listPageSize,
 		Query:    fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", job.WorkflowType),
@@ -109,7 +140,7 @@ func (l *jobList) fetch(ctx context.Context) (map[string]struct{}, error) {
 		}
 		for _, w := range page.GetExecutions() {
 			if name, ok := strings.CutPrefix(w.GetExecution().GetWorkflowId(), job.WorkflowIDPrefix); ok {
-				names[name] = struct{}{}
+				names[name] = destinationDatabase(w)
 			}
 		}
 		if len(page.GetNextPageToken()) == 0 {
@@ -117,6 +148,16 @@ func (l *jobList) fetch(ctx context.Context) (map[string]struct{}, error) {
 		}
 		request.NextPageToken = page.GetNextPageToken()
 	}
+}
+
+// destinationDatabase reads the search attribute of a job, "" if it has none.
+func destinationDatabase(w *workflowpb.WorkflowExecutionInfo) string {
+	payload := w.GetSearchAttributes().GetIndexedFields()[job.SearchAttributeDestinationDatabase]
+	var database string
+	if payload == nil || converter.GetDefaultDataConverter().FromPayload(payload, &database) != nil {
+		return ""
+	}
+	return database
 }
 
 type listReply struct {

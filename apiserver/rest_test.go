@@ -150,7 +150,7 @@ func TestCreateAsResource(t *testing.T) {
 			j.result = temporal.NewNonRetryableApplicationError("src database a not exists", job.ErrorTypeRefused, nil)
 		}
 	})
-	requireProblem(t, askBy(s, "POST", "/jobs", strings.Replace(body, "j1", "j3", 1)), http.StatusUnprocessableEntity, "src database a not exists")
+	requireProblem(t, askBy(s, "POST", "/jobs", strings.NewReplacer(`"j1"`, `"j3"`, `"b"`, `"c"`).Replace(body)), http.StatusUnprocessableEntity, "src database a not exists")
 }
 
 func TestFailpoints(t *testing.T) {

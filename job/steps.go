@@ -59,6 +59,9 @@ type SnapshotRestored struct {
 	// SourceTable is set when a table job's table has another name in the
 	// snapshot: the binlog of its RENAME may be contained, and is not met then.
 	SourceTable string `json:"source_table,omitempty"`
+	// DestinationDatabaseID is set when the destination's database is not the one
+	// that the job knew: it was dropped, and everything in it is gone.
+	DestinationDatabaseID int64 `json:"dest_db_id,omitempty"`
 }
 
 // SnapshotFinished is the result of FinishSnapshot.

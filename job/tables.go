@@ -37,6 +37,40 @@ func (f *TableFilter) Selects(name string) bool {
 	return !slices.ContainsFunc(f.Exclude, matches)
 }
 
+// Overlaps tells whether a table may exist that both filters select. It answers
+// true where that cannot be excluded.
+func (f *TableFilter) Overlaps(other TableFilter) bool {
+	for _, a := range f.included() {
+		for _, b := range other.included() {
+			if patternsMeet(a, b) && !f.leavesOut(a, b) && !other.leavesOut(a, b) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// included is Include, with the pattern for everything in the place of nothing.
+func (f *TableFilter) included() []string {
+	if len(f.Include) == 0 {
+		return []string{"*"}
+	}
+	return f.Include
+}
+
+// leavesOut tells whether one pattern excludes all that a or all that b matches.
+// A pattern without '?' that matches the text of another one matches whatever
+// that one does.
+func (f *TableFilter) leavesOut(a, b string) bool {
+	return slices.ContainsFunc(f.Exclude, func(pattern string) bool {
+		covers := func(other string) bool {
+			exact := !strings.Contains(pattern, "?") || !strings.ContainsAny(other, "*?")
+			return pattern == other || exact && matchPattern(pattern, other)
+		}
+		return covers(a) || covers(b)
+	})
+}
+
 // Equal tells whether both filters have the same patterns in the same order.
 func (f *TableFilter) Equal(other TableFilter) bool {
 	return slices.Equal(f.Include, other.Include) && slices.Equal(f.Exclude, other.Exclude)
@@ -135,4 +169,30 @@ func matchPattern(pattern, name string) bool {
 		i++
 	}
 	return i == len(p)
+}
+
+// patternsMeet tells whether a name exists that both patterns match. Its time is
+// bounded by the product of both lengths.
+func patternsMeet(a, b string) bool {
+	x, y := []rune(a), []rune(b)
+	// meet[j] tells whether x[i:] and y[j:] have a name in common; it is filled
+	// from the end of both.
+	below := make([]bool, len(y)+1)
+	for i := len(x); i >= 0; i-- {
+		meet := make([]bool, len(y)+1)
+		for j := len(y); j >= 0; j-- {
+			switch {
+			case i == len(x) && j == len(y):
+				meet[j] = true
+			case i < len(x) && x[i] == '*':
+				meet[j] = below[j] || j < len(y) && meet[j+1]
+			case j < len(y) && y[j] == '*':
+				meet[j] = meet[j+1] || i < len(x) && below[j]
+			case i < len(x) && j < len(y):
+				meet[j] = below[j+1] && (x[i] == y[j] || x[i] == '?' || y[j] == '?')
+			}
+		}
+		below = meet
+	}
+	return below[0]
 }

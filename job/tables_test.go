@@ -2,6 +2,7 @@ package job
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -69,4 +70,33 @@ func TestTableFilterIsForDatabaseJobs(t *testing.T) {
 	require.NoError(t, s.Validate())
 	s.Source.Table, s.Destination.Table = "t", "t"
 	require.ErrorIs(t, s.Validate(), ErrFilterOfTableJob)
+}
+
+func TestTableFiltersOverlap(t *testing.T) {
+	filter := func(include, exclude string) TableFilter {
+		return TableFilter{Include: strings.Fields(include), Exclude: strings.Fields(exclude)}
+	}
+	for _, c := range []struct {
+		a, b TableFilter
+		want bool
+	}{
+		{filter("", ""), filter("", ""), true},
+		{filter("", ""), filter("a", ""), true},
+		{filter("a b", ""), filter("c", ""), false},
+		{filter("a b", ""), filter("b c", ""), true},
+		{filter("a*", ""), filter("*b", ""), true},
+		{filter("a*", ""), filter("b*", ""), false},
+		{filter("a?", ""), filter("abc", ""), false},
+		{filter("?b", ""), filter("a?", ""), true},
+		{filter("*x*", ""), filter("a?c", ""), true},
+		{filter("", "tmp_*"), filter("tmp_a", ""), false},
+		{filter("", "tmp_*"), filter("tmp_a*", ""), false},
+		{filter("", "tmp_?"), filter("tmp_*", ""), true},
+		{filter("", "tmp_?"), filter("tmp_?", ""), false},
+		{filter("", "a b"), filter("a b", ""), false},
+		{filter("", "a"), filter("a b", ""), true},
+	} {
+		require.Equal(t, c.want, c.a.Overlaps(c.b), "%+v and %+v", c.a, c.b)
+		require.Equal(t, c.want, c.b.Overlaps(c.a), "%+v and %+v", c.b, c.a)
+	}
 }

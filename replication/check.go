@@ -210,30 +210,3 @@ func (j *Job) checkReplicationNum(ctx context.Context) error {
 	}
 	return nil
 }
-
-// checkDestination comes last because it is the one that changes something.
-func (j *Job) checkDestination(ctx context.Context, spec *job.Spec) error {
-	dst := &spec.Destination
-	exists, err := j.destination.sql.DatabaseExists(ctx, dst.Database)
-	if err != nil {
-		return j.destination.refused("look for the database", err)
-	}
-	if exists && spec.Type() == job.TableSync && !spec.AllowTableExists {
-		taken, err := j.destination.sql.TableExists(ctx, dst.Database, dst.Table)
-		if err != nil {
-			return j.destination.refused("look for the table", err)
-		}
-		if taken {
-			return refusef("dest table %s.%s already exists", dst.Database, dst.Table)
-		}
-	}
-	if !exists {
-		if err := j.destination.sql.CreateDatabase(ctx, dst.Database); err != nil {
-			return j.destination.refused("create the database", err)
-		}
-	}
-	if dst.DatabaseID, err = j.destination.databaseID(ctx); err != nil {
-		return j.destination.refused("look at the database", err)
-	}
-	return nil
-}

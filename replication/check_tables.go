@@ -318,11 +318,20 @@ func (s *setup) checkDestinationDatabase(ctx context.Context, tables []setupTabl
 			}
 		}
 	}
-	switch {
-	case len(taken) == 0:
+	if len(taken) == 0 {
 		s.add(check, job.CheckPass, "", "%s exists and has none of the tables to replicate", dst.Database)
-	case s.spec.Type() == job.TableSync && !s.spec.AllowTableExists:
+		return
+	}
+	if s.spec.Type() == job.TableSync && !s.spec.AllowTableExists {
 		s.add(check, job.CheckFail, "drop or rename it, or create the job with allow_table_exists", "dest table %s.%s already exists", dst.Database, dst.Table)
+		return
+	}
+	foreign, err := s.j.foreignTables(ctx, taken, nil)
+	switch {
+	case err != nil:
+		s.failed(check, s.j.destination.refused("look at its tables", err), "")
+	case len(foreign) > 0 && !s.spec.AllowTableExists:
+		s.add(check, job.CheckFail, remedyForeign, "these tables of %s have rows and were never synced, a full sync would replace them: %s", dst.Database, someOf(foreign))
 	default:
 		s.add(check, job.CheckWarn, "rename what has to be kept", "the full sync replaces tables that %s has already: %s", dst.Database, someOf(taken))
 	}

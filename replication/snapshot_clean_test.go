@@ -39,7 +39,7 @@ func TestRestoreCleans(t *testing.T) {
 	table := restore(tableSpec(), nil, true, &script{})
 	require.False(t, table.CleanTables, "the other tables are not the job's")
 	require.True(t, table.CleanPartitions)
-	partial := restore(databaseSpec(), &job.PartialSync{TableID: 10, Table: "t", Partitions: []string{"p"}}, true, &script{})
+	partial := restore(databaseSpec(), &job.PartialSync{TableID: 10, Table: "t", Partitions: []string{"p"}}, true, &script{names: []string{"t"}})
 	require.False(t, partial.CleanTables || partial.CleanPartitions)
 	// Doris would drop the table that was restored under an alias.
 	differs := sqlclient.RestoreJob{State: sqlclient.JobCancelled, Status: "[COMMON_ERROR, msg: Table t already exist but with different schema]"}

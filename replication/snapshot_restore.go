@@ -51,6 +51,15 @@ func (j *Job) RestoreSnapshot(ctx context.Context, in job.StepInput, report func
 	if result, err := r.identify(ctx); result != nil || err != nil {
 		return orRestored(result), err
 	}
+	made, err := j.ensureDatabase(ctx)
+	if err != nil {
+		return job.SnapshotRestored{}, err
+	}
+	if result, err := r.needsWhole(ctx); result != nil || err != nil {
+		out := orRestored(result)
+		out.DestinationDatabaseID = made
+		return out, err
+	}
 	// What an attempt that stood still has left open must not be committed into
 	// tables that the snapshot has filled.
 	if err := j.rollbackAll(ctx, &in.Progress); err != nil {
@@ -58,7 +67,9 @@ func (j *Job) RestoreSnapshot(ctx context.Context, in job.StepInput, report func
 	}
 	defer j.opts.Metrics.snapshotOver(j.spec.Name, stepRestore)
 	result, err := r.run(ctx)
-	return orRestored(result), err
+	out := orRestored(result)
+	out.DestinationDatabaseID = made
+	return out, err
 }
 
 func orRestored(r *job.SnapshotRestored) job.SnapshotRestored {
@@ -204,6 +215,11 @@ func (r *restore) run(ctx context.Context) (*job.SnapshotRestored, error) {
 			result, err := r.learn(ctx, jobs)
 			if err != nil || result != nil {
 				return result, err
+			}
+			if len(jobs) == 0 {
+				if err := r.refuseForeign(ctx); err != nil {
+					return nil, err
+				}
 			}
 			if err := r.submit(ctx, nextLabel(r.ordered.Name, last.Label)); err != nil {
 				return nil, err

@@ -476,15 +476,20 @@ func TestRestoreSnapshot(t *testing.T) {
 		require.Equal(t, map[string]string{"t": alias}, got.Aliases)
 	})
 	t.Run("partial of partitions", func(t *testing.T) {
-		src, dst := &script{snapshot: snapshotOf(onlyTable)}, &script{}
+		src, dst := &script{snapshot: snapshotOf(onlyTable)}, &script{names: []string{"t"}}
 		in := ordered(databaseSpec(), &job.PartialSync{TableID: 10, Table: "t", Partitions: []string{"p"}}, "s")
 		got, err := scripted(databaseSpec(), src, dst).RestoreSnapshot(ctx, in, nil)
 		require.NoError(t, err)
 		require.Equal(t, map[int64]int64{100: 60}, got.Restored.Partitions)
 		require.Equal(t, []fe.TableRef{{Table: "t"}}, dst.submitted[0].Tables)
 
-		dst = &script{outcome: []sqlclient.RestoreJob{differs}}
+		dst = &script{outcome: []sqlclient.RestoreJob{differs}, names: []string{"t"}}
 		got, err = scripted(databaseSpec(), src, dst).RestoreSnapshot(ctx, in, nil)
+		require.NoError(t, err)
+		require.Equal(t, &job.PartialSync{TableID: 10, Table: "t", Replace: true}, got.Wanted.Partial)
+
+		// Restored where there is no table, they would become a table of their own.
+		got, err = scripted(databaseSpec(), src, &script{}).RestoreSnapshot(ctx, in, nil)
 		require.NoError(t, err)
 		require.Equal(t, &job.PartialSync{TableID: 10, Table: "t", Replace: true}, got.Wanted.Partial)
 	})

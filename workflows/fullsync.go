@@ -45,6 +45,7 @@ func (r *run) restoreSnapshot() {
 		r.stepFailed(err, "restore snapshot")
 		return
 	}
+	r.databaseMade(out)
 	switch {
 	case r.redirected(out.Wanted, out.TableGone, out.SourceTableID):
 	case out.Restored != nil:
@@ -60,6 +61,20 @@ func (r *run) restoreSnapshot() {
 	default:
 		r.fail(job.Problem{Kind: job.KindNormal, Text: "restore snapshot: the step reported neither what was restored nor a reason", Remedy: remedyVersions})
 	}
+}
+
+// databaseMade follows the destination's database to its new id. With the old one
+// everything has gone that the job had brought: after a partial sync the other
+// tables come by a snapshot each.
+func (r *run) databaseMade(out job.SnapshotRestored) {
+	if out.DestinationDatabaseID == 0 {
+		return
+	}
+	r.spec.Destination.DatabaseID = out.DestinationDatabaseID
+	r.event(levelWarn, "the destination's database %s was dropped or created again (its id is %d now): all its tables are brought anew",
+		r.spec.Destination.Database, out.DestinationDatabaseID)
+	r.p.Tables, r.p.Partitions = nil, nil
+	r.p.Reselect = r.p.Snapshot.Partial != nil && r.spec.Type() == job.DatabaseSync
 }
 
 func (r *run) finishSnapshot() {
