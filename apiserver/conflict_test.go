@@ -79,7 +79,9 @@ func TestCreateRefusesTablesOfAnotherJob(t *testing.T) {
 // A job that does not answer may write to the same tables.
 func TestCreateAsksEveryJob(t *testing.T) {
 	f := newFake()
-	createdBefore(f, "mute", func(j *fakeJob) { j.queriesFail = []error{errors.New("workflow task failed"), errors.New("workflow task failed")} })
+	createdBefore(f, "mute", func(j *fakeJob) {
+		j.queriesFail = []error{errors.New("workflow task failed"), errors.New("workflow task failed")}
+	})
 	s := newServer(t, f, nil)
 	require.Contains(t, ask(s, "/create_ccr", minimal).Body.String(), "these jobs do not tell where they write to: mute")
 	require.Equal(t, http.StatusServiceUnavailable, askBy(s, "POST", "/jobs", minimal).Code)

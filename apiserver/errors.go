@@ -16,6 +16,9 @@ var (
 	errUnknownJob = errors.New("job not exist")
 	// errNoWorker: nothing can happen, because nobody works on jobs.
 	errNoWorker = errors.New("no worker is running")
+	// errTaskFails: the job's workflow task fails again and again, so that it can
+	// answer nothing.
+	errTaskFails = errors.New("its workflow task fails again and again: look at the workers' log; run workers of the version that the job ran on before, or a newer one")
 	// errTemporalDown: the memory of all jobs cannot be reached.
 	errTemporalDown = errors.New("temporal is not reachable")
 

@@ -18,6 +18,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	failurepb "go.temporal.io/api/failure/v1"
+	historypb "go.temporal.io/api/history/v1"
 	querypb "go.temporal.io/api/query/v1"
 	"go.temporal.io/api/serviceerror"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
@@ -25,6 +26,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"google.golang.org/grpc"
 
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/secret"
@@ -74,6 +76,8 @@ type fakeJob struct {
 	attempt   int32        // of the activity
 	failed    *job.Problem // of the attempt before it
 
+	// held changes what the server tells of the job.
+	held func(*workflowservice.DescribeWorkflowExecutionResponse)
 	// queriesFail makes the next queries fail with these errors.
 	queriesFail []error
 	// silent is how many of the next queries get no answer.
@@ -255,7 +259,26 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 		}
 		d.PendingActivities = append(d.PendingActivities, a)
 	}
+	if j.held != nil {
+		j.held(d)
+	}
 	return d, nil
+}
+
+// WorkflowService has the calls that the client does not wrap.
+func (f *fakeTemporal) WorkflowService() workflowservice.WorkflowServiceClient { return fakeService{} }
+
+type fakeService struct {
+	workflowservice.WorkflowServiceClient
+}
+
+func (fakeService) GetWorkflowExecutionHistoryReverse(context.Context, *workflowservice.GetWorkflowExecutionHistoryReverseRequest, ...grpc.CallOption) (*workflowservice.GetWorkflowExecutionHistoryReverseResponse, error) {
+	return &workflowservice.GetWorkflowExecutionHistoryReverseResponse{History: &historypb.History{Events: []*historypb.HistoryEvent{
+		{},
+		{Attributes: &historypb.HistoryEvent_WorkflowTaskFailedEventAttributes{WorkflowTaskFailedEventAttributes: &historypb.WorkflowTaskFailedEventAttributes{
+			Failure: &failurepb.Failure{Message: "nondeterministic workflow"},
+		}}},
+	}}}, nil
 }
 
 func (f *fakeTemporal) SignalWorkflow(_ context.Context, id, _, name string, arg any) error {

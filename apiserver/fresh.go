@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	workflowpb "go.temporal.io/api/workflow/v1"
@@ -14,7 +15,13 @@ import (
 // workflow learns of its progress only at its end.
 func (j *jobs) status(ctx context.Context, name string) (job.Status, error) {
 	var s job.Status
-	if err := j.query(ctx, name, job.QueryStatus, &s); err != nil {
+	err := j.query(ctx, name, job.QueryStatus, &s)
+	if errors.Is(err, errTaskFails) {
+		if known, found := j.withoutAnswer(ctx, name); found {
+			return known, nil
+		}
+	}
+	if err != nil {
 		return job.Status{}, err
 	}
 	if step, found := j.pending(ctx, name); found {
@@ -44,6 +51,8 @@ type pendingStep struct {
 	// failed is why the attempt before this one ended, with the number of
 	// attempts so far: a stalled job's step is tried again without its workflow.
 	failed *job.Problem
+	// standstill is what holds the job up on Temporal's side.
+	standstill *job.Problem
 }
 
 // pending returns the job's step. Without one the workflow's own answer stands, so
@@ -54,15 +63,16 @@ func (j *jobs) pending(ctx context.Context, name string) (step pendingStep, foun
 		j.log.Debug("no heartbeat of job", "job", name, "error", err)
 		return step, false
 	}
+	held := standstill(name, d, time.Now())
 	for _, a := range d.GetPendingActivities() {
-		step = pendingStep{activity: a.GetActivityType().GetName()}
-		if step.activity == job.ActivityObserveLag || step.activity == job.ActivityNotify {
-			continue // beside the step
+		step = pendingStep{activity: a.GetActivityType().GetName(), standstill: held}
+		if beside(step.activity) {
+			continue
 		}
 		step.failed = j.lastFailure(a)
 		details := a.GetHeartbeatDetails()
 		if len(details.GetPayloads()) == 0 {
-			if step.failed != nil {
+			if step.failed != nil || held != nil {
 				return step, true
 			}
 			continue
@@ -73,7 +83,7 @@ func (j *jobs) pending(ctx context.Context, name string) (step pendingStep, foun
 		}
 		return step, true
 	}
-	return pendingStep{}, false
+	return pendingStep{standstill: held}, held != nil
 }
 
 // lastFailure reads the problem with which the step's last attempt ended; nil if
@@ -107,6 +117,11 @@ func (step pendingStep) merge(s *job.Status) {
 	if step.activity == job.ActivityStream {
 		s.Position = newerPosition(s.Position, step.beat.Position)
 		s.Lag = newerLag(s.Lag, step.beat.Lag)
+	}
+	// A paused job has nothing to do anyway.
+	if p := step.standstill; p != nil && s.Running {
+		s.Problem, s.Stalled = p, true
+		s.NextStep = s.Advice()
 	}
 }
 

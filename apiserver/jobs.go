@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -52,6 +53,9 @@ func (j *jobs) query(ctx context.Context, name, query string, out any) error {
 		})
 		var notReady *serviceerror.WorkflowNotReady
 		switch {
+		// The text is the only sign that the server gives.
+		case errors.As(err, &notReady) && strings.Contains(notReady.Message, "failed state"):
+			return false, errTaskFails
 		case errors.As(err, &notReady):
 			return false, nil
 		case missing(err):

@@ -58,6 +58,7 @@ type Config struct {
 	IdlePollMax       time.Duration
 	PollBudget        int
 	HeartbeatTimeout  time.Duration
+	PayloadLimit      int
 	WebhookURL        string
 	WebhookSecret     string
 
@@ -105,6 +106,7 @@ func Default() Config {
 		IdlePollMax:       time.Second,
 		PollBudget:        400,
 		HeartbeatTimeout:  10 * time.Second,
+		PayloadLimit:      2<<20 - 64<<10,
 
 		Features: job.DefaultFeatures(),
 
@@ -143,7 +145,7 @@ func (c *Config) Validate() error {
 		value int
 	}{
 		{"stream-slots", c.StreamSlots}, {"pipeline-window", c.PipelineWindow}, {"binlog-batch-size", c.BinlogBatchSize},
-		{"ingest-concurrency", c.IngestConcurrency}, {"poll-budget", c.PollBudget},
+		{"ingest-concurrency", c.IngestConcurrency}, {"poll-budget", c.PollBudget}, {"temporal-payload-limit", c.PayloadLimit},
 	} {
 		if n.value < 1 {
 			return fmt.Errorf("%s is %d: it has to be at least 1", n.name, n.value)

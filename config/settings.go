@@ -140,6 +140,8 @@ func plainSettings() []setting {
 			bind: func(c *Config) pflag.Value { return intValue{&c.PollBudget} }},
 		{name: "heartbeat-timeout", group: GroupWorker, usage: "How long a silent process keeps its jobs before Temporal gives them to another. 30s spares Temporal work when there are more than 200 jobs.",
 			bind: func(c *Config) pflag.Value { return durationValue{&c.HeartbeatTimeout} }},
+		{name: "temporal-payload-limit", group: GroupWorker, usage: "How many bytes a job's state may have, a little less than Temporal's limit.blobSize.error (2 MiB unless it was raised). Beyond it the job stands and says so, where Temporal would end it.",
+			bind: func(c *Config) pflag.Value { return intValue{&c.PayloadLimit} }},
 		{name: "webhook-url", group: GroupWorker, usage: "Address that gets a POST for each change of a job's state; the same for every process. See docs/operations.md.",
 			bind: text(func(c *Config) *string { return &c.WebhookURL }, "url")},
 		{name: "webhook-secret", group: GroupWorker, secret: true, beside: "webhook-url", usage: "Signs the bodies of these requests (HMAC-SHA256, header X-Ccr-Signature-256).",

@@ -32,6 +32,17 @@ var syncStateNames = map[SyncState]string{
 // String returns the progress_state of job_status.
 func (s SyncState) String() string { return syncStateNames[s] }
 
+// SyncStateNamed is the state that String gives this name, DBFullSync if none has it.
+func SyncStateNamed(name string) SyncState {
+	//workflowcheck:ignore a search for the only one: order does not matter
+	for state, text := range syncStateNames {
+		if text == name {
+			return state
+		}
+	}
+	return DBFullSync
+}
+
 // Incremental tells whether binlogs are being applied in this state.
 func (s SyncState) Incremental() bool {
 	return s == DBTablesIncrementalSync || s == DBIncrementalSync || s == TableIncrementalSync

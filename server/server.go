@@ -186,6 +186,7 @@ func (p *process) startWorker(fatal func(error)) (stop func(), err error) {
 		Logger:           p.opts.Logger,
 		StreamSlots:      c.StreamSlots,
 		HeartbeatTimeout: c.HeartbeatTimeout,
+		PayloadLimit:     c.PayloadLimit,
 		Webhook:          activities.Webhook{URL: c.WebhookURL, Secret: c.WebhookSecret},
 		OnFatalError:     func(err error) { fatal(&workerError{err}) },
 	})

@@ -53,6 +53,9 @@ type Options struct {
 	// workflows.DefaultHeartbeatTimeout. 30 s saves the server work when there
 	// are more than 200 jobs.
 	HeartbeatTimeout time.Duration
+	// PayloadLimit is how large a job's state may be, in bytes; 0 =
+	// workflows.DefaultPayloadLimit.
+	PayloadLimit int
 	// Webhook is told of changes of jobs' states; without a URL nobody is.
 	Webhook activities.Webhook
 	// OnFatalError is called when a worker cannot go on, for instance because
@@ -93,7 +96,10 @@ func New(o Options) (*Worker, error) {
 		steps:   sdkworker.New(o.Client, job.TaskQueue, stepOptions(o)),
 		streams: sdkworker.New(o.Client, job.StreamTaskQueue, streamOptions(o)),
 	}
-	jobs := workflows.Workflow{HeartbeatTimeout: o.HeartbeatTimeout, Webhook: o.Webhook.URL != ""}
+	jobs := workflows.Workflow{
+		HeartbeatTimeout: o.HeartbeatTimeout, Webhook: o.Webhook.URL != "",
+		DataConverter: DataConverter(), PayloadLimit: o.PayloadLimit,
+	}
 	w.steps.RegisterWorkflowWithOptions(jobs.ReplicationJob, workflow.RegisterOptions{Name: job.WorkflowType})
 	w.steps.RegisterWorkflowWithOptions(workflows.CheckSetup, workflow.RegisterOptions{Name: job.WorkflowTypeCheck})
 	acts := activities.New(o.Connector, o.Keyring, o.Logger)

@@ -24,7 +24,7 @@ func (r *run) delete() {
 func (r *run) removeTraces() {
 	o := r.settings.activityOptions("clean up after "+r.spec.Name, cleanUpTimeout)
 	o.ScheduleToCloseTimeout = cleanUpTimeout
-	out, err := execute[job.CleanedUp](r, o, never, job.ActivityCleanUp, job.CleanUpInput{StepInput: r.input()})
+	out, err := execute[job.CleanedUp](r, o, never, job.ActivityCleanUp, job.CleanUpInput{StepInput: r.inputOfCleanUp()})
 	if err != nil {
 		out.Failed = append(out.Failed, problemOf(err, "clean up").Text)
 	}
@@ -37,7 +37,7 @@ func (r *run) removeTraces() {
 // property is_being_synced of the destination tables. The job goes on.
 func (r *run) setBeingSynced(to bool) error {
 	o := r.settings.activityOptions(fmt.Sprintf("set is_being_synced=%t on the destination tables", to), desyncTimeout)
-	in := job.CleanUpInput{StepInput: r.input(), Desync: true, DesyncTo: to, KeepJob: true}
+	in := job.CleanUpInput{StepInput: r.inputOfCleanUp(), Desync: true, DesyncTo: to, KeepJob: true}
 	out, err := execute[job.CleanedUp](r, o, never, job.ActivityCleanUp, in)
 	switch {
 	case err != nil:
@@ -46,4 +46,14 @@ func (r *run) setBeingSynced(to bool) error {
 		return errors.New(limit(strings.Join(out.Failed, "; "), problemLimit))
 	}
 	return nil
+}
+
+// inputOfCleanUp lets a job whose state is too large be deleted: it leaves out what
+// grows with the number of tables. Temporary tables of earlier snapshots may stay.
+func (r *run) inputOfCleanUp() job.StepInput {
+	in := r.input()
+	if r.oversized {
+		in.Progress.Tables, in.Progress.Partitions, in.Progress.Ahead, in.Progress.Awaited = nil, nil, nil, nil
+	}
+	return in
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/workflow"
 
@@ -25,6 +26,11 @@ type Workflow struct {
 	HeartbeatTimeout time.Duration
 	// Webhook is set when this worker has a webhook to tell of changes.
 	Webhook bool
+	// DataConverter is that of the worker; the size of a large state is measured
+	// with it. nil: it is not measured.
+	DataConverter converter.DataConverter
+	// PayloadLimit is how large a state may be, in bytes. 0 = DefaultPayloadLimit.
+	PayloadLimit int
 }
 
 // ReplicationJob replicates one database or table until the job is deleted. It
@@ -64,6 +70,8 @@ type run struct {
 	streaming bool
 	// patient is set while a step has been lent patience.
 	patient bool
+	// oversized is set while the state is too large to be handed on.
+	oversized bool
 	// notBefore delays the next step after a failure. A new run forgets it and
 	// tries at once.
 	notBefore time.Time
@@ -134,6 +142,12 @@ func (r *run) loop() error {
 		case r.p.Phase == job.PhaseDeleting:
 			r.delete()
 			return nil
+		case r.tooLarge():
+			// Only a person can help. A timer would make the history grow, and a
+			// new run is what must not be asked for.
+			r.tell()
+			r.show()
+			_ = workflow.Await(r.ctx, r.inbox.pending)
 		case r.mustContinueAsNew():
 			if err := r.continueAsNew(); err != nil {
 				return err

@@ -73,6 +73,9 @@ func problemOf(err error, step string) job.Problem {
 	switch {
 	case errors.As(err, &app):
 		p.Text = step + ": " + app.Message()
+		if strings.Contains(p.Text, "exceeds size limit") { // the server's words for a result
+			p.Remedy = remedyTooLarge
+		}
 		var told job.Problem
 		if app.HasDetails() && app.Details(&told) == nil && told.Text != "" {
 			p = told

@@ -1,0 +1,74 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// The state of a job travels as a payload. Temporal ends a workflow that hands it
+// one above its limit, and with it the job. So a state that may be too large is
+// measured before anything is scheduled with it.
+
+// DefaultPayloadLimit is what Temporal's limit.blobSize.error, 2 MiB unless it is
+// set otherwise, leaves for a state when the rest of an input is counted, too. In
+// bytes.
+const DefaultPayloadLimit = 2<<20 - 64<<10
+
+// measureAbove is how many entries a state has at least before it is measured:
+// with fewer it is far below the limit, whatever they hold, and measuring costs
+// an event.
+const measureAbove = 20_000
+
+// changePayloadSize guards the measuring, which is recorded in the history.
+const changePayloadSize = "payload-size"
+
+// measured is what is recorded: sizes and settings differ between workers.
+type measured struct {
+	// Size of the encoded state and Limit, both in bytes.
+	Size, Limit int
+}
+
+const remedyTooLarge = "raise limit.blobSize.error in Temporal's dynamic configuration and --temporal-payload-limit of the workers, then resume; or delete the job and replicate in several jobs with include_tables"
+
+// tooLarge tells that the state cannot be handed on any more, and says so. It is
+// looked at before each step and before a new run.
+func (r *run) tooLarge() bool {
+	entries := len(r.p.Tables) + len(r.p.Partitions) + len(r.p.Ahead) + len(r.p.Awaited)
+	if entries < measureAbove || r.p.Phase == job.PhaseDeleting || !r.version(changePayloadSize) {
+		return false
+	}
+	var m measured
+	recorded := workflow.SideEffect(r.ctx, func(workflow.Context) any { return r.settings.measure(r.spec, r.p) })
+	err := recorded.Get(&m)
+	r.oversized = err == nil && m.Size > m.Limit
+	if !r.oversized {
+		return false
+	}
+	r.fail(job.Problem{
+		Kind: job.KindNormal,
+		Text: fmt.Sprintf("the job's state has %d bytes, more than the %d that Temporal takes: nothing can be done with it any more (%d tables, %d partitions)",
+			m.Size, m.Limit, len(r.p.Tables), len(r.p.Partitions)),
+		Remedy: remedyTooLarge,
+	})
+	return true
+}
+
+// measure encodes the state as a new run's input, which holds all that the input
+// of a step does.
+func (w Workflow) measure(spec job.Spec, p job.Progress) measured {
+	m := measured{Limit: w.PayloadLimit}
+	if m.Limit <= 0 {
+		m.Limit = DefaultPayloadLimit
+	}
+	if w.DataConverter == nil {
+		return m
+	}
+	payload, err := w.DataConverter.ToPayload(job.WorkflowInput{Spec: spec, Progress: &p})
+	if err == nil {
+		m.Size = payload.Size()
+	}
+	return m
+}
