@@ -142,6 +142,7 @@ type hum struct {
 	every    time.Duration
 	mu       sync.Mutex
 	latest   job.Heartbeat
+	watchdog stepWatchdog
 }
 
 func newHum(ctx context.Context) *hum {
@@ -149,7 +150,7 @@ func newHum(ctx context.Context) *hum {
 	if every <= 0 {
 		every = time.Second
 	}
-	return &hum{activity: ctx, every: every}
+	return &hum{activity: ctx, every: every, watchdog: stepWatchdog{step: activity.GetInfo(ctx).ActivityType.Name}}
 }
 
 // run repeats the last report until ctx is done.
@@ -161,7 +162,7 @@ func (h *hum) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			latest := h.last()
+			latest := h.watchdog.watch(h.last(), now)
 			latest.At = now
 			activity.RecordHeartbeat(h.activity, latest)
 		}

@@ -32,3 +32,23 @@ func TestAShiftThatDoesNotMoveSaysSo(t *testing.T) {
 	require.Nil(t, w.watch(idle, start.Add(time.Hour)).Problem, "nothing to do is no wedge")
 	require.Nil(t, w.watch(waiting(10), start.Add(time.Hour+time.Minute)).Problem)
 }
+
+func TestStepWithoutProgressSaysSo(t *testing.T) {
+	w := stepWatchdog{step: job.ActivityTakeSnapshot}
+	start := time.Now()
+	at := func(after time.Duration, note string) *job.Problem {
+		return w.watch(job.Heartbeat{Note: note}, start.Add(after)).Problem
+	}
+	require.Nil(t, at(0, "backup s: SNAPSHOTING 1/3"))
+	require.Nil(t, at(9*time.Minute, "backup s: SNAPSHOTING 1/3"))
+	require.Nil(t, at(11*time.Minute, "backup s: SNAPSHOTING 2/3"), "it has moved")
+	require.Nil(t, at(20*time.Minute, "backup s: SNAPSHOTING 2/3"))
+	p := at(21*time.Minute, "backup s: SNAPSHOTING 2/3")
+	require.Equal(t, "no progress for 10m0s (TakeSnapshot: backup s: SNAPSHOTING 2/3)", p.Text)
+	require.Equal(t, start.Add(11*time.Minute), p.Since)
+	require.Contains(t, p.Remedy, "CANCEL BACKUP")
+	require.Nil(t, at(22*time.Minute, "backup s: SAVE_META"), "progress ends it")
+	for _, step := range []string{job.ActivityTakeSnapshot, job.ActivityRestoreSnapshot, job.ActivityFinishSnapshot, job.ActivityApply, job.ActivitySelectTables} {
+		require.NotEmpty(t, stepRemedies[step], step)
+	}
+}

@@ -102,6 +102,9 @@ type restore struct {
 	newTableID         int64
 	// aliases maps destination names to the names to restore under.
 	aliases map[string]string
+	// orders counts restores that were ordered since the one labelled latest was seen.
+	orders orders
+	latest string
 	// dropped are the views and tables already dropped to make room.
 	dropped map[string]bool
 }
@@ -208,6 +211,10 @@ func (r *restore) run(ctx context.Context) (*job.SnapshotRestored, error) {
 		if len(jobs) > 0 {
 			last = jobs[len(jobs)-1]
 		}
+		if last.Label != "" && last.Label != r.latest {
+			r.latest = last.Label
+			r.orders.seen()
+		}
 		switch {
 		case last.State == sqlclient.JobFinished:
 			return r.finished(ctx)
@@ -221,7 +228,7 @@ func (r *restore) run(ctx context.Context) (*job.SnapshotRestored, error) {
 					return nil, err
 				}
 			}
-			if err := r.submit(ctx, nextLabel(r.ordered.Name, last.Label)); err != nil {
+			if err := r.order(ctx, nextLabel(r.ordered.Name, last.Label)); err != nil {
 				return nil, err
 			}
 		case !r.snap.ExpiredAt.IsZero() && time.Now().After(r.snap.ExpiredAt):
@@ -249,6 +256,22 @@ func nextLabel(snapshot, last string) string {
 	return job.RestoreLabel(snapshot, n+1)
 }
 
+// order submits a restore if nobody else's is under way.
+func (r *restore) order(ctx context.Context, label string) error {
+	if err := r.orders.trouble("restore "+label, len(r.snap.Meta)+len(r.snap.JobInfo)); err != nil {
+		return err
+	}
+	busy, err := r.occupied(ctx)
+	if err != nil {
+		return err
+	}
+	if busy != "" {
+		r.w.note("waiting: %s", busy)
+		return nil
+	}
+	return r.submit(ctx, label)
+}
+
 // submit starts a restore. A busy database, and a call whose outcome is unknown,
 // only mean to look again.
 func (r *restore) submit(ctx context.Context, label string) error {
@@ -271,10 +294,12 @@ func (r *restore) submit(ctx context.Context, label string) error {
 	var lost *fe.TransportError
 	switch {
 	case err == nil:
+		r.orders.given(nil)
 		r.w.note("restore %s submitted", label)
 	case errors.Is(err, fe.ErrRestoreBusy):
 		r.w.note("waiting: %v", err)
 	case errors.As(err, &lost) && lost.Sent:
+		r.orders.given(err)
 		r.w.note("looking whether restore %s was submitted", label)
 	default:
 		return fmt.Errorf("submit restore %s: %w", label, err)

@@ -38,6 +38,7 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 	w := waiter{j: j, report: report, position: in.Progress.Position}
 	defer j.opts.Metrics.snapshotOver(j.spec.Name, stepBackup)
 	var what backupObjects
+	var given orders
 	// Where nothing had been recorded there was nothing to lock. The backup itself
 	// is the first binlog of a table (BARRIER): from then on other jobs' locks
 	// would let the source collect what this one still has to read.
@@ -64,7 +65,10 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 			j.opts.Metrics.snapshotLeft(j.spec.Name, stepBackup, backup.Unfinished)
 			w.note("backup %s: %s %s", name, backup.State, backup.Progress)
 		default:
-			taken, err := j.submitBackup(ctx, name, snap, &what, &w)
+			if err := given.trouble("backup "+name, 0); err != nil {
+				return job.SnapshotTaken{}, err
+			}
+			taken, err := j.submitBackup(ctx, name, snap, &what, &w, &given)
 			if err != nil || taken != nil {
 				return orZero(taken), err
 			}
@@ -91,7 +95,7 @@ type backupObjects struct {
 }
 
 // submitBackup starts the backup. A result ends the step; nil means: look again.
-func (j *Job) submitBackup(ctx context.Context, name string, snap *job.Snapshot, what *backupObjects, w *waiter) (*job.SnapshotTaken, error) {
+func (j *Job) submitBackup(ctx context.Context, name string, snap *job.Snapshot, what *backupObjects, w *waiter, given *orders) (*job.SnapshotTaken, error) {
 	partial := snap.Partial
 	resolved, taken, err := j.backupObjects(ctx, partial, snap.Before, w.position)
 	if err != nil || taken != nil {
@@ -102,10 +106,12 @@ func (j *Job) submitBackup(ctx context.Context, name string, snap *job.Snapshot,
 	var network *sqlclient.NetworkError
 	switch {
 	case err == nil:
+		given.given(nil)
 		w.note("backup %s submitted", name)
 	case errors.Is(err, sqlclient.ErrJobRunning):
 		w.note("waiting: %v", err)
 	case errors.As(err, &network) && network.Sent:
+		given.given(err)
 		w.note("looking whether backup %s was submitted", name)
 	case partial != nil && errors.Is(err, sqlclient.ErrUnknownPartition):
 		return &job.SnapshotTaken{Wanted: &job.SnapshotWanted{
