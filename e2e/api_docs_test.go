@@ -89,6 +89,9 @@ func (e *env) prepareFor(script string) {
 	_, err := e.ccr.Status(e.ctx, name)
 	exists := err == nil
 	creates := strings.Contains(script, "/create_ccr")
+	if creates || !exists {
+		e.deleteOthers(name) // the documents' jobs all have the same destination
+	}
 	switch {
 	case creates && exists:
 		_, err := e.ccr.Call(e.ctx, "delete", map[string]any{"name": name})
@@ -104,6 +107,19 @@ func (e *env) prepareFor(script string) {
 	_, err = e.ccr.Call(e.ctx, "resume", map[string]any{"name": name})
 	require.NoError(e, err)
 	e.awaitState(name, "DBIncrementalSync")
+}
+
+// deleteOthers deletes all jobs but the one of that name.
+func (e *env) deleteOthers(name string) {
+	e.Helper()
+	reply, err := e.ccr.Call(e.ctx, "list_jobs", map[string]any{})
+	require.NoError(e, err)
+	for _, other := range reply["jobs"].([]any) {
+		if other != name {
+			_, err := e.ccr.Call(e.ctx, "delete", map[string]any{"name": other})
+			require.NoError(e, err)
+		}
+	}
 }
 
 // withAddresses puts this test's servers in the place of the document's.
