@@ -19,6 +19,7 @@ type columnChange struct {
 	heavy   bool
 	dropped []string // from the base index
 	sql     []string // clauses of rawSql
+	structs bool     // the version can add fields to a STRUCT
 }
 
 // indexChange is the new column list of one index.
@@ -40,6 +41,7 @@ func newColumnChange(t *catalog.Table) *columnChange {
 // changeColumns runs the clauses that change columns.
 func (e *Executor) changeColumns(db *catalog.Database, t *catalog.Table, clauses []parser.AlterClause) error {
 	change := newColumnChange(t)
+	change.structs = e.core.Version() == core.VersionNew
 	for _, clause := range clauses {
 		var err error
 		switch c := clause.(type) {

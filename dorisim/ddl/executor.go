@@ -65,6 +65,9 @@ func (e *Executor) ExecAllowing(ctx context.Context, currentDB string, stmt pars
 	parser.Allow(stmt, flags)
 	err := e.checkNames(stmt, flags)
 	if err == nil {
+		err = e.checkTypes(stmt)
+	}
+	if err == nil {
 		err = e.exec(ctx, currentDB, stmt)
 	}
 	var refusal *core.Error

@@ -41,7 +41,7 @@ func (c *columnChange) modify(clause *parser.ModifyColumn) error {
 			return err
 		}
 	}
-	c.heavy = true
+	c.heavy = c.heavy || !grown(&old, &col, clause.Position)
 	text := "MODIFY COLUMN " + columnText(&col, c.t.Keys) + positionText(clause.Position)
 	if clause.Rollup != "" {
 		text += " FROM " + parser.QuoteIdent(clause.Rollup)
@@ -74,6 +74,9 @@ func (c *columnChange) modified(def *parser.ColumnDef, old *types.Column) (types
 	col.Name, col.UniqueID = old.Name, old.UniqueID
 	if def.Comment == "" {
 		col.Comment = old.Comment
+	}
+	if c.structs && old.Type.Kind == types.Struct && col.Type.Kind == types.Struct {
+		return col, checkStructChange(old.Type, col.Type)
 	}
 	return col, checkTypeChange(old.Type, col.Type)
 }

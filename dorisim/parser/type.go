@@ -1,6 +1,8 @@
 package parser
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,8 +23,8 @@ var plainTypes = map[string]types.Kind{
 	"INT": types.Int, "INTEGER": types.Int, "BIGINT": types.BigInt, "LARGEINT": types.LargeInt,
 	"FLOAT": types.Float, "DOUBLE": types.Double,
 	"DATE": types.Date, "DATEV1": types.Date, "DATEV2": types.Date,
-	"STRING": types.String, "TEXT": types.String,
-	"JSON": types.JSON, "JSONB": types.JSON, "VARIANT": types.Variant,
+	"STRING": types.String, "TEXT": types.String, "IPV4": types.IPv4, "IPV6": types.IPv6,
+	"JSON": types.JSON, "JSONB": types.JSON,
 	"HLL": types.HLL, "BITMAP": types.Bitmap, "QUANTILE_STATE": types.QuantileState,
 }
 
@@ -32,8 +34,8 @@ var typeSpelling = map[types.Kind]string{
 	types.Int: "int", types.BigInt: "bigint", types.LargeInt: "largeint",
 	types.Float: "float", types.Double: "double", types.Date: "date", types.String: "text",
 	types.JSON: "json", types.Variant: "variant", types.HLL: "hll", types.Bitmap: "bitmap",
-	types.QuantileState: "quantile_state",
-	types.Array:         "array", types.Map: "map", types.Struct: "struct", types.AggState: "agg_state",
+	types.QuantileState: "quantile_state", types.IPv4: "ipv4", types.IPv6: "ipv6",
+	types.Array: "array", types.Map: "map", types.Struct: "struct", types.AggState: "agg_state",
 }
 
 // FormatType spells a type as SHOW CREATE TABLE does (doris-sql.md 3.2):
@@ -98,6 +100,8 @@ func (p *parser) parseType(depth int) types.Type {
 		return types.Type{Kind: types.Map, Text: p.typeArguments(depth, 2)}
 	case "STRUCT":
 		return types.Type{Kind: types.Struct, Text: p.structFields(depth)}
+	case "VARIANT":
+		return types.Type{Kind: types.Variant, Text: p.variantTemplate(depth)}
 	case "AGG_STATE":
 		return types.Type{Kind: types.AggState, Text: p.aggState()}
 	}
@@ -180,6 +184,45 @@ func (p *parser) structFields(depth int) string {
 	}
 	p.expectSymbol(">")
 	return "<" + strings.Join(fields, ",") + ">"
+}
+
+// variantTemplate reads [<[MATCH_NAME] 'path':type [COMMENT 'x'], ... [PROPERTIES
+// (..)]>] and returns it as SHOW CREATE TABLE prints it. A path is a pattern unless
+// MATCH_NAME says otherwise.
+func (p *parser) variantTemplate(depth int) string {
+	if !p.symbol("<") {
+		return ""
+	}
+	var items []string
+	for p.err == nil {
+		if p.peek().Is("PROPERTIES") {
+			var props []string
+			given := p.optionalProperties()
+			for _, key := range slices.Sorted(maps.Keys(given)) {
+				props = append(props, strconv.Quote(key)+" = "+strconv.Quote(given[key]))
+			}
+			items = append(items, "PROPERTIES ("+strings.Join(props, ",")+")")
+			break
+		}
+		item := ""
+		if p.keyword("MATCH_NAME") {
+			item = "MATCH_NAME "
+		} else {
+			p.keyword("MATCH_NAME_GLOB")
+		}
+		item += "'" + p.str() + "'"
+		p.expectSymbol(":")
+		item += ":" + FormatType(p.parseType(depth+1))
+		if comment, _ := p.optionalComment(); comment != "" {
+			item += " COMMENT '" + comment + "'"
+		}
+		items = append(items, item)
+		if !p.symbol(",") {
+			break
+		}
+	}
+	p.expectSymbol(">")
+	return "<" + strings.Join(items, ",") + ">"
 }
 
 // aggState reads <function(type [NULL|NOT NULL], ...)>.

@@ -151,7 +151,7 @@ func (s *session) valuesRow(ctx context.Context, c *cursor, t *target, positions
 		if len(row) == len(positions) {
 			return nil, errColumnCount()
 		}
-		v, err := s.value(ctx, c, t.columns[positions[len(row)]].Type.Kind)
+		v, err := s.value(ctx, c, t.columns[positions[len(row)]].Type)
 		if err != nil {
 			return nil, err
 		}
@@ -178,7 +178,7 @@ func errColumnCount() error { return core.Errorf("Column count doesn't match val
 
 // value reads one cell. Literals are taken as they are; anything else goes
 // through the query engine.
-func (s *session) value(ctx context.Context, c *cursor, kind types.Kind) (types.Value, error) {
+func (s *session) value(ctx context.Context, c *cursor, t types.Type) (types.Value, error) {
 	if after := c.peekAt(1); after.IsSymbol(",") || after.IsSymbol(")") {
 		if v, ok := literalValue(c.peek()); ok {
 			c.next()
@@ -192,16 +192,16 @@ func (s *session) value(ctx context.Context, c *cursor, kind types.Kind) (types.
 	start := c.peek().Pos
 	end := start
 	for depth := 0; !c.end(); {
-		t := c.peek()
-		switch t.Text {
+		next := c.peek()
+		switch next.Text {
 		case "(", "[", "{":
-			depth += isSymbol(t)
+			depth += isSymbol(next)
 		case ")", "]", "}", ",":
-			if depth == 0 && t.Kind == parser.Symbol {
-				return s.constant(ctx, c.src[start:end], kind)
+			if depth == 0 && next.Kind == parser.Symbol {
+				return s.constant(ctx, c.src[start:end], t)
 			}
-			if t.Text != "," {
-				depth -= isSymbol(t)
+			if next.Text != "," {
+				depth -= isSymbol(next)
 			}
 		}
 		end = c.next().End
@@ -241,11 +241,13 @@ func literalValue(t parser.Token) (types.Value, bool) {
 }
 
 // constant evaluates an expression without columns.
-func (s *session) constant(ctx context.Context, expression string, kind types.Kind) (types.Value, error) {
+func (s *session) constant(ctx context.Context, expression string, t types.Type) (types.Value, error) {
 	switch {
 	case expression == "":
 		return nil, errSyntax(")")
-	case opaque(kind), kind == types.JSON && strings.HasPrefix(expression, "["):
+	case t.Kind == types.Struct:
+		return structConstant(expression, t), nil
+	case opaque(t.Kind), t.Kind == types.JSON && strings.HasPrefix(expression, "["):
 		return expression, nil
 	}
 	c, err := newCursor("SELECT " + expression)

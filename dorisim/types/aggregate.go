@@ -143,6 +143,10 @@ func zero(t Type) Value {
 			return "0"
 		}
 		return v
+	case IPv4:
+		return "0.0.0.0"
+	case IPv6:
+		return "::"
 	case Date:
 		return "1970-01-01"
 	case DateTime:

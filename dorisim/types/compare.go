@@ -13,8 +13,11 @@ func Compare(a, b Value, t Type) int { return Comparator(t)(a, b) }
 // compared. Values of unexpected dynamic types order by their text.
 func Comparator(t Type) func(a, b Value) int {
 	text := strings.Compare
-	if t.Kind == LargeInt || t.Kind == Decimal {
+	switch t.Kind {
+	case LargeInt, Decimal:
 		text = compareDecimalText
+	case IPv4, IPv6:
+		text = compareIP
 	}
 	return func(a, b Value) int {
 		if a == nil || b == nil {

@@ -69,6 +69,13 @@ func parse(text string, t Type) (Value, error) {
 			return nil, ErrTooLong
 		}
 		return text, nil
+	case IPv4, IPv6:
+		return parseIP(text, t.Kind)
+	case Struct:
+		if v, err := parseStruct(text, t); err == nil {
+			return v, nil
+		}
+		return text, nil
 	case JSON:
 		return parseJSON(text)
 	case Variant:

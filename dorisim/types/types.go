@@ -3,7 +3,7 @@
 // A value is one of: nil (NULL), int64 (BOOLEAN as 0/1, TINYINT..BIGINT),
 // float64 (FLOAT, DOUBLE) or string (everything else: LARGEINT and DECIMAL as
 // canonical decimal text, DATE "2006-01-02", DATETIME "2006-01-02 15:04:05[.f]",
-// CHAR, VARCHAR, STRING, JSON, VARIANT, ARRAY, MAP, STRUCT as their text, HLL,
+// CHAR, VARCHAR, STRING, IPV4, IPV6, JSON, VARIANT, ARRAY, MAP, STRUCT as their text, HLL,
 // BITMAP, QUANTILE_STATE, AGG_STATE as opaque text).
 package types
 
@@ -27,6 +27,8 @@ const (
 	DateTime      Kind = "DATETIMEV2"
 	Char          Kind = "CHAR"
 	Varchar       Kind = "VARCHAR"
+	IPv4          Kind = "IPV4"
+	IPv6          Kind = "IPV6"
 	String        Kind = "STRING"
 	JSON          Kind = "JSON"
 	Variant       Kind = "VARIANT"

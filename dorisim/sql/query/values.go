@@ -73,6 +73,8 @@ func engineValue(ctx *sql.Context, et sql.Type, t types.Type, v types.Value) (an
 		}
 	case types.HLL, types.Bitmap, types.QuantileState, types.AggState:
 		return nil, nil // doris-sql.md 1.2: shown as NULL
+	case types.Struct:
+		v = types.Widened(v, t)
 	case types.Date, types.DateTime:
 		text, ok := v.(string)
 		if !ok {
