@@ -198,7 +198,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// Objects are opaque: what is written is kept, NULL is read (doris-sql.md 1.2).
+// Objects are read as NULL unless the session wants to see them (doris-sql.md 1.2).
 func TestObjectValues(t *testing.T) {
 	s := source(t)
 	db := s.database()

@@ -61,7 +61,7 @@ func asIs(k types.Kind, v types.Value) (types.Value, bool) {
 		return x, k == types.Double
 	case string:
 		switch k {
-		case types.String, types.HLL, types.Bitmap, types.QuantileState, types.AggState:
+		case types.String, types.HLL, types.QuantileState, types.AggState:
 			return x, true
 		}
 	}

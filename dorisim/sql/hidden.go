@@ -35,10 +35,6 @@ func withMarks(s *types.Schema) []types.Column {
 	return slices.Insert(slices.Clone(s.Columns), first, markColumns(s)...)
 }
 
-func isObject(k types.Kind) bool {
-	return k == types.HLL || k == types.Bitmap || k == types.QuantileState || k == types.AggState
-}
-
 // addDeleteSign lets an INSERT name the delete sign among its columns.
 func (t *target) addDeleteSign(names []string) {
 	named := slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, deleteSignColumn) })

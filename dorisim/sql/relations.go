@@ -25,6 +25,11 @@ type relations struct {
 	objects bool
 }
 
+// ShowsObjects implements query.ShowsObjects.
+func (r relations) ShowsObjects() bool {
+	return r.objects || r.session.flag("return_object_data_as_binary")
+}
+
 // HasDatabase implements query.Catalog.
 func (r relations) HasDatabase(name string) bool { return r.session.hasDatabase(name) }
 
@@ -60,7 +65,6 @@ func (r relations) Relation(_ context.Context, database, name string) (*query.Re
 	shown := visibility{
 		hidden:  r.hidden || r.session.flag("show_hidden_columns"),
 		deleted: !r.hidden && r.session.flag("show_hidden_columns"),
-		objects: r.objects || r.session.flag("return_object_data_as_binary"),
 	}
 	return r.session.tableRelation(t, name, partitions, temporary, shown)
 }
@@ -100,7 +104,7 @@ func (s *session) viewRelation(db *catalog.Database, v *catalog.Table) (*query.R
 }
 
 // visibility says what a SELECT shows of a table.
-type visibility struct{ hidden, deleted, objects bool }
+type visibility struct{ hidden, deleted bool }
 
 // tableRelation needs core's read lock; its rows are read without it.
 func (s *session) tableRelation(t *catalog.Table, name string, only []string, temporary bool, shown visibility) (*query.Relation, error) {
@@ -131,9 +135,6 @@ func (s *session) tableRelation(t *catalog.Table, name string, only []string, te
 		}
 		if !shown.hidden && column.Hidden {
 			continue
-		}
-		if shown.objects && isObject(column.Type.Kind) {
-			column.Type = types.Type{Kind: types.String}
 		}
 		visible = append(visible, from)
 		rel.Columns = append(rel.Columns, column)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
+	"github.com/doris-ccr/ccr/dorisim/sql/query"
 )
 
 // internalCatalog is the first part of a fully qualified name.
@@ -123,6 +124,10 @@ func (r *rewriter) step() error {
 		return r.partitionClause()
 	case t.Kind == parser.Word && c.peekAt(1).IsSymbol("(") && r.isTableFunction():
 		return r.tableFunction()
+	case t.Kind == parser.Word && c.peekAt(1).IsSymbol("("):
+		if fold, argument, ok := query.Aggregate(t.Text); ok {
+			return r.objectAggregate(fold, argument)
+		}
 	}
 	r.take()
 	return nil

@@ -236,7 +236,7 @@ func (s *session) defaultExpression(c *types.Column) (types.Value, error) {
 	case strings.HasPrefix(text, "E"):
 		return types.Parse("2.718281828459045", c.Type)
 	}
-	return "", nil // BITMAP_EMPTY and the like: opaque
+	return "", nil // BITMAP_EMPTY and the like
 }
 
 func (s *session) reserveAutoIncrement(t *target, c *types.Column, n int) *int64 {
@@ -307,12 +307,8 @@ func (t *target) batch(rows []types.Row) load.Batch {
 	return load.Batch{DB: t.dbID, Table: t.tableID, Columns: t.columnNames(), Rows: rows, Partitions: t.partitions, Temporary: t.temporary}
 }
 
-// opaque tells whether expressions for a column are kept as text: the simulator
-// does not evaluate objects and nested types.
+// opaque tells whether expressions for a column are kept as text, which the
+// simulator does not evaluate.
 func opaque(k types.Kind) bool {
-	switch k {
-	case types.HLL, types.Bitmap, types.QuantileState, types.AggState, types.Array, types.Map, types.Struct:
-		return true
-	}
-	return false
+	return k == types.QuantileState || k == types.Array || k == types.Map
 }

@@ -45,6 +45,8 @@ func aggregateValues(older, newer Value, c *Column) Value {
 		return older
 	case "HLL_UNION", "BITMAP_UNION":
 		return unionTokens(Format(older, c.Type), Format(newer, c.Type))
+	case "GENERIC":
+		return AggStateMerge(Format(older, c.Type), Format(newer, c.Type))
 	default:
 		return concatTokens(Format(older, c.Type), Format(newer, c.Type))
 	}

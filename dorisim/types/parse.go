@@ -76,6 +76,12 @@ func parse(text string, t Type) (Value, error) {
 			return v, nil
 		}
 		return text, nil
+	case Bitmap:
+		members, ok := BitmapMembers(text)
+		if !ok {
+			return nil, ErrSyntax
+		}
+		return BitmapOf(members), nil
 	case JSON:
 		return parseJSON(text)
 	case Variant:

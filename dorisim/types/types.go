@@ -4,7 +4,7 @@
 // float64 (FLOAT, DOUBLE) or string (everything else: LARGEINT and DECIMAL as
 // canonical decimal text, DATE "2006-01-02", DATETIME "2006-01-02 15:04:05[.f]",
 // CHAR, VARCHAR, STRING, IPV4, IPV6, JSON, VARIANT, ARRAY, MAP, STRUCT as their text, HLL,
-// BITMAP, QUANTILE_STATE, AGG_STATE as opaque text).
+// BITMAP, AGG_STATE as in object.go, QUANTILE_STATE as opaque text).
 package types
 
 import "strings"

@@ -92,6 +92,8 @@ func (e *Engine) Run(ctx context.Context, catalog Catalog, current, text string)
 	if err != nil {
 		return nil, translate(err)
 	}
+	shows, ok := catalog.(ShowsObjects)
+	showObjects := ok && shows.ShowsObjects()
 	result := &sqltypes.Result{Fields: fields(schema)}
 	for {
 		row, err := rows.Next(qctx)
@@ -101,7 +103,7 @@ func (e *Engine) Run(ctx context.Context, catalog Catalog, current, text string)
 		if err != nil {
 			return nil, errors.Join(translate(err), rows.Close(qctx))
 		}
-		cells, err := encodeRow(qctx, schema, row)
+		cells, err := encodeRow(qctx, schema, row, showObjects)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("encode a result row: %w", err), rows.Close(qctx))
 		}

@@ -29,7 +29,7 @@ func (provider) Function(_ *sql.Context, name string) (sql.Function, bool) {
 	case "to_date":
 		return sql.Function1{Name: "to_date", Fn: function.NewDate}, true
 	}
-	return nil, false
+	return objectFunctionNamed(strings.ToLower(name))
 }
 
 // dateTrunc is date_trunc(time, unit).

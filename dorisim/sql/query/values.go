@@ -39,6 +39,8 @@ func engineType(t types.Type) sql.Type {
 		if err == nil {
 			return d
 		}
+	case types.HLL, types.Bitmap, types.QuantileState, types.AggState:
+		return objects
 	case types.Date:
 		return gmstypes.Date
 	case types.DateTime:
@@ -71,8 +73,6 @@ func engineValue(ctx *sql.Context, et sql.Type, t types.Type, v types.Value) (an
 		default:
 			return int8(n), nil
 		}
-	case types.HLL, types.Bitmap, types.QuantileState, types.AggState:
-		return nil, nil // doris-sql.md 1.2: shown as NULL
 	case types.Struct:
 		v = types.Widened(v, t)
 	case types.Date, types.DateTime:
@@ -108,11 +108,12 @@ func fieldType(t sql.Type) querypb.Type {
 	}
 }
 
-// encodeRow renders a result row.
-func encodeRow(ctx *sql.Context, schema sql.Schema, row sql.Row) ([]sqltypes.Value, error) {
+// encodeRow renders a result row; objects are NULL unless they are to be shown
+// (doris-sql.md 1.2).
+func encodeRow(ctx *sql.Context, schema sql.Schema, row sql.Row, showObjects bool) ([]sqltypes.Value, error) {
 	out := make([]sqltypes.Value, len(row))
 	for i, v := range row {
-		cell, err := encodeValue(ctx, schema[i].Type, v)
+		cell, err := encodeValue(ctx, schema[i].Type, v, showObjects)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +122,10 @@ func encodeRow(ctx *sql.Context, schema sql.Schema, row sql.Row) ([]sqltypes.Val
 	return out, nil
 }
 
-func encodeValue(ctx *sql.Context, t sql.Type, v any) (sqltypes.Value, error) {
+func encodeValue(ctx *sql.Context, t sql.Type, v any, showObjects bool) (sqltypes.Value, error) {
+	if _, isObject := t.(objectType); isObject && !showObjects {
+		return sqltypes.NULL, nil
+	}
 	field := fieldType(t)
 	switch x := v.(type) {
 	case nil:
