@@ -35,9 +35,12 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 
 	resume := resumeFrom(ctx)
 	unheard := replication.LastHeard(&in.Progress, resume)
-	start := job.Heartbeat{Position: in.Progress.Position, Lag: in.Progress.Lag}
+	start := job.Heartbeat{Position: in.Progress.Position, Settled: in.Progress.Settled, Ahead: in.Progress.Ahead, Lag: in.Progress.Lag}
 	if resume != nil && resume.Position.CommitSeq >= start.Position.CommitSeq {
 		start = *resume
+		if start.Settled == 0 && start.Ahead == nil {
+			start.Ahead = in.Progress.Ahead // reports of older versions do not have it
+		}
 		if start.Heard.IsZero() {
 			start.Heard = resume.At // until the shift has asked the destination
 		}
@@ -48,7 +51,7 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 	}
 	// Before the first side effect: does the server still want this attempt?
 	if err := held.checkpoint(shift, start); err != nil {
-		return ended(job.StreamResult{End: job.EndStopped, Position: in.Progress.Position, Unheard: unheard, Ahead: in.Progress.Ahead}, err)
+		return ended(unmoved(job.StreamResult{End: job.EndStopped, Unheard: unheard}, &in.Progress), err)
 	}
 
 	began := time.Now()
@@ -63,7 +66,8 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 		return job.StreamResult{}, lost
 	}
 	if err != nil {
-		out.Unheard, out.Ahead = unheard, in.Progress.Ahead
+		out.Unheard = unheard
+		out = unmoved(out, &in.Progress)
 		if errors.Is(err, errPanicked) && unheard.IsZero() {
 			out.Unheard = began
 		}
@@ -82,6 +86,12 @@ func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job
 	return out, nil
 }
 
+// unmoved is the result of a shift that got no further than the progress.
+func unmoved(out job.StreamResult, p *job.Progress) job.StreamResult {
+	out.Position, out.Settled, out.Ahead, out.Met = p.Position, p.Settled, p.Ahead, p.Met
+	return out
+}
+
 // failed is the result of a shift that ended with an error. Where it was is in
 // its last report, if not in what it returned.
 func failed(out job.StreamResult, last job.Heartbeat, err error, stopped bool) job.StreamResult {
@@ -92,7 +102,7 @@ func failed(out job.StreamResult, last job.Heartbeat, err error, stopped bool) j
 	}
 	out.Binlog, out.Wanted = nil, nil
 	if last.Position.CommitSeq > out.Position.CommitSeq {
-		out.Position = last.Position
+		out.Position, out.Settled, out.Ahead = last.Position, last.Settled, last.Ahead
 	}
 	return out
 }

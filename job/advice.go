@@ -26,7 +26,7 @@ func (s *Status) Advice() string {
 
 // At tells whether the problem is with a binlog of its own, for a job at the
 // given position: what is asked for between binlogs is put down to the last one.
-func (p *Problem) At(position int64) bool { return p.CommitSeq > position }
+func (p *Problem) At(position int64) bool { return p.Late || p.CommitSeq > position }
 
 // Describe names the binlog at which a problem is, for a job at the given
 // position; "" if it is at none.

@@ -155,3 +155,26 @@ func TestCommandPayloadIsFlat(t *testing.T) {
 	require.Equal(t, int64(1001), c.SkipCommitSeq)
 	require.Equal(t, map[string]string{"a": "b"}, c.Source)
 }
+
+// A binlog that was filed late is beyond the durable position, not the position.
+func TestDeal(t *testing.T) {
+	p := Progress{Position: Position{CommitSeq: 110}, Settled: 100, Ahead: []int64{106, 110}}
+	require.Equal(t, int64(100), p.Durable())
+	require.True(t, p.Dealt(100))
+	require.False(t, p.Dealt(104))
+	p.Deal(104)
+	p.Deal(104)
+	require.Equal(t, []int64{104, 106, 110}, p.Ahead)
+	require.Equal(t, int64(110), p.Position.CommitSeq)
+	p.Deal(112)
+	require.Equal(t, int64(112), p.Position.CommitSeq)
+	require.True(t, p.Dealt(112))
+
+	old := Progress{Position: Position{CommitSeq: 110}} // of before, or of a table
+	require.Equal(t, int64(110), old.Durable())
+	old.Deal(112)
+	require.Equal(t, int64(112), old.Durable())
+	require.Empty(t, old.Ahead)
+
+	require.Zero(t, (&Progress{Position: Position{CommitSeq: 110}, Settled: -1}).Durable())
+}

@@ -2,6 +2,7 @@ package job
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -80,8 +81,22 @@ type Progress struct {
 	// (jobs of before, imported ones): only labels of Epoch are sure to be.
 	FirstEpoch int64 `json:"first_epoch,omitempty"`
 
-	// Position: everything up to CommitSeq has been applied.
+	// Position: everything up to CommitSeq that had been filed when it was read has
+	// been applied.
 	Position Position `json:"position"`
+	// Settled is where the binlogs have to be read from again: a binlog can be filed
+	// after one with a greater commit seq (doris-binlogs.md 1.2), so only what has
+	// been read again after a while is sure to be complete. 0 = Position, which it
+	// always is for a table, negative = the beginning. See Durable.
+	Settled int64 `json:"settled,omitempty"`
+	// Ahead are the binlogs beyond Durable that have been dealt with, sorted. They
+	// may be beyond Position as well: with CommitOrderPerTable the tables do not
+	// wait for each other. The destination knows the UPSERTs among them as well, but
+	// not for ever.
+	Ahead []int64 `json:"ahead,omitempty"`
+	// Met is a moment at which the binlogs up to some commit seq had been met: what
+	// was still missing then has been filed a while later.
+	Met Met `json:"met,omitzero"`
 
 	// Tables maps source table (and view) ids to what is known of them.
 	Tables map[int64]Table `json:"tables,omitempty"`
@@ -131,11 +146,6 @@ type Progress struct {
 	UnheardTo int64 `json:"unheard_to,omitempty"`
 	// UnheardEpoch is the epoch in which that began, 0 if nobody can tell.
 	UnheardEpoch int64 `json:"unheard_epoch,omitempty"`
-
-	// Ahead are the UPSERTs beyond Position that are applied all the same, sorted:
-	// with CommitOrderPerTable the tables do not wait for each other. The
-	// destination knows them as well, but not for ever.
-	Ahead []int64 `json:"ahead,omitempty"`
 
 	// Told is what the webhook was last told, nil before the first time, and
 	// Notices what it has yet to be told, oldest first (MaxNotices). NoticeSeq
@@ -211,6 +221,36 @@ type Position struct {
 	TxnID int64 `json:"txn_id,omitempty"`
 	// Applied counts UPSERTs applied since the job was created.
 	Applied int64 `json:"applied,omitempty"`
+}
+
+// Met says when the binlogs up to a commit seq had been met.
+type Met struct {
+	CommitSeq int64     `json:"commit_seq"`
+	At        time.Time `json:"at"`
+}
+
+// Durable is the commit seq up to which no binlog is ever needed again.
+func (p *Progress) Durable() int64 {
+	if p.Settled == 0 {
+		return p.Position.CommitSeq
+	}
+	return max(0, min(p.Settled, p.Position.CommitSeq))
+}
+
+// Dealt tells whether the binlog is applied, or passed over.
+func (p *Progress) Dealt(commitSeq int64) bool {
+	_, ahead := slices.BinarySearch(p.Ahead, commitSeq)
+	return ahead || commitSeq <= p.Durable()
+}
+
+// Deal notes that the binlog is applied, or passed over: the position moves to
+// it unless it is beyond it, for it may have been filed late.
+func (p *Progress) Deal(commitSeq int64) {
+	if !p.Dealt(commitSeq) && p.Settled != 0 {
+		at, _ := slices.BinarySearch(p.Ahead, commitSeq)
+		p.Ahead = slices.Insert(slices.Clone(p.Ahead), at, commitSeq)
+	}
+	p.Position.CommitSeq = max(p.Position.CommitSeq, commitSeq)
 }
 
 // Snapshot is a full or partial snapshot in progress.
@@ -305,21 +345,21 @@ func (l Lag) Seconds() int64 {
 }
 
 // SettleIncremental moves a database job from the filtered to the plain
-// incremental state when no table or partition is ahead of the position any
-// more (doris-binlogs.md 4.4). It reports whether it did.
+// incremental state when no table or partition is ahead of the durable position
+// any more (doris-binlogs.md 4.4). It reports whether it did.
 func (p *Progress) SettleIncremental() bool {
 	if p.State != DBTablesIncrementalSync && len(p.Partitions) == 0 {
 		return false
 	}
 	//workflowcheck:ignore a test for all: order does not matter
 	for _, t := range p.Tables {
-		if t.CommitSeq > p.Position.CommitSeq {
+		if t.CommitSeq > p.Durable() {
 			return false
 		}
 	}
 	//workflowcheck:ignore a test for all: order does not matter
 	for _, seq := range p.Partitions {
-		if seq > p.Position.CommitSeq {
+		if seq > p.Durable() {
 			return false
 		}
 	}

@@ -24,8 +24,11 @@ type Problem struct {
 	// Binlog at which the job stands, if it is one.
 	CommitSeq  int64      `json:"commit_seq,omitempty"`
 	BinlogType BinlogType `json:"binlog_type,omitempty"`
-	Since      time.Time  `json:"since"`
-	Tries      int        `json:"tries"`
+	// Late: the binlog was filed after one with a greater commit seq, and the
+	// position has passed it.
+	Late  bool      `json:"late,omitempty"`
+	Since time.Time `json:"since"`
+	Tries int       `json:"tries"`
 	// Remedy is what a person can do about it.
 	Remedy string `json:"remedy,omitempty"`
 }
@@ -91,10 +94,13 @@ func (s Status) StateWord() string {
 // Heartbeat is what a running shift reports: the details of the activity's
 // heartbeat. A retry starts from it, and the API server merges it into replies.
 type Heartbeat struct {
-	Position Position  `json:"position,omitzero"`
-	Lag      Lag       `json:"lag,omitzero"`
-	Problem  *Problem  `json:"problem,omitempty"`
-	At       time.Time `json:"at"`
+	Position Position `json:"position,omitzero"`
+	// Settled and Ahead are those of Progress.
+	Settled int64     `json:"settled,omitempty"`
+	Ahead   []int64   `json:"ahead,omitempty"`
+	Lag     Lag       `json:"lag,omitzero"`
+	Problem *Problem  `json:"problem,omitempty"`
+	At      time.Time `json:"at"`
 	// Heard is set while it is still unknown what earlier attempts have applied:
 	// when the last of them told how far it was.
 	Heard time.Time `json:"heard,omitzero"`

@@ -133,8 +133,10 @@ type StreamResult struct {
 	// have been applied without anybody but the destination knowing. Zero: none.
 	Unheard   time.Time `json:"unheard,omitzero"`
 	UnheardTo int64     `json:"unheard_to,omitempty"`
-	// Ahead is the next Progress.Ahead.
-	Ahead []int64 `json:"ahead,omitempty"`
+	// Settled, Ahead and Met are the next of Progress.
+	Settled int64   `json:"settled,omitempty"`
+	Ahead   []int64 `json:"ahead,omitempty"`
+	Met     Met     `json:"met,omitzero"`
 	// Gap is set when the shift has found that the source does not record.
 	Gap *Gap `json:"gap,omitempty"`
 }
@@ -256,7 +258,7 @@ func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, rea
 	p.Epoch++
 	p.FirstEpoch = p.Epoch
 	p.Hear(time.Time{}, 0) // whatever was applied, it is replaced
-	p.Ahead = nil
+	p.Settled, p.Ahead, p.Met = 0, nil, Met{}
 	p.State = DBFullSync
 	if t == TableSync {
 		p.State = TableFullSync
@@ -283,7 +285,7 @@ func (p *Progress) StartPartialSync(t SyncType, now time.Time, commitSeq int64, 
 	}
 	p.Phase = PhaseTakeSnapshot
 	p.Snapshot = &Snapshot{Partial: &part, Reason: reason, Trigger: commitSeq}
-	if b := p.Pending; b != nil && p.PendingUnknown && b.CommitSeq > commitSeq {
+	if b := p.Pending; b != nil && p.PendingUnknown && b.CommitSeq != commitSeq {
 		p.UnknownSeq = b.CommitSeq
 	}
 	p.Pending, p.PendingUnknown = nil, false

@@ -68,6 +68,9 @@ type Options struct {
 	// RetryBudget is how long a shift retries a transient error before it ends
 	// as blocked (default 10 s).
 	RetryBudget time.Duration
+	// SettleTime is how long after a binlog was met one with a smaller commit seq
+	// can still be filed (default 1.5 s).
+	SettleTime time.Duration
 	// SnapshotPoll is the interval between looks at a running backup or restore
 	// (default: from 50 ms growing to 2 s).
 	SnapshotPoll time.Duration
@@ -111,6 +114,7 @@ func (o *Options) setDefaults() {
 	duration(&o.IngestTimeout, be.DefaultIngestTimeout)
 	duration(&o.MetaMaxAge, 10*time.Minute)
 	duration(&o.RetryBudget, 10*time.Second)
+	duration(&o.SettleTime, 1500*time.Millisecond)
 }
 
 // ingestFunc makes one backend fetch one tablet's rows of one version.

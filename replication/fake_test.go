@@ -40,6 +40,8 @@ type fakeSource struct {
 	batches int // binlogs a call, 0 = as many as asked for
 	locked  []int64
 	lag     job.Lag
+	// onBinlogs sees what the log is asked for.
+	onBinlogs func(prev int64)
 }
 
 func (f *fakeSource) count(method string) {
@@ -52,6 +54,9 @@ func (f *fakeSource) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.Binlog
 	f.count("getBinlog")
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.onBinlogs != nil {
+		f.onBinlogs(req.PrevCommitSeq)
+	}
 	limit := int(req.Limit)
 	if f.batches > 0 {
 		limit = f.batches
@@ -472,7 +477,7 @@ func newBench(t *testing.T) *bench {
 		p:    job.Progress{Epoch: testEpoch, State: job.DBIncrementalSync, Position: job.Position{CommitSeq: 100}, Tables: map[int64]job.Table{}},
 		opts: Options{
 			Logger: slog.New(slog.DiscardHandler), Window: 8, Group: 1, RetryBudget: 80 * time.Millisecond,
-			IdlePollMin: time.Millisecond, IdlePollMax: 5 * time.Millisecond, PollBudget: 10000,
+			SettleTime: 30 * time.Millisecond, IdlePollMin: time.Millisecond, IdlePollMax: 5 * time.Millisecond, PollBudget: 10000,
 		},
 	}
 	for i := range int64(4) {

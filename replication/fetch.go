@@ -23,8 +23,7 @@ type batch struct {
 // applied the next one is already here. It ends with ctx or after an error that
 // lasted.
 func (s *shift) fetch(ctx context.Context, out chan<- batch) {
-	position, _ := s.tracker.now()
-	req := s.job.binlogRequest(position.CommitSeq, int64(s.job.opts.BatchSize))
+	req := s.job.binlogRequest(s.begin(), int64(s.job.opts.BatchSize))
 	budget := s.job.c.budgetOf(s.job.spec.Source)
 	pace := pacer{shortest: s.job.opts.IdlePollMin, longest: s.job.opts.IdlePollMax, lastBinlog: time.Now(), lastPoll: time.Now()}
 	retry := backoff{budget: s.job.opts.RetryBudget}

@@ -39,7 +39,7 @@ var errForeign = errors.New("another attempt has applied or is applying a part o
 // binlogs one by one, so that a problem is told of the right one.
 func (s *shift) mayGroup(t *txn) bool {
 	return s.in.Spec.CommitOrder != job.CommitOrderPerTable && !s.in.Spec.ReuseBinlogLabel &&
-		!s.in.Probe && len(t.upsert.SubTxnIDs) == 0
+		!s.in.Probe && !t.alone && len(t.upsert.SubTxnIDs) == 0
 }
 
 // collect adds an UPSERT to the open group, or opens a new one with it.

@@ -96,7 +96,7 @@ func TestGroupMeetsAnotherAttempt(t *testing.T) {
 	b := newBench(t)
 	foreign := b.label(104)
 	b.dst.put(foreign, sqlclient.TxnVisible)
-	s := &shift{job: b.job(), in: job.StreamInput{StepInput: job.StepInput{Spec: b.spec, Progress: b.p}}, tracker: newTracker(b.p.Position)}
+	s := &shift{job: b.job(), in: job.StreamInput{StepInput: job.StepInput{Spec: b.spec, Progress: b.p}}, tracker: newTracker(b.p.Position, false, 100, nil)}
 	tx := &txn{s: s}
 	err := tx.beginMember(t.Context(), &member{label: foreign, tables: []int64{11}}, []int64{21})
 	require.ErrorIs(t, err, errForeign)

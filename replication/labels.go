@@ -181,7 +181,8 @@ func (j *Job) leftByLabel(ctx context.Context, p *job.Progress) ([]sqlclient.Tra
 	if p.Position.CommitSeq == 0 {
 		return nil, nil // there was no shift
 	}
-	s := &shift{job: j, in: job.StreamInput{StepInput: job.StepInput{Spec: j.spec, Progress: *p}}}
+	s := &shift{job: j, in: job.StreamInput{StepInput: job.StepInput{Spec: j.spec, Progress: *p}},
+		tracker: newTracker(p.Position, j.spec.Type() == job.TableSync, p.Durable(), p.Ahead)}
 	s.hooks.Resume = &job.Heartbeat{Position: p.Position} // so that not all of a long log is read
 	labels, err := s.labelsAfter(ctx, p.Position, min(firstUnheardEpoch(p), p.Epoch-1))
 	var lost *wantSnapshot
@@ -248,6 +249,6 @@ func (s *shift) anchor(ctx context.Context) error {
 		return err
 	}
 	position.TxnID = begun.ID
-	s.tracker.reset(position)
+	s.tracker.reach(position)
 	return s.checkpoint(ctx)
 }

@@ -38,7 +38,7 @@ func TestStreamAsksLabelByLabel(t *testing.T) {
 		want := b.upserts(10)
 		applied := want[:3]
 		if order == job.CommitOrderPerTable {
-			applied = []int64{want[0], want[2], want[5]}
+			applied = []int64{want[0], want[2], want[3]}
 		}
 		for _, seq := range applied {
 			b.dst.put(b.label(seq), sqlclient.TxnVisible)

@@ -50,9 +50,10 @@ func (s *shift) report(over <-chan struct{}) {
 
 func (s *shift) heartbeat() job.Heartbeat {
 	p, _ := s.tracker.now()
+	settled, ahead := s.durable()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	hb := job.Heartbeat{Position: p, Lag: s.lag, At: time.Now(), Heard: s.heard}
+	hb := job.Heartbeat{Position: p, Settled: settled, Ahead: ahead, Lag: s.lag, At: time.Now(), Heard: s.heard}
 	if s.problem != nil {
 		problem := *s.problem
 		hb.Problem = &problem
@@ -69,7 +70,7 @@ func (s *shift) troubled(err error, seq int64, t job.BinlogType) {
 	defer s.mu.Unlock()
 	p := problemOf(err, seq, t)
 	if old := s.problem; old != nil {
-		if old.CommitSeq < seq && old.CommitSeq > position.CommitSeq {
+		if old.CommitSeq < seq && (old.CommitSeq > position.CommitSeq || s.tracker.open(old.CommitSeq)) {
 			return
 		}
 		p.Since, p.Tries = old.Since, old.Tries+1
@@ -97,7 +98,7 @@ func (s *shift) fine(seq int64) {
 	position, _ := s.tracker.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.problem; p != nil && (p.CommitSeq == seq || p.CommitSeq <= position.CommitSeq) {
+	if p := s.problem; p != nil && (p.CommitSeq == seq || p.CommitSeq <= position.CommitSeq && !s.tracker.open(p.CommitSeq)) {
 		s.problem = nil
 	}
 }
@@ -105,7 +106,7 @@ func (s *shift) fine(seq int64) {
 // observe asks the source for the lag while the shift is busy, and when somebody
 // wants to know it: an idle shift has no lag and learns that from its polls, but
 // with many jobs those are seconds apart. Once it moves the lock on the source's
-// binlogs (doris-binlogs.md 1.7) to the position that the workflow knows, and no
+// binlogs (doris-binlogs.md 1.7) to the durable position that the workflow knows, and no
 // further: what this shift reports of itself is lost if it ends without an
 // answer, and the next one begins there again.
 func (s *shift) observe(ctx context.Context) {
@@ -126,7 +127,7 @@ func (s *shift) observe(ctx context.Context) {
 		}
 		if unlocked {
 			// A log that does not exist yet has nothing that could be collected.
-			_, err := s.job.lockBinlog(ctx, s.in.Progress.Position.CommitSeq)
+			_, err := s.job.lockBinlog(ctx, s.in.Progress.Durable())
 			unlocked = err != nil && !errors.Is(err, fe.ErrUnknownMethod) && !errors.Is(err, fe.ErrBinlogNotFound)
 		}
 		select {

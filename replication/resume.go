@@ -1,12 +1,10 @@
 package replication
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -84,13 +82,13 @@ func (s *shift) settle(ctx context.Context) (*ending, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 || s.in.Spec.CommitOrder == job.CommitOrderPerTable {
+	if len(found.committed) == 0 || s.in.Spec.CommitOrder == job.CommitOrderPerTable {
 		// In per_table order the newest says little about those before it.
 		if e, err := s.forgotten(ctx, position, list); e != nil || err != nil {
 			return e, err
 		}
 	}
-	s.adopt(position, found)
+	s.adopt(position, found, position.TxnID != 0 && containsTxn(list, position.TxnID))
 	return nil, nil
 }
 
@@ -111,26 +109,36 @@ func (s *shift) boundOfEarlier(ctx context.Context, position job.Position) error
 	return nil
 }
 
-// sift rolls back what earlier attempts left open, and returns what they have
-// committed beyond the position.
-func (s *shift) sift(ctx context.Context, position job.Position, list []sqlclient.Transaction) (found []committedLabel, err error) {
+// traces are what earlier attempts have left on the destination.
+type traces struct {
+	committed []committedLabel // beyond the durable position
+	begun     []int64          // beyond the position, and not committed
+}
+
+// sift rolls back what earlier attempts left open, and returns their traces.
+func (s *shift) sift(ctx context.Context, position job.Position, list []sqlclient.Transaction) (found traces, err error) {
 	spec := &s.in.Spec
+	durable, _ := s.tracker.unsettled()
 	for _, tx := range list {
 		l, ok := parseLabel(tx.Label)
 		if !ok || l.uid != spec.UID || l.db != spec.Source.DatabaseID {
 			continue
 		}
 		switch tx.Status {
+		case sqlclient.TxnCommitted, sqlclient.TxnVisible:
+			if l.seq > durable && s.counts(l.epoch) {
+				found.committed = append(found.committed, committedLabel{label: l, txn: tx.ID})
+			}
+			continue
 		case sqlclient.TxnPrepare, sqlclient.TxnPrecommitted:
 			// It may hold rows of binlogs whose labels say nothing of it (group.go):
 			// this attempt must not begin before it is surely aborted.
 			if err := s.job.abort(ctx, tx.ID, "left by an earlier attempt"); err != nil {
-				return nil, fmt.Errorf("roll back %s, left by an earlier attempt: %w", tx.Label, err)
+				return traces{}, fmt.Errorf("roll back %s, left by an earlier attempt: %w", tx.Label, err)
 			}
-		case sqlclient.TxnCommitted, sqlclient.TxnVisible:
-			if l.seq > position.CommitSeq && s.counts(l.epoch) {
-				found = append(found, committedLabel{label: l, txn: tx.ID})
-			}
+		}
+		if l.seq > position.CommitSeq && s.counts(l.epoch) {
+			found.begun = append(found.begun, l.seq)
 		}
 	}
 	return found, nil
@@ -154,30 +162,33 @@ type committedLabel struct {
 	txn int64
 }
 
-// adopt makes what earlier attempts have committed beyond the position known to
-// this one. In global order everything before the newest commit is applied. In
-// per_table order that holds for everything more than maxAhead commits before
-// the newest; the others are remembered one by one.
-func (s *shift) adopt(position job.Position, found []committedLabel) {
-	slices.SortFunc(found, func(a, b committedLabel) int { return cmp.Compare(a.seq, b.seq) })
-	start := position.CommitSeq
-	var surely int // how many of them are part of the position
-	if s.in.Spec.CommitOrder == job.CommitOrderPerTable {
-		surely = max(0, len(found)-maxAhead)
-		for _, l := range found[surely:] {
-			s.applied[l.seq] = true
+// adopt makes what earlier attempts have applied beyond the durable position
+// known to this one: what is committed. In global order, what they had begun
+// before the newest commit is applied as well, though its label does not say so
+// (group.go): binlogs that were filed late, which have their own turn, are begun
+// only once a report says that the position has passed them. If the destination
+// may have forgotten some labels (remembered is false), everything before the
+// newest commit is taken for applied.
+func (s *shift) adopt(position job.Position, found traces, remembered bool) {
+	newest := committedLabel{}
+	for _, l := range found.committed {
+		s.tracker.meet(l.seq, touch{upsert: true})
+		if l.seq > newest.seq {
+			newest = l
 		}
-	} else {
-		surely = len(found)
 	}
-	if surely == 0 {
+	if newest.seq <= position.CommitSeq || s.in.Spec.CommitOrder == job.CommitOrderPerTable {
 		return
 	}
-	last := found[surely-1]
-	position.CommitSeq, position.TxnID = last.seq, last.txn
-	position.Applied += int64(surely)
-	s.log.Info("an earlier attempt came further than it could tell", "reported", start, "applied", position.CommitSeq)
-	s.tracker.reset(position)
+	for _, seq := range found.begun {
+		if seq < newest.seq {
+			s.tracker.meet(seq, touch{upsert: true})
+		}
+	}
+	if !remembered {
+		s.trusted = newest.seq
+	}
+	s.log.Info("an earlier attempt came further than it could tell", "reported", position.CommitSeq, "applied", newest.seq)
 }
 
 func containsTxn(list []sqlclient.Transaction, id int64) bool {

@@ -50,11 +50,12 @@ type shift struct {
 	memory  labelMemory    // of the destination
 	group   *txn           // UPSERTs that are going to share a transaction (group.go)
 	begun   int            // transactions begun beyond the last checkpoint's position
-	applied map[int64]bool // commit seqs beyond the position that are committed
+	trusted int64          // see adopt
 	handled int64          // the last binlog looked at
 	reached int64          // the last UPSERT whose transaction was let go
 	filter  int64          // see filterEnd
 
+	settling   settling
 	failing    chan struct{} // closed at the first failure
 	superseded atomic.Bool   // another attempt owns the transactions now
 
@@ -80,28 +81,22 @@ type shift struct {
 // the next binlog needs another step. Cancelling ctx ends it normally; the
 // result then has the position reached and no error is returned.
 func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (job.StreamResult, error) {
-	position := in.Progress.Position
-	if h.Resume != nil && h.Resume.Position.CommitSeq >= position.CommitSeq {
-		position = h.Resume.Position
-	}
+	position, durable, ahead := startOf(&in.Progress, h.Resume)
 	s := &shift{
 		job: j, in: in, hooks: h,
 		log:          j.log,
-		tracker:      newTracker(position),
+		tracker:      newTracker(position, j.spec.Type() == job.TableSync, durable, ahead),
 		source:       newMetaCache(j.source, j.spec.Source.DatabaseID, j.opts.MetaMaxAge),
 		destination:  newMetaCache(j.destination, j.spec.Destination.DatabaseID, j.opts.MetaMaxAge),
 		slots:        make(chan struct{}, j.opts.Window),
 		lastOf:       map[int64]*txn{},
-		applied:      map[int64]bool{},
 		droppedAhead: map[int64]bool{},
 		failing:      make(chan struct{}),
 		lag:          in.Progress.Lag,
 		filter:       filterEnd(&in.Progress),
 		memory:       defaultMemory,
 	}
-	for _, seq := range in.Progress.Ahead {
-		s.applied[seq] = true
-	}
+	s.settling.recall(in.Progress.Met)
 	s.work, s.cancelWork = context.WithCancel(context.WithoutCancel(ctx))
 	defer s.cancelWork()
 	s.heard = LastHeard(&in.Progress, h.Resume)
@@ -113,10 +108,39 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	defer s.mu.Unlock()
 	e.tables.Drop = append(e.tables.Drop, slices.Sorted(maps.Keys(s.left))...)
 	since, upTo := s.unheard()
+	settled, ahead := s.durable()
 	return job.StreamResult{
 		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
-		Unheard: since, UnheardTo: upTo, Ahead: s.ahead(p.CommitSeq), Gap: e.gap,
+		Unheard: since, UnheardTo: upTo, Settled: settled, Ahead: ahead, Met: s.settling.oldest(settled), Gap: e.gap,
 	}, nil
+}
+
+// startOf is where a shift goes on: its position, where the binlogs have to be
+// read from, and what is dealt with beyond that.
+func startOf(p *job.Progress, last *job.Heartbeat) (position job.Position, durable int64, ahead []int64) {
+	from := *p
+	if last != nil && last.Position.CommitSeq >= p.Position.CommitSeq {
+		from.Position = last.Position
+		if last.Settled != 0 || last.Position.CommitSeq > p.Position.CommitSeq {
+			from.Settled = last.Settled
+		}
+		if last.Settled != 0 || len(last.Ahead) > 0 {
+			from.Ahead = last.Ahead
+		}
+	}
+	return from.Position, from.Durable(), from.Ahead
+}
+
+// durable are the next Progress.Settled and Ahead.
+func (s *shift) durable() (settled int64, ahead []int64) {
+	settled, ahead = s.tracker.durable()
+	switch {
+	case s.tracker.inOrder:
+		settled = 0 // the position says it
+	case settled == 0:
+		settled = -1
+	}
+	return settled, ahead
 }
 
 // run is the shift from its first report to the end of its last goroutine.
@@ -155,37 +179,38 @@ func (s *shift) run(ctx context.Context) ending {
 		e = s.lookFirst(stop)
 	}
 	if e == nil {
-		batches, found := make(chan batch), make(chan *ending, 1)
+		e = s.catchUp(stop)
+	}
+	if e == nil {
+		batches, again, found := make(chan batch), make(chan reread), make(chan *ending, 1)
 		helpers.Go(func() { s.fetch(stop, batches) })
 		helpers.Go(func() { s.watch(stop, found) })
-		e = s.loop(stop, batches)
+		if !s.tracker.inOrder {
+			helpers.Go(func() { s.readAgain(stop, again) })
+		}
+		e = s.loop(stop, batches, again)
 		e = lookedUp(found, e)
 	}
 	s.drain(stop)
 	return s.conclude(ctx, stop, *e)
 }
 
-// ahead are the UPSERTs beyond the position that are applied, those of earlier
-// shifts included that this one has not come to.
-func (s *shift) ahead(position int64) []int64 {
-	seqs := s.tracker.ahead()
-	for seq := range s.applied {
-		if seq > position {
-			seqs = append(seqs, seq)
-		}
-	}
-	slices.Sort(seqs)
-	return slices.Compact(seqs)
-}
-
 // loop handles batches until there is a reason to end.
-func (s *shift) loop(stop context.Context, batches <-chan batch) *ending {
+func (s *shift) loop(stop context.Context, batches <-chan batch, again <-chan reread) *ending {
 	for {
 		select {
 		case <-stop.Done():
 			return &ending{end: job.EndStopped}
 		case <-s.failing:
 			return &ending{end: job.EndBlocked} // conclude says why
+		case r := <-again:
+			if e := s.late(stop, r.missed); e != nil {
+				return e
+			}
+			s.tracker.settle(r.upTo)
+			if s.caughtUp() {
+				return &ending{end: job.EndShiftOver}
+			}
 		case b := <-batches:
 			if b.err != nil {
 				return s.blocked(b.err, s.nextSeq(), job.Dummy)
@@ -219,7 +244,11 @@ func (s *shift) handleAll(stop context.Context, b batch) *ending {
 // incremental state (doris-binlogs.md 4.4). What is still being applied is
 // waited for at the end of the shift.
 func (s *shift) caughtUp() bool {
-	return s.filter > 0 && s.handled >= s.filter
+	complete := s.handled
+	if !s.tracker.inOrder { // what a snapshot contains may still be filed
+		complete, _ = s.tracker.unsettled()
+	}
+	return s.filter > 0 && complete >= s.filter
 }
 
 // filterEnd is the highest position that a snapshot has given to a table or a
@@ -242,10 +271,11 @@ func filterEnd(p *job.Progress) int64 {
 // handle does what one binlog asks for; an ending stops the loop.
 func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Time) *ending {
 	position, _ := s.tracker.now()
-	if rec.CommitSeq <= position.CommitSeq {
+	s.handled = max(s.handled, rec.CommitSeq)
+	if s.tracker.has(rec.CommitSeq) {
+		s.again(rec, position.CommitSeq)
 		return nil
 	}
-	s.handled = rec.CommitSeq
 	if id := s.in.Spec.Source.DatabaseID; rec.DBID != 0 && id != 0 && rec.DBID != id {
 		return s.blocked(databaseReplaced(&s.in.Spec.Source, rec.DBID), position.CommitSeq, job.Dummy)
 	}
@@ -267,12 +297,18 @@ func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Tim
 	case lost:
 		return &ending{end: job.EndSnapshot, wanted: &job.SnapshotWanted{Reason: lostReason(position.CommitSeq, inner.CommitSeq)}}
 	case unrecorded:
-		s.tracker.passed(inner.CommitSeq)
-		return &ending{end: job.EndGap, gap: &job.Gap{Reason: "binlogs were switched off or on: " + inner.Summary(), CommitSeq: inner.CommitSeq}}
+		return s.gapAt(inner)
 	case handOver:
 		return &ending{end: job.EndBinlog, binlog: carried(inner, &s.in.Progress)}
 	}
 	return s.upsert(stop, inner, fetched)
+}
+
+// gapAt ends the shift at a record which says that the source has not recorded
+// everything.
+func (s *shift) gapAt(rec binlog.Record) *ending {
+	s.tracker.passed(rec.CommitSeq)
+	return &ending{end: job.EndGap, gap: &job.Gap{Reason: "binlogs were switched off or on: " + rec.Summary(), CommitSeq: rec.CommitSeq}}
 }
 
 // errTxnInsertOff is the existing tool's text (doris-binlogs.md 3.9).
@@ -282,25 +318,31 @@ var errTxnInsertOff = withRemedy(errors.New("The txn insert is not supported yet
 
 // upsert puts an UPSERT into the pipeline.
 func (s *shift) upsert(stop context.Context, rec binlog.Record, fetched time.Time) *ending {
-	u, err := binlog.DecodeUpsert(rec.Data)
-	if err != nil {
-		return s.blocked(err, rec.CommitSeq, rec.Type)
+	u, records, e := s.selected(rec)
+	if e != nil {
+		return e
 	}
-	records, err := recordsOf(&u, rec.CommitSeq, &s.in.Spec, &s.in.Progress)
-	if err != nil {
-		return s.blocked(err, rec.CommitSeq, rec.Type)
-	}
-	switch {
-	case len(u.SubTxnIDs) > 0 && !s.job.opts.Features.TxnInsert:
-		return s.blocked(errTxnInsertOff, rec.CommitSeq, rec.Type)
-	case s.applied[rec.CommitSeq]:
-		s.tracker.known(rec.CommitSeq, rec.Timestamp)
-		return nil
-	case len(records) == 0:
+	if len(records) == 0 {
 		s.tracker.passed(rec.CommitSeq)
 		return nil
 	}
-	return s.collect(stop, newTxn(s, rec, &u, records, fetched))
+	return s.collect(stop, newTxn(s, rec, u, records, fetched))
+}
+
+// selected decodes an UPSERT and selects what is to be applied of it.
+func (s *shift) selected(rec binlog.Record) (*binlog.Upsert, map[int64]binlog.TableRecord, *ending) {
+	u, err := binlog.DecodeUpsert(rec.Data)
+	if err != nil {
+		return nil, nil, s.blocked(err, rec.CommitSeq, rec.Type)
+	}
+	records, err := recordsOf(&u, rec.CommitSeq, &s.in.Spec, &s.in.Progress)
+	if err != nil {
+		return nil, nil, s.blocked(err, rec.CommitSeq, rec.Type)
+	}
+	if len(u.SubTxnIDs) > 0 && !s.job.opts.Features.TxnInsert {
+		return nil, nil, s.blocked(errTxnInsertOff, rec.CommitSeq, rec.Type)
+	}
+	return &u, records, nil
 }
 
 // order makes t wait for the transactions it must not overtake.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -102,7 +103,7 @@ func TestStreamGoesOnFromWhatIsApplied(t *testing.T) {
 		want := b.upserts(10)
 		applied := want[:3]
 		if order == job.CommitOrderPerTable {
-			applied = []int64{want[0], want[2], want[5]}
+			applied = []int64{want[0], want[2], want[3]}
 		}
 		for _, seq := range applied {
 			b.dst.put(b.label(seq), sqlclient.TxnVisible)
@@ -165,22 +166,38 @@ func TestStreamTrustsCommitsSinceTheLastFullSync(t *testing.T) {
 	}
 }
 
-// In per_table order with very many commits beyond the position, everything
-// older than the distance a shift may be ahead is applied.
-func TestAdoptPerTable(t *testing.T) {
-	b := newBench(t)
-	b.spec.CommitOrder = job.CommitOrderPerTable
-	s := &shift{job: b.job(), in: job.StreamInput{StepInput: job.StepInput{Spec: b.spec, Progress: b.p}}, tracker: newTracker(b.p.Position), applied: map[int64]bool{}}
-	s.log = s.job.log
-	var found []committedLabel
-	for i := range int64(maxAhead + 10) {
-		found = append(found, committedLabel{label: label{seq: 200 + i, epoch: testEpoch}, txn: i})
+// What earlier attempts have left on the destination, and what it says.
+func TestAdopt(t *testing.T) {
+	committed := func(seqs ...int64) (list []committedLabel) {
+		for _, seq := range seqs {
+			list = append(list, committedLabel{label: label{seq: seq, epoch: testEpoch}, txn: seq})
+		}
+		return list
 	}
-	s.adopt(b.p.Position, found)
-	p, _ := s.tracker.now()
-	require.Equal(t, int64(209), p.CommitSeq)
-	require.Len(t, s.applied, maxAhead)
-	require.True(t, s.applied[210])
+	for name, c := range map[string]struct {
+		order      job.CommitOrder
+		remembered bool
+		found      traces
+		met        []int64
+		trusted    int64
+	}{
+		"global": {remembered: true, found: traces{committed: committed(106, 104, 98), begun: []int64{105, 110}},
+			met: []int64{98, 104, 105, 106}},
+		"global, partly forgotten": {found: traces{committed: committed(106)}, met: []int64{106}, trusted: 106},
+		"global, nothing new":      {found: traces{committed: committed(98), begun: []int64{104}}, met: []int64{98}},
+		"per table": {order: job.CommitOrderPerTable, found: traces{committed: committed(106, 104), begun: []int64{105}},
+			met: []int64{104, 106}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.spec.CommitOrder = c.order
+			s := &shift{job: b.job(), in: job.StreamInput{StepInput: job.StepInput{Spec: b.spec, Progress: b.p}}, tracker: newTracker(b.p.Position, false, 95, nil)}
+			s.log = s.job.log
+			s.adopt(b.p.Position, c.found, c.remembered)
+			require.Equal(t, c.met, slices.Sorted(maps.Keys(s.tracker.met)))
+			require.Equal(t, c.trusted, s.trusted)
+		})
+	}
 }
 
 func TestStreamCommitOutcomeUnknown(t *testing.T) {
@@ -628,7 +645,7 @@ func TestRequestIDIsStable(t *testing.T) {
 	require.NotEqual(t, fe.UniqueID{}, requestID(fmt.Sprint(1)))
 }
 
-// A shift ends when no table is ahead of the position any more, so that the
+// A shift ends when no table is ahead of the durable position any more, so that the
 // state can change; without such a filter it goes on.
 func TestStreamEndsWhenTheFilterIsPassed(t *testing.T) {
 	b := newBench(t)
@@ -640,7 +657,7 @@ func TestStreamEndsWhenTheFilterIsPassed(t *testing.T) {
 	b.p.Tables[12] = ahead
 	got := b.stream(0, StreamHooks{})
 	require.Equal(t, job.EndShiftOver, got.End)
-	require.Equal(t, want[3], got.Position.CommitSeq)
+	require.GreaterOrEqual(t, got.Settled, want[3])
 
 	b.p.State = job.TableIncrementalSync
 	got = b.stream(want[5], StreamHooks{})
@@ -695,7 +712,7 @@ func TestStreamStoppedInTrouble(t *testing.T) {
 func TestTroubleIsToldOfTheFirstBinlog(t *testing.T) {
 	b := newBench(t)
 	j := b.job()
-	s := &shift{job: j, in: job.StreamInput{}, log: j.log, tracker: newTracker(job.Position{CommitSeq: 100})}
+	s := &shift{job: j, in: job.StreamInput{}, log: j.log, tracker: newTracker(job.Position{CommitSeq: 100}, false, 100, nil)}
 	s.troubled(errors.New("second"), 120, job.Upsert)
 	s.troubled(errors.New("first"), 110, job.Upsert)
 	s.troubled(errors.New("second again"), 120, job.Upsert)

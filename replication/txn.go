@@ -27,6 +27,7 @@ type txn struct {
 	records map[int64]binlog.TableRecord
 	fetched time.Time
 	label   string
+	alone   bool   // it must not share a transaction
 	after   []*txn // to commit before this one
 
 	// done is closed when the next one may commit; err is set before.
@@ -52,7 +53,7 @@ func newTxn(s *shift, rec binlog.Record, u *binlog.Upsert, records map[int64]bin
 	if spec.ReuseBinlogLabel && u.Label != "" {
 		label = u.Label
 	}
-	e := &entry{seq: rec.CommitSeq, timestamp: rec.Timestamp, upsert: true}
+	e := &entry{seq: rec.CommitSeq, tables: tablesIn(u), timestamp: rec.Timestamp, upsert: true}
 	return &txn{
 		s: s, upsert: u, records: records, fetched: fetched, label: label,
 		entry: e, entries: []*entry{e}, done: make(chan struct{}),

@@ -182,16 +182,25 @@ func (s *shift) unknownUpserts(ctx context.Context, position job.Position, visit
 	case r == nil && s.in.Progress.UnheardTo > 0:
 		last = s.in.Progress.UnheardTo
 	}
-	req := s.job.binlogRequest(position.CommitSeq, int64(s.job.opts.BatchSize))
+	durable, _ := s.tracker.unsettled()
+	req := s.job.binlogRequest(durable, int64(s.job.opts.BatchSize))
 	for upserts := 0; ; {
 		got, err := s.job.source.fe.Binlogs(ctx, req)
 		if err != nil {
 			return fmt.Errorf("read binlogs after commit seq %d: %w", req.PrevCommitSeq, err)
 		}
 		if got.Status == status.BinlogTooOldCommitSeq && len(got.Binlogs) > 0 {
+			if to := got.Binlogs[0].CommitSeq; req.PrevCommitSeq < to && to <= position.CommitSeq {
+				req.PrevCommitSeq = to // it is dealt with
+				continue
+			}
 			return &wantSnapshot{wanted: job.SnapshotWanted{Reason: lostReason(req.PrevCommitSeq, got.Binlogs[0].CommitSeq)}}
 		}
 		for _, rec := range got.Binlogs {
+			if s.tracker.has(rec.CommitSeq) {
+				req.PrevCommitSeq = rec.CommitSeq
+				continue
+			}
 			if rec.CommitSeq > last {
 				return nil
 			}

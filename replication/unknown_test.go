@@ -130,7 +130,8 @@ func TestStreamForgottenAndLost(t *testing.T) {
 // next is the shift after got, as the workflow begins it.
 func (b *bench) next(until int64, got job.StreamResult) job.StreamResult {
 	b.p.Apply(got.Tables)
-	b.p.Position, b.p.Unheard, b.p.UnheardTo, b.p.Ahead = got.Position, got.Unheard, got.UnheardTo, got.Ahead
+	b.p.Position, b.p.Unheard, b.p.UnheardTo = got.Position, got.Unheard, got.UnheardTo
+	b.p.Settled, b.p.Ahead, b.p.Met = got.Settled, got.Ahead, got.Met
 	return b.stream(until, StreamHooks{})
 }
 

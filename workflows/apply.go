@@ -81,7 +81,7 @@ func (r *run) noteTable(out job.ApplyResult) {
 // skipped was not awaited, and as long as the destination knows it, it knows what
 // is newer as well.
 func (r *run) pass(b *job.Binlog) {
-	r.p.Position.CommitSeq = max(r.p.Position.CommitSeq, b.CommitSeq)
+	r.p.Deal(b.CommitSeq)
 	r.p.Pending = nil
 	r.p.PendingUnknown, r.p.UnknownSeq = false, 0
 	r.p.Phase = job.PhaseStream

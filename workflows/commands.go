@@ -117,10 +117,23 @@ func (r *run) standing() int64 {
 	switch {
 	case r.p.Pending != nil:
 		return r.p.Pending.CommitSeq
-	case r.p.Problem != nil && r.p.Problem.CommitSeq > r.p.Position.CommitSeq:
+	case r.p.Problem != nil && r.p.Problem.At(r.p.Position.CommitSeq):
 		return r.p.Problem.CommitSeq
 	}
 	return r.p.Position.CommitSeq
+}
+
+// passed tells whether the job is past the binlog of that number, if there is one.
+func (r *run) passed(commitSeq int64) bool {
+	switch {
+	case commitSeq > r.p.Position.CommitSeq:
+		return false
+	case r.p.Pending != nil && r.p.Pending.CommitSeq == commitSeq:
+		return false
+	case r.p.Problem != nil && r.p.Problem.Late && r.p.Problem.CommitSeq == commitSeq:
+		return false
+	}
+	return true
 }
 
 func (r *run) forceFullSync() {
@@ -171,7 +184,7 @@ func (r *run) skip(s job.SkipBinlog) error {
 		r.forceFullSync()
 		return nil
 	case job.SkipSilence:
-		if s.SkipCommitSeq <= r.p.Position.CommitSeq {
+		if r.passed(s.SkipCommitSeq) {
 			return fmt.Errorf("[normal] invalid skip commit seq: %d, the job has already passed it and is at %d", s.SkipCommitSeq, r.p.Position.CommitSeq)
 		}
 		if old := r.p.Skip; old != nil && old.SkipCommitSeq != s.SkipCommitSeq {

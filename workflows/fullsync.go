@@ -93,6 +93,9 @@ func (r *run) finishSnapshot() {
 	}
 	out.Position.Applied = max(out.Position.Applied, r.p.Position.Applied)
 	r.p.Position = out.Position
+	if r.p.Snapshot.Partial != nil {
+		r.p.Deal(r.p.Snapshot.Trigger)
+	}
 	r.p.Tables = out.Tables
 	r.p.Partitions = out.Partitions
 	if out.DestinationTableID != 0 {
@@ -206,7 +209,7 @@ func (r *run) tableGone() {
 		r.p.Tables[part.TableID] = table
 	}
 	r.event(levelWarn, "the source has no table %s with the id %d any more: nothing to sync", part.Table, part.TableID)
-	r.p.Position.CommitSeq = max(r.p.Position.CommitSeq, r.p.Snapshot.Trigger)
+	r.p.Deal(r.p.Snapshot.Trigger)
 	r.startIncremental(job.DBTablesIncrementalSync)
 }
 
@@ -234,7 +237,7 @@ func (r *run) settle() {
 	if r.p.SettleIncremental() && r.p.State != before {
 		r.event(levelInfo, "all tables are at the same position: %s", r.p.State)
 	}
-	if s := r.p.Skip; s != nil && s.SkipCommitSeq <= r.p.Position.CommitSeq {
+	if s := r.p.Skip; s != nil && r.passed(s.SkipCommitSeq) {
 		r.event(levelWarn, "the order to skip commit seq %d is over without effect: the binlog was applied before the order arrived, or there is none of that number; the job is at %d", s.SkipCommitSeq, r.p.Position.CommitSeq)
 		r.p.Skip = nil
 	}

@@ -20,6 +20,7 @@ func (r *run) fail(p job.Problem) {
 	}
 	p.Since, p.Tries = r.now(), max(1, p.Tries)
 	p.Text = limit(p.Text, problemLimit)
+	p.Late = r.late(p.CommitSeq)
 	old := r.p.Problem
 	if old != nil {
 		p.Since, p.Tries = old.Since, old.Tries+p.Tries
@@ -39,6 +40,7 @@ const remedyVersions = "run workers of one version: finish the roll-out, or roll
 // stopped. It counted its own tries.
 func (r *run) stillTroubled(p job.Problem) {
 	p.Text = limit(p.Text, problemLimit)
+	p.Late = r.late(p.CommitSeq)
 	old := r.p.Problem
 	if old != nil {
 		p.Tries += old.Tries
@@ -50,6 +52,11 @@ func (r *run) stillTroubled(p job.Problem) {
 		r.event(levelError, "cannot go on: %s", oneLine(p.Text, refusalLimit))
 	}
 	r.p.Problem = &p
+}
+
+// late tells whether the binlog was met only after the position had passed it.
+func (r *run) late(commitSeq int64) bool {
+	return commitSeq > 0 && commitSeq < r.p.Position.CommitSeq && !r.p.Dealt(commitSeq)
 }
 
 // waitBefore delays the next step as after n failures in a row.

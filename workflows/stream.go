@@ -23,7 +23,7 @@ func (r *run) stream() {
 	out, err := execute[job.StreamResult](r, o, 0, job.ActivityStream, in)
 	r.streaming = false
 	if err == nil {
-		r.p.Ahead = out.Ahead
+		r.p.Settled, r.p.Ahead, r.p.Met = out.Settled, out.Ahead, out.Met
 		r.p.Hear(out.Unheard, out.UnheardTo)
 		r.shiftEnded(out)
 		return
@@ -68,7 +68,11 @@ func (r *run) shiftEnded(out job.StreamResult) {
 		r.succeed()
 		r.p.Reselect = true
 	case job.EndSkipped:
-		r.skipped(out.Position.CommitSeq)
+		at := out.Position.CommitSeq
+		if r.p.Skip != nil {
+			at = r.p.Skip.SkipCommitSeq // it may have been filed late
+		}
+		r.skipped(at)
 	case job.EndBinlog:
 		r.succeed()
 		r.toApply(out.Binlog)

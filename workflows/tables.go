@@ -53,7 +53,7 @@ func (r *run) abandonSnapshot() {
 	snap := r.p.Snapshot
 	r.event(levelWarn, "the snapshot of %s is given up: the job leaves the table out now", snap.Partial.Table)
 	delete(r.p.Tables, snap.Partial.TableID)
-	r.p.Position.CommitSeq = max(r.p.Position.CommitSeq, snap.Trigger)
+	r.p.Deal(snap.Trigger)
 	r.startIncremental(job.DBTablesIncrementalSync)
 }
 

@@ -1,0 +1,258 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/be"
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// hide takes a binlog out of the log; what it returns files it.
+func (b *bench) hide(seq int64) (file func()) {
+	b.src.mu.Lock()
+	defer b.src.mu.Unlock()
+	at := slices.IndexFunc(b.src.log, func(r binlog.Record) bool { return r.CommitSeq == seq })
+	rec := b.src.log[at]
+	b.src.log = slices.Delete(slices.Clone(b.src.log), at, at+1)
+	return func() {
+		b.src.mu.Lock()
+		defer b.src.mu.Unlock()
+		at, _ := slices.BinarySearchFunc(b.src.log, seq, func(r binlog.Record, seq int64) int { return int(r.CommitSeq - seq) })
+		b.src.log = slices.Insert(slices.Clone(b.src.log), at, rec)
+	}
+}
+
+// settled runs a shift until the durable position has reached the commit seq.
+func (b *bench) settled(seq int64) job.StreamResult {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(b.t.Context())
+	defer cancel()
+	return b.streamContext(ctx, 0, StreamHooks{Heartbeat: func(h job.Heartbeat) {
+		if h.Settled >= seq {
+			cancel()
+		}
+	}})
+}
+
+// fileAfter files what is hidden once the commit seq is applied.
+func (b *bench) fileAfter(seq int64, file ...func()) {
+	b.dst.afterCommit = func(committed int64) error {
+		if committed == seq {
+			for _, f := range file {
+				f()
+			}
+			file = nil
+		}
+		return nil
+	}
+}
+
+// A binlog is filed after others with greater commit seqs (doris-binlogs.md 1.2).
+func TestStreamFindsLateUpserts(t *testing.T) {
+	for _, order := range []job.CommitOrder{job.CommitOrderGlobal, job.CommitOrderPerTable} {
+		b := newBench(t)
+		b.spec.CommitOrder = order
+		b.opts.Group = 8
+		want := b.upserts(8)
+		for i := range b.src.log[4:] { // the first four have other tables
+			b.src.log[4+i].CommitSeq += 100
+			want[4+i] += 100
+		}
+		b.src.log = b.src.log[:4]
+		file := []func(){b.hide(want[0]), b.hide(want[2])}
+		b.fileAfter(want[3], file...)
+		got := b.settled(want[3])
+		require.Equal(t, job.EndStopped, got.End, "%+v", got)
+		require.Equal(t, want[3], got.Position.CommitSeq)
+		require.Equal(t, want[3], got.Settled)
+		require.Empty(t, got.Ahead)
+		require.Equal(t, int64(4), got.Position.Applied)
+		require.ElementsMatch(t, want[:4], b.dst.visible(), "each once")
+	}
+}
+
+// A table that has moved on comes by a snapshot, and the binlog counts as
+// contained in it then.
+func TestStreamLateUpsertThatWasOvertaken(t *testing.T) {
+	b := newBench(t)
+	b.upsert(102, 10, 11)
+	b.upsert(104, 11)
+	file := b.hide(102)
+	b.fileAfter(104, file)
+	got := b.settled(104)
+	require.Equal(t, job.EndSnapshot, got.End, "%+v", got)
+	require.Equal(t, &job.PartialSync{TableID: 11, Table: "t1", Replace: true}, got.Wanted.Partial)
+	require.Contains(t, got.Wanted.Reason, "at commit seq 102 only after commit seq 104")
+	require.Less(t, got.Settled, int64(102))
+	require.Equal(t, []int64{104}, got.Ahead)
+
+	// The snapshot has brought table 11; table 10 still waits for its rows.
+	b.p.State = job.DBTablesIncrementalSync
+	b.p.Tables[11] = job.Table{DestID: 21, Name: "t1", CommitSeq: 200}
+	b.p.Position, b.p.Settled, b.p.Ahead, b.p.Met = got.Position, got.Settled, got.Ahead, got.Met
+	got = b.settled(104)
+	require.Equal(t, job.EndStopped, got.End, "%+v", got)
+	require.Equal(t, []int64{104, 102}, b.dst.visible())
+	for _, tx := range b.dst.txns {
+		require.LessOrEqual(t, len(tx.ingested), 1)
+	}
+}
+
+func TestStreamLateChange(t *testing.T) {
+	add := func(b *bench) {
+		b.append(102, job.AddPartition, map[string]any{"tableId": 11, "sql": "ADD PARTITION p"}, 11)
+	}
+	truncate := func(b *bench) {
+		b.append(102, job.TruncateTable, map[string]any{"tblId": 11, "rawSql": "PARTITIONS (p)"}, 11)
+	}
+	for name, c := range map[string]struct {
+		change func(*bench)
+		later  func(*bench)
+		end    job.StreamEnd
+	}{
+		"nothing in its way":             {add, func(b *bench) { b.upsert(104, 10) }, job.EndBinlog},
+		"loads do not mind":              {add, func(b *bench) { b.upsert(104, 11) }, job.EndBinlog},
+		"nothing in the way of TRUNCATE": {truncate, func(b *bench) { b.upsert(104, 10) }, job.EndBinlog},
+		"TRUNCATE before a load":         {truncate, func(b *bench) { b.upsert(104, 11) }, job.EndSnapshot},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			c.change(b)
+			c.later(b)
+			b.upsert(106, 12)
+			file := b.hide(102)
+			b.fileAfter(106, file)
+			got := b.settled(106)
+			require.Equal(t, c.end, got.End, "%+v", got)
+			require.Equal(t, int64(106), got.Position.CommitSeq, "the position stays where it is")
+			if c.end == job.EndSnapshot {
+				require.Equal(t, int64(11), got.Wanted.Partial.TableID)
+				return
+			}
+			require.Equal(t, int64(102), got.Binlog.CommitSeq)
+
+			// The workflow has applied it.
+			b.p.Position, b.p.Settled, b.p.Ahead, b.p.Met = got.Position, got.Settled, got.Ahead, got.Met
+			b.p.Deal(102)
+			got = b.settled(106)
+			require.Equal(t, job.EndStopped, got.End, "%+v", got)
+			require.Empty(t, got.Ahead)
+			require.Len(t, b.dst.visible(), 2)
+		})
+	}
+}
+
+// Who dies beyond the durable position leaves reports and labels: nothing is
+// applied twice, and what is filed meanwhile is not missed.
+func TestStreamResumesBeyondTheDurablePosition(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(12)
+	b.dst.put(b.label(want[0]), sqlclient.TxnVisible)
+	last := b.dst.put(b.label(want[3]), sqlclient.TxnVisible) // with want[2], and want[1] was not filed yet
+	b.dst.put(b.label(want[2]), sqlclient.TxnVisible)
+	b.dst.put(b.label(want[6]), sqlclient.TxnVisible) // with want[5], whose label was not committed any more
+	open := b.dst.put(b.label(want[5]), sqlclient.TxnPrepare)
+	aborted := b.dst.put(b.label(want[4]), sqlclient.TxnPrepare)
+	b.dst.txns[aborted].state = sqlclient.TxnAborted // as an attempt in between left it
+	// want[1] and want[7] are about a table of which nothing later is applied.
+	got := b.stream(want[11], StreamHooks{Resume: &job.Heartbeat{
+		Position: job.Position{CommitSeq: want[3], TxnID: last, Applied: 3}, Settled: 100, Ahead: []int64{want[0], want[2], want[3]}, At: time.Now(),
+	}})
+	require.Nil(t, got.Problem)
+	_ = open
+	if got.End == job.EndSnapshot {
+		require.Equal(t, int64(11), got.Wanted.Partial.TableID, "want[5] is about the table of want[1]")
+		require.Contains(t, got.Wanted.Reason, "at commit seq 104 only after commit seq 112")
+		return
+	}
+	t.Fatalf("want[1] was overtaken by want[5]: %+v", got)
+}
+
+// The same, where the late one can still be applied.
+func TestStreamResumesAndAppliesWhatWasLate(t *testing.T) {
+	b := newBench(t)
+	b.upsert(102, 10)
+	b.upsert(104, 11)
+	b.upsert(106, 12)
+	b.upsert(108, 13)
+	b.upsert(110, 10)
+	first := b.dst.put(b.label(102), sqlclient.TxnVisible)
+	b.dst.put(b.label(108), sqlclient.TxnVisible)
+	b.dst.put(b.label(106), sqlclient.TxnPrepare)
+	got := b.stream(110, StreamHooks{Resume: &job.Heartbeat{
+		Position: job.Position{CommitSeq: 102, TxnID: first}, Settled: 100, Ahead: []int64{102}, At: time.Now(),
+	}})
+	require.Nil(t, got.Problem)
+	require.Equal(t, int64(110), got.Position.CommitSeq)
+	require.ElementsMatch(t, []int64{104, 110}, b.dst.visible(), "106 went with 108")
+}
+
+// An attempt that is to begin a late UPSERT says first that the position has
+// passed it.
+func TestStreamReportsBeforeALateUpsert(t *testing.T) {
+	b := newBench(t)
+	b.upsert(102, 10)
+	b.upsert(104, 11)
+	b.opts.Group = 8
+	file := b.hide(102)
+	var reported atomic.Int64
+	b.dst.onIngest = func(seq int64, _ be.IngestRequest) error {
+		if seq == 102 && reported.Load() < 104 {
+			return errors.New("begun too early")
+		}
+		return nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	b.fileAfter(104, file)
+	got := b.streamContext(ctx, 0, StreamHooks{
+		Heartbeat: func(h job.Heartbeat) {
+			if h.Settled >= 104 {
+				cancel()
+			}
+		},
+		Checkpoint: func(_ context.Context, h job.Heartbeat) error {
+			reported.Store(h.Position.CommitSeq)
+			return nil
+		},
+	})
+	require.Nil(t, got.Problem)
+	require.Equal(t, []int64{104, 102}, b.dst.visible())
+}
+
+// The log of one table is in order: nothing is read twice. Nor is it while the
+// source is idle.
+func TestStreamReadsAgainOnlyWhatIsNew(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(3)
+	got := b.settled(want[2])
+	require.Equal(t, want[2], got.Settled)
+	b.p.Position, b.p.Settled, b.p.Ahead, b.p.Met = got.Position, got.Settled, got.Ahead, got.Met
+	var asked []int64
+	b.src.onBinlogs = func(prev int64) { asked = append(asked, prev) }
+	ctx, cancel := context.WithTimeout(t.Context(), 10*b.opts.SettleTime)
+	defer cancel()
+	b.streamContext(ctx, 0, StreamHooks{})
+	require.NotEmpty(t, asked)
+	require.Equal(t, []int64{want[2]}, slices.Compact(asked), "only the polls")
+}
+
+// What the source has collected since it was met is no loss.
+func TestStreamMetBinlogsMayBeCollected(t *testing.T) {
+	b := newBench(t)
+	b.append(104, job.Dummy, nil)
+	b.upsert(106, 10)
+	b.p.Position, b.p.Settled, b.p.Ahead = job.Position{CommitSeq: 104}, 100, []int64{102, 104}
+	got := b.settled(106)
+	require.Equal(t, job.EndStopped, got.End, "%+v", got)
+	require.Equal(t, []int64{106}, b.dst.visible())
+}
