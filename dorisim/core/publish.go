@@ -155,7 +155,6 @@ func (c *Core) makeVisible(t *txn, published map[*partitionCommit]*replicaResult
 	c.txns.mu.Lock()
 	defer c.txns.mu.Unlock()
 	now := c.Now()
-	var alive []*partitionCommit
 	for _, p := range t.parts {
 		if c.txns.chain[p.partition.ID] == t.done {
 			delete(c.txns.chain, p.partition.ID)
@@ -164,12 +163,11 @@ func (c *Core) makeVisible(t *txn, published map[*partitionCommit]*replicaResult
 		if !ok || !ownsPartition(table, p.partition) {
 			continue
 		}
-		alive = append(alive, p)
 		p.partition.VisibleVersion, p.partition.VisibleTime = p.version, now
 		t.ErrorReplicas += c.settleReplicas(p, published[p])
 	}
 	t.State, t.PublishTime, t.FinishTime = TxnVisible, now, now
-	c.recordUpsert(t, alive)
+	c.recordUpsert(t)
 	t.parts, t.after = nil, nil // finished transactions are kept for their labels
 	c.txns.of(t.DB).finish(t, c.keepFinished())
 }
@@ -207,19 +205,27 @@ func (c *Core) markMissing(p *partitionCommit) {
 }
 
 // recordUpsert writes the UPSERT binlog (doris-binlogs.md 3.1).
-func (c *Core) recordUpsert(t *txn, parts []*partitionCommit) {
-	if len(parts) == 0 {
-		return
-	}
+//
+// Partitions that have vanished since the commit are left out, and the record of
+// their table stays. A vanished table is left out altogether. What has no tables
+// at all is in the list of an enabled database only.
+func (c *Core) recordUpsert(t *txn) {
 	record := payload.Upsert{
 		TxnID: t.ID, Timestamp: t.FinishTime.UnixMilli(), Label: t.Label, DBID: t.DB,
 		Tables: map[string]*payload.UpsertTable{}, SubTxnIDs: t.SubIDs,
 	}
 	tables := map[int64]bool{}
 	var versions []publishedVersion
-	for _, p := range parts {
-		_, table, _ := c.TableByID(p.tableID)
+	for _, p := range t.parts {
+		_, table, ok := c.TableByID(p.tableID)
+		if !ok {
+			continue
+		}
 		tables[p.tableID] = true
+		if !ownsPartition(table, p.partition) {
+			record.AddTable(p.tableID, p.indexes)
+			continue
+		}
 		record.Add(p.tableID, p.indexes, payload.UpsertPartition{
 			PartitionID: p.partition.ID, Range: c.rangeText(table, p.partition), Version: p.version,
 			Temporary: table.Temporary[p.partition.Name] == p.partition, SubTxnID: p.stid,

@@ -262,5 +262,6 @@ func TestTableDroppedBetweenCommitAndPublish(t *testing.T) {
 	w.Faults().Clear()
 	state, _ := w.WaitTxn(context.Background(), w.db.ID, txn.ID, soon)
 	require.Equal(t, core.TxnVisible, state)
-	require.Empty(t, w.upserts(-1))
+	require.Len(t, w.upserts(-1), 1)
+	require.Empty(t, w.upserts(-1)[0].Tables, "a record without tables")
 }

@@ -36,18 +36,25 @@ type UpsertPartition struct {
 // Add appends a partition to the table's record; indexes are the ones that
 // received data.
 func (u *Upsert) Add(table int64, indexes []int64, p UpsertPartition) {
+	t := u.AddTable(table, indexes)
+	t.Partitions = append(t.Partitions, p)
+}
+
+// AddTable makes sure that the table has a record, which has no partitions if
+// those that were loaded have vanished (doris-binlogs.md 3.1).
+func (u *Upsert) AddTable(table int64, indexes []int64) *UpsertTable {
 	key := strconv.FormatInt(table, 10)
 	t, ok := u.Tables[key]
 	if !ok {
-		t = &UpsertTable{}
+		t = &UpsertTable{Partitions: []UpsertPartition{}}
 		u.Tables[key] = t
 	}
-	t.Partitions = append(t.Partitions, p)
 	for _, id := range indexes {
 		if !slices.Contains(t.Indexes, id) {
 			t.Indexes = append(t.Indexes, id)
 		}
 	}
+	return t
 }
 
 // Barrier is the payload of a BARRIER (doris-binlogs.md 2.12). BinlogType and
