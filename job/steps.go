@@ -172,6 +172,9 @@ type ApplyResult struct {
 	// Refused is a statement that the destination refused, with its answer, where
 	// the job goes on all the same (doris-binlogs.md 2.3, 4.8).
 	Refused string `json:"refused,omitempty"`
+	// Conflict says in what the destination was, or became, something else than
+	// the binlog makes of the source. It comes with the snapshot that mends it.
+	Conflict string `json:"conflict,omitempty"`
 	// Changes to the progress.
 	Tables        TableChanges    `json:"tables,omitzero"`
 	ShadowIndexes map[int64]int64 `json:"shadow_indexes,omitempty"`

@@ -92,7 +92,9 @@ func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, er
 	}
 	result, err := handle(a)
 	if err != nil {
-		result, err = a.unlessGone(result, err)
+		if result, err = a.unlessGone(result, err); err != nil {
+			result, err = a.unlessRefused(result, err)
+		}
 	}
 	result, err = j.conclude(result, err, in.Progress.Pending)
 	if err == nil && result.Done {
@@ -176,8 +178,11 @@ func (j *Job) pending(ctx context.Context, b *job.Binlog) (binlog.Record, error)
 	return rec.Unwrap()
 }
 
+// nothingToDo is the summary of a binlog that needs no statement.
+const nothingToDo = "nothing to do"
+
 func applyNothing(*application) (job.ApplyResult, error) {
-	return job.ApplyResult{Summary: "nothing to do"}, nil
+	return job.ApplyResult{Summary: nothingToDo}, nil
 }
 
 // meetsPartitions tells whether the binlog changes a table of which a snapshot
@@ -350,7 +355,7 @@ func (a *application) onTable(source int64, make func(destination string) (strin
 		return job.ApplyResult{}, withRemedy(err, "job_skip_binlog with skip_by partialsync brings the table by a snapshot")
 	}
 	if statement == "" {
-		return job.ApplyResult{Summary: "nothing to do"}, nil
+		return job.ApplyResult{Summary: nothingToDo}, nil
 	}
 	result, err := a.exec(statement)
 	var refused *sqlclient.Error

@@ -40,6 +40,7 @@ type frontend interface {
 // database is what is asked of a cluster in SQL: *sqlclient.Client, or a fake.
 type database interface {
 	Exec(ctx context.Context, statement string) error
+	ExecWith(ctx context.Context, set sqlclient.Setting, statement string) error
 	Query(ctx context.Context, statement string) ([]sqlclient.Row, error)
 	FrontendConfig(ctx context.Context, key string) (value string, ok bool, err error)
 	Frontends(ctx context.Context) ([]job.Frontend, error)
@@ -51,6 +52,8 @@ type database interface {
 	Tables(ctx context.Context, db string) ([]string, error)
 	Views(ctx context.Context, db string) ([]string, error)
 	Columns(ctx context.Context, db, table string) ([]sqlclient.Column, error)
+	HiddenColumns(ctx context.Context, db, table string) ([]string, error)
+	IndexColumns(ctx context.Context, db, table string) (map[string][]string, error)
 	Rollups(ctx context.Context, db, table string) ([]string, error)
 	SecondaryIndexes(ctx context.Context, db, table string) ([]string, error)
 	Partitions(ctx context.Context, db, table string) ([]string, error)

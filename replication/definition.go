@@ -125,6 +125,18 @@ func (d Definition) Differences(other Definition) []Difference {
 	return found
 }
 
+// aggregates tells whether the table aggregates rows with equal keys.
+func (d Definition) aggregates() bool { return strings.HasPrefix(d.Keys, "AGGREGATE") }
+
+// column is the column of a name.
+func (d Definition) column(name string) (ColumnDefinition, bool) {
+	i := slices.IndexFunc(d.Columns, func(c ColumnDefinition) bool { return strings.EqualFold(c.Name, name) })
+	if i < 0 {
+		return ColumnDefinition{}, false
+	}
+	return d.Columns[i], true
+}
+
 // inWords joins differences for people.
 func inWords(differences []Difference) string {
 	texts := make([]string, len(differences))
@@ -174,8 +186,8 @@ func columnNames(columns []ColumnDefinition) string {
 func (c ColumnDefinition) same(other ColumnDefinition) bool {
 	return (c.Type == other.Type || c.Type == "" || other.Type == "") &&
 		c.Aggregation == other.Aggregation && c.Nullable == other.Nullable &&
-		c.Generated == other.Generated && c.AutoIncrement == other.AutoIncrement &&
-		sameText(c.Default, other.Default) && c.OnUpdate == other.OnUpdate && sameText(c.Comment, other.Comment)
+		(c.Generated == other.Generated || c.Generated == anyExpression && other.Generated != "" || other.Generated == anyExpression && c.Generated != "") &&
+		c.AutoIncrement == other.AutoIncrement && sameText(c.Default, other.Default) && c.OnUpdate == other.OnUpdate && sameText(c.Comment, other.Comment)
 }
 
 // mapDifferences compares what is named.

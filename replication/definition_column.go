@@ -50,6 +50,10 @@ func (c ColumnDefinition) defaultValue() (string, bool) {
 	return c.Default[1 : len(c.Default)-1], true
 }
 
+// anyExpression stands for the expression of a generated column that is not
+// known: it is equal to any other.
+const anyExpression = "?"
+
 // definedColumn is a binlog's column as SHOW CREATE prints it in a table with or
 // without aggregation. What cannot be said with certainty is an error; of the
 // definition that comes with it, a type that is not known is "".
@@ -66,13 +70,15 @@ func definedColumn(c binlog.Column, aggregate bool) (ColumnDefinition, error) {
 		d.AutoIncrement = strconv.FormatInt(c.AutoIncrementStart, 10)
 	}
 	if c.Generated != nil {
-		d.Generated = normalExpression(c.Generated.SQL)
+		d.Generated = anyExpression // it is printed in another way than it is kept
 		err = fmt.Errorf("column %s is a generated one", c.Name)
 	}
 	d.Default = defaultText(c, d.Type)
 	if c.OnUpdate {
-		// SHOW CREATE prints the default here, which is the same expression.
 		d.OnUpdate = timestampText(c.OnUpdateExpr)
+		if c.OnUpdateExpr == nil {
+			d.OnUpdate = d.Default // SHOW CREATE prints the default here
+		}
 	}
 	return d, err
 }

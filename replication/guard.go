@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
 )
 
 // Guard makes the job ask before each change of the destination, and before each
@@ -34,6 +35,10 @@ func (g guardedSQL) do(ctx context.Context, what string, act func() error) error
 
 func (g guardedSQL) Exec(ctx context.Context, statement string) error {
 	return g.do(ctx, statement, func() error { return g.database.Exec(ctx, statement) })
+}
+
+func (g guardedSQL) ExecWith(ctx context.Context, set sqlclient.Setting, statement string) error {
+	return g.do(ctx, statement, func() error { return g.database.ExecWith(ctx, set, statement) })
 }
 
 func (g guardedSQL) CreateDatabase(ctx context.Context, db string) error {

@@ -24,6 +24,7 @@ func TestGuard(t *testing.T) {
 
 	for name, change := range map[string]func() error{
 		"create":  func() error { return j.destination.sql.CreateDatabase(t.Context(), "d") },
+		"with":    func() error { return j.destination.sql.ExecWith(t.Context(), nil, "CREATE TABLE t") },
 		"drop":    func() error { return j.destination.sql.DropTable(t.Context(), "d", "t") },
 		"view":    func() error { return j.destination.sql.DropView(t.Context(), "d", "v") },
 		"backup":  func() error { return j.source.sql.CancelBackup(t.Context(), "d") },

@@ -159,7 +159,7 @@ func unquote(name string) string {
 var (
 	alterHead       = regexp.MustCompile(`(?is)^\s*ALTER\s+TABLE\s+(?:` + quotedName + `\.){0,2}(` + quotedName + `)`)
 	replaceNotNull  = regexp.MustCompile(`REPLACE_IF_NOT_NULL NULL DEFAULT "null"`)
-	computedDefault = regexp.MustCompile("(?i)(`(?:[^`]|``)+`\\s+)([A-Za-z_]+)([^`\\n]*?DEFAULT )\"(CURRENT_TIMESTAMP|BITMAP_EMPTY_DEFAULT_VALUE|BITMAP_EMPTY)\"")
+	computedDefault = regexp.MustCompile("(?i)(`(?:[^`]|``)+`\\s+)([A-Za-z_]+)([^`\\n]*?DEFAULT )\"(CURRENT_TIMESTAMP(?:\\(\\d\\))?|BITMAP_EMPTY_DEFAULT_VALUE|BITMAP_EMPTY)\"")
 )
 
 // rewriteAlter addresses the rawSql of a light schema change to the

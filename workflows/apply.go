@@ -41,6 +41,9 @@ func (r *run) applied(b *job.Binlog, out job.ApplyResult) {
 		if out.Refused != "" {
 			r.event(levelWarn, "the destination refused %s, commit seq %d: %s", describe(b), b.CommitSeq, oneLine(out.Refused, refusalLimit))
 		}
+		if out.Conflict != "" {
+			r.event(levelWarn, "%s, commit seq %d, does not fit the destination: %s", describe(b), b.CommitSeq, oneLine(out.Conflict, refusalLimit))
+		}
 		r.p.Apply(out.Tables)
 		if out.SetShadowIndexes {
 			r.p.ShadowIndexes = out.ShadowIndexes

@@ -142,12 +142,10 @@ func (c *Client) Close() error {
 
 // Exec runs a statement that returns no rows. A refusal is an *Error. If the
 // connection breaks before the answer, it is a *NetworkError with Sent set: the
-// statement may have been executed, and it is not tried elsewhere.
+// statement may have been executed, and it is not tried elsewhere. Session
+// variables that names in the statement need are set for it.
 func (c *Client) Exec(ctx context.Context, statement string) error {
-	return c.run(ctx, statement, false, func(ctx context.Context, conn *sql.Conn) error {
-		_, err := conn.ExecContext(ctx, statement)
-		return err
-	})
+	return c.ExecWith(ctx, neededBy(statement), statement)
 }
 
 // Query runs a statement that only reads; it is tried on the next frontend when

@@ -1,9 +1,11 @@
 package sqlclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // DatabaseExists tells whether there is a database of exactly this name.
@@ -137,6 +139,46 @@ func (c *Client) Rollups(ctx context.Context, db, table string) ([]string, error
 		return nil, fmt.Errorf("%s: no index: %w", statement, ErrIncomplete)
 	}
 	return names, nil
+}
+
+// HiddenColumns returns the names of the columns of a table's base index that
+// DESC shows to nobody who does not ask for them.
+func (c *Client) HiddenColumns(ctx context.Context, db, table string) ([]string, error) {
+	rows, err := c.QueryWith(ctx, Setting{"show_hidden_columns": "true"}, "DESC "+Name(db, table))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, row := range rows {
+		if name := row.Get("Field"); strings.HasPrefix(name, hiddenPrefix) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+const hiddenPrefix = "__DORIS_"
+
+// IndexColumns returns the names of the visible columns of each of a table's
+// indexes, in order; see Rollups.
+func (c *Client) IndexColumns(ctx context.Context, db, table string) (map[string][]string, error) {
+	statement := "DESC " + Name(db, table) + " ALL"
+	rows, err := c.Query(ctx, statement)
+	if err != nil {
+		return nil, err
+	}
+	columns := map[string][]string{}
+	index := ""
+	for _, row := range rows {
+		index = cmp.Or(row.Get("IndexName"), index)
+		if name := row.Get("Field"); name != "" && index != "" {
+			columns[index] = append(columns[index], name)
+		}
+	}
+	if len(columns) == 0 {
+		return nil, fmt.Errorf("%s: no index: %w", statement, ErrIncomplete)
+	}
+	return columns, nil
 }
 
 // SecondaryIndexes returns the names of a table's inverted and other secondary

@@ -1,0 +1,98 @@
+package sqlclient
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// Setting are session variables with their values.
+type Setting map[string]string
+
+// unicodeNames is the variable without which names are ASCII only (doris-sql.md
+// 1.5).
+const unicodeNames = "enable_unicode_name_support"
+
+// neededBy are the variables that a statement needs by what stands in it: names
+// beyond ASCII have one.
+func neededBy(statement string) Setting {
+	for _, name := range quotedName.FindAllString(statement, -1) {
+		for _, r := range name {
+			if r > '~' {
+				return Setting{unicodeNames: "true"}
+			}
+		}
+	}
+	return nil
+}
+
+// quotedName finds identifiers. A string literal with backticks in it may seem to
+// be one, which does no harm.
+var quotedName = regexp.MustCompile("`(?:[^`]|``)+`")
+
+// ExecWith is Exec in a session with variables set. The session ends with the
+// statement. A variable that the server does not know is left out: an older one
+// may do without.
+func (c *Client) ExecWith(ctx context.Context, set Setting, statement string) error {
+	return c.run(ctx, statement, false, func(ctx context.Context, conn *sql.Conn) error {
+		return within(ctx, conn, set, func() error {
+			_, err := conn.ExecContext(ctx, statement)
+			return err
+		})
+	})
+}
+
+// QueryWith is Query in a session with variables set, see ExecWith.
+func (c *Client) QueryWith(ctx context.Context, set Setting, statement string) ([]Row, error) {
+	var rows []Row
+	err := c.run(ctx, statement, true, func(ctx context.Context, conn *sql.Conn) error {
+		return within(ctx, conn, set, func() (err error) {
+			rows, err = read(ctx, conn, statement)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// within does work on the connection with variables set. The connection is not
+// used again: nobody else shall find them set.
+func within(ctx context.Context, conn *sql.Conn, set Setting, work func() error) error {
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		_, err := conn.ExecContext(ctx, fmt.Sprintf("SET %s = %s", name, settingText(set[name])))
+		var refused *mysql.MySQLError
+		switch {
+		case errors.As(err, &refused) && strings.Contains(refused.Message, "Unknown system variable"):
+		case errors.As(err, &refused):
+			return fmt.Errorf("set the session variable %s: %w", name, err)
+		case err != nil:
+			return err
+		}
+	}
+	err := work()
+	if len(set) > 0 {
+		// This error makes database/sql close the connection; it says nothing else.
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	return err
+}
+
+// settingText is a value as SET takes it: words and numbers are bare.
+func settingText(value string) string {
+	if plainSetting.MatchString(value) {
+		return value
+	}
+	return QuoteString(value)
+}
+
+var plainSetting = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
