@@ -224,8 +224,7 @@ func absent(err error) bool {
 
 // exec runs a statement on the destination and makes it the summary.
 func (a *application) exec(statement string) (job.ApplyResult, error) {
-	err := a.j.destination.sql.Exec(a.ctx, statement)
-	return job.ApplyResult{Summary: statement}, err
+	return job.ApplyResult{Summary: statement}, a.execute(statement)
 }
 
 // containedIn tells whether a snapshot already holds what the binlog did to the

@@ -1,7 +1,6 @@
 package replication
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -404,24 +403,4 @@ func (a *application) definitionOf(table string) (Definition, error) {
 		return Definition{}, fmt.Errorf("look at the definition of destination table %s: %w", table, err)
 	}
 	return ParseDefinition(text, db)
-}
-
-// conflicting tells that the destination is not what it should be, and brings
-// the table by a snapshot.
-func (a *application) conflicting(source int64, format string, args ...any) (job.ApplyResult, error) {
-	why := fmt.Sprintf(format, args...)
-	result, err := a.replaceTable(source, "%s at commit seq %d: %s", a.rec.Type, a.rec.CommitSeq, why)
-	return a.telling(why, result, err)
-}
-
-// telling adds an event to a result that is an order for a snapshot.
-func (a *application) telling(why string, result job.ApplyResult, err error) (job.ApplyResult, error) {
-	var want *wantSnapshot
-	if errors.As(err, &want) {
-		result, err = job.ApplyResult{Wanted: &want.wanted}, nil
-	}
-	if result.Wanted != nil {
-		result.Conflict = why
-	}
-	return result, err
 }

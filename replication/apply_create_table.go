@@ -61,7 +61,7 @@ func (a *application) createTable(create binlog.CreateTable, name string) (job.A
 	}
 	statement, err := rewriteCreateTable(create.SQL, db, name, a.j.spec.ReplicationNum, !a.j.opts.Features.FilterStorageMedium)
 	if err != nil {
-		return job.ApplyResult{}, withRemedy(err, "job_skip_binlog with skip_by partialsync brings the table by a snapshot")
+		return job.ApplyResult{}, withRemedy(err, remedySnapshot)
 	}
 	result, err := a.exec(statement)
 	var refused *sqlclient.Error
@@ -77,6 +77,18 @@ func (a *application) createTable(create binlog.CreateTable, name string) (job.A
 	if isExternal(create.SQL) {
 		result.Tables.Set = map[int64]job.Table{create.TableID: {Name: name, External: true}}
 		return result, nil
+	}
+	other, err := a.createdOtherwise(create, name)
+	if err != nil {
+		return result, err
+	}
+	if other != "" {
+		result, err = a.snapshotOf(create.TableID, name, true, "table %s did not become what the source has: %s", name, other)
+		if err == nil {
+			// Its DROP_TABLE has to find it, should the source have dropped it since.
+			result.Tables, err = a.adopt(create.TableID, name)
+		}
+		return a.telling(other, result, err)
 	}
 	table, err := a.j.destination.tableByName(a.ctx, name)
 	if err != nil {
@@ -102,10 +114,15 @@ func (a *application) adopt(source int64, name string) (job.TableChanges, error)
 
 func (a *application) createView(create binlog.CreateTable, name string) (job.ApplyResult, error) {
 	src, db := a.j.spec.Source.Database, a.j.spec.Destination.Database
-	statement, err := rewriteCreateView(create.SQL, src, db, name)
-	if err != nil {
-		return job.ApplyResult{}, err
+	view, err := splitView(create.SQL)
+	switch {
+	case err != nil:
+		return job.ApplyResult{}, withRemedy(err, remedySnapshot)
+	case view.doubtful:
+		return wantView(create.TableID, name, errors.New("a comment with quotes or backslashes is not told from the query for certain")), nil
 	}
+	view.query = rewriteDatabase(view.query, src, db)
+	statement := view.create(sqlclient.Name(db, name))
 	if a.j.opts.Features.CreateViewDropExists {
 		if err := a.j.destination.sql.DropView(a.ctx, db, name); err != nil {
 			return job.ApplyResult{}, fmt.Errorf("make room for view %s: %w", name, err)
@@ -125,6 +142,13 @@ func (a *application) createView(create binlog.CreateTable, name string) (job.Ap
 		return wantView(create.TableID, name, err), nil
 	case err != nil:
 		return result, err
+	}
+	other, err := a.createdOtherwise(create, name)
+	if err != nil {
+		return result, err
+	}
+	if other != "" {
+		return a.telling(other, wantView(create.TableID, name, fmt.Errorf("it did not become what the source has: %s", other)), nil)
 	}
 	result.Summary = fmt.Sprintf("CREATE VIEW %s", name)
 	result.Tables.Set = map[int64]job.Table{create.TableID: {Name: name, View: true}}

@@ -29,9 +29,17 @@ func applyAddPartition(a *application) (job.ApplyResult, error) {
 	for _, c := range add.Partition.Distribution.Columns {
 		d.Columns = append(d.Columns, c.Name)
 	}
-	result, err := a.onTable(add.TableID, func(table string) (string, error) {
+	var conflict string
+	result, err := a.onTable(add.TableID, func(table string) (statement string, err error) {
+		// IF NOT EXISTS is content with any partition of the name.
+		if conflict, err = a.otherPartition(add.TableID, add.Partition.ID, add.Partition.Name, table); err != nil || conflict != "" {
+			return "", err
+		}
 		return rewriteAddPartition(add.SQL, a.j.spec.Destination.Database, table, d)
 	})
+	if err == nil && conflict != "" {
+		return a.conflicting(add.TableID, "%s", conflict)
+	}
 	var refused *sqlclient.Error
 	if errors.As(err, &refused) && refused.Contains("is intersected with range") {
 		return a.replaceTable(add.TableID, "partition %s does not fit the destination: %s", add.Partition.Name, refused.Message)

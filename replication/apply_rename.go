@@ -22,9 +22,13 @@ func applyRename(a *application) (job.ApplyResult, error) {
 	case info.NewTable != "":
 		return a.renameTable(info)
 	case info.NewRollup != "":
-		return a.renamePart(info.TableID, "ROLLUP", info.OldRollup, info.NewRollup, a.j.destination.sql.Rollups)
+		return a.renamePart(info.TableID, "ROLLUP", info.OldRollup, info.NewRollup, a.j.destination.sql.Rollups, func(table string) (string, error) {
+			return a.otherRollup(info.TableID, info.NewRollup, table)
+		})
 	case info.NewPartition != "":
-		return a.renamePart(info.TableID, "PARTITION", info.OldPartition, info.NewPartition, a.j.destination.sql.Partitions)
+		return a.renamePart(info.TableID, "PARTITION", info.OldPartition, info.NewPartition, a.j.destination.sql.Partitions, func(table string) (string, error) {
+			return a.otherPartition(info.TableID, info.PartitionID, info.NewPartition, table)
+		})
 	}
 	return job.ApplyResult{}, fmt.Errorf("the %s record at commit seq %d has no new name", a.rec.Type, a.rec.CommitSeq)
 }
@@ -94,21 +98,30 @@ func (a *application) renameExternal(info binlog.TableInfo, renamed job.Table) (
 }
 
 // renamePart renames a rollup or a partition. Without the old name, or without
-// what has it, the table comes by a snapshot.
-func (a *application) renamePart(table int64, kind, from, to string, list listNames) (job.ApplyResult, error) {
+// what has it, the table comes by a snapshot; so it does where what has the new
+// name already is another thing.
+func (a *application) renamePart(table int64, kind, from, to string, list listNames, other func(table string) (string, error)) (job.ApplyResult, error) {
 	if from == "" {
 		return a.replaceTable(table, "%s: the old name of %s is not known", a.rec.Type, to)
 	}
+	var conflict string
 	result, err := a.onTable(table, func(name string) (string, error) {
 		if a.unknown {
 			names, err := a.names(name, list)
-			if err != nil || slices.Contains(names, to) && !slices.Contains(names, from) {
+			if err != nil {
+				return "", err
+			}
+			if slices.Contains(names, to) && !slices.Contains(names, from) {
+				conflict, err = other(name)
 				return "", err
 			}
 		}
 		return fmt.Sprintf("ALTER TABLE %s RENAME %s %s %s",
 			sqlclient.Name(a.j.spec.Destination.Database, name), kind, sqlclient.Quote(from), sqlclient.Quote(to)), nil
 	})
+	if err == nil && conflict != "" {
+		return a.conflicting(table, "%s", conflict)
+	}
 	if absent(err) {
 		return a.replaceTable(table, "the destination cannot rename %s to %s: %v", from, to, err)
 	}

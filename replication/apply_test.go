@@ -35,6 +35,8 @@ type ddl struct {
 	hidden                       []string
 	indexColumns                 map[string][]string
 	onExec                       func(statement string)
+	made                         map[string]string // SHOW CREATE of what was created, by name
+	needs                        string            // the session variable with which nothing is refused
 	onDrop                       func(name string) error
 }
 
@@ -57,6 +59,9 @@ func (d *ddl) SecondaryIndexes(context.Context, string, string) ([]string, error
 func (d *ddl) Partitions(context.Context, string, string) ([]string, error) { return d.partitions, nil }
 
 func (d *ddl) CreateTableText(_ context.Context, _, name string) (string, error) {
+	if text, isMade := d.made[name]; isMade {
+		return text, nil
+	}
 	if text, isView := d.views[name]; isView {
 		return text, nil
 	}
@@ -80,6 +85,7 @@ func (d *ddl) Exec(ctx context.Context, statement string) error {
 		}
 	}
 	d.executed = append(d.executed, statement)
+	d.make(statement)
 	if d.onExec != nil {
 		d.onExec(statement)
 	}
@@ -89,6 +95,28 @@ func (d *ddl) Exec(ctx context.Context, statement string) error {
 		d.tables[99] = &meta.Table{ID: 99, Name: name}
 	}
 	return nil
+}
+
+func (d *ddl) ExecWith(ctx context.Context, set sqlclient.Setting, statement string) error {
+	if d.needs != "" && set[d.needs] != "" {
+		d.refuse = nil
+	}
+	return d.Exec(ctx, statement)
+}
+
+// make keeps what is created or altered as it was written.
+func (d *ddl) make(statement string) {
+	for prefix, head := range map[string]string{
+		"CREATE TABLE IF NOT EXISTS `dst`.`": "CREATE TABLE `", "CREATE VIEW `dst`.`": "CREATE VIEW `", "ALTER VIEW `dst`.`": "CREATE VIEW `",
+	} {
+		if rest, ok := strings.CutPrefix(statement, prefix); ok {
+			if d.made == nil {
+				d.made = map[string]string{}
+			}
+			name, _, _ := strings.Cut(rest, "`")
+			d.made[name] = head + rest
+		}
+	}
 }
 
 func (d *ddl) Transactions(context.Context, string, string) ([]sqlclient.Transaction, error) {

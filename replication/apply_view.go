@@ -43,8 +43,17 @@ func applyViewDef(a *application) (job.ApplyResult, error) {
 		return job.ApplyResult{Summary: fmt.Sprintf("view %s not altered, for it needs a table that is left out: %v", view.Name, err)}, nil
 	case baseChanged(err):
 		return wantView(def.TableID, view.Name, err), nil
+	case err != nil || def.InlineViewDef == "":
+		return result, err
 	}
-	return result, err
+	other, err := a.alteredOtherwise(def, view.Name)
+	if err != nil {
+		return result, err
+	}
+	if other != "" {
+		return a.telling(other, wantView(def.TableID, view.Name, fmt.Errorf("it did not become what the source has: %s", other)), nil)
+	}
+	return result, nil
 }
 
 // wantView brings a view by a snapshot.

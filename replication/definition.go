@@ -237,8 +237,11 @@ func propertyDifferences(a, b map[string]string) []string {
 		own := slices.ContainsFunc(ownProperties, func(p string) bool {
 			return key == p || strings.HasSuffix(p, ".") && strings.HasPrefix(key, p)
 		})
-		if own || first == second || (!inA || !inB) && !slices.Contains(tellingProperties, key) {
+		switch telling := slices.Contains(tellingProperties, key); {
+		case own || first == second, (!inA || !inB) && !telling:
 			continue
+		case telling && strings.TrimPrefix(first, "false") == strings.TrimPrefix(second, "false"):
+			continue // what is not printed is false
 		}
 		texts = append(texts, fmt.Sprintf("%s is %q and %q", key, first, second))
 	}

@@ -281,9 +281,15 @@ func normalList(text string) string {
 // normalBounds are the values of a partition: quotes as of later versions, no
 // blanks between them, and each LIST value alone (doris-sql.md 3.2).
 func normalBounds(text string) string {
-	text = strings.ReplaceAll(strings.TrimSpace(text), "'", `"`)
-	text = literalRuns.Replace(text)
-	text = strings.ReplaceAll(normalList(text), `) ,(`, "),(")
+	var b strings.Builder
+	for _, piece := range sqlPieces(strings.TrimSpace(text)) {
+		if piece.literal {
+			b.WriteString(`"` + strings.Trim(piece.text, piece.text[:1]) + `"`)
+		} else {
+			b.WriteString(strings.NewReplacer(", ", ",", " ,", ",").Replace(literalRuns.Replace(piece.text)))
+		}
+	}
+	text = b.String()
 	if strings.HasPrefix(text, "VALUES IN ((") {
 		text = singleValue.ReplaceAllString(text, "$1")
 	}

@@ -17,7 +17,6 @@ const quotedName = "`(?:[^`]|``)+`"
 
 var (
 	createHead    = regexp.MustCompile(`(?is)^\s*CREATE\s+(TABLE|VIEW|EXTERNAL\s+TABLE)\s+(IF\s+NOT\s+EXISTS\s+)?(` + quotedName + `)`)
-	lineComment   = regexp.MustCompile(`(?m)COMMENT '(.*)'(,?)[ \t]*$`)
 	storageMedium = regexp.MustCompile(`"storage_medium"\s*=\s*"[^"]*"(\s*,\s*)?`)
 	dynamicPolicy = regexp.MustCompile(`"dynamic_partition\.storage_policy"\s*=\s*"[^"]*"(\s*,\s*)?`)
 	emptyTail     = regexp.MustCompile(`,\s*\)\s*;?\s*$`)
@@ -32,32 +31,6 @@ var (
 	)
 )
 
-// rewriteCreateTable makes a CREATE TABLE text of the source fit for the
-// destination: qualified with database and name, without what only the source
-// has, with replicas copies if replicas > 0.
-func rewriteCreateTable(sql, database, name string, replicas int, keepMedium bool) (string, error) {
-	head := createHead.FindStringSubmatchIndex(sql)
-	if head == nil {
-		return "", fmt.Errorf("the CREATE statement begins unexpectedly: %.80q", sql)
-	}
-	body, properties := splitProperties(sql[head[1]:])
-	body = lineComment.ReplaceAllStringFunc(body, func(line string) string {
-		m := lineComment.FindStringSubmatch(line)
-		return `COMMENT "` + escapeQuotes(m[1]) + `"` + m[2]
-	})
-	body = literalRuns.Replace(body)
-	if !keepMedium {
-		properties = storageMedium.ReplaceAllString(properties, "")
-	}
-	properties = dynamicPolicy.ReplaceAllString(properties, "")
-	properties = emptyTail.ReplaceAllString(properties, "\n)")
-	if replicas > 0 {
-		n := strconv.Itoa(replicas)
-		properties = replication.ReplaceAllString(properties, `"${1}replication_num" = "`+n+`"`)
-	}
-	return "CREATE " + sql[head[2]:head[3]] + " IF NOT EXISTS " + sqlclient.Name(database, name) + body + properties, nil
-}
-
 // splitProperties cuts a CREATE TABLE text before its table properties, which
 // begin on a line of their own.
 func splitProperties(sql string) (body, properties string) {
@@ -70,45 +43,20 @@ func splitProperties(sql string) (body, properties string) {
 	return sql, ""
 }
 
-// escapeQuotes escapes the double quotes that are not escaped yet.
-func escapeQuotes(s string) string {
-	var b strings.Builder
-	escaped := false
-	for _, r := range s {
-		if r == '"' && !escaped {
-			b.WriteByte('\\')
-		}
-		escaped = r == '\\' && !escaped
-		b.WriteRune(r)
-	}
-	if escaped {
-		b.WriteByte('\\') // a lone backslash must not eat the closing quote
-	}
-	return b.String()
-}
-
-// rewriteCreateView qualifies the view's name and turns references to the
-// source database into references to the destination's.
-func rewriteCreateView(sql, source, database, name string) (string, error) {
-	head := createHead.FindStringSubmatchIndex(sql)
-	if head == nil {
-		return "", fmt.Errorf("the CREATE statement begins unexpectedly: %.80q", sql)
-	}
-	return "CREATE VIEW " + sqlclient.Name(database, name) + rewriteDatabase(sql[head[1]:], source, database), nil
-}
-
-// rewriteDatabase replaces qualifications with the source database. The bare
-// form `db`. is only touched where the text has no longer one: in a text that
-// qualifies fully it would be a table of the database's name.
+// rewriteDatabase replaces qualifications with the source database, but not in
+// string literals. The bare form `db`. is only touched where the text has no
+// longer one: in a text that qualifies fully it would be a table of the database's
+// name.
 func rewriteDatabase(sql, source, database string) string {
 	inside := strings.ReplaceAll(source, "`", "``")
 	to := sqlclient.Quote(database) + "."
 	full := "`internal`.`" + inside + "`."
 	old := "`default_cluster:" + inside + "`."
+	replace := strings.NewReplacer("`"+inside+"`.", to)
 	if strings.Contains(sql, full) || strings.Contains(sql, old) {
-		return strings.NewReplacer(full, "`internal`."+to, old, "`internal`."+to).Replace(sql)
+		replace = strings.NewReplacer(full, "`internal`."+to, old, "`internal`."+to)
 	}
-	return strings.ReplaceAll(sql, "`"+inside+"`.", to)
+	return outsideTexts(sql, replace.Replace)
 }
 
 // isExternal tells whether a CREATE text is that of an external table: a
@@ -223,7 +171,7 @@ func rewriteAddPartition(fragment, database, table string, d distribution) (stri
 	rest := fragment[head[1]:]
 	rest = strings.TrimRight(emptyRange.ReplaceAllString(rest, ""), " ")
 	rest = triples.ReplaceAllString(rest, "VALUES IN (($1))")
-	rest = literalRuns.Replace(rest)
+	rest = outsideTexts(rest, literalRuns.Replace)
 	if auto := bucketsAuto.FindStringIndex(rest); auto != nil {
 		rest = rest[:auto[0]]
 	}

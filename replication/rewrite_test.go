@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/sqlclient"
 )
 
 const createText = "CREATE TABLE `t``2` (\n" +
@@ -36,6 +38,8 @@ func TestRewriteCreateTable(t *testing.T) {
 	require.NotContains(t, got, `"storage_medium" =`)
 	require.NotContains(t, got, "dynamic_partition.storage_policy")
 	require.Contains(t, got, "\"binlog.enable\" = \"true\"\n)")
+	require.Contains(t, got, `"light_schema_change" = "false"`, "what does not say that it has it, has it not")
+	require.Contains(t, got, "(PARTITION `p1` VALUES [(\"0\", \"a\"), (MAXVALUE, MAXVALUE)))")
 	require.Contains(t, got, `"replication_allocation" = "tag.location.default: 3"`)
 
 	got, err = rewriteCreateTable(createText, "d", "t`2", 1, false)
@@ -50,15 +54,16 @@ func TestRewriteCreateTable(t *testing.T) {
 
 func TestRewriteView(t *testing.T) {
 	for in, want := range map[string]string{
-		"CREATE VIEW `v` COMMENT 'x' AS SELECT `internal`.`src`.`t`.`a` AS `a` FROM `internal`.`src`.`t`":          "CREATE VIEW `dst`.`v` COMMENT 'x' AS SELECT `internal`.`dst`.`t`.`a` AS `a` FROM `internal`.`dst`.`t`",
+		"CREATE VIEW `v` COMMENT 'x' AS SELECT `internal`.`src`.`t`.`a` AS `a` FROM `internal`.`src`.`t`":          "CREATE VIEW `dst`.`v` COMMENT \"x\" AS SELECT `internal`.`dst`.`t`.`a` AS `a` FROM `internal`.`dst`.`t`",
 		"CREATE VIEW `v` AS SELECT `default_cluster:src`.`t`.`a` FROM `default_cluster:src`.`t`":                   "CREATE VIEW `dst`.`v` AS SELECT `internal`.`dst`.`t`.`a` FROM `internal`.`dst`.`t`",
 		"CREATE VIEW `v` AS SELECT `src`.`t`.`a` FROM `src`.`t`":                                                   "CREATE VIEW `dst`.`v` AS SELECT `dst`.`t`.`a` FROM `dst`.`t`",
 		"CREATE VIEW `v` AS SELECT `internal`.`src`.`src`.`a` FROM `internal`.`src`.`src`":                         "CREATE VIEW `dst`.`v` AS SELECT `internal`.`dst`.`src`.`a` FROM `internal`.`dst`.`src`",
 		"CREATE VIEW `v` AS SELECT `internal`.`other`.`t`.`a`, `internal`.`src`.`t`.`b` FROM `internal`.`src`.`t`": "CREATE VIEW `dst`.`v` AS SELECT `internal`.`other`.`t`.`a`, `internal`.`dst`.`t`.`b` FROM `internal`.`dst`.`t`",
 	} {
-		got, err := rewriteCreateView(in, "src", "dst", "v")
+		view, err := splitView(in)
 		require.NoError(t, err)
-		require.Equal(t, want, got)
+		view.query = rewriteDatabase(view.query, "src", "dst")
+		require.Equal(t, want, view.create(sqlclient.Name("dst", "v")))
 	}
 }
 

@@ -145,7 +145,7 @@ func (c *Client) Close() error {
 // statement may have been executed, and it is not tried elsewhere. Session
 // variables that names in the statement need are set for it.
 func (c *Client) Exec(ctx context.Context, statement string) error {
-	return c.ExecWith(ctx, neededBy(statement), statement)
+	return c.ExecWith(ctx, nil, statement)
 }
 
 // Query runs a statement that only reads; it is tried on the next frontend when

@@ -40,8 +40,12 @@ var quotedName = regexp.MustCompile("`(?:[^`]|``)+`")
 
 // ExecWith is Exec in a session with variables set. The session ends with the
 // statement. A variable that the server does not know is left out: an older one
-// may do without.
+// may do without. What the names in the statement need is set as well.
 func (c *Client) ExecWith(ctx context.Context, set Setting, statement string) error {
+	if needed := neededBy(statement); needed != nil {
+		maps.Copy(needed, set)
+		set = needed
+	}
 	return c.run(ctx, statement, false, func(ctx context.Context, conn *sql.Conn) error {
 		return within(ctx, conn, set, func() error {
 			_, err := conn.ExecContext(ctx, statement)

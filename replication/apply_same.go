@@ -1,0 +1,113 @@
+package replication
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// What the destination has under a name is what the source has under it, or it is
+// not: these look at the whole thing. They compare with what the binlog itself
+// says wherever it says enough: the source may have moved on since.
+
+// createdOtherwise tells in what an object that was created from a binlog's text
+// is another than the one that the text is of, "" if it is the same.
+func (a *application) createdOtherwise(create binlog.CreateTable, name string) (string, error) {
+	want, err := ParseDefinition(create.SQL, a.j.spec.Source.Database)
+	if err != nil {
+		return "", withRemedy(err, remedySnapshot)
+	}
+	have, err := a.definitionOf(name)
+	if err != nil {
+		return "", err
+	}
+	return inWords(want.Differences(have)), nil
+}
+
+// alteredOtherwise is createdOtherwise for a view with a new query.
+func (a *application) alteredOtherwise(def binlog.ViewDef, name string) (string, error) {
+	have, err := a.definitionOf(name)
+	if err != nil {
+		return "", err
+	}
+	want := ParseViewQuery(def.InlineViewDef, have.Comment, a.j.spec.Source.Database)
+	return inWords(want.Differences(have)), nil
+}
+
+// otherPartition tells why the destination's partition of a name is not the
+// source's with an id, "" if it is, or if the source does not have that any more:
+// then its end comes later in the log.
+func (a *application) otherPartition(source int64, id int64, name, table string) (string, error) {
+	have, err := a.j.destination.tableByName(a.ctx, table)
+	if err != nil || have == nil {
+		return "", err
+	}
+	p := formalPartition(have, func(p *meta.Partition) bool { return strings.EqualFold(p.Name, name) })
+	if p == nil {
+		return "", nil
+	}
+	from, _, err := a.j.source.tableByID(a.ctx, source)
+	if err != nil || from == nil {
+		return "", err
+	}
+	want := formalPartition(from, func(p *meta.Partition) bool { return p.ID == id })
+	if want == nil || want.Key == p.Key {
+		return "", nil
+	}
+	return fmt.Sprintf("partition %s holds %q on the destination and %q at the source", name, p.Key, want.Key), nil
+}
+
+func formalPartition(t *meta.Table, is func(*meta.Partition) bool) *meta.Partition {
+	i := slices.IndexFunc(t.Partitions, func(p *meta.Partition) bool { return !p.Temporary && is(p) })
+	if i < 0 {
+		return nil
+	}
+	return t.Partitions[i]
+}
+
+// otherRollup tells why the destination's rollup of a name is not the source's of
+// that name, "" if it is, or if the source has none of that name any more.
+func (a *application) otherRollup(source int64, name, table string) (string, error) {
+	from, _, err := a.j.source.tableByID(a.ctx, source)
+	if err != nil || from == nil {
+		return "", err
+	}
+	want, err := a.j.source.sql.IndexColumns(a.ctx, a.j.spec.Source.Database, from.Name)
+	if err != nil {
+		return "", fmt.Errorf("look at the rollups of source table %s: %w", from.Name, err)
+	}
+	have, err := a.j.destination.sql.IndexColumns(a.ctx, a.j.spec.Destination.Database, table)
+	if err != nil {
+		return "", fmt.Errorf("look at the rollups of destination table %s: %w", table, err)
+	}
+	if _, ok := want[name]; !ok || indexLine(want[name]) == indexLine(have[name]) {
+		return "", nil
+	}
+	return fmt.Sprintf("rollup %s has the columns %s on the destination and %s at the source",
+		name, strings.Join(have[name], ", "), strings.Join(want[name], ", ")), nil
+}
+
+// conflicting tells that the destination is not what it should be, and brings
+// the table by a snapshot.
+func (a *application) conflicting(source int64, format string, args ...any) (job.ApplyResult, error) {
+	why := fmt.Sprintf(format, args...)
+	result, err := a.replaceTable(source, "%s at commit seq %d: %s", a.rec.Type, a.rec.CommitSeq, why)
+	return a.telling(why, result, err)
+}
+
+// telling adds an event to a result that is an order for a snapshot.
+func (a *application) telling(why string, result job.ApplyResult, err error) (job.ApplyResult, error) {
+	var want *wantSnapshot
+	if errors.As(err, &want) {
+		result, err = job.ApplyResult{Wanted: &want.wanted}, nil
+	}
+	if result.Wanted != nil {
+		result.Conflict = why
+	}
+	return result, err
+}
