@@ -14,8 +14,8 @@ import (
 // again until the destination can, or a person has given it what it lacks. A
 // snapshot would be refused likewise.
 var passing = regexp.MustCompile(`(?i)not (?:the )?master|NOT_MASTER|state.* is not NORMAL|in atomic restore state|waiting to be completed` +
-	`|is not ready|not alive|available backend|enough backend|failed to find|no backend|capacity|quota|exceed|memory|disk` +
-	`|create partition|failed to create|try again|retry|interrupted|RpcException|denied|LoadLock|get lock|Unexpected exception`)
+	`|is not ready|not alive|available backend|enough backend|failed to find|no backend|capacity|quota|out of memory|memory limit|disk` +
+	`|create partition|failed to create|try again|retry|interrupted|RpcException|denied|get lock|LoadLock`)
 
 // passes tells whether a refusal may pass by itself, or needs a person who gives
 // the destination what it lacks: privileges, backends, space, the database.

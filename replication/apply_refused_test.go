@@ -48,8 +48,13 @@ func TestRefusalBecomesASnapshot(t *testing.T) {
 		})
 	}
 
+	// What the destination cannot do at all is no matter of waiting.
+	a := applying(job.ModifyDistributionBucketNum, `{"tableId":10,"type":"RANDOM","bucketNum":20}`, 10)
+	a.dst.refuse = map[string]error{"": refusal("Unexpected exception: not implemented")}
+	require.Equal(t, whole, a.run(t).Wanted.Partial)
+
 	// No snapshot of one object stands for these.
-	a := applying(job.DropTable, `{"tableId":10,"tableName":"t"}`, 10)
+	a = applying(job.DropTable, `{"tableId":10,"tableName":"t"}`, 10)
 	a.dst.onDrop = func(string) error { return answer }
 	require.NotNil(t, a.run(t).Problem)
 	// A table job's table, under its name on the destination.

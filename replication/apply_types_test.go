@@ -61,6 +61,8 @@ func TestApplyTypes(t *testing.T) {
 		"view over a table that has moved on": {job.ModifyViewDef, view, func(a *applied) {
 			a.dst.refuse = map[string]error{"ALTER VIEW": refusal("Table [t] does not exist in database [dst].")}
 		}, nil, &job.PartialSync{TableID: 12, Table: "v", View: true}},
+		"view of another sql_mode": {job.ModifyViewDef, `{"tableId":12,"inlineViewDef":"SELECT 'a' || 'b'","sqlMode":34}`, nil, nil, &job.PartialSync{TableID: 12, Table: "v", View: true}},
+		"view of the default mode": {job.ModifyViewDef, `{"tableId":12,"inlineViewDef":"SELECT 1","sqlMode":32}`, nil, []string{"ALTER VIEW `dst`.`v` AS SELECT 1"}, nil},
 		"view with an unknown function": {job.ModifyViewDef, view, func(a *applied) {
 			a.dst.refuse = map[string]error{"ALTER VIEW": refusal("Can not found function 'f'")}
 		}, nil, nil},

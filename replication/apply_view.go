@@ -26,6 +26,9 @@ func applyViewDef(a *application) (job.ApplyResult, error) {
 		return a.findView(def)
 	case a.containedIn(def.TableID):
 		return job.ApplyResult{Summary: "contained in the snapshot"}, nil
+	case def.InlineViewDef != "" && def.SQLMode != 0 && def.SQLMode != defaultSQLMode:
+		// A view keeps the mode that its text was written in: || is OR, or not.
+		return wantView(def.TableID, view.Name, fmt.Errorf("it was written with sql_mode %d, which is not the default", def.SQLMode)), nil
 	}
 	db := a.j.spec.Destination.Database
 	statement := "ALTER VIEW " + sqlclient.Name(db, view.Name)
@@ -55,6 +58,9 @@ func applyViewDef(a *application) (job.ApplyResult, error) {
 	}
 	return result, nil
 }
+
+// defaultSQLMode is ONLY_FULL_GROUP_BY (doris-sql.md 1.6).
+const defaultSQLMode = 32
 
 // wantView brings a view by a snapshot.
 func wantView(id int64, name string, why error) job.ApplyResult {
