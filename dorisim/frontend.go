@@ -144,7 +144,34 @@ func (f *Frontend) handler() http.Handler {
 		reply(w, map[string]any{"online_backend_num": online, "total_backend_num": len(backends)})
 	})
 	mux.HandleFunc("GET /api/bootstrap", func(w http.ResponseWriter, _ *http.Request) { reply(w, nil) })
+	mux.HandleFunc("GET /api/{db}/get_load_state", f.loadState)
 	return mux
+}
+
+// loadState tells an account with LOAD on the database what became of a label
+// (doris-rpc.md 3.10).
+func (f *Frontend) loadState(w http.ResponseWriter, r *http.Request) {
+	c := f.cluster.core
+	name, password, _ := r.BasicAuth()
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	user, ok := c.Users.Check(name, password, host)
+	if !ok || !user.May(core.LoadPriv, r.PathValue("db"), "") {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	c.RLock()
+	db, ok := c.Database(r.PathValue("db"))
+	c.RUnlock()
+	if !ok {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"msg": "Internal Error", "code": 1, "data": "unknown database " + r.PathValue("db"), "count": 0})
+		return
+	}
+	state := core.TxnUnknown
+	if txn, known := c.TxnByLabel(db.ID, r.URL.Query().Get("label")); known {
+		state = txn.State
+	}
+	reply(w, string(state))
 }
 
 func reply(w http.ResponseWriter, data any) {

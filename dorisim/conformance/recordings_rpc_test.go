@@ -97,15 +97,17 @@ func openAs(t *testing.T, addr, name, password string) *sql.DB {
 	return db
 }
 
+// oneReplica are those of recorded tables with binlogs.
+const oneReplica = `PROPERTIES ("replication_num" = "1", "binlog.enable" = "true")`
+
 // prepare makes the databases d2 and d3, and holds the jobs in each state until
 // the replay has seen it.
 func (r *rpcReplay) prepare() {
-	const properties = `PROPERTIES ("replication_num" = "1", "binlog.enable" = "true")`
 	r.exec("CREATE DATABASE d2")
 	r.exec(`ALTER DATABASE d2 SET PROPERTIES ("binlog.enable" = "true")`)
-	r.exec("CREATE TABLE d2.a (k INT, v INT) UNIQUE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 2 " + properties)
+	r.exec("CREATE TABLE d2.a (k INT, v INT) UNIQUE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 2 " + oneReplica)
 	r.exec("CREATE TABLE d2.b (k INT, v INT) DUPLICATE KEY(k) PARTITION BY RANGE(k) (PARTITION p1 VALUES LESS THAN ('10'), " +
-		"PARTITION p2 VALUES LESS THAN ('20')) DISTRIBUTED BY HASH(k) BUCKETS 1 " + properties)
+		"PARTITION p2 VALUES LESS THAN ('20')) DISTRIBUTED BY HASH(k) BUCKETS 1 " + oneReplica)
 	r.exec(`CREATE TABLE d2.nob (k INT, v INT) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 1 PROPERTIES ("replication_num" = "1")`)
 	r.exec("CREATE VIEW d2.vw AS SELECT k FROM d2.a")
 	r.exec("CREATE DATABASE d3")

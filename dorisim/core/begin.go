@@ -23,8 +23,7 @@ func (c *Core) Begin(ctx context.Context, r BeginRequest) (*Txn, error) {
 	}
 	c.txns.mu.Lock()
 	defer c.txns.mu.Unlock()
-	d := c.txns.of(r.DB)
-	c.forgetOld(d)
+	d := c.lookUp(r.DB)
 	if old, ok := d.labels[r.Label]; ok {
 		if old.State == TxnPrepare && r.RequestID != nil && old.RequestID != nil && *old.RequestID == *r.RequestID {
 			t := old.copy()
@@ -88,20 +87,6 @@ func (c *Core) newTxn(r BeginRequest) *txn {
 	return t
 }
 
-// forgetOld drops finished transactions older than the label retention. It
-// needs c.txns.mu.
-func (c *Core) forgetOld(d *dbTxns) {
-	limit := c.Now().Add(-time.Duration(c.feConfigInt("streaming_label_keep_max_second", 43200)) * time.Second)
-	n := 0
-	for n < len(d.finished) && d.finished[n].FinishTime.Before(limit) {
-		n++
-	}
-	d.forget(n)
-}
-
-// keepFinished is how many finished transactions a database remembers.
-func (c *Core) keepFinished() int { return c.feConfigInt("label_num_threshold", 2000) }
-
 // Abort rolls a transaction back (doris-rpc.md 3.9). Errors: *TxnNotFoundError,
 // *Error. It takes the lock itself: do not hold it.
 func (c *Core) Abort(ctx context.Context, db, txnID int64, reason string) error {
@@ -113,7 +98,7 @@ func (c *Core) Abort(ctx context.Context, db, txnID int64, reason string) error 
 	}
 	c.txns.mu.Lock()
 	defer c.txns.mu.Unlock()
-	d := c.txns.of(db)
+	d := c.lookUp(db)
 	t, ok := d.byID[txnID]
 	if !ok {
 		return &TxnNotFoundError{TxnID: txnID}
@@ -132,7 +117,7 @@ func (c *Core) Abort(ctx context.Context, db, txnID int64, reason string) error 
 // c.txns.mu.
 func (c *Core) abortLocked(d *dbTxns, t *txn, reason string) {
 	t.State, t.Reason, t.FinishTime = TxnAborted, reason, c.Now()
-	d.finish(t, c.keepFinished())
+	d.finish(t)
 	c.NextJournal()
 	c.abortOnBackends(t)
 }

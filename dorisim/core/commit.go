@@ -47,7 +47,7 @@ func (c *Core) Commit(ctx context.Context, r CommitRequest) (visible bool, err e
 // most, and returns its state.
 func (c *Core) WaitTxn(ctx context.Context, db, id int64, wait time.Duration) (TxnState, bool) {
 	c.txns.mu.Lock()
-	t, ok := c.txns.of(db).byID[id]
+	t, ok := c.lookUp(db).byID[id]
 	c.txns.mu.Unlock()
 	if !ok {
 		return TxnUnknown, false
@@ -74,7 +74,7 @@ func (c *Core) commit(r CommitRequest) (*txn, error) {
 	defer c.Unlock()
 	c.txns.mu.Lock()
 	defer c.txns.mu.Unlock()
-	t, ok := c.txns.of(r.DB).byID[r.TxnID]
+	t, ok := c.lookUp(r.DB).byID[r.TxnID]
 	if !ok {
 		return nil, &TxnNotFoundError{TxnID: r.TxnID}
 	}
@@ -198,25 +198,47 @@ func (c *Core) checkQuorum(t *txn, p *partitionCommit) error {
 			}
 			if good < required {
 				return Errorf("Failed to commit txn %d, cause tablet %d succ replica num %d < load required replica num %d. table %d, partition: [ id=%d, commit version %d, visible version %d ], this tablet detail: %s",
-					t.ID, tablet.ID, good, required, p.tableID, p.partition.ID, p.partition.NextVersion-1, p.partition.VisibleVersion, tabletDetail(tablet, p.holders[tablet.ID]))
+					t.ID, tablet.ID, good, required, p.tableID, p.partition.ID, p.partition.NextVersion-1, p.partition.VisibleVersion, c.tabletDetail(tablet, p.holders[tablet.ID]))
 			}
 		}
 	}
 	return nil
 }
 
-func tabletDetail(t *catalog.Tablet, holders []int64) string {
-	var good, bad []string
+// tabletDetail lists the replicas that have the rowset and those that have not;
+// a group without any is left out.
+func (c *Core) tabletDetail(t *catalog.Tablet, holders []int64) string {
+	alive := map[int64]bool{}
+	for _, b := range c.Backends() {
+		alive[b.ID] = b.Alive
+	}
+	var good, bad, behind []string
 	for _, r := range t.Replicas {
-		text := fmt.Sprintf("[replicaId=%d, backendId=%d, version=%d, lastFailedVersion=%d]", r.ID, r.BackendID, r.Version, r.LastFailed)
-		if r.LastFailed == 0 && slices.Contains(holders, r.BackendID) {
-			good = append(good, text)
-		} else {
+		failed := ""
+		if r.LastFailed > 0 {
+			failed = fmt.Sprintf(", lastFailedVersion=%d", r.LastFailed)
+		}
+		text := fmt.Sprintf("[replicaId=%d, backendId=%d, backendAlive=%t, version=%d%s, state=NORMAL]", r.ID, r.BackendID, alive[r.BackendID], r.Version, failed)
+		switch {
+		case !slices.Contains(holders, r.BackendID):
 			bad = append(bad, text)
+		case r.LastFailed > 0:
+			behind = append(behind, text)
+		default:
+			good = append(good, text)
 		}
 	}
-	return fmt.Sprintf("%d replicas final succ: { %s }; %d replicas write data failed: { %s }",
-		len(good), strings.Join(good, ", "), len(bad), strings.Join(bad, ", "))
+	detail := ""
+	if len(good) > 0 {
+		detail += fmt.Sprintf("%d replicas final succ: { %s }; ", len(good), strings.Join(good, ", "))
+	}
+	if len(bad) > 0 {
+		detail += fmt.Sprintf("%d replicas write data failed: { %s }; ", len(bad), strings.Join(bad, ", "))
+	}
+	if len(behind) > 0 {
+		detail += fmt.Sprintf("%d replicas write data succ but miss previous version: { %s }.", len(behind), strings.Join(behind, ","))
+	}
+	return detail
 }
 
 // LoadRequired is how many replicas of each tablet a load needs: the majority,

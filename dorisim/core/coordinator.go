@@ -22,10 +22,10 @@ func (c Coordinator) String() string {
 	return "FE: " + c.Host
 }
 
-// abortLostCoordinators aborts the PREPARE transactions of backends that have
+// AbortLostCoordinators aborts the PREPARE transactions of backends that have
 // been dead for too long: of those that named the backend, and of those that
 // named none and come from its host.
-func (c *Core) abortLostCoordinators() {
+func (c *Core) AbortLostCoordinators() {
 	if c.FEConfig("enable_abort_txn_by_checking_coordinator_be") != "true" {
 		return
 	}

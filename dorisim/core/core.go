@@ -222,7 +222,7 @@ func (c *Core) background() {
 	}
 	c.wg.Go(c.fileLate)
 	c.every(time.Second, c.abortTimedOut)
-	c.every(time.Second, c.abortLostCoordinators)
+	c.every(time.Second, c.AbortLostCoordinators)
 	c.every(time.Second, c.eraseExpired)
 	c.every(c.cfg.RepairPeriod, c.scheduleReplicas)
 	c.every(c.cfg.RepairPeriod, c.repairReplicas)

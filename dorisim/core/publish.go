@@ -18,8 +18,12 @@ import (
 // FaultPublish is the fault point before a transaction is published.
 const FaultPublish = "publish"
 
-// publishRetry is the pause between two tries to reach a quorum.
-const publishRetry = 20 * time.Millisecond
+// publishRetry is the pause between two tries to reach a quorum; it grows up to
+// publishRetryMax for transactions that may never get there.
+const (
+	publishRetry    = 20 * time.Millisecond
+	publishRetryMax = time.Second
+)
 
 // publish makes a COMMITTED transaction VISIBLE: after the profile's delay, and
 // after the earlier versions of its partitions. The delays of different
@@ -43,14 +47,35 @@ func (c *Core) publish(t *txn) {
 	published := map[*partitionCommit]*replicaResults{}
 	for _, p := range t.parts {
 		results := &replicaResults{ok: map[*catalog.Replica]bool{}}
-		for !c.publishPartition(p, results) {
-			if faults.Sleep(c.ctx, publishRetry) != nil {
+		for pause := publishRetry; ; pause = min(2*pause, publishRetryMax) {
+			short := c.publishPartition(p, results)
+			if short == nil {
+				break
+			}
+			c.noteShort(t, *short)
+			if faults.Sleep(c.ctx, pause) != nil {
 				return
 			}
 		}
 		published[p] = results
 	}
 	c.makeVisible(t, published)
+}
+
+// shortOfReplicas is a tablet that too few replicas could publish.
+type shortOfReplicas struct {
+	failed int // replicas
+	reason string
+}
+
+// noteShort shows in SHOW TRANSACTION why a transaction stays COMMITTED.
+func (c *Core) noteShort(t *txn, short shortOfReplicas) {
+	c.txns.mu.Lock()
+	defer c.txns.mu.Unlock()
+	if t.PublishTime.IsZero() {
+		t.PublishTime = c.Now()
+	}
+	t.ErrorReplicas, t.ErrMsg = short.failed, short.reason
 }
 
 // replicaResults are the replicas that have the new version.
@@ -61,13 +86,18 @@ type replicaTask struct {
 	tablet  *catalog.Tablet
 	replica *catalog.Replica
 	tasks   be.Tasks
+	// late replicas belong to indexes that were made after the commit: they get
+	// an empty version.
+	late bool
 }
 
-// publishPartition publishes one version on all backends that can, and tells
-// whether every tablet has reached its quorum. A dropped partition is done.
-func (c *Core) publishPartition(p *partitionCommit, results *replicaResults) bool {
+// publishPartition publishes one version on all backends that can, and returns
+// what keeps a tablet from its quorum, nil if nothing does. A dropped partition
+// is done.
+func (c *Core) publishPartition(p *partitionCommit, results *replicaResults) *shortOfReplicas {
 	work, required := c.publishWork(p)
-	enough := true
+	var short *shortOfReplicas
+	failed := 0
 	for tablet, replicas := range work {
 		good := 0
 		for _, task := range replicas {
@@ -78,11 +108,17 @@ func (c *Core) publishPartition(p *partitionCommit, results *replicaResults) boo
 				good++
 			}
 		}
+		failed += len(replicas) - good
 		if good < min(required, len(tablet.Replicas)) {
-			enough = false
+			short = &shortOfReplicas{reason: fmt.Sprintf(
+				"publish on tablet %d failed. succeed replica num %d < load required replica num %d. table: %d, partition: %d, publish version: %d",
+				tablet.ID, good, required, p.tableID, p.partition.ID, p.version)}
 		}
 	}
-	return enough
+	if short != nil {
+		short.failed = failed
+	}
+	return short
 }
 
 // publishWork lists the replicas that hold the transaction's rowset, and all
@@ -103,7 +139,7 @@ func (c *Core) publishWork(p *partitionCommit) (map[*catalog.Tablet][]replicaTas
 			for _, r := range tablet.Replicas {
 				tasks, ok := c.Backend(r.BackendID)
 				if ok && (late || slices.Contains(p.holders[tablet.ID], r.BackendID)) {
-					work[tablet] = append(work[tablet], replicaTask{tablet, r, tasks})
+					work[tablet] = append(work[tablet], replicaTask{tablet, r, tasks, late})
 				}
 			}
 		}
@@ -115,6 +151,12 @@ func (c *Core) publishWork(p *partitionCommit) (map[*catalog.Tablet][]replicaTas
 // versions is first copied from a sibling.
 func (c *Core) publishReplica(p *partitionCommit, task replicaTask, siblings []replicaTask) bool {
 	id := task.tablet.ID
+	if !task.late && !task.tasks.CanPublish(p.writeID, id) {
+		// Published before, or the client has named a backend that never got the
+		// rowset (doris-rpc.md 3.8).
+		v, err := task.tasks.Version(id)
+		return err == nil && v >= p.version
+	}
 	err := task.tasks.Publish(p.writeID, p.partition.ID, id, p.version)
 	if err == nil {
 		return true
@@ -155,6 +197,7 @@ func (c *Core) makeVisible(t *txn, published map[*partitionCommit]*replicaResult
 	c.txns.mu.Lock()
 	defer c.txns.mu.Unlock()
 	now := c.Now()
+	t.ErrorReplicas = 0
 	for _, p := range t.parts {
 		if c.txns.chain[p.partition.ID] == t.done {
 			delete(c.txns.chain, p.partition.ID)
@@ -166,10 +209,13 @@ func (c *Core) makeVisible(t *txn, published map[*partitionCommit]*replicaResult
 		p.partition.VisibleVersion, p.partition.VisibleTime = p.version, now
 		t.ErrorReplicas += c.settleReplicas(p, published[p])
 	}
-	t.State, t.PublishTime, t.FinishTime = TxnVisible, now, now
+	t.State, t.FinishTime, t.ErrMsg = TxnVisible, now, ""
+	if t.PublishTime.IsZero() {
+		t.PublishTime = now
+	}
 	c.recordUpsert(t)
 	t.parts, t.after = nil, nil // finished transactions are kept for their labels
-	c.txns.of(t.DB).finish(t, c.keepFinished())
+	c.txns.of(t.DB).finish(t)
 }
 
 // settleReplicas notes which replicas have the version and which became bad.

@@ -38,6 +38,8 @@ type Txn struct {
 	PrepareTime, CommitTime, PublishTime, FinishTime time.Time
 	Reason                                           string
 	ErrorReplicas                                    int
+	// ErrMsg is why a COMMITTED transaction cannot be published.
+	ErrMsg string
 	// Repeated is set by Begin when the transaction existed already (same label
 	// and request id).
 	Repeated bool
@@ -144,15 +146,13 @@ func (s *txnStore) of(db int64) *dbTxns {
 	return d
 }
 
-// finish moves a transaction to the finished ones and forgets those that are
-// too many. It needs s.mu.
-func (d *dbTxns) finish(t *txn, keep int) {
+// finish moves a transaction to the finished ones. It needs s.mu.
+func (d *dbTxns) finish(t *txn) {
 	delete(d.running, t.ID)
 	if t.State == TxnAborted && d.labels[t.Label] == t {
 		delete(d.labels, t.Label)
 	}
 	d.finished = append(d.finished, t)
-	d.forget(max(len(d.finished)-keep, 0))
 	close(t.done)
 }
 
@@ -167,6 +167,25 @@ func (d *dbTxns) forget(n int) {
 	d.finished = slices.Delete(d.finished, 0, n)
 }
 
+// lookUp returns a database's transactions without those that Doris has
+// forgotten by now: finished ones, whatever they ended with and whoever began
+// them, that are too old or too many. Doris looks every 30 s and this at each
+// look; the limits may be changed at run time (doris-rpc.md 3.7). It needs
+// c.txns.mu.
+func (c *Core) lookUp(db int64) *dbTxns {
+	d := c.txns.of(db)
+	limit := c.Now().Add(-time.Duration(c.feConfigInt("streaming_label_keep_max_second", 43200)) * time.Second)
+	n := 0
+	for n < len(d.finished) && d.finished[n].FinishTime.Before(limit) {
+		n++
+	}
+	if keep := c.feConfigInt("label_num_threshold", 2000); keep >= 0 {
+		n = max(n, len(d.finished)-keep)
+	}
+	d.forget(n)
+	return d
+}
+
 // copy returns what is known, detached from the store.
 func (t *txn) copy() Txn {
 	out := t.Txn
@@ -179,7 +198,7 @@ func (t *txn) copy() Txn {
 func (c *Core) Txn(db, id int64) (Txn, bool) {
 	c.txns.mu.Lock()
 	defer c.txns.mu.Unlock()
-	if t, ok := c.txns.of(db).byID[id]; ok {
+	if t, ok := c.lookUp(db).byID[id]; ok {
 		return t.copy(), true
 	}
 	return Txn{}, false
@@ -190,7 +209,7 @@ func (c *Core) Txn(db, id int64) (Txn, bool) {
 func (c *Core) TxnByLabel(db int64, label string) (Txn, bool) {
 	c.txns.mu.Lock()
 	defer c.txns.mu.Unlock()
-	d := c.txns.of(db)
+	d := c.lookUp(db)
 	if t, ok := d.labels[label]; ok {
 		return t.copy(), true
 	}
@@ -220,7 +239,7 @@ func (c *Core) Txns(db int64) []Txn {
 	c.txns.mu.Lock()
 	defer c.txns.mu.Unlock()
 	var list []Txn
-	for _, t := range c.txns.of(db).byID {
+	for _, t := range c.lookUp(db).byID {
 		list = append(list, t.copy())
 	}
 	slices.SortFunc(list, func(a, b Txn) int { return cmp.Compare(a.ID, b.ID) })

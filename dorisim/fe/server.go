@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 
 	"github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
 	"github.com/doris-ccr/ccr/doris/thriftgen/status"
@@ -44,7 +45,18 @@ func NewServer(cfg Config) *Server {
 	if !s.has.lockBinlog {
 		delete(processor.ProcessorMap(), "lockBinlog")
 	}
-	return &Server{thrift: thriftserver.New(processor, thriftserver.Options{Framed: cfg.Framed, Logger: cfg.Logger})}
+	return &Server{thrift: thriftserver.New(processor, thriftserver.Options{
+		Framed: cfg.Framed, MaxMessageSize: maxMessageSize(cfg.Core), Logger: cfg.Logger,
+	})}
+}
+
+// maxMessageSize is a setting that an FE reads when it starts.
+func maxMessageSize(c *core.Core) int32 {
+	n, err := strconv.ParseInt(c.FEConfig("thrift_max_message_size"), 10, 32)
+	if err != nil || n <= 0 {
+		return thriftserver.DefaultMaxMessageSize
+	}
+	return int32(n)
 }
 
 // Serve accepts connections until Close, and closes l.

@@ -189,7 +189,7 @@ func (s *session) showTransaction(c *cursor) (*sqltypes.Result, error) {
 		"CommitTime", "PublishTime", "FinishTime", "Reason", "ErrorReplicasCount", "ListenerId", "TimeoutMs", "ErrMsg")
 	for _, t := range txns {
 		l.add(t.ID, t.Label, t.Coordinator.String(), string(t.State), t.Source, t.PrepareTime, nil,
-			t.CommitTime, t.PublishTime, t.FinishTime, t.Reason, t.ErrorReplicas, -1, t.Timeout.Milliseconds(), "")
+			t.CommitTime, t.PublishTime, t.FinishTime, t.Reason, t.ErrorReplicas, -1, t.Timeout.Milliseconds(), t.ErrMsg)
 	}
 	return l.result(), nil
 }

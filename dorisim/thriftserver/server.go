@@ -140,14 +140,36 @@ func (s *Server) remove(conn net.Conn) {
 	delete(s.conns, conn)
 }
 
+// budget reads from a connection no more than what one message may have; the
+// library bounds only the fields of a message, Doris the whole of it.
+type budget struct {
+	net.Conn
+	limit, left int64
+}
+
+// errMessageSize ends the connection of a client that sends too much, as Doris
+// does: it gets no answer.
+var errMessageSize = errors.New("MaxMessageSize reached")
+
+func (b *budget) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errMessageSize
+	}
+	n, err := b.Conn.Read(p)
+	b.left -= int64(n)
+	return n, err
+}
+
 func (s *Server) serve(conn net.Conn) {
-	var transport thrift.TTransport = thrift.NewStreamTransportRW(conn)
+	message := &budget{Conn: conn, limit: int64(s.config.GetMaxMessageSize())}
+	var transport thrift.TTransport = thrift.NewStreamTransportRW(message)
 	if s.framed {
 		transport = thrift.NewTFramedTransportConf(transport, s.config)
 	}
 	protocol := thrift.NewTBinaryProtocolConf(transport, s.config)
 	ctx := context.WithValue(s.ctx, peerKey{}, conn.RemoteAddr().String())
 	for {
+		message.left = message.limit
 		if err := s.call(ctx, protocol); err != nil {
 			if !ended(err) && !s.isClosed() {
 				s.log.Debug("thrift connection ends", "peer", conn.RemoteAddr(), "error", err)
