@@ -154,7 +154,9 @@ func carried(rec binlog.Record, p *job.Progress) *job.Binlog {
 
 // recordsOf selects the part of an UPSERT that is still to be applied: without
 // what snapshots contain and without temporary partitions, whose rows arrive
-// with the snapshot that replaces them. Nothing left: the binlog is done.
+// with the snapshot that replaces them. A record without partitions is passed
+// over: what was loaded vanished before it was published (doris-binlogs.md 3.1).
+// Nothing left: the binlog is done.
 func recordsOf(u *binlog.Upsert, seq int64, spec *job.Spec, p *job.Progress) (map[int64]binlog.TableRecord, error) {
 	selected := map[int64]binlog.TableRecord{}
 	if spec.Type() == job.TableSync {
@@ -172,9 +174,6 @@ func recordsOf(u *binlog.Upsert, seq int64, spec *job.Spec, p *job.Progress) (ma
 		}
 	}
 	for id, record := range selected {
-		if len(record.PartitionRecords) == 0 {
-			return nil, metaErrorf("partition records is empty, table id: %d", id)
-		}
 		var kept []binlog.PartitionRecord
 		for _, part := range record.PartitionRecords {
 			if part.Temporary || seq <= p.Partitions[part.PartitionID] {

@@ -12,23 +12,33 @@ import (
 
 // fileStore is the part of the backend's disk that other backends may read by
 // path: the snapshot directories below the storage root. Files share the bytes
-// of the rowsets, as hard links do.
+// of the rowsets, as hard links do. Its work does not grow with the number of
+// snapshots: a restore of many tablets makes one for each.
 type fileStore struct {
 	root string
 	now  func() time.Time
 
 	mu        sync.Mutex
 	sequence  int64
-	snapshots map[string]*snapshotRoot // by root path
+	snapshots map[string]snapshotRoot      // by root path
+	files     map[string]map[string][]byte // absolute directory -> file name -> content
+	// parents counts the directories with files below each of their parents.
+	parents map[string]int
+	// soonest is when the first snapshot expires, or earlier.
+	soonest time.Time
 }
 
+// snapshotRoot is one snapshot, whose files are in one directory.
 type snapshotRoot struct {
 	expires time.Time
-	dirs    map[string]map[string][]byte // absolute directory -> file name -> content
+	dir     string
 }
 
 func newFileStore(root string, now func() time.Time) *fileStore {
-	return &fileStore{root: path.Clean(root), now: now, snapshots: map[string]*snapshotRoot{}}
+	return &fileStore{
+		root: path.Clean(root), now: now,
+		snapshots: map[string]snapshotRoot{}, files: map[string]map[string][]byte{}, parents: map[string]int{},
+	}
 }
 
 // addSnapshot stores files below a new snapshot root, in the sub-directory sub,
@@ -41,25 +51,57 @@ func (f *fileStore) addSnapshot(sub string, files map[string][]byte, timeout tim
 	f.sequence++
 	name := fmt.Sprintf("%s.%d.%d", now.Format("20060102150405"), f.sequence, int64(timeout/time.Second))
 	root := path.Join(f.root, "snapshot", name)
-	f.snapshots[root] = &snapshotRoot{
-		expires: now.Add(timeout),
-		dirs:    map[string]map[string][]byte{path.Join(root, sub): files},
+	s := snapshotRoot{expires: now.Add(timeout), dir: path.Join(root, sub)}
+	if len(f.snapshots) == 0 || s.expires.Before(f.soonest) {
+		f.soonest = s.expires
 	}
+	f.snapshots[root], f.files[s.dir] = s, files
+	f.eachParent(s.dir, func(dir string) { f.parents[dir]++ })
 	return root
+}
+
+// eachParent calls visit for the directories above dir, up to the storage root.
+func (f *fileStore) eachParent(dir string, visit func(string)) {
+	for f.allowed(dir) && dir != f.root {
+		dir = path.Dir(dir)
+		visit(dir)
+	}
 }
 
 func (f *fileStore) remove(root string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.snapshots, path.Clean(root))
+	f.drop(path.Clean(root))
+}
+
+// drop forgets a snapshot. The caller holds mu.
+func (f *fileStore) drop(root string) {
+	s, ok := f.snapshots[root]
+	if !ok {
+		return
+	}
+	delete(f.snapshots, root)
+	delete(f.files, s.dir)
+	f.eachParent(s.dir, func(dir string) {
+		if f.parents[dir]--; f.parents[dir] == 0 {
+			delete(f.parents, dir)
+		}
+	})
 }
 
 // sweep removes what has expired. The caller holds mu.
 func (f *fileStore) sweep() {
 	now := f.now()
+	if len(f.snapshots) == 0 || !now.After(f.soonest) {
+		return
+	}
+	first := true
 	for root, s := range f.snapshots {
-		if now.After(s.expires) {
-			delete(f.snapshots, root)
+		switch {
+		case now.After(s.expires):
+			f.drop(root)
+		case first || s.expires.Before(f.soonest):
+			f.soonest, first = s.expires, false
 		}
 	}
 }
@@ -74,13 +116,8 @@ func (f *fileStore) file(name string) ([]byte, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sweep()
-	for root, s := range f.snapshots {
-		if strings.HasPrefix(name, root+"/") {
-			content, ok := s.dirs[path.Dir(name)][path.Base(name)]
-			return content, ok
-		}
-	}
-	return nil, false
+	content, ok := f.files[path.Dir(name)][path.Base(name)]
+	return content, ok
 }
 
 // list returns the plain files of a directory; ok is false if there is no such
@@ -89,23 +126,12 @@ func (f *fileStore) list(dir string) (names []string, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sweep()
-	if dir == f.root || dir == path.Join(f.root, "snapshot") {
-		return nil, true
-	}
-	for _, s := range f.snapshots {
-		for d, files := range s.dirs {
-			if d == dir {
-				ok = true
-				for name := range files {
-					names = append(names, name)
-				}
-			} else if strings.HasPrefix(d, dir+"/") {
-				ok = true
-			}
-		}
+	files, ok := f.files[dir]
+	for name := range files {
+		names = append(names, name)
 	}
 	slices.Sort(names)
-	return names, ok
+	return names, ok || f.parents[dir] > 0 || dir == f.root || dir == path.Join(f.root, "snapshot")
 }
 
 // snapshotDir is the directory of a tablet below its snapshot root.

@@ -38,7 +38,7 @@ func (e *Executor) addPartition(db *catalog.Database, t *catalog.Table, c *parse
 	if c.Temporary {
 		siblings = t.Temporary
 	}
-	p, err := e.addPartitionTo(t, siblings, &c.Partition, d, c.Properties)
+	p, err := e.addPartitionTo(t, newPartitionSet(t, siblings), &c.Partition, d, c.Properties)
 	if err != nil {
 		return err
 	}

@@ -255,6 +255,7 @@ func (e *Executor) initialPartitions(t *catalog.Table, s *parser.CreateTable) er
 		t.Partitions[p.Name] = p
 		return nil
 	}
+	siblings := newPartitionSet(t, t.Partitions)
 	for i := range s.Partitioning.Partitions {
 		def := &s.Partitioning.Partitions[i]
 		list := []parser.PartitionDef{*def}
@@ -265,7 +266,7 @@ func (e *Executor) initialPartitions(t *catalog.Table, s *parser.CreateTable) er
 			}
 		}
 		for j := range list {
-			if _, err := e.addPartitionDef(t, &list[j], t.Distribution, nil); err != nil {
+			if _, err := e.addPartitionTo(t, siblings, &list[j], t.Distribution, nil); err != nil {
 				return err
 			}
 		}

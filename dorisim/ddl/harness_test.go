@@ -57,13 +57,13 @@ func (b *tablets) SetBinlog(id int64, on bool) error {
 
 type fixture struct {
 	*Executor
-	t       *testing.T
+	t       testing.TB
 	backend *tablets
 }
 
 // newFixture is a cluster of two backends with the databases s (binlog on) and
 // d (binlog off).
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	c := core.New(core.Config{Name: "test", GCPeriod: -1})
 	t.Cleanup(c.Close)
 	f := &fixture{Executor: New(c, nil), t: t, backend: &tablets{specs: map[int64]be.TabletSpec{}, synced: map[int64]types.Schema{}}}

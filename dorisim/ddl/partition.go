@@ -24,16 +24,12 @@ func findPartition(partitions map[string]*catalog.Partition, name string) (*cata
 	return nil, false
 }
 
-// addPartitionDef creates a formal partition. It needs the lock.
-func (e *Executor) addPartitionDef(t *catalog.Table, def *parser.PartitionDef, d catalog.Distribution, extra parser.Properties) (*catalog.Partition, error) {
-	return e.addPartitionTo(t, t.Partitions, def, d, extra)
-}
-
-// addPartitionTo creates a partition among the formal or the temporary ones.
-func (e *Executor) addPartitionTo(t *catalog.Table, siblings map[string]*catalog.Partition, def *parser.PartitionDef,
+// addPartitionTo creates a partition among the formal or the temporary ones. It
+// needs the lock.
+func (e *Executor) addPartitionTo(t *catalog.Table, siblings *partitionSet, def *parser.PartitionDef,
 	d catalog.Distribution, extra parser.Properties,
 ) (*catalog.Partition, error) {
-	if nameTaken(t, def.Name) {
+	if siblings.taken(def.Name) {
 		return nil, core.CodeErrorf(codeDuplicatePart, "Duplicate partition name %s", def.Name)
 	}
 	props, replicas, err := partitionProperties(def.Properties, extra)
@@ -43,7 +39,7 @@ func (e *Executor) addPartitionTo(t *catalog.Table, siblings map[string]*catalog
 	if replicas == 0 {
 		replicas = t.ReplicaNum
 	}
-	item, err := partitionItem(t, siblings, def)
+	item, err := siblings.item(def)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +48,7 @@ func (e *Executor) addPartitionTo(t *catalog.Table, siblings map[string]*catalog
 		return nil, err
 	}
 	p.Properties = props
-	siblings[p.Name] = p
+	siblings.put(p)
 	return p, nil
 }
 
@@ -78,78 +74,6 @@ func partitionProperties(lists ...parser.Properties) (props map[string]string, r
 	}
 	replicas, err = takeReplicas(props, "")
 	return props, replicas, err
-}
-
-// partitionItem makes the item of a new partition and checks it against its
-// siblings.
-func partitionItem(t *catalog.Table, siblings map[string]*catalog.Partition, def *parser.PartitionDef) (catalog.Item, error) {
-	if t.Partitioning.Kind == catalog.RangePartition {
-		return rangeItem(t, siblings, def)
-	}
-	if def.LessThan != nil || def.Lower != nil {
-		return catalog.Item{}, core.Errorf("You can only use in values to create list partitions")
-	}
-	item := catalog.Item{Default: len(def.In) == 0}
-	kinds := rangetext.Kinds(t)
-	for _, values := range def.In {
-		key, err := bound(t, values, true)
-		if err != nil {
-			return item, err
-		}
-		if rangetext.Has(kinds, item.In, key) {
-			return item, core.Errorf("The partition key[(%s)] has already exist in partition %s", boundText(kinds, key), def.Name)
-		}
-		item.In = append(item.In, key)
-	}
-	for _, other := range rangetext.Sorted(t, siblings) {
-		if rangetext.Overlap(t, item, other.Item) {
-			return item, core.Errorf("The partition item %s of partition %s is conflict with partition %s",
-				rangetext.ItemText(t, item, false), def.Name, other.Name)
-		}
-	}
-	return item, nil
-}
-
-// rangeItem makes a RANGE item. LESS THAN begins where the partition before it
-// ends, the first one at the type's minimum.
-func rangeItem(t *catalog.Table, siblings map[string]*catalog.Partition, def *parser.PartitionDef) (catalog.Item, error) {
-	var item catalog.Item
-	if def.In != nil || def.LessThan == nil && def.Lower == nil {
-		return item, core.Errorf("You can only use fixed or less than values to create range partitions")
-	}
-	kinds := rangetext.Kinds(t)
-	sorted := rangetext.Sorted(t, siblings)
-	var err error
-	if def.LessThan != nil {
-		if item.Upper, err = bound(t, def.LessThan, false); err != nil {
-			return item, err
-		}
-		for _, kind := range kinds {
-			item.Lower = append(item.Lower, catalog.BoundValue{Value: rangetext.Lowest(kind)})
-		}
-		for _, p := range sorted {
-			if rangetext.CompareBounds(kinds, p.Item.Upper, item.Upper) < 0 {
-				item.Lower = p.Item.Upper
-			}
-		}
-	} else {
-		if item.Lower, err = bound(t, def.Lower, false); err != nil {
-			return item, err
-		}
-		if item.Upper, err = bound(t, def.Upper, false); err != nil {
-			return item, err
-		}
-	}
-	for _, p := range sorted {
-		if rangetext.Overlap(t, item, p.Item) {
-			return item, core.Errorf("Range %s is intersected with range: %s", rangetext.ItemText(t, item, false), rangetext.RangeText(t, p, false))
-		}
-	}
-	if rangetext.CompareBounds(kinds, item.Lower, item.Upper) >= 0 {
-		return item, core.Errorf("Invalid range value format: lower bound of partition %s is not below its upper bound: %s",
-			def.Name, rangetext.ItemText(t, item, false))
-	}
-	return item, nil
 }
 
 // bound makes a key tuple. Values that a RANGE bound lacks are minima.
