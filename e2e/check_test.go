@@ -48,7 +48,7 @@ func TestCheckSetup(t *testing.T) {
 	overall, lines := e.check(as)
 	require.Equal(t, "pass", overall, "%v", lines)
 	for _, name := range []string{"name", "other jobs", "versions", "backends to backends", "source: frontend", "source: all frontends", "source: backends",
-		"source: binlogs of backends", "source: database", "source: tables", "source: binlog retention", "source: tablets",
+		"source: recorded changes", "destination: transactions", "destination: label memory", "source: binlogs of backends", "source: database", "source: tables", "source: binlog retention", "source: tablets",
 		"destination: frontend", "destination: all frontends", "destination: backends", "destination: database", "destination: replicas"} {
 		require.Equal(t, "pass", lines[name].Status, name)
 	}

@@ -45,6 +45,8 @@ func TestLeastPrivileges(t *testing.T) {
 	overall, lines := e.check(accounts)
 	require.Equal(t, "warn", overall, "%v", lines)
 	require.Contains(t, lines["source: frontend"].Detail, "without Admin_priv")
+	require.Contains(t, lines["source: all frontends"].Detail, "may not list them")
+	require.Contains(t, lines["destination: label memory"].Detail, "may not read the settings")
 	require.Equal(t, "pass", lines["destination: privileges"].Status)
 
 	body := map[string]any{"name": e.jobName(), "src": e.pair.Source.Spec("d", ""), "dest": e.pair.Destination.Spec("d", "")}

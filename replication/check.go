@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -105,24 +106,61 @@ func (c *cluster) refused(doing string, err error) error {
 
 // frontends lists the cluster's frontends with public hosts.
 func (c *cluster) frontends(ctx context.Context) ([]job.Frontend, error) {
-	list, err := c.sql.Frontends(ctx)
+	list, _, err := c.listFrontends(ctx)
+	return list, err
+}
+
+// listFrontends is frontends. told is false if the cluster refuses to list them:
+// the list then has those that are known without.
+func (c *cluster) listFrontends(ctx context.Context) (list []job.Frontend, told bool, err error) {
+	list, err = c.sql.Frontends(ctx)
 	if lacksPrivilege(err) {
-		// Only administrators may ask: the one that the job names has to do.
-		return []job.Frontend{{Host: c.spec.Host, Port: c.spec.Port, ThriftPort: c.spec.ThriftPort, IsMaster: true}}, nil
+		list, err = c.knownFrontends(ctx)
+		return list, false, err
 	}
 	if err != nil {
-		return nil, c.refused("list frontends", err)
+		return nil, true, c.refused("list frontends", err)
 	}
 	for i := range list {
 		private := list[i].Host
 		if list[i].Host, err = fe.MapHost(c.spec.HostMapping, private); err != nil {
-			return nil, c.refused("list frontends", err)
+			return nil, true, c.refused("list frontends", err)
 		}
 		if list[i].Host != private {
 			list[i].Private = private
 		}
 	}
-	return list, nil
+	return list, true, nil
+}
+
+// knownFrontends are the frontend that the job names, the master as the others
+// name it, and those that were known before. Only administrators may list all
+// (doris-sql.md 2.14).
+func (c *cluster) knownFrontends(ctx context.Context) ([]job.Frontend, error) {
+	if _, err := c.fe.MasterToken(ctx); err != nil { // the one question that needs no privilege
+		return nil, c.refused("find the master", err)
+	}
+	known := []job.Frontend{{Host: c.spec.Host, Port: c.spec.Port, ThriftPort: c.spec.ThriftPort}}
+	same := func(f job.Frontend) func(job.Frontend) bool {
+		return func(other job.Frontend) bool { return f.Host == other.Host && f.ThriftPort == other.ThriftPort }
+	}
+	for _, f := range c.spec.Frontends {
+		if !slices.ContainsFunc(known, same(f)) {
+			f.IsMaster = false
+			known = append(known, f)
+		}
+	}
+	if c.master == nil {
+		return known, nil
+	}
+	master := c.master()
+	f := job.Frontend{Host: master.Host, Port: c.spec.Port, ThriftPort: master.Port}
+	i := slices.IndexFunc(known, same(f))
+	if i < 0 {
+		i, known = len(known), append(known, f) // frontends of a cluster have the same query port, as a rule
+	}
+	known[i].IsMaster = true
+	return known, nil
 }
 
 func (j *Job) checkSource(ctx context.Context, src *job.Cluster, t job.SyncType) error {

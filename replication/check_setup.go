@@ -33,9 +33,12 @@ func (j *Job) CheckSetup(ctx context.Context) (job.CheckReport, error) {
 	seen := true
 	if source != nil {
 		seen = s.checkAccount(ctx, j.source, sourcePrivileges)
+		s.checkRecorded(ctx, source)
 	}
 	if destination != nil {
 		s.checkAccount(ctx, j.destination, destinationPrivileges)
+		s.checkTransactions(ctx)
+		s.checkMemory(ctx)
 	}
 	tables := []setupTable{}
 	if source != nil && s.checkSourceDatabase(ctx, seen) {
@@ -91,8 +94,8 @@ func (s *setup) checkCluster(ctx context.Context, c *cluster) *clusterFacts {
 	address := net.JoinHostPort(c.spec.Host, strconv.Itoa(c.spec.Port))
 	switch {
 	case lacksPrivilege(err):
-		s.add(check, job.CheckWarn, "see to "+featureBinlog+" = true in fe.conf yourself, and name all frontends behind one address; or grant Admin_priv",
-			"%s answers; without Admin_priv its configuration cannot be read, and other frontends are not known if this one fails", address)
+		s.add(check, job.CheckWarn, "see to "+featureBinlog+" = true in fe.conf yourself, or grant Admin_priv",
+			"%s answers; without Admin_priv its configuration cannot be read", address)
 	case err != nil:
 		s.failed(check, c.refused("ask frontend for "+featureBinlog, err), "")
 		return nil
@@ -116,7 +119,7 @@ func (s *setup) checkCluster(ctx context.Context, c *cluster) *clusterFacts {
 // address. One that cannot is missed only when the others fail.
 func (s *setup) checkFrontends(ctx context.Context, c *cluster) bool {
 	check := c.side + ": all frontends"
-	list, err := c.frontends(ctx)
+	list, told, err := c.listFrontends(ctx)
 	if err != nil {
 		s.failed(check, err, "")
 		return false
@@ -128,6 +131,12 @@ func (s *setup) checkFrontends(ctx context.Context, c *cluster) bool {
 	if silent := unreachable(ctx, ports); len(silent) > 0 {
 		s.add(check, job.CheckWarn, "start them, open the firewall, or name their public addresses in the host mapping",
 			"%s does not reach %s", asker(), strings.Join(silent, ", "))
+		return true
+	}
+	if !told {
+		s.add(check, job.CheckWarn, "name an address that stands for all frontends (a load balancer, a DNS name), or grant Node_priv or Admin_priv",
+			"user %s may not list them (SHOW FRONTENDS needs Node_priv or Admin_priv): if all that are known fail, the job waits; known and reached: %s. Others become known when one that is no master names the master",
+			c.spec.User, strings.Join(ports, ", "))
 		return true
 	}
 	s.add(check, job.CheckPass, "", "%d reached: %s", len(list), strings.Join(ports, ", "))
@@ -211,7 +220,16 @@ func unreachable(ctx context.Context, addresses []string) []string {
 
 var versionPattern = regexp.MustCompile(`(\d+)\.(\d+)\.(\d+)`)
 
-func versionOf(comment string) string { return versionPattern.FindString(comment) }
+// noVersion is what a build has that was given no version (doris-sql.md 9).
+const noVersion = "0.0.0"
+
+func versionOf(comment string) string {
+	version := versionPattern.FindString(comment)
+	if version == noVersion {
+		return ""
+	}
+	return version
+}
 
 // checkVersions compares both sides. Binlogs of a newer source may hold what an
 // older destination cannot do.

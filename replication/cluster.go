@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
+	"sync"
 
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/meta"
@@ -18,6 +21,8 @@ type cluster struct {
 	spec job.Cluster
 	fe   frontend
 	sql  database
+	// master is the frontend last known as master, zero if none is; nil in tests.
+	master func() fe.Endpoint
 }
 
 // frontend is what is asked of a cluster over Thrift: *fe.Client, or a fake.
@@ -79,15 +84,24 @@ func (c *Connector) openCluster(side string, spec job.Cluster, password string) 
 		rpc = append(rpc, fe.Endpoint{Host: f.Host, Port: f.ThriftPort})
 		sql = append(sql, sqlclient.Endpoint{Host: f.Host, Port: f.Port})
 	}
+	named := net.JoinHostPort(spec.Host, strconv.Itoa(spec.ThriftPort))
+	for _, ep := range c.learned.of(named) { // from frontends that are no master
+		if !slices.Contains(rpc, ep) {
+			rpc = append(rpc, ep)
+			sql = append(sql, sqlclient.Endpoint{Host: ep.Host, Port: spec.Port})
+		}
+	}
 	thrift := fe.New(fe.Config{
 		Frontends: rpc, User: spec.User, Password: password, HostMapping: spec.HostMapping,
 		ConnectTimeout: c.opts.ConnectTimeout, RPCTimeout: c.opts.RPCTimeout, CommitTimeout: c.opts.CommitTimeout,
 		Pool: c.frontends, Observe: c.opts.Metrics.observeFE,
+		Learned: func(ep fe.Endpoint) { c.learned.add(named, ep) },
 	})
 	return &cluster{
-		side: side,
-		spec: spec,
-		fe:   thrift,
+		side:   side,
+		spec:   spec,
+		fe:     thrift,
+		master: thrift.Master,
 		sql: sqlclient.New(sqlclient.Config{
 			Frontends: sql, User: spec.User, Password: password, Database: spec.Database,
 			ConnectTimeout: c.opts.ConnectTimeout, Observe: c.opts.Metrics.observeSQL,
@@ -98,6 +112,31 @@ func (c *Connector) openCluster(side string, spec job.Cluster, password string) 
 				return ep
 			},
 		}),
+	}
+}
+
+// learned are the masters that frontends have named, by the cluster's named
+// frontend. A process keeps them from step to step: an account without Admin_priv
+// learns of other frontends in no other way. The zero value is ready to use.
+type learned struct {
+	mu sync.Mutex
+	m  map[string][]fe.Endpoint
+}
+
+func (l *learned) of(cluster string) []fe.Endpoint {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.m[cluster])
+}
+
+func (l *learned) add(cluster string, ep fe.Endpoint) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.m == nil {
+		l.m = map[string][]fe.Endpoint{}
+	}
+	if !slices.Contains(l.m[cluster], ep) {
+		l.m[cluster] = append(l.m[cluster], ep)
 	}
 }
 

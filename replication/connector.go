@@ -128,6 +128,7 @@ type Connector struct {
 	backends  *be.Pool
 	ingest    ingestFunc // backends.Ingest, unless a test has another
 	http      *http.Client
+	learned   learned
 
 	mu      sync.Mutex
 	budgets map[string]*pollBudget // by source cluster

@@ -140,7 +140,8 @@ type fakeDestination struct {
 	// without Admin_priv (doris-sql.md 2.13).
 	denied bool
 	// settings of the frontend, if they are not the defaults.
-	settings map[string]string
+	settings     map[string]string
+	frontendsErr error // of SHOW FRONTENDS
 	// unpublished is a partition of each table that does not show all yet, once.
 	unpublished []string
 
@@ -334,6 +335,12 @@ func (f *fakeDestination) deny() error {
 		return nil
 	}
 	return &sqlclient.Error{Code: 1227, Message: "errCode = 2, detailMessage = Access denied; you need (at least one of) the (Admin_priv) privilege(s) for this operation"}
+}
+
+func (f *fakeDestination) MasterToken(context.Context) (string, error) { return "token", nil }
+
+func (f *fakeDestination) Frontends(context.Context) ([]job.Frontend, error) {
+	return nil, f.frontendsErr
 }
 
 func (f *fakeDestination) FrontendConfig(_ context.Context, key string) (string, bool, error) {

@@ -43,7 +43,8 @@ func nobody(t *testing.T) fe.Endpoint {
 func TestRedirectToUnknownMaster(t *testing.T) {
 	master := startFrontend(t).says("getMasterToken", token("t1"))
 	follower := startFrontend(t).says("getMasterToken", notMaster(master.address()))
-	c := newClient(t, fe.Config{}, follower)
+	var learned []fe.Endpoint
+	c := newClient(t, fe.Config{Learned: func(ep fe.Endpoint) { learned = append(learned, ep) }}, follower)
 
 	for range 3 {
 		got, err := c.MasterToken(t.Context())
@@ -52,6 +53,7 @@ func TestRedirectToUnknownMaster(t *testing.T) {
 	}
 	require.Len(t, follower.requests(), 1, "the master is remembered")
 	require.Equal(t, master.endpoint, c.Master())
+	require.Equal(t, []fe.Endpoint{master.endpoint}, learned, "told once")
 	require.Equal(t, "secret", follower.requests()[0].(*fs.TGetMasterTokenRequest).GetPassword())
 }
 

@@ -53,6 +53,8 @@ type Config struct {
 	// Pool is shared by the clients of a process; nil gives the client a pool
 	// of its own.
 	Pool *thriftpool.Pool
+	// Learned is told of each master that is not among Frontends. Optional.
+	Learned func(Endpoint)
 	// Observe is told of each attempt; err is nil if the server answered OK.
 	Observe func(method, addr string, d time.Duration, err error)
 }
@@ -129,7 +131,11 @@ func (c *Client) setMaster(ep Endpoint) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.master = ep
-	if !slices.Contains(c.frontends, ep) {
-		c.frontends = append(c.frontends, ep)
+	if slices.Contains(c.frontends, ep) {
+		return
+	}
+	c.frontends = append(c.frontends, ep)
+	if c.cfg.Learned != nil {
+		c.cfg.Learned(ep)
 	}
 }

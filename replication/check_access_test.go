@@ -1,0 +1,135 @@
+package replication
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// check runs checks and returns their one line.
+func (b *bench) check(run func(*setup)) job.CheckResult {
+	b.t.Helper()
+	s := &setup{j: b.job(), spec: b.spec}
+	run(s)
+	require.Len(b.t, s.report.Checks, 1)
+	return s.report.Checks[0]
+}
+
+// check_ccr says which way tells what is applied, and how long it can.
+func TestCheckTransactions(t *testing.T) {
+	b := newBench(t)
+	transactions := func(s *setup) { s.checkTransactions(t.Context()) }
+	memory := func(s *setup) { s.checkMemory(t.Context()) }
+	line := b.check(transactions)
+	require.Equal(t, job.CheckPass, line.Status)
+	require.Contains(t, line.Detail, "may list them")
+	require.Equal(t, job.CheckPass, b.check(memory).Status)
+
+	b.dst.settings = map[string]string{labelNumber: "100"}
+	line = b.check(memory)
+	require.Equal(t, job.CheckWarn, line.Status)
+	require.Contains(t, line.Detail, "label_num_threshold = 100")
+	require.Contains(t, line.Remedy, `"label_num_threshold" = "2000"`)
+	b.dst.settings = map[string]string{labelNumber: "-1", labelSeconds: "600"}
+	require.Equal(t, job.CheckWarn, b.check(memory).Status)
+	b.dst.settings = map[string]string{labelNumber: "-1"}
+	require.Equal(t, job.CheckPass, b.check(memory).Status)
+	b.dst.settings = map[string]string{labelNumber: "many"}
+	require.Equal(t, job.CheckFail, b.check(memory).Status)
+
+	b.dst.denied = true
+	line = b.check(transactions)
+	require.Equal(t, job.CheckPass, line.Status)
+	require.Contains(t, line.Detail, "label by label")
+	require.Empty(t, b.dst.txns, "nothing is begun by a check")
+	line = b.check(memory)
+	require.Equal(t, job.CheckPass, line.Status)
+	require.Contains(t, line.Detail, "no more than the defaults")
+
+	b.dst.unreachable.Store(true)
+	require.Equal(t, job.CheckFail, b.check(transactions).Status)
+}
+
+// Which versions record what (doris-binlogs.md 2.2, doris-sql.md 7).
+func TestCheckRecorded(t *testing.T) {
+	for version, want := range map[string]job.CheckStatus{
+		"2.0.15": job.CheckWarn, "2.1.7": job.CheckWarn, "2.1.8": job.CheckPass, "3.0.3": job.CheckWarn, "3.0.4": job.CheckPass,
+		"3.1.0": job.CheckPass, "4.0.0": job.CheckPass, "": job.CheckWarn,
+	} {
+		b := newBench(t)
+		s := &setup{j: b.job()}
+		s.j.source.sql = b.dst
+		s.checkRecorded(t.Context(), &clusterFacts{version: version})
+		require.Equal(t, want, s.report.Checks[0].Status, version)
+	}
+	b := newBench(t)
+	b.dst.settings = map[string]string{laterSetting: "true"}
+	s := &setup{j: b.job()}
+	s.j.source.sql = b.dst
+	s.checkRecorded(t.Context(), &clusterFacts{})
+	require.Equal(t, job.CheckPass, s.report.Checks[0].Status, "a build without a version that is young enough")
+}
+
+// A build without a version is no old one.
+func TestCheckVersions(t *testing.T) {
+	for _, c := range []struct {
+		source, destination string
+		want                job.CheckStatus
+	}{
+		{"Doris version doris-3.0.4-rc01", "doris-3.0.4", job.CheckPass},
+		{"Doris version doris-0.0.0--Unknown", "doris-3.0.4", job.CheckWarn},
+		{"Doris version doris-0.0.0", "Doris version doris-0.0.0", job.CheckWarn},
+		{"doris-3.0.4", "Doris version doris-0.0.0", job.CheckWarn},
+		{"Doris version doris-trunk-123", "doris-3.0.4", job.CheckWarn},
+		{"doris-1.2.7", "doris-3.0.4", job.CheckFail},
+	} {
+		s := &setup{}
+		s.checkVersions(&clusterFacts{version: versionOf(c.source)}, &clusterFacts{version: versionOf(c.destination)})
+		require.Equal(t, c.want, s.report.Checks[0].Status, "%v", c)
+	}
+}
+
+// Who may not list the frontends knows the named one, the master that it names,
+// and those of before (doris-sql.md 2.14).
+func TestFrontendsThatAreNotListed(t *testing.T) {
+	b := newBench(t)
+	c := b.job().destination
+	c.spec = job.Cluster{Host: "fe1", Port: 9030, ThriftPort: 9020, User: "ccr", Database: "d",
+		Frontends: []job.Frontend{{Host: "fe1", Port: 9030, ThriftPort: 9020, IsMaster: true}, {Host: "fe2", Port: 9031, ThriftPort: 9020}}}
+	master := fe.Endpoint{Host: "fe1", Port: 9020}
+	c.master = func() fe.Endpoint { return master }
+	denied := &sqlclient.Error{Code: 1227, Message: "errCode = 2, detailMessage = Access denied; you need (at least one of) the (ADMIN/OPERATOR) privilege(s) for this operation"}
+	b.dst.frontendsErr = denied
+	list, told, err := c.listFrontends(t.Context())
+	require.NoError(t, err)
+	require.False(t, told)
+	require.Equal(t, []job.Frontend{{Host: "fe1", Port: 9030, ThriftPort: 9020, IsMaster: true}, {Host: "fe2", Port: 9031, ThriftPort: 9020}}, list)
+
+	master.Host = "fe3"
+	list, _, err = c.listFrontends(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, job.Frontend{Host: "fe3", Port: 9030, ThriftPort: 9020, IsMaster: true}, list[2])
+	require.False(t, list[0].IsMaster)
+
+	b.dst.frontendsErr = errors.New("broken")
+	_, _, err = c.listFrontends(t.Context())
+	require.Error(t, err)
+}
+
+// What one step has learned of a cluster's frontends, the next one knows.
+func TestLearnedFrontends(t *testing.T) {
+	c := NewConnector(Options{})
+	t.Cleanup(func() { _ = c.Close() })
+	spec := job.Cluster{Host: "fe1", Port: 9030, ThriftPort: 9020}
+	c.learned.add("fe1:9020", fe.Endpoint{Host: "fe2", Port: 9020})
+	c.learned.add("fe1:9020", fe.Endpoint{Host: "fe2", Port: 9020})
+	require.Equal(t, []fe.Endpoint{{Host: "fe2", Port: 9020}}, c.learned.of("fe1:9020"))
+	opened := c.openCluster("source", spec, "")
+	defer opened.close()
+	require.Empty(t, c.learned.of("fe9:9020"))
+}
