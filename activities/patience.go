@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -64,5 +65,6 @@ func inTheDark(ctx context.Context) bool {
 // onlyBlocked tells whether a shift has nothing to report but its problem.
 func onlyBlocked(in job.StreamInput, out job.StreamResult) bool {
 	return out.End == job.EndBlocked && out.Problem != nil && out.Position.CommitSeq <= in.Progress.Position.CommitSeq &&
-		len(out.Tables.Set)+len(out.Tables.Drop)+len(out.Notes) == 0 && out.Resealed == nil && out.Gap == nil
+		len(out.Tables.Set)+len(out.Tables.Drop)+len(out.Notes) == 0 && out.Resealed == nil && out.Gap == nil &&
+		(out.Differences == nil || slices.EqualFunc(*out.Differences, in.Progress.Differences, job.Difference.Same))
 }

@@ -117,6 +117,9 @@ func (step pendingStep) merge(s *job.Status) {
 	if step.activity == job.ActivityStream {
 		s.Position = newerPosition(s.Position, step.beat.Position)
 		s.Lag = newerLag(s.Lag, step.beat.Lag)
+		if found := step.beat.Differences; found != nil {
+			s.Differences = *found
+		}
 	}
 	// A paused job has nothing to do anyway.
 	if p := step.standstill; p != nil && s.Running {

@@ -36,6 +36,9 @@ type statusObject struct {
 	LagObservedAt *time.Time `json:"lag_observed_at,omitempty"`
 	FullSyncs     int        `json:"full_syncs"`
 	PartialSyncs  int        `json:"partial_syncs"`
+	// Differences are what the two sides are known to differ in although everything
+	// that the source has recorded is applied.
+	Differences []job.Difference `json:"differences,omitempty"`
 }
 
 // problemReply is what a person needs to get a stalled job going again.
@@ -82,6 +85,7 @@ func newStatus(name string, s job.Status) statusObject {
 		LastError:     newProblemReply(s.Problem, s.Position.CommitSeq),
 		FullSyncs:     s.FullSyncs,
 		PartialSyncs:  s.PartialSyncs,
+		Differences:   s.Differences,
 	}
 	if at := s.Lag.ObservedAt; !at.IsZero() {
 		binlogs, seconds := s.Lag.Binlogs, s.Lag.Seconds()

@@ -57,6 +57,7 @@ type Config struct {
 	IdlePollMin       time.Duration
 	IdlePollMax       time.Duration
 	PollBudget        int
+	CompareEvery      time.Duration
 	HeartbeatTimeout  time.Duration
 	PayloadLimit      int
 	WebhookURL        string
@@ -105,6 +106,7 @@ func Default() Config {
 		IdlePollMin:       5 * time.Millisecond,
 		IdlePollMax:       time.Second,
 		PollBudget:        400,
+		CompareEvery:      15 * time.Second,
 		HeartbeatTimeout:  10 * time.Second,
 		PayloadLimit:      2<<20 - 64<<10,
 
@@ -162,6 +164,9 @@ func (c *Config) Validate() error {
 		if d.value <= 0 {
 			return fmt.Errorf("%s is %s: it has to be more than zero", d.name, d.value)
 		}
+	}
+	if c.CompareEvery < 0 {
+		return fmt.Errorf("compare-every is %s: it has to be zero, which switches comparing off, or more", c.CompareEvery)
 	}
 	if c.IdlePollMin > c.IdlePollMax {
 		return fmt.Errorf("idle-poll-min %s is more than idle-poll-max %s", c.IdlePollMin, c.IdlePollMax)

@@ -138,6 +138,8 @@ func plainSettings() []setting {
 			bind: func(c *Config) pflag.Value { return durationValue{&c.IdlePollMax} }},
 		{name: "poll-budget", group: GroupWorker, usage: "Looks a second at one source cluster by all idle jobs of this process. Its busy jobs share twice as many beside them.",
 			bind: func(c *Config) pflag.Value { return intValue{&c.PollBudget} }},
+		{name: "compare-every", group: GroupWorker, usage: "How often each job compares a table that nobody writes with the destination's: definition and number of rows. 0 switches it off.",
+			bind: func(c *Config) pflag.Value { return durationValue{&c.CompareEvery} }},
 		{name: "heartbeat-timeout", group: GroupWorker, usage: "How long a silent process keeps its jobs before Temporal gives them to another. 30s spares Temporal work when there are more than 200 jobs.",
 			bind: func(c *Config) pflag.Value { return durationValue{&c.HeartbeatTimeout} }},
 		{name: "temporal-payload-limit", group: GroupWorker, usage: "How many bytes a job's state may have, a little less than Temporal's limit.blobSize.error (2 MiB unless it was raised). Beyond it the job stands and says so, where Temporal would end it.",

@@ -81,11 +81,12 @@ func newEnv(t *testing.T, o harness.PairOptions) *env {
 }
 
 // newOwnEnv starts a ccr-standalone of its own, for tests that kill it.
-func newOwnEnv(t *testing.T, o harness.PairOptions) *env {
+func newOwnEnv(t *testing.T, o harness.PairOptions, args ...string) *env {
 	e := clusters(t, o)
 	var err error
 	e.ccr, err = harness.NewCCR(t.TempDir(), false)
 	require.NoError(t, err)
+	e.ccr.Args = args
 	require.NoError(t, e.ccr.Start(e.ctx))
 	t.Cleanup(func() {
 		if t.Failed() {

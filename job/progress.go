@@ -130,6 +130,10 @@ type Progress struct {
 	// of a gap that is closed already.
 	GapTo int64 `json:"gap_to,omitempty"`
 
+	// Differences are what source and destination are known to differ in
+	// (MaxDifferences).
+	Differences []Difference `json:"differences,omitempty"`
+
 	// Reselect is set when the table filter has changed, or when a gap is to be
 	// closed: what the job replicates has to be compared with Tables.
 	Reselect bool `json:"reselect,omitempty"`

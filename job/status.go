@@ -79,6 +79,9 @@ type Status struct {
 	// FullSyncAt and FullSyncReason tell of the last full sync that was started.
 	FullSyncAt     time.Time `json:"full_sync_at,omitzero"`
 	FullSyncReason string    `json:"full_sync_reason,omitempty"`
+	// Differences are what source and destination are known to differ in although
+	// everything recorded is applied.
+	Differences []Difference `json:"differences,omitempty"`
 	// LastEvent is the newest of the job's events, nil if it has none.
 	LastEvent *Event `json:"last_event,omitempty"`
 }
@@ -104,6 +107,9 @@ type Heartbeat struct {
 	// Heard is set while it is still unknown what earlier attempts have applied:
 	// when the last of them told how far it was.
 	Heard time.Time `json:"heard,omitzero"`
+	// Differences are what the two sides are known to differ in, nil if the shift
+	// does not compare.
+	Differences *[]Difference `json:"differences,omitempty"`
 	// Note describes slow work in progress, e.g. the state of a BACKUP job.
 	Note string `json:"note,omitempty"`
 }

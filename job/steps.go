@@ -137,6 +137,8 @@ type StreamResult struct {
 	Settled int64   `json:"settled,omitempty"`
 	Ahead   []int64 `json:"ahead,omitempty"`
 	Met     Met     `json:"met,omitzero"`
+	// Differences replace Progress.Differences; nil: nobody has compared.
+	Differences *[]Difference `json:"differences,omitempty"`
 	// Gap is set when the shift has found that the source does not record.
 	Gap *Gap `json:"gap,omitempty"`
 }

@@ -250,3 +250,36 @@ func TestCloseGap(t *testing.T) {
 	require.Zero(t, out.GapTo)
 	require.Empty(t, out.Gone)
 }
+
+// After a gap a table stays as it is if it is the same on both sides: versions of
+// partitions, which each load raises, and its definition.
+func TestWhatIsTheSameAfterAGapIsNotBroughtAgain(t *testing.T) {
+	for want, change := range map[string]func(source, destination *content){
+		"":            nil,
+		"was written": func(s, _ *content) { s.table.Partitions[0].VisibleVersion++ },
+		"was changed": func(s, _ *content) { s.column = "w" },
+		"was renamed": func(s, _ *content) { s.table.Name = "t2" },
+	} {
+		source, destination := sides()
+		if change != nil {
+			change(source, destination)
+		}
+		why := comparing(source, destination).mayDiffer(context.Background(), 10, job.Table{Name: "t", DestID: 20}, source.table, destination.table)
+		require.Contains(t, why, want)
+		require.Equal(t, want == "", why == "")
+	}
+}
+
+// A source that cannot say which binlog is the newest is read from the beginning:
+// that is when it was switched on, and every table came later.
+func TestRecordsBeforeAllSnapshotsOpenNoGap(t *testing.T) {
+	on := binlog.Record{CommitSeq: 100, Type: job.AlterDatabaseProperty, Data: `{"dbId":1,"properties":{"binlog.enable":"true"}}`}
+	p := &job.Progress{Tables: map[int64]job.Table{10: {CommitSeq: 120}, 11: {CommitSeq: 130}, 12: {View: true}}}
+	got, err := judge(on, databaseSpec(), p)
+	require.NoError(t, err)
+	require.Equal(t, pass, got)
+	p.Tables[11] = job.Table{CommitSeq: 90}
+	got, err = judge(on, databaseSpec(), p)
+	require.NoError(t, err)
+	require.Equal(t, unrecorded, got)
+}

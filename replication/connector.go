@@ -56,6 +56,9 @@ type Options struct {
 	// LookEvery is how often a shift looks whether its source still is what the job
 	// follows, and records (default 15 s).
 	LookEvery time.Duration
+	// SurveyEvery is how often a shift compares a table that nobody writes with the
+	// destination's (default 15 s); negative: never.
+	SurveyEvery time.Duration
 
 	ConnectTimeout time.Duration // default 10 s
 	RPCTimeout     time.Duration // default 30 s
@@ -108,6 +111,9 @@ func (o *Options) setDefaults() {
 	duration(&o.IdlePollMin, 5*time.Millisecond)
 	duration(&o.IdlePollMax, time.Second)
 	duration(&o.LookEvery, lookEvery)
+	if o.SurveyEvery == 0 {
+		o.SurveyEvery = surveyEvery
+	}
 	duration(&o.ConnectTimeout, thriftpool.DefaultConnectTimeout)
 	duration(&o.RPCTimeout, fe.DefaultRPCTimeout)
 	duration(&o.CommitTimeout, fe.DefaultCommitTimeout)
@@ -134,6 +140,7 @@ type Connector struct {
 	budgets map[string]*pollBudget // by source cluster
 	looks   map[string]*pollBudget // the same for questions for the lag that somebody asks
 	pulses  map[string]*pollBudget // the same for looks at what jobs follow
+	surveys map[string]*pollBudget // the same for comparing tables
 	books   map[string]*book       // what is remembered of jobs, by uid
 }
 
@@ -153,6 +160,7 @@ func NewConnector(opts Options) *Connector {
 		budgets:   map[string]*pollBudget{},
 		looks:     map[string]*pollBudget{},
 		pulses:    map[string]*pollBudget{},
+		surveys:   map[string]*pollBudget{},
 		books:     map[string]*book{},
 	}
 }
@@ -177,6 +185,11 @@ func (c *Connector) looksOf(source job.Cluster) *pollBudget {
 // pulsesOf bounds the looks of shifts at what they follow.
 func (c *Connector) pulsesOf(source job.Cluster) *pollBudget {
 	return c.budgetIn(c.pulses, source, looksAtOnce)
+}
+
+// surveysOf bounds how many tables shifts compare.
+func (c *Connector) surveysOf(source job.Cluster) *pollBudget {
+	return c.budgetIn(c.surveys, source, surveysAtOnce)
 }
 
 func (c *Connector) budgetIn(budgets map[string]*pollBudget, source job.Cluster, perSecond int) *pollBudget {

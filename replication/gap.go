@@ -96,7 +96,7 @@ func (j *Job) compareTables(ctx context.Context, p *job.Progress, ids []int64, o
 		case table.AsyncView() || j.leavesOut(table.Name):
 			continue
 		}
-		if why := mayDiffer(p.Tables[id], table, to[destinations[i]]); why != "" {
+		if why := j.mayDiffer(ctx, id, p.Tables[id], table, to[destinations[i]]); why != "" {
 			out.Missing = append(out.Missing, job.PartialSync{TableID: id, Table: table.Name, Replace: true, Again: true, Why: why + " while the source did not record"})
 		}
 	}
@@ -105,12 +105,15 @@ func (j *Job) compareTables(ctx context.Context, p *job.Progress, ids []int64, o
 
 // compareViews adds to out what is to come again of the views that the job has:
 // their definitions may have changed.
-func compareViews(p *job.Progress, views []string, out *job.TablesSelected) {
+func (j *Job) compareViews(ctx context.Context, p *job.Progress, views []string, out *job.TablesSelected) {
 	for _, id := range slices.Sorted(maps.Keys(p.Tables)) {
 		t := p.Tables[id]
 		switch {
 		case !t.View:
 		case slices.Contains(views, t.Name):
+			if c, err := j.compareView(ctx, t); err == nil && len(c.differences) == 0 {
+				continue
+			}
 			out.Missing = append(out.Missing, job.PartialSync{TableID: id, Table: t.Name, View: true, Again: true,
 				Why: fmt.Sprintf("view %s may have changed while the source did not record", t.Name)})
 		default:
@@ -123,14 +126,26 @@ func compareViews(p *job.Progress, views []string, out *job.TablesSelected) {
 // restore gives a partition the source's version and each load that is replayed
 // raises it by one on both sides: the same version is the same content, if nobody
 // else writes there. A definition can change without any.
-func mayDiffer(known job.Table, source, destination *meta.Table) string {
+func (j *Job) mayDiffer(ctx context.Context, id int64, known job.Table, source, destination *meta.Table) string {
 	switch {
 	case destination == nil:
 		return fmt.Sprintf("table %s is not on the destination", source.Name)
 	case known.Name != source.Name:
 		return fmt.Sprintf("table %s was renamed to %s", known.Name, source.Name)
 	}
-	return fmt.Sprintf("table %s may have changed", source.Name)
+	c, err := j.compareTable(ctx, id, known, compareWhat{})
+	switch {
+	case err != nil:
+		return fmt.Sprintf("table %s cannot be compared (%v)", source.Name, err)
+	case len(c.differences) > 0:
+		return fmt.Sprintf("table %s was changed (%s)", source.Name, c.differences[0].Text)
+	}
+	for _, v := range c.versions {
+		if v.source != v.destination {
+			return fmt.Sprintf("table %s was written", source.Name)
+		}
+	}
+	return ""
 }
 
 // tablesByID reads the metadata of some tables; those that are not there are

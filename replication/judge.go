@@ -72,6 +72,9 @@ func opensGap(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 		return false
 	}
 	if rec.Type == job.AlterDatabaseProperty {
+		if inAllSnapshots(rec.CommitSeq, p) {
+			return false
+		}
 		set, err := binlog.DecodeDatabaseProperty(rec.Data)
 		_, switched := set.Properties[binlogSwitch]
 		return err == nil && switched
@@ -85,6 +88,23 @@ func opensGap(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 	}
 	_, known := p.Tables[set.TableID]
 	return known
+}
+
+// inAllSnapshots tells whether every table came by a snapshot after a commit seq.
+// A source that cannot say which binlog is the newest has its log read from the
+// beginning when the first snapshot is done, and that is when it was switched on.
+func inAllSnapshots(seq int64, p *job.Progress) bool {
+	tables := 0
+	for _, t := range p.Tables {
+		if t.View || t.External {
+			continue
+		}
+		if t.CommitSeq < seq {
+			return false
+		}
+		tables++
+	}
+	return tables > 0
 }
 
 // binlogSwitch is the property that has a table or database record binlogs.

@@ -37,6 +37,8 @@ type book struct {
 	due     time.Time // of the next look
 	suspect finding   // of the last one
 	since   time.Time // of the first look that found it
+
+	contents contents // survey.go
 }
 
 // bookOf returns the book of a job.
@@ -101,7 +103,7 @@ func (b *book) looked(now time.Time, took time.Duration, f finding, lastBinlog t
 // watch looks at the source whenever it is time to, until ctx is done or the
 // shift cannot go on.
 func (s *shift) watch(ctx context.Context, found chan<- *ending) {
-	b := s.job.c.bookOf(s.in.Spec.UID)
+	b := s.book
 	budget := s.job.c.pulsesOf(s.job.spec.Source)
 	for sleep(ctx, time.Until(b.nextLook())) && sleep(ctx, budget.reserve(time.Now(), false)) {
 		f, believed := s.look(ctx, b)
@@ -110,7 +112,10 @@ func (s *shift) watch(ctx context.Context, found chan<- *ending) {
 		}
 		if e := s.endingOf(f); e != nil {
 			e.found = true
-			found <- e
+			select {
+			case found <- e:
+			case <-ctx.Done():
+			}
 			s.halt()
 			return
 		}
@@ -165,6 +170,22 @@ func (s *shift) setLastBinlog(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.delivered = now
+}
+
+// drainedAt is when the log was last read to its end.
+func (s *shift) drainedAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.drained
+}
+
+// mayNotRecord tells whether the source is so old that it changes some things
+// without a binlog: what has no lock on binlogs is older than most of their types
+// (doris-binlogs.md 1.7, 2.2).
+func (s *shift) mayNotRecord() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.oldSource
 }
 
 func (s *shift) lastBinlog() time.Time {

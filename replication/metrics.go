@@ -26,6 +26,7 @@ type Metrics struct {
 	persists       *prometheus.CounterVec
 	persistSeconds *prometheus.HistogramVec
 	snapshotTasks  *prometheus.GaugeVec
+	differences    *prometheus.GaugeVec
 
 	mu   sync.Mutex
 	used map[string]time.Time // by job: when its series were last written
@@ -60,6 +61,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		binlogSeconds:  histogram("ccr_handle_binlog_duration_seconds", "Time from fetching a binlog to having applied it.", "name"),
 		persists:       counter("ccr_job_progress_persist_total", "Synchronous checkpoints of running shifts.", "name"),
 		persistSeconds: histogram("ccr_job_progress_persist_duration_seconds", "Duration of synchronous checkpoints.", "name"),
+		differences:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ccr_job_differences", Help: "Things in which source and destination of a job differ although it has applied everything."}, []string{"name"}),
 		snapshotTasks:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ccr_job_snapshot_unfinished_tasks", Help: "Tablets that a running backup or restore has still to do."}, []string{"name", "step"}),
 	}
 	if r != nil {
@@ -70,7 +72,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 
 func (m *Metrics) all() []prometheus.Collector {
 	return []prometheus.Collector{m.errors, m.feCalls, m.feSeconds, m.beCalls, m.beSeconds, m.sqlCalls, m.sqlSeconds,
-		m.commitSeq, m.binlogs, m.binlogSeconds, m.persists, m.persistSeconds, m.snapshotTasks}
+		m.commitSeq, m.binlogs, m.binlogSeconds, m.persists, m.persistSeconds, m.snapshotTasks, m.differences, m.differences}
 }
 
 // Describe implements prometheus.Collector.
@@ -147,6 +149,12 @@ func (m *Metrics) snapshotLeft(name, step, unfinished string) {
 
 // snapshotOver ends the series: the step is over, or another worker's.
 func (m *Metrics) snapshotOver(name, step string) { m.snapshotTasks.DeleteLabelValues(name, step) }
+
+// differing notes in how many things a job's two sides are known to differ.
+func (m *Metrics) differing(name string, n int) {
+	m.use(name)
+	m.differences.WithLabelValues(name).Set(float64(n))
+}
 
 // failed counts an error that stops a job.
 func (m *Metrics) failed(name, step string, kind job.Kind) {

@@ -53,7 +53,7 @@ func (s *shift) heartbeat() job.Heartbeat {
 	settled, ahead := s.durable()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	hb := job.Heartbeat{Position: p, Settled: settled, Ahead: ahead, Lag: s.lag, At: time.Now(), Heard: s.heard}
+	hb := job.Heartbeat{Position: p, Settled: settled, Ahead: ahead, Lag: s.lag, At: time.Now(), Heard: s.heard, Differences: s.differing()}
 	if s.problem != nil {
 		problem := *s.problem
 		hb.Problem = &problem
@@ -128,6 +128,7 @@ func (s *shift) observe(ctx context.Context) {
 		if unlocked {
 			// A log that does not exist yet has nothing that could be collected.
 			_, err := s.job.lockBinlog(ctx, s.in.Progress.Durable())
+			s.setOldSource(errors.Is(err, fe.ErrUnknownMethod))
 			unlocked = err != nil && !errors.Is(err, fe.ErrUnknownMethod) && !errors.Is(err, fe.ErrBinlogNotFound)
 		}
 		select {
@@ -144,6 +145,21 @@ func (s *shift) observe(ctx context.Context) {
 	}
 }
 
+// differing is what the two sides are known to differ in, nil if nobody compares.
+func (s *shift) differing() *[]job.Difference {
+	if s.job.opts.SurveyEvery < 0 {
+		return nil
+	}
+	list := s.book.differences()
+	return &list
+}
+
+func (s *shift) setOldSource(old bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.oldSource = old
+}
+
 func (s *shift) setLag(lag job.Lag) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,6 +173,9 @@ func (s *shift) setIdle(idle bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.idle = idle
+	if idle {
+		s.drained = time.Now()
+	}
 	if idle && open == 0 {
 		s.lag.Binlogs, s.lag.NextCommitSeq, s.lag.NextTimestamp = 0, 0, 0
 		s.lag.LastCommitSeq = max(s.lag.LastCommitSeq, position.CommitSeq)

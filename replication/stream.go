@@ -25,6 +25,7 @@ const maxAhead = 256
 // end before run returns.
 type shift struct {
 	job     *Job
+	book    *book // what this process remembers of the job
 	in      job.StreamInput
 	hooks   StreamHooks
 	log     *slog.Logger
@@ -72,6 +73,8 @@ type shift struct {
 	idle    bool
 	// delivered is when binlogs came last.
 	delivered time.Time
+	drained   time.Time // when the log was last read to its end
+	oldSource bool      // see mayNotRecord
 	warned    time.Time
 	left      map[int64]bool // tables that are left out from now on (tables.go)
 }
@@ -97,6 +100,8 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 		memory:       defaultMemory,
 	}
 	s.settling.recall(in.Progress.Met)
+	s.book = j.c.bookOf(in.Spec.UID)
+	s.book.seed(in.Progress.Differences, s.followed(), time.Now(), j.opts.SurveyEvery)
 	s.work, s.cancelWork = context.WithCancel(context.WithoutCancel(ctx))
 	defer s.cancelWork()
 	s.heard = LastHeard(&in.Progress, h.Resume)
@@ -112,6 +117,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	return job.StreamResult{
 		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
 		Unheard: since, UnheardTo: upTo, Settled: settled, Ahead: ahead, Met: s.settling.oldest(settled), Gap: e.gap,
+		Differences: s.differing(),
 	}, nil
 }
 
@@ -185,10 +191,11 @@ func (s *shift) run(ctx context.Context) ending {
 		batches, again, found := make(chan batch), make(chan reread), make(chan *ending, 1)
 		helpers.Go(func() { s.fetch(stop, batches) })
 		helpers.Go(func() { s.watch(stop, found) })
+		helpers.Go(func() { s.survey(stop, found) })
 		if !s.tracker.inOrder {
 			helpers.Go(func() { s.readAgain(stop, again) })
 		}
-		e = s.loop(stop, batches, again)
+		e = s.loop(stop, batches, again, found)
 		e = lookedUp(found, e)
 	}
 	s.drain(stop)
@@ -196,7 +203,7 @@ func (s *shift) run(ctx context.Context) ending {
 }
 
 // loop handles batches until there is a reason to end.
-func (s *shift) loop(stop context.Context, batches <-chan batch, again <-chan reread) *ending {
+func (s *shift) loop(stop context.Context, batches <-chan batch, again <-chan reread, found <-chan *ending) *ending {
 	for {
 		select {
 		case <-stop.Done():
@@ -211,6 +218,8 @@ func (s *shift) loop(stop context.Context, batches <-chan batch, again <-chan re
 			if s.caughtUp() {
 				return &ending{end: job.EndShiftOver}
 			}
+		case e := <-found:
+			return e
 		case b := <-batches:
 			if b.err != nil {
 				return s.blocked(b.err, s.nextSeq(), job.Dummy)
@@ -279,6 +288,7 @@ func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Tim
 	if id := s.in.Spec.Source.DatabaseID; rec.DBID != 0 && id != 0 && rec.DBID != id {
 		return s.blocked(databaseReplaced(&s.in.Spec.Source, rec.DBID), position.CommitSeq, job.Dummy)
 	}
+	s.book.met(rec, time.Now())
 	inner, err := rec.Unwrap()
 	if err != nil {
 		return s.blocked(err, rec.CommitSeq, rec.Type)

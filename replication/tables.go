@@ -89,7 +89,7 @@ func (j *Job) SelectTables(ctx context.Context, in job.StepInput) (job.TablesSel
 		}
 	}
 	if out.GapTo != 0 {
-		compareViews(&in.Progress, views, &out)
+		j.compareViews(ctx, &in.Progress, views, &out)
 	}
 	for _, name := range views {
 		if !knownView(in.Progress.Tables, name) {

@@ -157,6 +157,14 @@ func fatalCause(ctx context.Context) error {
 
 // startWorker returns the function that stops the worker and then closes what
 // it used. fatal is called when the worker cannot go on.
+// surveyEvery is the setting compare-every as package replication has it.
+func surveyEvery(setting time.Duration) time.Duration {
+	if setting == 0 {
+		return -1 // never
+	}
+	return setting
+}
+
 func (p *process) startWorker(fatal func(error)) (stop func(), err error) {
 	c := p.opts.Config
 	connector := replication.NewConnector(replication.Options{
@@ -169,6 +177,7 @@ func (p *process) startWorker(fatal func(error)) (stop func(), err error) {
 		IdlePollMin:    c.IdlePollMin,
 		IdlePollMax:    c.IdlePollMax,
 		PollBudget:     c.PollBudget,
+		SurveyEvery:    surveyEvery(c.CompareEvery),
 		ConnectTimeout: c.ConnectTimeout,
 		RPCTimeout:     c.RPCTimeout,
 		CommitTimeout:  c.CommitTimeout,

@@ -88,3 +88,28 @@ func TestTheSourceThatAJobFollows(t *testing.T) {
 	c.Call("t")
 	require.Equal(t, job.Cluster{Table: "t"}, c)
 }
+
+// What a shift has found to differ is told, once, and nothing is done about it.
+func TestDifferencesAreEvents(t *testing.T) {
+	b := newBench(t)
+	rows := job.Difference{Table: "orders", Kind: job.DifferentRows, Text: "2 rows and 3", Since: time.Unix(1_700_000_000, 0).UTC()}
+	for range 2 {
+		b.shift(time.Second, job.StreamResult{End: job.EndShiftOver, Differences: &[]job.Difference{rows}})
+	}
+	b.shift(time.Minute, job.StreamResult{End: job.EndShiftOver}) // by a worker that does not compare
+	b.at(30*time.Second, func() {
+		require.Equal(t, []job.Difference{rows}, b.status().Differences)
+		require.False(t, b.status().Stalled)
+	})
+	b.shift(time.Second, job.StreamResult{End: job.EndShiftOver, Differences: &[]job.Difference{}})
+	b.idle()
+	b.at(5*time.Minute, func() {
+		require.Empty(t, b.status().Differences)
+		require.Zero(t, b.status().PartialSyncs)
+		require.Equal(t, 1, b.status().FullSyncs)
+	})
+	b.deleteAt(6 * time.Minute)
+	b.mustRun()
+	require.Contains(t, b.events(), "warn source and destination differ in orders: 2 rows and 3")
+	require.Contains(t, b.events(), "info source and destination do not differ any more in orders: 2 rows and 3")
+}

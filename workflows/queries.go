@@ -69,6 +69,7 @@ func (r *run) status() job.Status {
 		FullSyncAt:    r.p.FullSyncStartedAt,
 
 		FullSyncReason: r.p.FullSyncInfo.Info,
+		Differences:    r.p.Differences,
 	}
 	if n := len(r.p.Events); n > 0 {
 		last := r.p.Events[n-1]

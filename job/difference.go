@@ -1,0 +1,35 @@
+package job
+
+import "time"
+
+// DifferenceKind says in what the two sides differ.
+type DifferenceKind string
+
+// The kinds of differences that a job finds by itself.
+const (
+	DifferentRows       DifferenceKind = "rows"       // another number of rows
+	DifferentDefinition DifferenceKind = "definition" // SHOW CREATE says something else
+	DifferentPartitions DifferenceKind = "partitions" // one side has a partition more
+	DifferentObjects    DifferenceKind = "objects"    // one side has the table or view, or has it under another name
+)
+
+// Difference is one thing in which source and destination differ although the job
+// has applied all that the source has recorded.
+type Difference struct {
+	// Table is the name of the table or view at the source.
+	Table string         `json:"table"`
+	Kind  DifferenceKind `json:"kind"`
+	// Text says what each side has.
+	Text string `json:"text"`
+	// Since is when it was first seen.
+	Since time.Time `json:"since"`
+}
+
+// MaxDifferences bounds how many a job tells of.
+const MaxDifferences = 20
+
+// Same tells whether both are the same difference, seen at different times.
+func (d Difference) Same(other Difference) bool {
+	d.Since, other.Since = time.Time{}, time.Time{}
+	return d == other
+}

@@ -1,0 +1,281 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// content is one side of a job as comparing sees it.
+type content struct {
+	frontend
+	database
+	table   *meta.Table
+	rows    map[string]int64 // by partition
+	column  string           // a column that the table has
+	formal  []string         // SHOW PARTITIONS
+	rollup  string
+	onCount func()
+	counted int // statements
+}
+
+func (c *content) Close() error { return nil }
+
+func (c *content) Meta(context.Context, fe.MetaRequest) (*meta.Database, error) {
+	db := &meta.Database{ID: 1, Tables: map[int64]*meta.Table{}}
+	if c.table != nil {
+		copied := *c.table
+		copied.Partitions = nil
+		for _, p := range c.table.Partitions {
+			same := *p
+			copied.Partitions = append(copied.Partitions, &same)
+		}
+		db.Tables[c.table.ID] = &copied
+	}
+	return db, nil
+}
+
+func (c *content) CreateTableText(_ context.Context, _, name string) (string, error) {
+	return fmt.Sprintf("CREATE TABLE `%s` (\n  `id` int NULL,\n  `%s` int NULL\n) ENGINE=OLAP\nDUPLICATE KEY(`id`)\nDISTRIBUTED BY HASH(`id`) BUCKETS 1\nPROPERTIES (\n\"binlog.enable\" = \"true\"\n)", name, c.column), nil
+}
+
+func (c *content) Rollups(_ context.Context, _, table string) ([]string, error) {
+	if c.rollup != "" {
+		return []string{table, c.rollup}, nil
+	}
+	return []string{table}, nil
+}
+
+func (c *content) Partitions(context.Context, string, string) ([]string, error) { return c.formal, nil }
+
+var counting = regexp.MustCompile("SELECT (\\d+) AS i, COUNT\\(\\*\\) AS n FROM `\\w+`.`(\\w+)`(?: PARTITION \\(`(\\w+)`\\))?")
+
+func (c *content) Query(_ context.Context, statement string) ([]sqlclient.Row, error) {
+	c.counted++
+	var rows []sqlclient.Row
+	for _, m := range counting.FindAllStringSubmatch(statement, -1) {
+		name := m[3]
+		if name == "" {
+			name = m[2]
+		}
+		rows = append(rows, sqlclient.Row{"i": m[1], "n": fmt.Sprint(c.rows[name])})
+	}
+	if c.onCount != nil {
+		c.onCount()
+	}
+	return rows, nil
+}
+
+func part(id int64, name string, version int64) *meta.Partition {
+	return &meta.Partition{ID: id, Name: name, Key: "range of " + name, VisibleVersion: version}
+}
+
+// sides are a table with two partitions, the same on both sides.
+func sides() (source, destination *content) {
+	source = &content{column: "v", rows: map[string]int64{"p1": 3, "p2": 5}, table: &meta.Table{ID: 10, Name: "t", Partitions: []*meta.Partition{part(101, "p1", 4), part(102, "p2", 7)}}}
+	destination = &content{column: "v", rows: map[string]int64{"p1": 3, "p2": 5}, table: &meta.Table{ID: 20, Name: "t", Partitions: []*meta.Partition{part(201, "p1", 4), part(202, "p2", 7)}}}
+	return source, destination
+}
+
+func comparing(source, destination *content) *Job {
+	c := NewConnector(Options{})
+	spec := databaseSpec()
+	return &Job{
+		c: c, opts: &c.opts, spec: *spec, log: c.opts.Logger,
+		source:      &cluster{side: "source", spec: spec.Source, fe: source, sql: source},
+		destination: &cluster{side: "destination", spec: spec.Destination, fe: destination, sql: destination},
+	}
+}
+
+func TestCompareTable(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(source, destination *content)
+		want   []string // parts of "kind: text"
+		moved  bool
+	}{
+		"the same": {},
+		"rows":     {change: func(_, d *content) { d.rows["p2"] = 4 }, want: []string{"rows: partition p2: the source has 5 rows, the destination 4"}},
+		"rows that come and go": {change: func(s, d *content) { s.rows["p1"], s.rows["p2"] = 2, 6 },
+			want: []string{"rows: partition p1: the source has 2 rows", "rows: partition p2: the source has 6 rows"}},
+		"a column":        {change: func(_, d *content) { d.column = "w" }, want: []string{"definition: source and destination differ in columns"}},
+		"a rollup":        {change: func(s, _ *content) { s.rollup = "r" }, want: []string{"definition: the source has the rollups [r]"}},
+		"a partition":     {change: func(s, d *content) { d.table.Partitions, s.formal = d.table.Partitions[:1], []string{"p1", "p2"} }, want: []string{"partitions: the destination does not have the partition p2"}},
+		"one too many":    {change: func(s, d *content) { s.table.Partitions, s.formal = s.table.Partitions[:1], []string{"p1"} }, want: []string{"partitions: only the destination has the partition p2"}},
+		"gone there":      {change: func(_, d *content) { d.table = nil }, want: []string{"objects: the destination does not have the table"}},
+		"gone here":       {change: func(s, _ *content) { s.table = nil }, want: []string{"objects: the source does not have the table"}},
+		"another name":    {change: func(s, _ *content) { s.table.Name = "t2" }, want: []string{"objects: the source's table t2 (id 10) is known as t"}},
+		"gone everywhere": {change: func(s, d *content) { s.table, d.table = nil, nil }},
+		// The server does not tell that it is temporary, and it has the range of p1.
+		"a temporary partition": {change: func(s, _ *content) {
+			temp := part(103, "tp", 1)
+			temp.Key = "range of p1"
+			s.table.Partitions, s.formal = append(s.table.Partitions, temp), []string{"p1", "p2"}
+		}},
+		"a load on the source": {change: func(s, d *content) {
+			d.rows["p2"] = 4
+			s.onCount = func() { s.table.Partitions[1].VisibleVersion++ }
+		}, want: []string{"rows"}, moved: true},
+		"a load on the destination": {change: func(_, d *content) {
+			d.onCount = func() { d.table.Partitions[0].VisibleVersion++ }
+		}, moved: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source, destination := sides()
+			if c.change != nil {
+				c.change(source, destination)
+			}
+			got, err := comparing(source, destination).compareTable(context.Background(), 10, job.Table{Name: "t", DestID: 20}, compareWhat{rows: true})
+			require.NoError(t, err)
+			require.Equal(t, c.moved, got.moved)
+			require.Len(t, got.differences, len(c.want), "%v", got.differences)
+			for i, d := range got.differences {
+				require.Contains(t, string(d.Kind)+": "+d.Text, c.want[i])
+			}
+		})
+	}
+}
+
+// What has been counted is not counted again while both sides have the same
+// versions of it.
+func TestRowsAreCountedOnce(t *testing.T) {
+	source, destination := sides()
+	j := comparing(source, destination)
+	known := job.Table{Name: "t", DestID: 20}
+	first, err := j.compareTable(context.Background(), 10, known, compareWhat{rows: true})
+	require.NoError(t, err)
+	require.Len(t, first.counted, 2)
+	again, err := j.compareTable(context.Background(), 10, known, compareWhat{rows: true, counted: first.counted})
+	require.NoError(t, err)
+	require.Equal(t, first.counted, again.counted)
+	require.Equal(t, 1, source.counted)
+
+	destination.table.Partitions[0].VisibleVersion++ // somebody writes there
+	destination.rows["p1"] = 9
+	got, err := j.compareTable(context.Background(), 10, known, compareWhat{rows: true, counted: first.counted})
+	require.NoError(t, err)
+	require.Equal(t, 2, source.counted)
+	require.Len(t, got.differences, 1)
+	require.Len(t, got.counted, 1)
+}
+
+// A table is compared when all that is known of it is applied and a while ago.
+func TestOnlyQuietTablesAreCompared(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	ago := func(s int) time.Time { return now.Add(-time.Duration(s) * time.Second) }
+	tables := map[int64]job.Table{10: {Name: "t", DestID: 20}}
+	for name, c := range map[string]struct {
+		met, changed mark
+		drained      time.Time
+		compared     bool
+		rows         bool
+	}{
+		"never written":              {drained: ago(1), compared: true, rows: true},
+		"written a while ago":        {met: mark{90, ago(20)}, drained: ago(1), compared: true, rows: true},
+		"written just now":           {met: mark{90, ago(5)}, drained: ago(1), compared: true},
+		"changed just now":           {met: mark{90, ago(5)}, changed: mark{90, ago(5)}, drained: ago(1)},
+		"not applied yet":            {met: mark{110, ago(20)}, drained: ago(1), compared: true},
+		"a change not applied yet":   {met: mark{110, ago(20)}, changed: mark{110, ago(20)}, drained: ago(1)},
+		"not read to the end since":  {met: mark{90, ago(20)}, drained: ago(30), compared: true},
+		"not read to the end lately": {drained: ago(100)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &book{}
+			b.seed(nil, tables, now, time.Second)
+			b.table(10).met, b.table(10).changed = c.met, c.changed
+			id, what := b.pick(tables, now, c.drained, 100, false)
+			require.Equal(t, c.compared, id == 10)
+			require.Equal(t, c.rows, what.rows)
+		})
+	}
+	b := &book{}
+	for _, seq := range []int64{1, 2} {
+		b.met(binlog.Record{CommitSeq: seq, Type: job.Upsert, TableIDs: []int64{10}}, now)
+	}
+	require.Equal(t, mark{2, now}, b.table(10).met)
+	require.Zero(t, b.table(10).changed)
+	b.met(binlog.Record{CommitSeq: 3, Type: job.AddPartition, TableIDs: []int64{10}}, now)
+	require.Equal(t, mark{3, now}, b.table(10).changed)
+}
+
+// A difference is told when it is found twice with nothing in between, and until
+// it is gone.
+func TestADifferenceIsToldWhenItLasts(t *testing.T) {
+	start := time.Unix(1_700_000_000, 0)
+	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
+	tables := map[int64]job.Table{10: {Name: "t", DestID: 20}, 11: {Name: "u", DestID: 21}}
+	versions := map[int64]versionPair{101: {4, 4, 201}}
+	found := func(texts ...string) comparison {
+		c := comparison{table: "t", versions: versions}
+		for _, text := range texts {
+			c.differ(job.DifferentRows, "%s", text)
+		}
+		return c
+	}
+	rows := compareWhat{rows: true}
+	b := &book{}
+	b.seed([]job.Difference{{Table: "u", Kind: job.DifferentRows, Text: "x"}, {Table: "new", Kind: job.DifferentObjects, Text: "y"}}, tables, start, time.Second)
+	require.Len(t, b.differences(), 2, "what was known before is known still")
+	_, news := b.compared(11, comparison{table: "u"}, rows, mark{}, at(0))
+	require.True(t, news)
+	require.Len(t, b.differences(), 1)
+	b.named(nil, at(0))
+	require.Empty(t, b.differences())
+
+	_, news = b.compared(10, found("2 and 3"), rows, mark{}, at(0))
+	require.False(t, news, "once is not enough")
+	_, news = b.compared(10, found("2 and 3"), rows, mark{}, at(4))
+	require.False(t, news, "nor so soon")
+	told, news := b.compared(10, found("2 and 3"), rows, mark{}, at(9))
+	require.True(t, news)
+	require.Equal(t, []job.Difference{{Table: "t", Kind: job.DifferentRows, Text: "2 and 3", Since: at(0)}}, told)
+	_, news = b.compared(10, found("2 and 3"), rows, mark{}, at(99))
+	require.False(t, news, "it is known")
+	_, news = b.compared(10, comparison{table: "t", versions: versions}, compareWhat{}, mark{}, at(120))
+	require.False(t, news, "nobody has counted")
+	_, news = b.compared(10, comparison{table: "t", versions: versions}, rows, mark{}, at(140))
+	require.True(t, news)
+	require.Empty(t, b.differences())
+
+	// A load in between, or a version that has moved: nothing is known.
+	b.compared(10, found("2 and 3"), rows, mark{}, at(200))
+	b.met(binlog.Record{CommitSeq: 5, Type: job.Upsert, TableIDs: []int64{10}}, at(201))
+	_, news = b.compared(10, found("2 and 3"), rows, mark{}, at(220))
+	require.False(t, news)
+	met := b.lastMet(10)
+	b.compared(10, found("2 and 3"), rows, met, at(240))
+	versions = map[int64]versionPair{101: {5, 5, 201}}
+	_, news = b.compared(10, found("2 and 3"), rows, met, at(260))
+	require.False(t, news, "of other versions")
+	_, news = b.compared(10, found("2 and 3"), rows, met, at(280))
+	require.True(t, news)
+
+	// A snapshot brings the table: it is compared first.
+	tables[10] = job.Table{Name: "t", DestID: 30}
+	id, _ := b.pick(tables, at(300), at(299), 100, false)
+	require.Equal(t, int64(10), id)
+}
+
+// Each difference of an old source leads to one snapshot.
+func TestWhatAnOldSourceChangedIsBroughtOnce(t *testing.T) {
+	b := newBench(t)
+	s := &shift{in: job.StreamInput{StepInput: job.StepInput{Spec: b.spec, Progress: b.p}}, book: &book{}}
+	index := []job.Difference{{Table: "t0", Kind: job.DifferentDefinition, Text: "an index"}}
+	require.Nil(t, s.bringUnrecorded(10, b.p.Tables[10], "t0", index), "it records everything")
+	s.oldSource = true
+	require.Nil(t, s.bringUnrecorded(10, b.p.Tables[10], "t0", []job.Difference{{Table: "t0", Kind: job.DifferentRows, Text: "2 and 3"}}), "loads are recorded")
+	e := s.bringUnrecorded(10, b.p.Tables[10], "t0", index)
+	require.Equal(t, &job.PartialSync{TableID: 10, Table: "t0", Replace: true}, e.wanted.Partial)
+	require.True(t, strings.HasSuffix(e.wanted.Reason, "an index"))
+	require.Nil(t, s.bringUnrecorded(10, b.p.Tables[10], "t0", index), "it did not help")
+}
