@@ -135,7 +135,8 @@ func applyRenameColumn(a *application) (job.ApplyResult, error) {
 	if err != nil {
 		return job.ApplyResult{}, err
 	}
-	return a.onTable(rename.TableID, func(table string) (string, error) {
+	var conflict string
+	result, err := a.onTable(rename.TableID, func(table string) (string, error) {
 		db := a.j.spec.Destination.Database
 		if a.unknown {
 			columns, err := a.j.destination.sql.Columns(a.ctx, db, table)
@@ -146,10 +147,15 @@ func applyRenameColumn(a *application) (job.ApplyResult, error) {
 				return slices.ContainsFunc(columns, func(c sqlclient.Column) bool { return c.Name == name })
 			}
 			if has(rename.NewName) && !has(rename.OldName) {
-				return "", nil
+				conflict, err = a.otherColumn(rename.TableID, rename.NewName, columns)
+				return "", err
 			}
 		}
 		return fmt.Sprintf("ALTER TABLE %s RENAME COLUMN %s %s",
 			sqlclient.Name(db, table), sqlclient.Quote(rename.OldName), sqlclient.Quote(rename.NewName)), nil
 	})
+	if err == nil && conflict != "" {
+		return a.conflicting(rename.TableID, "%s", conflict)
+	}
+	return result, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -68,6 +69,31 @@ func formalPartition(t *meta.Table, is func(*meta.Partition) bool) *meta.Partiti
 		return nil
 	}
 	return t.Partitions[i]
+}
+
+// otherColumn tells why the destination's column of a name is not the source's of
+// that name, "" if it is, or if the source has none of that name any more.
+func (a *application) otherColumn(source int64, name string, have []sqlclient.Column) (string, error) {
+	from, _, err := a.j.source.tableByID(a.ctx, source)
+	if err != nil || from == nil {
+		return "", err
+	}
+	want, err := a.j.source.sql.Columns(a.ctx, a.j.spec.Source.Database, from.Name)
+	if err != nil {
+		return "", fmt.Errorf("look at the columns of source table %s: %w", from.Name, err)
+	}
+	typeOf := func(columns []sqlclient.Column) string {
+		for _, c := range columns {
+			if strings.EqualFold(c.Name, name) {
+				return normalType(c.Type)
+			}
+		}
+		return ""
+	}
+	if there, here := typeOf(want), typeOf(have); there != "" && there != here {
+		return fmt.Sprintf("column %s is %s on the destination and %s at the source", name, here, there), nil
+	}
+	return "", nil
 }
 
 // otherRollup tells why the destination's rollup of a name is not the source's of

@@ -110,6 +110,19 @@ func TestPartitionsOfOtherRanges(t *testing.T) {
 	}
 }
 
+// TestRenamedColumnOfAnotherType: that the new name is there is not enough.
+func TestRenamedColumnOfAnotherType(t *testing.T) {
+	for _, typ := range []string{"int", "varchar(100)"} {
+		a := applying(job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"e"}`, 10)
+		a.in.Unknown = true
+		a.src.columns, a.dst.columns = []string{"k int", "e int"}, []string{"k int", "e " + typ}
+		got := a.run(t)
+		require.Empty(t, a.dst.executed)
+		require.Equal(t, typ == "int", got.Done)
+		require.Equal(t, typ != "int", got.Conflict != "")
+	}
+}
+
 func TestRollupsOfOtherColumns(t *testing.T) {
 	for _, same := range []bool{true, false} {
 		a := applying(job.RenameRollup, `{"tb":10,"nR":"s","oR":"r"}`, 10)

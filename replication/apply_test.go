@@ -129,7 +129,8 @@ func (d *ddl) Transactions(context.Context, string, string) ([]sqlclient.Transac
 
 func (d *ddl) Columns(context.Context, string, string) (list []sqlclient.Column, err error) {
 	for _, c := range d.columns {
-		list = append(list, sqlclient.Column{Name: c})
+		name, typ, _ := strings.Cut(c, " ")
+		list = append(list, sqlclient.Column{Name: name, Type: typ})
 	}
 	return list, nil
 }
