@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/fe"
@@ -52,6 +53,8 @@ func (t *txn) commit(ctx context.Context, req fe.CommitRequest) (int64, error) {
 		t.begun, t.sent = nil, time.Time{} // by somebody else
 	case errors.Is(err, fe.ErrTxnNotFound):
 		return 0, errors.Join(err, t.gone(ctx)) // lost with the destination's master
+	case strings.Contains(err.Error(), "succ replica num"):
+		t.filled = nil // the same would be refused again
 	}
 	return 0, err
 }

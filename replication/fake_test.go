@@ -40,6 +40,8 @@ type fakeSource struct {
 	batches int // binlogs a call, 0 = as many as asked for
 	locked  []int64
 	lag     job.Lag
+	// backends, if there is another than the usual one.
+	backends []meta.Backend
 	// onBinlogs sees what the log is asked for.
 	onBinlogs func(prev int64)
 }
@@ -93,6 +95,9 @@ func (f *fakeSource) LockBinlog(_ context.Context, req fe.LockRequest) (int64, e
 
 func (f *fakeSource) Backends(context.Context) ([]meta.Backend, error) {
 	f.count("getBackendMeta")
+	if f.backends != nil {
+		return f.backends, nil
+	}
 	return []meta.Backend{{ID: 1, Host: "src-be", HTTPPort: 8040, Alive: true}}, nil
 }
 
@@ -151,6 +156,12 @@ type fakeDestination struct {
 	unreachable atomic.Bool
 	// beforeRollback sees a transaction before it is rolled back.
 	beforeRollback func(*fakeTxn)
+	// backends, if there is another than the usual one; refuses is what some of
+	// them answer to an ingest, by host.
+	backends []meta.Backend
+	refuses  map[string]error
+	// twice are the replicas that a transaction was ingested into more than once.
+	twice []string
 	// executed are the statements; onExec may refuse one, or carry it out.
 	executed []string
 	onExec   func(statement string) error
@@ -166,6 +177,7 @@ type fakeTxn struct {
 	seq      int64
 	subs     []int64
 	ingested map[string]bool // txn/tablet/version
+	calls    map[string]int  // ingests by transaction and replica, whatever their outcome
 	commit   fe.CommitRequest
 }
 
@@ -294,7 +306,7 @@ func (f *fakeDestination) RollbackTxn(_ context.Context, req fe.RollbackRequest)
 	return nil
 }
 
-func (f *fakeDestination) ingest(_ context.Context, _ be.Endpoint, req be.IngestRequest) error {
+func (f *fakeDestination) ingest(_ context.Context, to be.Endpoint, req be.IngestRequest) error {
 	f.mu.Lock()
 	tx := f.txns[req.TxnID]
 	for _, other := range f.txns {
@@ -307,6 +319,18 @@ func (f *fakeDestination) ingest(_ context.Context, _ be.Endpoint, req be.Ingest
 	f.mu.Unlock()
 	if tx == nil {
 		return nil // backends take what the frontend has forgotten
+	}
+	f.mu.Lock()
+	if tx.calls == nil {
+		tx.calls = map[string]int{}
+	}
+	replica := fmt.Sprintf("transaction %d, tablet %d on %s", req.TxnID, req.LocalTabletID, to.Host)
+	if tx.calls[replica]++; tx.calls[replica] > 1 {
+		f.twice = append(f.twice, replica)
+	}
+	f.mu.Unlock()
+	if err := f.refuses[to.Host]; err != nil {
+		return err
 	}
 	if f.onIngest != nil {
 		if err := f.onIngest(tx.seq, req); err != nil {
@@ -321,6 +345,9 @@ func (f *fakeDestination) ingest(_ context.Context, _ be.Endpoint, req be.Ingest
 
 func (f *fakeDestination) Backends(context.Context) ([]meta.Backend, error) {
 	f.count("getBackendMeta")
+	if f.backends != nil {
+		return f.backends, nil
+	}
 	return []meta.Backend{{ID: 1, Host: "dst-be", Port: 9060, Alive: true}}, nil
 }
 
@@ -524,6 +551,7 @@ func (b *bench) job() *Job {
 	c := NewConnector(b.opts)
 	c.ingest = b.dst.ingest
 	b.t.Cleanup(func() { _ = c.Close() })
+	b.t.Cleanup(func() { require.Empty(b.t, b.dst.twice, "one ingest of each replica per transaction") })
 	return &Job{
 		c: c, opts: &c.opts, spec: b.spec, log: c.opts.Logger,
 		source:      &cluster{side: "source", spec: b.spec.Source, fe: b.src, sql: b.sql},

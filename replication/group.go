@@ -29,7 +29,6 @@ type member struct {
 	label  string
 	tables []int64 // source ids
 	begun  *fe.Txn
-	mine   bool // this shift has begun it, not an earlier one
 }
 
 // errForeign: a transaction of another attempt holds one of our labels.
@@ -145,7 +144,7 @@ func (t *txn) beginMembers(ctx context.Context) error {
 func (t *txn) beginMember(ctx context.Context, m *member, tables []int64) error {
 	got, err := t.s.job.destination.fe.BeginTxn(ctx, fe.BeginRequest{
 		Database: t.s.in.Spec.Destination.Database, TableIDs: tables,
-		Label: m.label, RequestID: requestID(m.label), Timeout: abandonedAfter,
+		Label: m.label, RequestID: requestID(m.label), Timeout: t.s.job.abandonedAfter(),
 	})
 	var exists *fe.LabelExistsError
 	switch {
@@ -159,12 +158,13 @@ func (t *txn) beginMember(ctx context.Context, m *member, tables []int64) error 
 	case err != nil:
 		return fmt.Errorf("begin transaction %s: %w", m.label, err)
 	}
-	if got.Existing && !m.mine {
-		if err := t.s.checkpoint(ctx); err != nil {
+	if got.Existing {
+		if err := t.s.clear(ctx, got.ID); err != nil {
 			return err
 		}
+		return errAgain
 	}
-	m.begun, m.mine = &got, true
+	m.begun = &got
 	return nil
 }
 

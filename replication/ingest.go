@@ -1,10 +1,14 @@
 package replication
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/doris-ccr/ccr/doris/be"
 	"github.com/doris-ccr/ccr/doris/fe"
@@ -63,23 +67,34 @@ func (c *commitSet) subTxns(t *txn) []fe.SubTxn {
 }
 
 // ingest makes every replica of every tablet of the plan download its share
-// into the transaction. It is content with a quorum of replicas only where the
-// destination itself says that the others are down.
+// into the transaction, once. It is content with a quorum of replicas only where
+// the others cannot take part. One that fails keeps no other from ending: a call
+// that is given up may go on in its backend.
 func (t *txn) ingest(ctx context.Context) (*commitSet, error) {
 	in, err := t.newIngester(ctx)
 	if err != nil {
 		return nil, err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group
 	group.SetLimit(ingestParallel)
+	var failed atomic.Bool
 	for i := range t.plan.tables {
 		table := &t.plan.tables[i]
 		for _, p := range table.pieces {
 			txnID, err := t.txnOf(p.sub)
 			if err != nil {
-				return nil, err
+				return nil, errors.Join(err, group.Wait())
 			}
-			group.Go(func() error { return in.replicas(ctx, table, p, txnID) })
+			if failed.Load() {
+				break // nothing more is worth the while
+			}
+			group.Go(func() error {
+				err := in.replicas(ctx, table, p, txnID)
+				if err != nil {
+					failed.Store(true)
+				}
+				return err
+			})
 		}
 	}
 	if err := group.Wait(); err != nil {
@@ -103,6 +118,7 @@ func (t *txn) txnOf(sub int64) (int64, error) {
 
 // ingester has what the ingests of one transaction share.
 type ingester struct {
+	t            *txn
 	ingest       ingestFunc
 	sources      map[int64]meta.Backend
 	destinations map[int64]meta.Backend
@@ -119,7 +135,7 @@ func (t *txn) newIngester(ctx context.Context) (*ingester, error) {
 		return nil, err
 	}
 	return &ingester{
-		ingest: t.s.job.c.ingest, sources: sources, destinations: destinations,
+		t: t, ingest: t.s.job.c.ingest, sources: sources, destinations: destinations,
 		commits: &commitSet{infos: map[commitKey][]fe.TabletCommit{}},
 	}, nil
 }
@@ -135,23 +151,39 @@ func (in *ingester) replicas(ctx context.Context, table *tablePlan, p piece, txn
 		all.Go(func() { errs[i] = in.replica(ctx, table, p, i, txnID) })
 	}
 	all.Wait()
-	succeeded := 0
-	var failed error
-	for _, err := range errs {
-		switch {
-		case err == nil:
-			succeeded++
-		case !errors.Is(err, errBackendDown):
-			return err
-		default:
-			failed = err
-		}
-	}
 	if len(errs) == 0 {
 		return metaErrorf("destination tablet %d has no replicas", p.to.ID)
 	}
-	if succeeded < quorum(len(errs)) {
-		return failed
+	return in.enough(table, p, errs)
+}
+
+// enough tells whether the replicas of a tablet that have taken their share are
+// enough: some cannot take part, for their backend is down, or they are being
+// cloned, or bad (doris-rpc.md 3.3). The destination repairs those. In the end
+// it decides at the commit.
+func (in *ingester) enough(table *tablePlan, p piece, errs []error) error {
+	succeeded, able := 0, 0
+	var unable error
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			succeeded++
+			able++
+		case errors.Is(err, errBackendDown):
+			unable = err
+			able++
+		case errors.Is(err, be.ErrTabletMissing) && (p.to.Replicas[i].Version < 0 || !in.t.fresh.IsZero()):
+			unable = err
+		default:
+			return err
+		}
+	}
+	if succeeded == 0 || succeeded < quorum(able) {
+		return unable
+	}
+	if unable != nil && !errors.Is(unable, errBackendDown) {
+		in.t.s.noteOnce(table.destination, "table %s goes on with %d of the %d replicas of tablet %d, the destination has to repair the others: %v",
+			in.t.s.nameOf(table.source), succeeded, len(errs), p.to.ID, unable)
 	}
 	return nil
 }
@@ -159,39 +191,86 @@ func (in *ingester) replicas(ctx context.Context, table *tablePlan, p piece, txn
 // errBackendDown: the destination's frontend knows that the backend is dead.
 var errBackendDown = errors.New("the backend is down")
 
-// replica ingests into one replica, from whichever source replica can serve.
+// replica ingests into one replica, from the source replica that promises most.
+// It does not try another one after a failure: the next transaction does.
 func (in *ingester) replica(ctx context.Context, table *tablePlan, p piece, n int, txnID int64) error {
 	to, known := in.destinations[p.to.Replicas[n].BackendID]
 	if !known || !to.Alive {
 		return fmt.Errorf("destination backend %d (%s): %w", p.to.Replicas[n].BackendID, to.Host, errBackendDown)
 	}
-	var err error
-	tried := 0
-	for _, from := range in.candidates(p, n) {
-		tried++
-		err = in.ingest(ctx, be.Endpoint{Host: to.Host, Port: to.Port}, be.IngestRequest{
-			TxnID: txnID, RemoteTabletID: p.from.ID, Version: p.version,
-			RemoteHost: from.Host, RemotePort: from.HTTPPort,
-			PartitionID: p.partition, LocalTabletID: p.to.ID,
-		})
-		if err == nil {
-			in.commits.add(commitKey{p.sub, table.destination}, fe.TabletCommit{TabletID: p.to.ID, BackendID: to.ID})
-			return nil
-		}
-		var lost *be.TransportError
-		if ctx.Err() != nil || errors.As(err, &lost) || errors.Is(err, be.ErrTabletMissing) {
-			break // another source would not help
-		}
-	}
-	if tried == 0 {
+	candidates := in.candidates(p, n)
+	if len(candidates) == 0 {
 		return metaErrorf("no src replica version > %d of tablet %d on a living backend", p.version, p.from.ID)
 	}
-	return fmt.Errorf("ingest version %d of source tablet %d into tablet %d on backend %s: %w", p.version, p.from.ID, p.to.ID, to.Host, err)
+	from := candidates[0]
+	err := in.ingest(ctx, be.Endpoint{Host: to.Host, Port: to.Port}, be.IngestRequest{
+		TxnID: txnID, RemoteTabletID: p.from.ID, Version: p.version,
+		RemoteHost: from.Host, RemotePort: from.HTTPPort,
+		PartitionID: p.partition, LocalTabletID: p.to.ID,
+	})
+	if err == nil {
+		in.commits.add(commitKey{p.sub, table.destination}, fe.TabletCommit{TabletID: p.to.ID, BackendID: to.ID})
+		return nil
+	}
+	err = fmt.Errorf("ingest version %d of source tablet %d into tablet %d on backend %s: %w", p.version, p.from.ID, p.to.ID, to.Host, err)
+	var lost *be.TransportError
+	if ctx.Err() == nil && !errors.As(err, &lost) && !errors.Is(err, be.ErrTabletMissing) {
+		in.t.served.fail(p.from.ID, from.ID)
+		if in.t.served.hopeless(p.from.ID, candidates) && rowsGone(err) {
+			return &mismatch{table: table.source, text: fmt.Sprintf("no replica on the source has the rows of version %d of tablet %d any more: %v", p.version, p.from.ID, err)}
+		}
+	}
+	return err
+}
+
+// rowsGone tells whether a source backend said that it does not have what a binlog
+// is about (doris-rpc.md 4.3): compaction has taken it, or the replica is a clone.
+func rowsGone(err error) bool { return errors.Is(err, be.ErrHTTP) && notFound.MatchString(err.Error()) }
+
+var notFound = regexp.MustCompile(`\b404\b`)
+
+// servings remembers which source replicas have failed to serve a transaction.
+type servings struct {
+	mu       sync.Mutex
+	tablets  map[serving]int // failures
+	backends map[int64]int
+}
+
+type serving struct{ tablet, backend int64 }
+
+func (s *servings) fail(tablet, backend int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tablets == nil {
+		s.tablets, s.backends = map[serving]int{}, map[int64]int{}
+	}
+	s.tablets[serving{tablet, backend}]++
+	s.backends[backend]++
+}
+
+// hopeless tells whether each of the backends has failed to serve the tablet, and
+// not only once: metadata has been read again since.
+func (s *servings) hopeless(tablet int64, backends []meta.Backend) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !slices.ContainsFunc(backends, func(b meta.Backend) bool { return s.tablets[serving{tablet, b.ID}] < 2 })
+}
+
+// rank orders backends for a tablet: those that have failed least come first.
+func (s *servings) rank(tablet int64, backends []meta.Backend) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.SortStableFunc(backends, func(a, b meta.Backend) int {
+		return cmp.Or(
+			cmp.Compare(s.tablets[serving{tablet, a.ID}], s.tablets[serving{tablet, b.ID}]),
+			cmp.Compare(s.backends[a.ID], s.backends[b.ID]))
+	})
 }
 
 // candidates are the source backends to download from: first those that are
 // known to have the version (cached metadata may not know yet), starting
-// at another one for each destination replica, dead ones last.
+// at another one for each destination replica, dead ones last; those that have
+// failed come after those that have not.
 func (in *ingester) candidates(p piece, n int) []meta.Backend {
 	var sure, maybe, dead []meta.Backend
 	for i := range p.from.Replicas {
@@ -199,7 +278,7 @@ func (in *ingester) candidates(p piece, n int) []meta.Backend {
 		b, known := in.sources[r.BackendID]
 		switch {
 		case !known:
-		case !b.Alive:
+		case !b.Alive || r.Version < 0: // or it is being cloned
 			dead = append(dead, b)
 		case r.Version >= p.version:
 			sure = append(sure, b)
@@ -207,5 +286,7 @@ func (in *ingester) candidates(p piece, n int) []meta.Backend {
 			maybe = append(maybe, b)
 		}
 	}
-	return append(append(sure, maybe...), dead...)
+	all := append(append(sure, maybe...), dead...)
+	in.t.served.rank(p.from.ID, all)
+	return all
 }

@@ -121,7 +121,7 @@ func TestMapRecordPrefersFormalPartition(t *testing.T) {
 }
 
 func TestCandidates(t *testing.T) {
-	in := &ingester{sources: map[int64]meta.Backend{
+	in := &ingester{t: &txn{}, sources: map[int64]meta.Backend{
 		1: {ID: 1, Alive: true}, 2: {ID: 2, Alive: true}, 3: {ID: 3, Alive: true}, 4: {ID: 4},
 	}}
 	p := piece{version: 5, from: &meta.Tablet{Replicas: []meta.Replica{
@@ -135,6 +135,9 @@ func TestCandidates(t *testing.T) {
 	}
 	require.Equal(t, []int64{1, 3, 2, 4}, ids(0), "those that have the version first, dead ones last, unknown ones never")
 	require.Equal(t, []int64{3, 1, 2, 4}, ids(1), "the next replica starts elsewhere")
+	in.t.served.fail(0, 1)
+	in.t.served.fail(7, 3)
+	require.Equal(t, []int64{2, 4, 3, 1}, ids(0), "what has failed to serve this tablet, or others, comes later")
 }
 
 func TestQuorum(t *testing.T) {

@@ -93,6 +93,20 @@ func (s *shift) note(format string, args ...any) {
 	}
 }
 
+// noteOnce is note for what would be told of a table again and again.
+func (s *shift) noteOnce(table int64, format string, args ...any) {
+	s.mu.Lock()
+	if s.noted == nil {
+		s.noted = map[int64]bool{}
+	}
+	told := s.noted[table]
+	s.noted[table] = true
+	s.mu.Unlock()
+	if !told {
+		s.note(format, args...)
+	}
+}
+
 // fine ends the trouble at seq, and any that the position has passed.
 func (s *shift) fine(seq int64) {
 	position, _ := s.tracker.now()

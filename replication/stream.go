@@ -64,10 +64,11 @@ type shift struct {
 	droppedAhead map[int64]bool // source tables; guarded by dropping
 
 	mu      sync.Mutex
-	heard   time.Time // see lastHeard; zero once the destination has been asked
-	unsure  time.Time // of the first commit that nobody knows the outcome of
-	notes   []string  // for the job's events
-	failure *failure  // the one with the lowest commit seq
+	heard   time.Time      // see lastHeard; zero once the destination has been asked
+	unsure  time.Time      // of the first commit that nobody knows the outcome of
+	notes   []string       // for the job's events
+	noted   map[int64]bool // tables, see noteOnce
+	failure *failure       // the one with the lowest commit seq
 	problem *job.Problem
 	lag     job.Lag
 	idle    bool

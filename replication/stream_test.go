@@ -614,7 +614,8 @@ func TestStreamSubTransactions(t *testing.T) {
 
 func TestStreamQuorumOnlyWhenBackendIsDown(t *testing.T) {
 	b := newBench(t)
-	three := []meta.Replica{{ID: 1, BackendID: 1}, {ID: 2, BackendID: 8}, {ID: 3, BackendID: 1}}
+	three := []meta.Replica{{ID: 1, BackendID: 1}, {ID: 2, BackendID: 8}, {ID: 3, BackendID: 3}}
+	b.dst.backends = []meta.Backend{{ID: 1, Host: "dst-be", Port: 9060, Alive: true}, {ID: 3, Host: "dst-be3", Port: 9060, Alive: true}}
 	b.dst.tables[20].Partitions[0].Indexes[0].Tablets[0].Replicas = three // 8 is not a living backend
 	b.upsert(120, 10)
 	got := b.stream(120, StreamHooks{})

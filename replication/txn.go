@@ -36,10 +36,12 @@ type txn struct {
 	err      error
 
 	// What earlier tries have reached.
-	fresh time.Time // metadata must be younger than this
-	plan  *plan
-	begun *fe.Txn
-	mine  bool // this shift has begun the transaction, not an earlier one
+	fresh  time.Time // metadata must be younger than this
+	plan   *plan
+	begun  *fe.Txn
+	dirty  bool       // something may have been ingested into it
+	filled *commitSet // all of it has been
+	served servings
 	// sent is when a commit was sent that nobody knows the outcome of.
 	sent time.Time
 }
@@ -165,9 +167,11 @@ func (t *txn) try(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if t.begun != nil && (p.empty() || !slices.Equal(p.destinations(), t.plan.destinations())) {
-		if err := t.restart(ctx, "the tables concerned have changed"); err != nil {
-			return 0, err
+	if t.begun != nil {
+		if reason := t.spoiled(p); reason != "" {
+			if err := t.restart(ctx, reason); err != nil {
+				return 0, err
+			}
 		}
 	}
 	t.plan = p
@@ -178,6 +182,10 @@ func (t *txn) try(ctx context.Context) (int64, error) {
 	claim.Go(func() error { return t.beginMembers(ctx) })
 	id, commits, err := t.fill(ctx)
 	claimed := claim.Wait()
+	var wrong *mismatch
+	if errors.As(err, &wrong) {
+		err = t.s.wantPartial(ctx, wrong)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -197,6 +205,20 @@ func (t *txn) try(ctx context.Context) (int64, error) {
 	return t.commit(ctx, request)
 }
 
+// spoiled says why the transaction that is open cannot be used for the plan. A
+// replica's share is ingested once: a backend that does it twice, or that still
+// does it for a call that was given up, damages merge-on-write tables
+// (doris-rpc.md 4.1). So after a failure nothing more goes into a transaction.
+func (t *txn) spoiled(p *plan) string {
+	switch {
+	case p.empty() || !slices.Equal(p.destinations(), t.plan.destinations()):
+		return "the tables concerned have changed"
+	case t.dirty && t.filled == nil:
+		return "an ingest has failed, or its outcome is unknown"
+	}
+	return ""
+}
+
 // fill begins the transaction and puts the rows into it. No commits means that
 // the rows are there already, by transaction id.
 func (t *txn) fill(ctx context.Context) (id int64, commits *commitSet, err error) {
@@ -204,8 +226,11 @@ func (t *txn) fill(ctx context.Context) (id int64, commits *commitSet, err error
 	if err != nil || applied {
 		return id, nil, err
 	}
-	commits, err = t.ingest(ctx)
-	return 0, commits, err
+	if t.filled == nil {
+		t.dirty = true
+		t.filled, err = t.ingest(ctx)
+	}
+	return 0, t.filled, err
 }
 
 // awaitTurn waits until everything that has to be committed first is.
@@ -223,8 +248,9 @@ func (t *txn) awaitTurn(ctx context.Context) error {
 	return nil
 }
 
-// begin opens the transaction, or finds the one that an earlier attempt opened.
-// applied tells that the rows are there already, by transaction id.
+// begin opens the transaction. One that is open already, of whichever attempt, is
+// rolled back: it may hold rows. applied tells that the rows are there already, by
+// transaction id.
 func (t *txn) begin(ctx context.Context) (id int64, applied bool, err error) {
 	if t.begun != nil {
 		return 0, false, nil
@@ -235,7 +261,7 @@ func (t *txn) begin(ctx context.Context) (id int64, applied bool, err error) {
 		TableIDs:  t.plan.destinations(),
 		Label:     t.label,
 		RequestID: requestID(t.label),
-		Timeout:   abandonedAfter,
+		Timeout:   t.s.job.abandonedAfter(),
 		SubTxnNum: int64(len(t.upsert.SubTxnIDs)),
 	})
 	var exists *fe.LabelExistsError
@@ -245,36 +271,38 @@ func (t *txn) begin(ctx context.Context) (id int64, applied bool, err error) {
 	case err != nil:
 		return 0, false, fmt.Errorf("begin transaction %s: %w", t.label, err)
 	}
-	if got.Existing && !t.mine {
-		// An earlier attempt left it, or a living one is working on it: only
-		// whoever may still report is allowed to go on (design.md 4.5).
-		if err := t.s.checkpoint(ctx); err != nil {
-			return 0, false, err
-		}
-	}
-	t.begun, t.mine = &got, true
-	if !got.Existing {
-		t.sent = time.Time{} // the label was free: nothing of before is applied
-	}
-	if len(t.upsert.SubTxnIDs) > 0 && len(got.SubIDs) != len(t.upsert.SubTxnIDs) {
-		if !got.Existing {
-			err := fmt.Errorf("begin transaction %s: %d sub-transactions asked for, %d given", t.label, len(t.upsert.SubTxnIDs), len(got.SubIDs))
-			return 0, false, withRemedy(err, "the destination must support transactional inserts (3.0 or later)")
-		}
-		if err := t.restart(ctx, "sub-transaction ids are unknown"); err != nil {
+	if got.Existing {
+		if err := t.s.clear(ctx, got.ID); err != nil {
 			return 0, false, err
 		}
 		return 0, false, errAgain
 	}
+	t.begun, t.dirty, t.filled = &got, false, nil
+	t.sent = time.Time{} // the label was free: nothing of before is applied
+	if n := len(t.upsert.SubTxnIDs); n > 0 && len(got.SubIDs) != n {
+		err := fmt.Errorf("begin transaction %s: %d sub-transactions asked for, %d given", t.label, n, len(got.SubIDs))
+		return 0, false, withRemedy(err, "the destination must support transactional inserts (3.0 or later)")
+	}
 	return 0, false, nil
+}
+
+// clear rolls a transaction back that has one of our labels. An earlier attempt
+// left it, or a living one is working on it: only whoever may still report is
+// allowed to go on (design.md 4.5).
+func (s *shift) clear(ctx context.Context, id int64) error {
+	if err := s.checkpoint(ctx); err != nil {
+		return err
+	}
+	return s.job.rollback(ctx, id, "left by an earlier attempt")
 }
 
 // errAgain asks for another try.
 var errAgain = errors.New("the transaction has to begin again")
 
 // abandonedAfter is when the destination itself aborts a transaction that
-// nobody commits: much later than any ingest takes.
-const abandonedAfter = 2 * time.Hour
+// nobody commits: later than an ingest takes, and not much, for one whose table
+// is dropped cannot be ended in another way (doris-rpc.md 3.9).
+func (j *Job) abandonedAfter() time.Duration { return j.opts.IngestTimeout + 5*time.Minute }
 
 // meet handles a label in use by a transaction that is not ours to continue.
 func (t *txn) meet(ctx context.Context, exists *fe.LabelExistsError) (id int64, applied bool, err error) {
@@ -288,13 +316,13 @@ func (t *txn) meet(ctx context.Context, exists *fe.LabelExistsError) (id int64, 
 		p, _ := t.s.tracker.now()
 		return p.TxnID, true, nil
 	}
-	if err := t.s.checkpoint(ctx); err != nil {
-		return 0, false, err
-	}
 	if t.s.in.Spec.ReuseBinlogLabel {
+		if err := t.s.checkpoint(ctx); err != nil {
+			return 0, false, err
+		}
 		return 0, false, t.collision(exists, "is in use by a running load")
 	}
-	if err := t.s.job.rollback(ctx, exists.TxnID, "left by an earlier attempt"); err != nil {
+	if err := t.s.clear(ctx, exists.TxnID); err != nil {
 		return 0, false, err
 	}
 	return 0, false, errAgain

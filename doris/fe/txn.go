@@ -58,10 +58,15 @@ func (c *Client) BeginTxn(ctx context.Context, req BeginRequest) (Txn, error) {
 	return Txn{ID: r.GetTxnID(), DatabaseID: r.GetDbID(), SubIDs: r.GetSubTxnIds(), Existing: !r.IsSetDbID()}, nil
 }
 
+// noBackend is the coordinator that transactions name: an id that no backend has.
+// Without one, the master aborts them when a backend on the caller's host dies
+// (doris-rpc.md 3.7).
+var noBackend = int64(-1)
+
 func (c *Client) beginQuestion(req BeginRequest) *frontendservice.TBeginTxnRequest {
 	q := &frontendservice.TBeginTxnRequest{
 		User: &c.cfg.User, Passwd: &c.cfg.Password, Db: &req.Database, Label: &req.Label,
-		TableIds: append([]int64{}, req.TableIDs...), SubTxnNum: req.SubTxnNum,
+		TableIds: append([]int64{}, req.TableIDs...), SubTxnNum: req.SubTxnNum, BackendID: &noBackend,
 	}
 	if req.RequestID != (UniqueID{}) {
 		q.RequestID = &types.TUniqueId{Hi: req.RequestID.Hi, Lo: req.RequestID.Lo}

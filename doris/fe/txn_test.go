@@ -25,7 +25,7 @@ func TestBeginTxn(t *testing.T) {
 	require.Equal(t, fe.Txn{ID: 777, DatabaseID: 50100, SubIDs: []int64{777, 778}}, txn)
 	require.Equal(t, &fs.TBeginTxnRequest{
 		User: p("root"), Passwd: p("secret"), Db: p("d"), TableIds: []int64{50200}, Label: p("l"),
-		RequestID: &types.TUniqueId{Hi: 1, Lo: 2}, Timeout: p(int64(3600)), SubTxnNum: 2}, f.requests()[0])
+		RequestID: &types.TUniqueId{Hi: 1, Lo: 2}, Timeout: p(int64(3600)), SubTxnNum: 2, BackendID: p(int64(-1))}, f.requests()[0])
 
 	_, err = c.BeginTxn(t.Context(), fe.BeginRequest{Database: "d", Label: "l"})
 	require.NoError(t, err)
