@@ -137,6 +137,9 @@ type StreamResult struct {
 	Settled int64   `json:"settled,omitempty"`
 	Ahead   []int64 `json:"ahead,omitempty"`
 	Met     Met     `json:"met,omitzero"`
+	// NewEpoch asks for labels of another epoch: a transaction holds one of this one
+	// that can be neither committed nor rolled back.
+	NewEpoch bool `json:"new_epoch,omitempty"`
 	// Differences replace Progress.Differences; nil: nobody has compared.
 	Differences *[]Difference `json:"differences,omitempty"`
 	// Gap is set when the shift has found that the source does not record.
@@ -278,12 +281,17 @@ func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, rea
 	p.FullSyncInfo = FullSyncInfo{CommitSeq: commitSeq, Info: reason}
 }
 
-// StartPartialSync puts the job into a partial sync triggered at commitSeq.
-func (p *Progress) StartPartialSync(t SyncType, now time.Time, commitSeq int64, part PartialSync, reason string) {
+// NextEpoch begins an epoch in which what was applied before stays.
+func (p *Progress) NextEpoch() {
 	if p.FirstEpoch == 0 {
-		p.FirstEpoch = p.Epoch // what it has applied stays
+		p.FirstEpoch = p.Epoch
 	}
 	p.Epoch++
+}
+
+// StartPartialSync puts the job into a partial sync triggered at commitSeq.
+func (p *Progress) StartPartialSync(t SyncType, now time.Time, commitSeq int64, part PartialSync, reason string) {
+	p.NextEpoch()
 	p.State = DBPartialSync
 	if t == TableSync {
 		p.State = TablePartialSync

@@ -144,7 +144,9 @@ func (j *Job) rollbackAll(ctx context.Context, p *job.Progress) error {
 	var failed []error
 	for _, tx := range list {
 		if tx.Status == sqlclient.TxnPrepare || tx.Status == sqlclient.TxnPrecommitted {
-			failed = append(failed, j.rollback(ctx, tx.ID, "the replication job ends"))
+			if err := j.rollback(ctx, tx.ID, "the replication job ends"); !errors.Is(err, errStuck) {
+				failed = append(failed, err)
+			}
 		}
 	}
 	return errors.Join(failed...)

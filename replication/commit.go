@@ -99,6 +99,10 @@ func (t *txn) gone(ctx context.Context) error {
 	return nil
 }
 
+// errStuck: the transaction has its label until the destination ends it itself
+// (abandonedAfter). What it was to apply needs another label (doris-rpc.md 3.9).
+var errStuck = errors.New("a table of the transaction was dropped on the destination, so it can be neither committed nor rolled back before its time is over")
+
 // rollback rolls a destination transaction back. It is content when the
 // transaction is over, in whichever way.
 func (j *Job) rollback(ctx context.Context, id int64, reason string) error {
@@ -120,8 +124,11 @@ func over(err error) bool {
 func (j *Job) abort(ctx context.Context, id int64, reason string) error {
 	dst := &j.spec.Destination
 	err := j.destination.fe.RollbackTxn(ctx, fe.RollbackRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: id, Reason: reason})
-	if err == nil || errors.Is(err, fe.ErrTxnAborted) {
+	switch {
+	case err == nil || errors.Is(err, fe.ErrTxnAborted):
 		return nil
+	case errors.Is(err, fe.ErrTableNotFound):
+		return fmt.Errorf("roll back transaction %d: %w: %w", id, errStuck, err)
 	}
 	return fmt.Errorf("roll back transaction %d: %w", id, err)
 }

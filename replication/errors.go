@@ -104,7 +104,7 @@ func Classify(err error) (kind job.Kind, retryable bool) {
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		kind = job.KindRPC
 	}
-	if errors.As(err, &refusal) || errors.As(err, &decided) || errors.Is(err, errForeign) || errors.Is(err, errForgotten) {
+	if errors.As(err, &refusal) || errors.As(err, &decided) || errors.Is(err, errForeign) || errors.Is(err, errForgotten) || errors.Is(err, errStuck) {
 		retryable = false
 	}
 	return kind, retryable

@@ -154,6 +154,8 @@ type fakeDestination struct {
 	beforeCommit, afterCommit func(seq int64) error
 	// unreachable fails every question about transactions, and rollbacks.
 	unreachable atomic.Bool
+	// stuck are labels of transactions of which a table was dropped.
+	stuck map[string]bool
 	// beforeRollback sees a transaction before it is rolled back.
 	beforeRollback func(*fakeTxn)
 	// backends, if there is another than the usual one; refuses is what some of
@@ -296,6 +298,9 @@ func (f *fakeDestination) RollbackTxn(_ context.Context, req fe.RollbackRequest)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	tx := f.txns[req.TxnID]
+	if tx != nil && f.stuck[tx.label] {
+		return &fe.StatusError{Server: "fe", Method: "rollbackTxn", Messages: []string{"errCode = 7, detailMessage = table not found, tableId=20"}}
+	}
 	if tx != nil && f.beforeRollback != nil {
 		f.beforeRollback(tx)
 	}

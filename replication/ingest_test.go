@@ -171,3 +171,29 @@ func TestReplicasThatCannotTakePart(t *testing.T) {
 		})
 	}
 }
+
+// A transaction of which a table was dropped on the destination can be neither
+// committed nor rolled back: the job goes on with other labels (doris-rpc.md 3.9).
+func TestATransactionOfADroppedTable(t *testing.T) {
+	b := newBench(t)
+	b.upsert(102, 10, 11)
+	b.upsert(104, 11)
+	delete(b.src.tables, 10)
+	b.src.gone.DroppedTables = map[int64]int64{10: 900}
+	delete(b.dst.tables, 20)
+	left := b.dst.put(b.label(102), sqlclient.TxnPrepare)
+	b.dst.stuck = map[string]bool{b.label(102): true}
+	got := b.stream(0, StreamHooks{})
+	require.Equal(t, job.EndShiftOver, got.End, "%+v", got.Problem)
+	require.True(t, got.NewEpoch)
+	require.Len(t, got.Notes, 1)
+	require.Contains(t, got.Notes[0], "neither committed nor rolled back")
+	require.Empty(t, b.dst.visible())
+
+	b.p.NextEpoch()
+	got = b.stream(104, StreamHooks{})
+	require.Nil(t, got.Problem)
+	require.False(t, got.NewEpoch)
+	require.Equal(t, []int64{102, 104}, b.dst.visible())
+	require.Equal(t, sqlclient.TxnPrepare, b.dst.txns[left].state)
+}

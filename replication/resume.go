@@ -133,7 +133,8 @@ func (s *shift) sift(ctx context.Context, position job.Position, list []sqlclien
 		case sqlclient.TxnPrepare, sqlclient.TxnPrecommitted:
 			// It may hold rows of binlogs whose labels say nothing of it (group.go):
 			// this attempt must not begin before it is surely aborted.
-			if err := s.job.abort(ctx, tx.ID, "left by an earlier attempt"); err != nil {
+			err := s.job.abort(ctx, tx.ID, "left by an earlier attempt")
+			if err != nil && !errors.Is(err, errStuck) { // nobody can commit that one
 				return traces{}, fmt.Errorf("roll back %s, left by an earlier attempt: %w", tx.Label, err)
 			}
 		}

@@ -32,6 +32,8 @@ type ending struct {
 	// found: the source is not what the job follows (look.go). That counts more
 	// than what its last binlogs lead to.
 	found bool
+	// newEpoch: the labels of this epoch are of no use any more.
+	newEpoch bool
 }
 
 // drain waits for the transactions under way. When the shift was asked to stop
@@ -77,6 +79,10 @@ func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
 		var want *wantSnapshot
 		if errors.As(failed.err, &want) {
 			return ending{end: job.EndSnapshot, wanted: &want.wanted}
+		}
+		if errors.Is(failed.err, errStuck) && !s.in.Spec.ReuseBinlogLabel {
+			s.note("going on with other labels: %v", failed.err)
+			return ending{end: job.EndShiftOver, newEpoch: true}
 		}
 		return *s.blocked(failed.err, failed.seq, job.Upsert)
 	case open > 0 && trouble != nil: // its time was over before its troubles

@@ -117,7 +117,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	settled, ahead := s.durable()
 	return job.StreamResult{
 		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
-		Unheard: since, UnheardTo: upTo, Settled: settled, Ahead: ahead, Met: s.settling.oldest(settled), Gap: e.gap,
+		Unheard: since, UnheardTo: upTo, Settled: settled, Ahead: ahead, Met: s.settling.oldest(settled), Gap: e.gap, NewEpoch: e.newEpoch,
 		Differences: s.differing(),
 	}, nil
 }

@@ -121,7 +121,7 @@ func (j *Job) adoptForeign(ctx context.Context, out *TakenOver, change bool) err
 		switch tx.Status {
 		case sqlclient.TxnPrepare, sqlclient.TxnPrecommitted:
 			if change {
-				if err := j.rollback(ctx, tx.ID, "the job goes on in ccr"); err != nil {
+				if err := j.rollback(ctx, tx.ID, "the job goes on in ccr"); err != nil && !errors.Is(err, errStuck) {
 					return j.destination.refused("roll back what the other tool left open", err)
 				}
 			}

@@ -43,6 +43,9 @@ func (r *run) stream() {
 func (r *run) shiftEnded(out job.StreamResult) {
 	advanced := r.advance(out.Position)
 	r.p.Apply(out.Tables)
+	if out.NewEpoch {
+		r.p.NextEpoch()
+	}
 	r.observed(out.Lag)
 	if sealed := out.Resealed; sealed != nil {
 		r.spec.Source.Password, r.spec.Destination.Password = sealed.Source, sealed.Destination
