@@ -42,6 +42,8 @@ type fakeSource struct {
 	lag     job.Lag
 	// backends, if there is another than the usual one.
 	backends []meta.Backend
+	// refuse may fail a call for binlogs.
+	refuse func(req fe.BinlogRequest) error
 	// onBinlogs sees what the log is asked for.
 	onBinlogs func(prev int64)
 }
@@ -56,6 +58,11 @@ func (f *fakeSource) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.Binlog
 	f.count("getBinlog")
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.refuse != nil {
+		if err := f.refuse(req); err != nil {
+			return fe.BinlogBatch{}, err
+		}
+	}
 	if f.onBinlogs != nil {
 		f.onBinlogs(req.PrevCommitSeq)
 	}

@@ -23,14 +23,17 @@ type batch struct {
 // applied the next one is already here. It ends with ctx or after an error that
 // lasted.
 func (s *shift) fetch(ctx context.Context, out chan<- batch) {
-	req := s.job.binlogRequest(s.begin(), int64(s.job.opts.BatchSize))
+	size := newBatchSize(s.job.opts.BatchSize)
+	req := s.job.binlogRequest(s.begin(), 0)
 	budget := s.job.c.budgetOf(s.job.spec.Source)
 	pace := pacer{shortest: s.job.opts.IdlePollMin, longest: s.job.opts.IdlePollMax, lastBinlog: time.Now(), lastPoll: time.Now()}
 	retry := backoff{budget: s.job.opts.RetryBudget}
+	trouble := false
 	for ctx.Err() == nil {
 		if !sleep(ctx, budget.reserve(time.Now(), pace.active(time.Now()))) {
 			return
 		}
+		req.Limit = size.next()
 		got, err := s.job.source.fe.Binlogs(ctx, req)
 		if errors.Is(err, fe.ErrBinlogNotFound) {
 			err = nil // nothing has been recorded yet; if it never will be, look.go tells
@@ -39,19 +42,25 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 			if ctx.Err() != nil {
 				return
 			}
-			err = fmt.Errorf("read binlogs after commit seq %d: %w", req.PrevCommitSeq, err)
+			err = fmt.Errorf("read %d binlogs after commit seq %d: %w", req.Limit, req.PrevCommitSeq, oversized(req.Limit, err))
 			s.troubled(err, req.PrevCommitSeq, job.Dummy)
+			trouble = true
+			if size.less(req.Limit, err) {
+				continue
+			}
 			if _, retryable := Classify(err); retryable && retry.failed(ctx) {
 				continue
 			}
 			send(ctx, out, batch{err: err})
 			return
 		}
-		if retry.tries > 0 {
+		if trouble {
+			trouble = false
 			retry.succeeded()
 			s.fine(req.PrevCommitSeq)
 		}
 		n := len(got.Binlogs)
+		size.got(got.Binlogs)
 		s.setIdle(n == 0)
 		if n > 0 {
 			s.setLastBinlog(time.Now())
@@ -67,7 +76,7 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 				return // the loop ends at the DUMMY
 			}
 		}
-		if !sleep(ctx, pace.found(time.Now(), n, n >= s.job.opts.BatchSize)) {
+		if !sleep(ctx, pace.found(time.Now(), n, int64(n) >= req.Limit)) {
 			return
 		}
 	}

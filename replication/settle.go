@@ -116,10 +116,15 @@ func (s *shift) readAgain(ctx context.Context, found chan<- reread) {
 // collected is up to where the source has them no more: what has been met is not
 // lost with them.
 func (s *shift) between(ctx context.Context, after, upTo int64, visit func(binlog.Record)) (collected int64, err error) {
-	req := s.job.binlogRequest(after, int64(s.job.opts.BatchSize))
+	size := newBatchSize(s.job.opts.BatchSize)
+	size.limit = size.most
+	req := s.job.binlogRequest(after, 0)
 	for req.PrevCommitSeq < upTo {
+		req.Limit = size.next()
 		got, err := s.job.source.fe.Binlogs(ctx, req)
 		switch {
+		case size.less(req.Limit, err):
+			continue
 		case errors.Is(err, fe.ErrBinlogNotFound):
 			return collected, nil
 		case err != nil:
@@ -135,6 +140,7 @@ func (s *shift) between(ctx context.Context, after, upTo int64, visit func(binlo
 			req.PrevCommitSeq = collected
 			continue
 		}
+		size.got(got.Binlogs)
 		for _, rec := range got.Binlogs {
 			if rec.CommitSeq > upTo {
 				return collected, nil

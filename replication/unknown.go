@@ -183,12 +183,18 @@ func (s *shift) unknownUpserts(ctx context.Context, position job.Position, visit
 		last = s.in.Progress.UnheardTo
 	}
 	durable, _ := s.tracker.unsettled()
-	req := s.job.binlogRequest(durable, int64(s.job.opts.BatchSize))
+	size := newBatchSize(s.job.opts.BatchSize)
+	req := s.job.binlogRequest(durable, 0)
 	for upserts := 0; ; {
+		req.Limit = size.next()
 		got, err := s.job.source.fe.Binlogs(ctx, req)
+		if size.less(req.Limit, err) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("read binlogs after commit seq %d: %w", req.PrevCommitSeq, err)
 		}
+		size.got(got.Binlogs)
 		if got.Status == status.BinlogTooOldCommitSeq && len(got.Binlogs) > 0 {
 			if to := got.Binlogs[0].CommitSeq; req.PrevCommitSeq < to && to <= position.CommitSeq {
 				req.PrevCommitSeq = to // it is dealt with

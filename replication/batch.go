@@ -1,0 +1,93 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/apache/thrift/lib/go/thrift"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/thriftpool"
+)
+
+const (
+	// batchBytes is about how large one batch of binlogs may be. A shift holds two:
+	// one that it applies and the next.
+	batchBytes = 8 << 20
+	// firstBatch is how many binlogs are asked for before any size is known.
+	firstBatch = 32
+	// recordOverhead is about what a binlog takes beside its data.
+	recordOverhead = 200
+)
+
+// batchSize decides how many binlogs to ask for at once: as many as fit, by the
+// sizes of the last ones, and less after a call that was too much.
+type batchSize struct {
+	most  int64 // never more
+	limit int64 // not more now
+	bytes int64 // about what one takes, 0 = unknown
+}
+
+func newBatchSize(most int) *batchSize {
+	return &batchSize{most: int64(most), limit: min(int64(most), firstBatch)}
+}
+
+// next is how many binlogs to ask for.
+func (b *batchSize) next() int64 {
+	n := b.limit
+	if b.bytes > 0 {
+		n = min(n, batchBytes/b.bytes)
+	}
+	return max(1, n)
+}
+
+// got notes what has come. One large binlog counts at once, small ones by and by.
+func (b *batchSize) got(records []binlog.Record) {
+	b.limit = min(b.most, 2*b.limit)
+	if len(records) == 0 {
+		return
+	}
+	sum, largest := int64(0), int64(0)
+	for _, rec := range records {
+		size := int64(len(rec.Data)) + recordOverhead
+		sum += size
+		largest = max(largest, size)
+	}
+	mean := max(sum/int64(len(records)), largest/8)
+	b.bytes = max(mean, (7*b.bytes+mean)/8)
+}
+
+// less asks for less after an error that a smaller answer may avoid. It tells
+// whether that is possible.
+func (b *batchSize) less(asked int64, err error) bool {
+	if asked <= 1 || !tooMuch(err) {
+		return false
+	}
+	b.limit = max(1, asked/4)
+	return true
+}
+
+// tooMuch tells whether an answer did not come in time, or was larger than this
+// client accepts.
+func tooMuch(err error) bool {
+	var lost *fe.TransportError
+	return tooLarge(err) || errors.As(err, &lost) && lost.Sent &&
+		(errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded))
+}
+
+func tooLarge(err error) bool {
+	var protocol thrift.TProtocolException
+	return errors.As(err, &protocol) && protocol.TypeId() == thrift.SIZE_LIMIT
+}
+
+// oversized explains that a single binlog cannot be read.
+func oversized(asked int64, err error) error {
+	if asked > 1 || !tooLarge(err) {
+		return err
+	}
+	return withRemedy(fmt.Errorf("the next binlog is larger than the %d MiB that an answer may have: %w", thriftpool.DefaultMaxMessageSize>>20, err),
+		"force_fullsync brings what it did; smaller transactions, or fewer partitions in one statement, avoid it")
+}
