@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +30,7 @@ type Cluster interface {
 	CollectBinlogs(database string, upTo int64) error
 	StartBE() (index int, address string, err error)
 	StartFE() (index int, address string)
+	DamageJSON(request []byte) (any, error)
 	SetProfile(p core.Profile)
 	AdvanceClock(d time.Duration)
 }
@@ -93,6 +92,7 @@ func (s *Server) handler() http.Handler {
 		answer(w, map[string]any{"index": i, "address": address}, nil)
 	})
 	mux.HandleFunc("POST /replica/break", s.breakReplica)
+	mux.HandleFunc("POST /damage", s.damage)
 	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.rules(), nil) })
 	mux.HandleFunc("POST /faults", s.addFault)
 	mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) {
@@ -127,9 +127,6 @@ func (s *Server) addFault(w http.ResponseWriter, r *http.Request) {
 	var rule faults.Rule
 	err := decode(r, &rule)
 	if err == nil {
-		err = checkPoint(rule.Point)
-	}
-	if err == nil {
 		_, err = s.cluster.Faults().Add(rule)
 	}
 	answer(w, s.rules(), err)
@@ -148,17 +145,15 @@ func (s *Server) breakReplica(w http.ResponseWriter, r *http.Request) {
 	answer(w, map[string]any{"ok": true}, err)
 }
 
-// points are how the points of the simulator begin (package faults).
-var points = []string{"fe.", "be.", "publish", "clone", "backup.", "restore.", "alter."}
-
-// checkPoint refuses a point that nothing will ever pass, such as commitTxn
-// without fe.
-func checkPoint(point string) error {
-	begins := func(known string) bool { return strings.HasPrefix(point, known) }
-	if point == "" || strings.ContainsAny(point, "*?[") || slices.ContainsFunc(points, begins) {
-		return nil // an empty one is refused when it is added
+// damage expects {"database": "d", "table": "t", "kind": "drop"}.
+func (s *Server) damage(w http.ResponseWriter, r *http.Request) {
+	var body json.RawMessage
+	err := decode(r, &body)
+	var done any
+	if err == nil {
+		done, err = s.cluster.DamageJSON(body)
 	}
-	return fmt.Errorf("there is no fault point %q: they begin with %s; GET / lists them", point, strings.Join(points, " "))
+	answer(w, done, err)
 }
 
 func (s *Server) removeFault(w http.ResponseWriter, r *http.Request) {

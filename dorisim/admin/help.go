@@ -14,12 +14,14 @@ const helpText = `dorisim: the admin port of the simulated cluster %[1]q. Answer
   POST   /be/{i}/restart        start it again; what it has missed is repaired
   POST   /be/start              start a further backend; answers with its address for ALTER SYSTEM ADD BACKEND "host:port"
   POST   /replica/break         {"tablet": 10021, "backend": 10002}: the backend loses the tablet; repaired from other replicas
+  POST   /damage                {"database": "d", "table": "t", "kind": "drop", "double" or "change"}, also "partition",
+                                "tablet", "backend" (id; all replicas without), "rows" (1): rows differ without a trace
   POST   /fe/start              prepare a further frontend; answers with its address for ALTER SYSTEM ADD FOLLOWER
   POST   /fe/{i}/kill           end a frontend; if it was master the next one takes over
   POST   /fe/{i}/restart
   POST   /fe/{i}/master         make it master: open transactions, binlog locks and snapshots are lost, as in Doris;
                                 -1: no master, as during an election
-  GET    /faults                the fault rules in force
+  GET    /faults                the fault rules in force; hits tells how often each has struck
   POST   /faults                add one, see below
   DELETE /faults                remove all
   DELETE /faults/{id}           remove one

@@ -88,6 +88,9 @@ func (r Rule) Validate() error {
 	if _, err := path.Match(r.Point, ""); err != nil {
 		return fmt.Errorf("fault point %q: %w", r.Point, err)
 	}
+	if err := checkPoint(r.Point); err != nil {
+		return err
+	}
 	switch r.Action {
 	case DropBefore, DropAfter, Fail, Hold:
 	case Delay, DelayAfter:

@@ -28,32 +28,32 @@ func TestRulesStrike(t *testing.T) {
 	require.True(t, s.Remove(id))
 	require.False(t, s.Remove(id))
 
-	_, err = s.Add(faults.Rule{Point: "x", Action: faults.DropAfter})
+	_, err = s.Add(faults.Rule{Point: "publish", Action: faults.DropAfter})
 	require.NoError(t, err)
-	require.NoError(t, s.Before(ctx, "x"))
-	require.ErrorIs(t, s.After(ctx, "x"), faults.ErrDropped)
+	require.NoError(t, s.Before(ctx, "publish"))
+	require.ErrorIs(t, s.After(ctx, "publish"), faults.ErrDropped)
 	s.Clear()
-	require.NoError(t, s.After(ctx, "x"))
+	require.NoError(t, s.After(ctx, "publish"))
 }
 
 func TestDelaysEndWithTheContext(t *testing.T) {
 	s := &faults.Set{}
-	_, err := s.Add(faults.Rule{Point: "x", Action: faults.Delay, DelayMillis: 3_600_000})
+	_, err := s.Add(faults.Rule{Point: "publish", Action: faults.Delay, DelayMillis: 3_600_000})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(time.Millisecond, cancel)
-	require.ErrorIs(t, s.Before(ctx, "x"), context.Canceled)
+	require.ErrorIs(t, s.Before(ctx, "publish"), context.Canceled)
 }
 
 func TestHoldsEndWithTheirRule(t *testing.T) {
 	s := &faults.Set{}
 	for _, release := range []func(id int){func(id int) { require.True(t, s.Remove(id)) }, func(int) { s.Clear() }} {
-		id, err := s.Add(faults.Rule{Point: "x", Action: faults.Hold, Count: 1})
+		id, err := s.Add(faults.Rule{Point: "publish", Action: faults.Hold, Count: 1})
 		require.NoError(t, err)
 		passed := make(chan error, 1)
-		go func() { passed <- s.Before(t.Context(), "x") }()
+		go func() { passed <- s.Before(t.Context(), "publish") }()
 		require.Eventually(t, func() bool { return s.List()[0].Hits == 1 }, 10*time.Second, time.Millisecond)
-		require.NoError(t, s.Before(t.Context(), "x"), "it strikes once")
+		require.NoError(t, s.Before(t.Context(), "publish"), "it strikes once")
 		select {
 		case err := <-passed:
 			t.Fatalf("passed before the rule was removed: %v", err)
@@ -62,19 +62,20 @@ func TestHoldsEndWithTheirRule(t *testing.T) {
 		release(id)
 		require.NoError(t, <-passed)
 	}
-	_, err := s.Add(faults.Rule{Point: "x", Action: faults.Hold})
+	_, err := s.Add(faults.Rule{Point: "publish", Action: faults.Hold})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, s.Before(ctx, "x"), context.Canceled)
+	require.ErrorIs(t, s.Before(ctx, "publish"), context.Canceled)
 }
 
 func TestSenselessRulesAreRefused(t *testing.T) {
 	for _, r := range []faults.Rule{
-		{Action: faults.Fail}, {Point: "[", Action: faults.Fail}, {Point: "x", Action: "explode"}, {Point: "x", Action: faults.Delay},
+		{Action: faults.Fail}, {Point: "[", Action: faults.Fail}, {Point: "commitTxn", Action: faults.Fail}, {Point: "fe.comitTxn", Action: faults.Fail},
+		{Point: "ingest*", Action: faults.Fail}, {Point: "publish", Action: "explode"}, {Point: "publish", Action: faults.Delay},
 	} {
 		_, err := (&faults.Set{}).Add(r)
 		require.Error(t, err, "%+v", r)
 	}
-	require.NoError(t, (*faults.Set)(nil).Before(context.Background(), "x"))
+	require.NoError(t, (*faults.Set)(nil).Before(context.Background(), "publish"))
 }
