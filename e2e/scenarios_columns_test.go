@@ -18,7 +18,7 @@ func columns() []scenario {
 	}
 	basics := basic("col_basic", wide, 1, run(`ALTER TABLE t ADD COLUMN light INT DEFAULT "1"`),
 		altering(`ALTER TABLE t ADD COLUMN heavy INT KEY DEFAULT "2" AFTER id`), run("ALTER TABLE t DROP COLUMN light"))
-	types := basic("col_alter_type", wide, 2, inTurn(altering("ALTER TABLE t MODIFY COLUMN n BIGINT"), synced), altering("ALTER TABLE t MODIFY COLUMN v VARCHAR(80)"))
+	types := basic("col_alter_type", wide, 1, inTurn(altering("ALTER TABLE t MODIFY COLUMN n BIGINT"), synced), altering("ALTER TABLE t MODIFY COLUMN v VARCHAR(80)"))
 	return []scenario{
 		basics, inTableJob(basics),
 		basic("col_add", wide, 0, run(`ALTER TABLE t ADD COLUMN a INT DEFAULT "1" AFTER v`), run(`ALTER TABLE t ADD COLUMN b VARCHAR(10) NOT NULL DEFAULT "x"`)),

@@ -38,8 +38,19 @@ func (s State) final() bool { return s == Finished || s == Cancelled }
 // ShadowPrefix begins the names of the indexes that a schema change makes.
 const ShadowPrefix = "__doris_shadow_"
 
-// Timeout after which real Doris gives a job up.
-const Timeout = 30 * 24 * time.Hour
+// defaultTimeout after which real Doris gives a job up, unless the FE's
+// configuration says another.
+const defaultTimeout = 30 * 24 * time.Hour
+
+// lightTimeout is what SHOW ALTER prints of changes that needed no job.
+const lightTimeout = time.Second
+
+func (m *Manager) timeout() time.Duration {
+	if d, err := time.ParseDuration(m.core.FEConfig("alter_table_timeout_second") + "s"); err == nil {
+		return d
+	}
+	return defaultTimeout
+}
 
 // Job is a schema change or a rollup. Its fields are guarded by core's metadata
 // lock.
@@ -50,6 +61,7 @@ type Job struct {
 	State         State
 	RawSQL        string
 	Msg           string
+	Timeout       time.Duration
 	Created       time.Time
 	Finished      time.Time
 	// Watershed is the first transaction that loads the new indexes.
@@ -95,7 +107,7 @@ type Request struct {
 func (m *Manager) Submit(t *catalog.Table, r Request) *Job {
 	j := &Job{
 		ID: m.core.NextID(), DB: t.DBID, Table: t.ID, TableName: t.Name, Kind: r.Kind, State: Pending, RawSQL: r.RawSQL,
-		Created: m.core.Now(), Indexes: r.Indexes, apply: r.Apply,
+		Timeout: m.timeout(), Created: m.core.Now(), Indexes: r.Indexes, apply: r.Apply,
 	}
 	for i := range j.Indexes {
 		n := &j.Indexes[i]
@@ -119,7 +131,7 @@ func (m *Manager) Submit(t *catalog.Table, r Request) *Job {
 // are listed as FINISHED). It needs core's lock.
 func (m *Manager) AddFinished(id int64, t *catalog.Table, indexes ...int64) {
 	now := m.core.Now()
-	j := &Job{ID: id, DB: t.DBID, Table: t.ID, TableName: t.Name, Kind: SchemaChange, State: Finished, Created: now, Finished: now}
+	j := &Job{ID: id, DB: t.DBID, Table: t.ID, TableName: t.Name, Kind: SchemaChange, State: Finished, Timeout: lightTimeout, Created: now, Finished: now}
 	for _, index := range indexes {
 		shown := *t.Indexes[index]
 		j.Indexes = append(j.Indexes, NewIndex{Index: &shown, OriginID: index, OriginName: shown.Name})

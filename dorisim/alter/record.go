@@ -16,7 +16,7 @@ type jobPayload struct {
 	TableName string           `json:"tableName"`
 	JobID     int64            `json:"jobId"`
 	JobState  State            `json:"jobState"`
-	RawSQL    string           `json:"rawSql"`
+	RawSQL    *string          `json:"rawSql,omitempty"`
 	Shadows   map[string]int64 `json:"iim,omitempty"`
 
 	RollupID   int64  `json:"rollupIndexId,omitempty"`
@@ -28,9 +28,11 @@ type jobPayload struct {
 // record writes the binlog of the job's state. It needs core's lock.
 func (m *Manager) record(j *Job) {
 	p := jobPayload{
-		Type: j.Kind, DBID: j.DB, TableID: j.Table, TableName: j.TableName, JobID: j.ID, JobState: j.State, RawSQL: j.RawSQL,
+		Type: j.Kind, DBID: j.DB, TableID: j.Table, TableName: j.TableName, JobID: j.ID, JobState: j.State, RawSQL: &j.RawSQL,
 	}
 	switch {
+	case j.Kind == Rollup && m.core.Version() == core.VersionM24:
+		p.RawSQL = nil
 	case j.Kind == SchemaChange:
 		p.Shadows = make(map[string]int64, len(j.Indexes))
 		for _, n := range j.Indexes {

@@ -60,6 +60,11 @@ type Table struct {
 	Comment string
 	Created time.Time
 
+	// Version counts the transactions and exchanges of partitions that changed the
+	// table, from 1; VersionTime is when the last one did.
+	Version     int64
+	VersionTime time.Time
+
 	// ViewDefinition is the qualified inline definition of a view.
 	ViewDefinition string
 	ViewColumns    []ViewColumn
@@ -95,6 +100,11 @@ type Table struct {
 	NextAutoInc int64
 }
 
+// NextVersion notes a change of the table's data.
+func (t *Table) NextVersion(now time.Time) {
+	t.Version, t.VersionTime = max(t.Version, 1)+1, now
+}
+
 // ViewColumn is a named output column of a view.
 type ViewColumn struct {
 	Name    string
@@ -120,6 +130,9 @@ type Index struct {
 	// MaxUniqueID is the highest column unique id ever given: ids of dropped
 	// columns are not given again.
 	MaxUniqueID int32
+	// FirstHidden is the unique id of the first of the hidden columns that a UNIQUE
+	// table has from the beginning; 0 if it has none.
+	FirstHidden int32
 	// Watershed is the id of the first transaction that loads this index too; 0
 	// = all do. It is only set while the index is under construction.
 	Watershed int64

@@ -25,13 +25,13 @@ func TestInvertedIndex(t *testing.T) {
 	require.Len(t, added, 1)
 	require.Equal(t, false, added[0]["isDropInvertedIndex"])
 	require.Contains(t, added[0]["indexSchemaMap"], itoa(base))
-	require.Equal(t, "ALTER TABLE `"+db+"`.`t1` ADD INDEX `idx_v` (`v`) USING INVERTED PROPERTIES(\"parser\" = \"english\") COMMENT 'x', ADD INDEX `idx_k` (`k`) USING INVERTED COMMENT ''", added[0]["rawSql"])
+	require.Equal(t, "ALTER TABLE `"+db+"`.`t1` ADD INDEX `idx_v` (`v`) USING INVERTED PROPERTIES(\"parser\" = \"english\", \"lower_case\" = \"true\", \"support_phrase\" = \"true\") COMMENT 'x', ADD INDEX `idx_k` (`k`) USING INVERTED COMMENT ''", added[0]["rawSql"])
 	altered, ok := added[0]["alterInvertedIndexes"].([]any)
 	require.True(t, ok)
 	require.Len(t, altered, 2)
 	index, ok := altered[0].(map[string]any)
 	require.True(t, ok)
-	require.Equal(t, map[string]any{"in": "idx_v", "c": []any{"v"}, "it": "INVERTED", "pt": map[string]any{"parser": "english"}, "ct": "x", "cui": []any{number64(1)}},
+	require.Equal(t, map[string]any{"in": "idx_v", "c": []any{"v"}, "it": "INVERTED", "pt": map[string]any{"parser": "english", "lower_case": "true", "support_phrase": "true"}, "ct": "x", "cui": []any{number64(1)}},
 		fields(index, "in", "c", "it", "pt", "ct", "cui"))
 	require.Len(t, s.query("SHOW ALTER TABLE COLUMN FROM `%s` WHERE TableName = \"t1\" AND State = \"FINISHED\"", db), 1, "listed as a finished job")
 	s.refuses(1105, "index name[idx_v] is already used", "CREATE INDEX idx_v ON `%s`.`t1` (v) USING INVERTED", db)
@@ -45,7 +45,7 @@ func TestInvertedIndex(t *testing.T) {
 	s.exec("BUILD INDEX idx_v ON `%s`.`t1`", db)
 	require.Eventually(t, func() bool { return len(builds("FINISHED")) == 3 }, patience, 5*time.Millisecond)
 	require.Equal(t, "p1,p1,p2", values(builds("FINISHED"), "PartitionName"))
-	require.Equal(t, "[ADD INDEX `idx_v` (`v`) USING INVERTED PROPERTIES(\"parser\" = \"english\") COMMENT 'x']", builds("FINISHED")[0]["AlterInvertedIndexes"])
+	require.Equal(t, "[ADD INDEX idx_v (`v`) USING INVERTED PROPERTIES(\"parser\" = \"english\", \"lower_case\" = \"true\", \"support_phrase\" = \"true\")], ", builds("FINISHED")[0]["AlterInvertedIndexes"])
 	var states []string
 	for _, p := range s.recorded(db, frontendservice.TBinlogType_INDEX_CHANGE_JOB) {
 		if fmt.Sprint(p["jobId"]) == builds("FINISHED")[0]["JobId"] {

@@ -118,7 +118,7 @@ func TestHeavySchemaChange(t *testing.T) {
 		require.Equal(t, map[string]any{
 			"type": "SCHEMA_CHANGE", "dbId": number64(s.meta(db).GetID()), "tableId": number64(tableID), "tableName": "t1",
 			"jobId": json.Number(jobs[0]["JobId"]), "iim": map[string]any{itoa(shadow): number64(before["t1"])},
-			"rawSql": "ALTER TABLE `" + db + "`.`t1` ADD COLUMN `first` int KEY NULL DEFAULT \"0\" COMMENT \"\" FIRST",
+			"rawSql": "ALTER TABLE `" + db + "`.`t1` ADD COLUMN `first` int NULL DEFAULT \"0\" COMMENT \"\" FIRST",
 		}, p)
 	}
 	require.Equal(t, []string{"PENDING", "WAITING_TXN", "FINISHED"}, states)

@@ -151,6 +151,10 @@ func (a *alignment) differences(path, key string, recorded, got any) []string {
 			return differ()
 		}
 		return nil
+	case key == "SchemaVersion":
+		recorded, got = withoutHash(recorded), withoutHash(got)
+	case key == "sql" || key == "properties":
+		recorded, got = setItems(recorded), setItems(got)
 	case key == "UnfinishedTasks":
 		recorded, got = taskList(recorded), taskList(got)
 	case key == "BackupObjs":
@@ -388,6 +392,27 @@ func nameList(v any) any {
 	parts := strings.Split(text, ", ")
 	slices.Sort(parts)
 	return strings.Join(parts, ", ")
+}
+
+// withoutHash is the version of "version:hash".
+func withoutHash(v any) any {
+	text, ok := v.(string)
+	if !ok {
+		return v
+	}
+	version, _, _ := strings.Cut(text, ":")
+	return version
+}
+
+// setItems sorts the items of "SET (a=1,b=2)": their order is a hash's.
+func setItems(v any) any {
+	text, ok := v.(string)
+	if !ok || !strings.HasPrefix(text, "SET (") {
+		return v
+	}
+	items := strings.Split(strings.TrimSuffix(strings.TrimPrefix(text, "SET ("), ")"), ",")
+	slices.Sort(items)
+	return strings.Join(items, ",")
 }
 
 // byName sorts objects by their name.

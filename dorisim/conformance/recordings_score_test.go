@@ -6,7 +6,10 @@ import (
 	"testing"
 )
 
-// keptDifference is a row of differences.rpc.json: an entry of a recording that
+// differenceFiles hold what differs and stays: of the Thrift calls, of SQL.
+var differenceFiles = []string{"differences.rpc.json", "differences.sql.json"}
+
+// keptDifference is a row of one of differenceFiles: an entry of a recording that
 // dorisim answers differently, and why.
 type keptDifference struct {
 	File   string `json:"file"`
@@ -28,12 +31,14 @@ type scoreOfRecordings struct {
 func newScore(t *testing.T, file string) *scoreOfRecordings {
 	t.Helper()
 	s := &scoreOfRecordings{t: t, file: file, kept: map[string]string{}}
-	for _, d := range readRecording[[]keptDifference](t, "differences.rpc.json") {
-		if d.Reason == "" || d.Reads {
-			t.Errorf("differences.rpc.json: %s of %s needs a reason, and may not be read by a CCR client", d.Name, d.File)
-		}
-		if d.File == file {
-			s.kept[d.Name] = d.Reason
+	for _, name := range differenceFiles {
+		for _, d := range readRecording[[]keptDifference](t, name) {
+			if d.Reason == "" || d.Reads {
+				t.Errorf("%s: %s of %s needs a reason, and may not be read by a CCR client", name, d.Name, d.File)
+			}
+			if d.File == file {
+				s.kept[d.Name] = d.Reason
+			}
 		}
 	}
 	return s
@@ -47,7 +52,7 @@ func (s *scoreOfRecordings) add(name string, differences []string) {
 	delete(s.kept, name)
 	switch {
 	case len(differences) == 0 && kept:
-		s.t.Errorf("%s agrees now: take its row out of differences.rpc.json", name)
+		s.t.Errorf("%s agrees now: take out its row", name)
 	case len(differences) > 0 && kept:
 		s.differ = append(s.differ, fmt.Sprintf("%s (%s)", name, reason))
 	case len(differences) > 0:
@@ -62,7 +67,7 @@ func (s *scoreOfRecordings) add(name string, differences []string) {
 func (s *scoreOfRecordings) finish() {
 	s.t.Helper()
 	for name := range s.kept {
-		s.t.Errorf("differences.rpc.json names %s, which is not in %s", name, s.file)
+		s.t.Errorf("a row names %s, which is not in %s", name, s.file)
 	}
 	total := s.agree + len(s.differ)
 	fmt.Printf("%s: %d of %d entries agree\n", s.file, s.agree, total)

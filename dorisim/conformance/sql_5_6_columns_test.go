@@ -15,9 +15,10 @@ func TestShowColumns(t *testing.T) {
 	db := s.rangedTable()
 	s.db.SetMaxOpenConns(1)
 	s.exec("USE `%s`", db)
-	s.exec("ALTER TABLE t ADD TEMPORARY PARTITION tp VALUES [('50'), ('60'))")
 	s.exec("CREATE VIEW v AS SELECT k FROM t")
 	s.exec("CREATE MATERIALIZED VIEW mv AS SELECT k FROM t")
+	s.waitState("FINISHED", "SHOW ALTER TABLE ROLLUP FROM `%s`", db)
+	s.exec("ALTER TABLE t ADD TEMPORARY PARTITION tp VALUES [('50'), ('60'))")
 	s.exec("INSERT INTO t VALUES (1, 1)")
 	tablet := s.query("SHOW TABLETS FROM t")[0]["TabletId"]
 	id := s.tableMeta(db, "t").GetID()

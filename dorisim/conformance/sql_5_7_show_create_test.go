@@ -67,7 +67,7 @@ func TestShowCreateTexts(t *testing.T) {
 		}, nil, nil, nil},
 		{"indexed", "(`test` INT, `id` INT, s VARCHAR(10) COMMENT 'it is', INDEX id_idx (id) USING INVERTED COMMENT 'test_id_idx', INDEX s_idx (s) USING INVERTED PROPERTIES('parser' = 'english'), INDEX n_idx (s) USING NGRAM_BF PROPERTIES('gram_size' = '3', 'bf_size' = '256')) " +
 			"DUPLICATE KEY(test) COMMENT 'test_comment' DISTRIBUTED BY HASH(id) BUCKETS 1 PROPERTIES ('replication_num' = '1')", texts{
-			"INDEX id_idx (`id`) USING INVERTED COMMENT 'test_id_idx'", `USING INVERTED PROPERTIES("parser" = "english")`, "USING NGRAM_BF PROPERTIES(", `"gram_size" = "3"`, "COMMENT 'test_comment'", "`s` varchar(10) NULL COMMENT \"it is\"",
+			"INDEX id_idx (`id`) USING INVERTED COMMENT 'test_id_idx'", `USING INVERTED PROPERTIES("parser" = "english", "lower_case" = "true", "support_phrase" = "true")`, "USING NGRAM_BF PROPERTIES(", `"gram_size" = "3"`, "COMMENT 'test_comment'", "`s` varchar(10) NULL COMMENT \"it is\"",
 		}, nil, nil, nil},
 		{"columns", "(`id` BIGINT NOT NULL AUTO_INCREMENT, price DECIMAL(10, 2), quantity INT, `total_value` DECIMAL(10, 2) GENERATED ALWAYS AS (price * quantity), `col2` datetime DEFAULT CURRENT_TIMESTAMP) " +
 			"UNIQUE KEY(id) DISTRIBUTED BY HASH(id) BUCKETS 1 PROPERTIES ('replication_num' = '1')", texts{

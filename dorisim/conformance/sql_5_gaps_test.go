@@ -24,7 +24,7 @@ func TestBulkPartitions(t *testing.T) {
 	require.Contains(t, values(s.query("SHOW CREATE TABLE `%s`.n", db), "Create Table"), `PARTITION p_81 VALUES [("81"), ("100"))`)
 	s.exec("CREATE TABLE `%s`.d (k DATE, v INT) DUPLICATE KEY(k) PARTITION BY RANGE(k) (FROM ('2023-11-15') TO ('2024-02-01') INTERVAL 1 MONTH, PARTITION later VALUES [('2030-01-01'), ('2031-01-01'))) DISTRIBUTED BY HASH(k) BUCKETS 1 %s", db, once)
 	require.Equal(t, "p_202311,p_202312,p_202401,later", partitions("d"))
-	require.Contains(t, values(s.query("SHOW CREATE TABLE `%s`.d", db), "Create Table"), `PARTITION p_202312 VALUES [("2023-12-01"), ("2024-01-01"))`)
+	require.Contains(t, values(s.query("SHOW CREATE TABLE `%s`.d", db), "Create Table"), `PARTITION p_202312 VALUES [('2023-12-01'), ('2024-01-01'))`)
 	prev := s.lastSeq(db)
 	s.exec("ALTER TABLE `%s`.d ADD PARTITIONS FROM ('2024-03-01') TO ('2024-03-04') INTERVAL 1 DAY", db)
 	require.Equal(t, []job.BinlogType{job.AddPartition, job.AddPartition, job.AddPartition}, s.kinds(db, prev))

@@ -16,7 +16,7 @@ func TestAsyncMaterializedView(t *testing.T) {
 	prev := s.lastSeq(db)
 	s.exec("CREATE MATERIALIZED VIEW `%s`.mv BUILD IMMEDIATE REFRESH COMPLETE ON SCHEDULE EVERY 10 hour DISTRIBUTED BY RANDOM BUCKETS 2 "+
 		"PROPERTIES ('replication_num' = '1') AS SELECT k, v FROM `%s`.t", db, db)
-	s.refuses(1050, "already exists", "CREATE MATERIALIZED VIEW `%s`.mv REFRESH AUTO ON MANUAL AS SELECT k FROM `%s`.t", db, db)
+	s.refuses(1105, "already exists", "CREATE MATERIALIZED VIEW `%s`.mv REFRESH AUTO ON MANUAL AS SELECT k FROM `%s`.t", db, db)
 	s.exec("CREATE MATERIALIZED VIEW IF NOT EXISTS `%s`.mv REFRESH AUTO ON MANUAL AS SELECT k FROM `%s`.t", db, db)
 	for _, text := range []string{
 		"REFRESH MATERIALIZED VIEW `%s`.mv AUTO", "REFRESH MATERIALIZED VIEW `%s`.mv COMPLETE", "PAUSE MATERIALIZED VIEW JOB ON `%s`.mv",

@@ -19,6 +19,9 @@ type Event struct {
 	// that are no UPSERT: the wall clock (new) or -1.
 	Timestamp         int64
 	RemoveEnableCache bool
+	// SwitchedOff is the record of binlogs being switched off: it is judged by the
+	// setting that was in force until then (doris-binlogs.md 1.1).
+	SwitchedOff bool
 	// Payload makes the value that is printed as the binlog's data; it gets the
 	// commit seq. Data is used instead when Payload is nil.
 	Payload func(commitSeq int64) any
@@ -143,7 +146,7 @@ func (s *binlogStore) loseLocks() {
 func (c *Core) Record(e Event) int64 {
 	seq := c.NextJournal()
 	db := c.databases[e.DB]
-	if !c.recorded(db, e.Tables) {
+	if !c.recorded(db, e) {
 		return seq
 	}
 	b := &Binlog{
@@ -171,10 +174,14 @@ func (c *Core) Record(e Event) int64 {
 // single table alone counts, before that the database's is enough, also for
 // materialized views. Views, and tables that are dropped already, follow their
 // database.
-func (c *Core) recorded(db *catalog.Database, tables []int64) bool {
+func (c *Core) recorded(db *catalog.Database, e Event) bool {
 	if c.FEConfig("enable_feature_binlog") != "true" || db == nil {
 		return false
 	}
+	if e.SwitchedOff {
+		return true
+	}
+	tables := e.Tables
 	database := c.BinlogEnabled(db, nil)
 	if len(tables) == 0 {
 		return database
@@ -199,7 +206,7 @@ func (c *Core) enabledTables(db *catalog.Database, e Event) []int64 {
 	database := c.BinlogEnabled(db, nil)
 	var ids []int64
 	for _, id := range e.Tables {
-		if database {
+		if database || e.SwitchedOff {
 			ids = append(ids, id)
 		} else if _, t, ok := c.TableByID(id); ok && c.BinlogEnabled(db, t) {
 			ids = append(ids, id)

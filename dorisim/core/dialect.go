@@ -60,8 +60,7 @@ var (
 		"nm": "name", "st": "state", "di": "distributionInfo", "bi": "baseIndex", "ivr": "idToVisibleRollupIndex",
 		"isi": "idToShadowIndex", "vv": "visibleVersion", "vvt": "visibleVersionTime", "nv": "nextVersion",
 	}
-	longMaterializedIndex = map[string]string{"st": "state", "rc": "rowCount", "ts": "tablets"}
-	longIndex             = map[string]string{
+	longIndex = map[string]string{
 		"i": "indexId", "in": "indexName", "c": "columns", "it": "indexType", "pt": "properties", "ct": "comment", "cui": "columnUniqueIds",
 	}
 )
@@ -79,7 +78,7 @@ func (c *Core) translate(kind job.BinlogType, data string) string {
 		delete(record, field)
 	}
 	if kind == job.ModifyPartitions {
-		oldModifyPartitions(record)
+		c.oldModifyPartitions(record)
 	}
 	if c.cfg.Version == Version21 {
 		longNames(record)
@@ -90,28 +89,37 @@ func (c *Core) translate(kind job.BinlogType, data string) string {
 	return Gson(record)
 }
 
-// oldModifyPartitions has the number of replicas and no names (2.13).
-func oldModifyPartitions(record map[string]any) {
+// oldModifyPartitions has no names (2.13), and the number of replicas, which M24
+// does not have.
+func (c *Core) oldModifyPartitions(record map[string]any) {
 	for _, info := range objects(record["infos"]) {
 		delete(info, "partitionName")
 		delete(info, "isTempPartition")
-		info["replicationNum"] = json.Number("-1")
-		if allocation, ok := info["replicaAlloc"].(map[string]any); ok {
-			if locations, ok := allocation["allocMap"].(map[string]any); ok {
-				for _, n := range locations {
-					info["replicationNum"] = n
-				}
+		if c.cfg.Version == VersionM24 {
+			if data, ok := info["dataProperty"].(map[string]any); ok {
+				delete(data, "storageMediumSpecified")
 			}
+			continue
+		}
+		info["replicationNum"] = replicationNum(info["replicaAlloc"])
+	}
+}
+
+// replicationNum is the number of a {"allocMap":[[tag, n]]}, -1 if it has none.
+func replicationNum(allocation any) any {
+	object, _ := allocation.(map[string]any)
+	pairs, _ := object["allocMap"].([]any)
+	for _, p := range pairs {
+		if pair, ok := p.([]any); ok && len(pair) == 2 {
+			return pair[1]
 		}
 	}
+	return json.Number("-1")
 }
 
 func longNames(record map[string]any) {
 	if partition, ok := record["partition"].(map[string]any); ok {
 		rename(partition, longPartition)
-		if base, ok := partition["baseIndex"].(map[string]any); ok {
-			rename(base, longMaterializedIndex)
-		}
 	}
 	for _, field := range []string{"indexes", "alterInvertedIndexes"} {
 		for _, index := range objects(record[field]) {

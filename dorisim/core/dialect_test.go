@@ -64,7 +64,7 @@ func TestNewTypesInM24(t *testing.T) {
 }
 
 func TestFieldsOfOldVersions(t *testing.T) {
-	const added = `{"partition":{"id":7,"nm":"p","st":"NORMAL","bi":{"id":1,"st":"NORMAL","rc":0,"ts":[]},"vv":1,"vvt":2,"nv":2,"di":{"type":"HASH"}}}`
+	const added = `{"partition":{"id":7,"nm":"p","st":"NORMAL","bi":{"id":1,"state":"NORMAL","rowCount":0,"tablets":[]},"vv":1,"vvt":2,"nv":2,"di":{"type":"HASH"}}}`
 	_, record := recordedAs(t, core.Version30, job.AddPartition, added, nil)
 	require.Contains(t, record["partition"], "nm")
 	_, record = recordedAs(t, core.Version21, job.AddPartition, added, nil)
@@ -86,10 +86,10 @@ func TestFieldsOfOldVersions(t *testing.T) {
 	_, record = recordedAs(t, core.Version30, job.CreateTable, `{"sql":"x","tableType":"OLAP"}`, nil)
 	require.Equal(t, map[string]any{"sql": "x"}, record)
 
-	const modified = `{"infos":[{"partitionId":1,"partitionName":"p","isTempPartition":false,"replicaAlloc":{"allocMap":{"x":3}}}]}`
+	const modified = `{"infos":[{"partitionId":1,"partitionName":"p","isTempPartition":false,"replicaAlloc":{"allocMap":[["x",3]]}}]}`
 	_, record = recordedAs(t, core.Version21, job.ModifyPartitions, modified, nil)
 	require.Equal(t, []any{map[string]any{"partitionId": 1.0, "replicationNum": 3.0,
-		"replicaAlloc": map[string]any{"allocMap": map[string]any{"x": 3.0}}}}, record["infos"])
+		"replicaAlloc": map[string]any{"allocMap": []any{[]any{"x", 3.0}}}}}, record["infos"])
 }
 
 func TestMaterializedViewsInOldVersions(t *testing.T) {

@@ -13,10 +13,15 @@ type Error struct {
 	ErrCode int
 	// Message is the text without the "errCode = 2, detailMessage = " prefix.
 	Message string
+	// Bare messages have no prefix: exceptions that nothing in the FE expects.
+	Bare bool
 }
 
 // Error prints the text as a client of the FE sees it.
 func (e *Error) Error() string {
+	if e.Bare {
+		return e.Message
+	}
 	code := e.ErrCode
 	if code == 0 {
 		code = 2
@@ -45,6 +50,11 @@ func CodeErrorf(code int, format string, args ...any) *Error {
 // MetaErrorf makes a "metadata not found" refusal (errCode 7).
 func MetaErrorf(format string, args ...any) *Error {
 	return &Error{ErrCode: 7, Message: fmt.Sprintf(format, args...)}
+}
+
+// Uncaught is what an exception comes to that nothing in the FE expects.
+func Uncaught(message string) *Error {
+	return &Error{Message: "Unexpected exception: " + message, Bare: true}
 }
 
 // LabelUsedError refuses a label that a transaction already has, unless that

@@ -198,6 +198,7 @@ func (c *Core) makeVisible(t *txn, published map[*partitionCommit]*replicaResult
 	defer c.txns.mu.Unlock()
 	now := c.Now()
 	t.ErrorReplicas = 0
+	touched := map[*catalog.Table]bool{}
 	for _, p := range t.parts {
 		if c.txns.chain[p.partition.ID] == t.done {
 			delete(c.txns.chain, p.partition.ID)
@@ -207,6 +208,10 @@ func (c *Core) makeVisible(t *txn, published map[*partitionCommit]*replicaResult
 			continue
 		}
 		p.partition.VisibleVersion, p.partition.VisibleTime = p.version, now
+		if !touched[table] {
+			touched[table] = true
+			table.NextVersion(now)
+		}
 		t.ErrorReplicas += c.settleReplicas(p, published[p])
 	}
 	t.State, t.FinishTime, t.ErrMsg = TxnVisible, now, ""

@@ -10,8 +10,9 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/types"
 )
 
-// NextTxnID is the id that the next transaction will get at the earliest.
-func (c *Core) NextTxnID() int64 { return c.txnIDs.Load() + 1 }
+// NextTxnID takes a transaction id that no transaction gets: those that begin
+// later have higher ones.
+func (c *Core) NextTxnID() int64 { return c.txnIDs.Add(1) }
 
 // RunningBefore tells whether a transaction of the table with an id below the
 // watershed is not finished yet. It needs no lock.

@@ -148,6 +148,9 @@ func (e *Executor) modifyDistribution(db *catalog.Database, t *catalog.Table, d 
 	if t.Properties[colocateWith] != "" {
 		return core.Errorf("Cannot change default bucket number of colocate table.")
 	}
+	if d.Random && e.core.Version() == core.VersionM24 {
+		return core.Uncaught("not implemented")
+	}
 	changed, err := newDistribution(t, d)
 	if err != nil {
 		return err

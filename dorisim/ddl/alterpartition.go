@@ -1,6 +1,8 @@
 package ddl
 
 import (
+	"time"
+
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
@@ -103,22 +105,39 @@ func (e *Executor) removePartition(db *catalog.Database, t *catalog.Table, p *ca
 	return nil
 }
 
+// recordDropPartition writes the binlog of a drop. Doris drops temporary
+// partitions by force, and counts it as a change if the partition had data.
 func (e *Executor) recordDropPartition(db *catalog.Database, t *catalog.Table, p *catalog.Partition, c *parser.DropPartition) {
 	sql := "DROP PARTITION " + parser.QuoteIdent(p.Name)
 	if c.Temporary {
 		sql = "DROP TEMPORARY PARTITION " + parser.QuoteIdent(p.Name)
 	}
-	if c.Force {
+	force, recycled := c.Force || c.Temporary, int64(-1)
+	if force {
 		sql += " FORCE"
+	} else {
+		recycled = e.core.Now().UnixMilli()
+	}
+	if p.VisibleVersion > 1 {
+		t.NextVersion(e.core.Now())
 	}
 	e.core.Record(core.Event{
 		DB: db.ID, Tables: []int64{t.ID}, Type: job.DropPartition,
 		Payload: func(int64) any {
 			return dropPartitionPayload{
-				DBID: db.ID, TableID: t.ID, PartitionID: p.ID, Name: p.Name, Temporary: c.Temporary, Force: c.Force, SQL: sql,
+				DBID: db.ID, TableID: t.ID, PartitionID: p.ID, Name: p.Name, Temporary: c.Temporary, Force: force, SQL: sql,
+				RecycleTime: recycled, Version: t.Version, VersionTime: millis(t.VersionTime),
 			}
 		},
 	})
+}
+
+// millis is a moment as the FE's JSON has it; 0 = none.
+func millis(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.UnixMilli()
 }
 
 // endOfTime is the cooldown time of data that never cools down, in ms.
@@ -140,62 +159,11 @@ func (e *Executor) recordAddPartition(db *catalog.Database, t *catalog.Table, p 
 			payload := addPartitionPayload{
 				CommitSeq: seq, DBID: db.ID, TableID: t.ID, Partition: partitionRecord(t, p),
 				Data:      dataProperty(p),
-				Replicas:  replicaAllocation{Map: map[string]int{`{"location" : "default"}`: p.ReplicaNum}},
+				Replicas:  allocation(p.ReplicaNum),
 				Temporary: temporary, Mutable: true, SQL: sql,
 			}
-			switch t.Partitioning.Kind {
-			case catalog.Unpartitioned:
-			case catalog.RangePartition:
-				payload.Range = []rangeEndPayload{
-					{Type: "CLOSED", Value: boundRecord(t, p.Item.Lower)}, {Type: "OPEN", Value: boundRecord(t, p.Item.Upper)},
-				}
-			default:
-				payload.ListItem = &listItemPayload{Clazz: "ListPartitionItem", Default: p.Item.Default}
-				for _, key := range p.Item.In {
-					payload.ListItem.Keys = append(payload.ListItem.Keys, boundRecord(t, key))
-				}
-			}
+			payload.itemRecord(t, p.Item)
 			return payload
 		},
 	})
-}
-
-func partitionRecord(t *catalog.Table, p *catalog.Partition) partitionPayload {
-	r := partitionPayload{
-		ID: p.ID, Name: p.Name, State: string(p.State), VisibleVersion: p.VisibleVersion,
-		VisibleTime: p.VisibleTime.UnixMilli(), NextVersion: p.NextVersion,
-		BaseIndex: indexPayload{ID: t.BaseIndexID, State: string(catalog.IndexNormal)},
-		Distribution: distributionPayload{
-			Clazz: "RandomDistributionInfo", Type: string(p.Distribution.Kind), Buckets: p.Distribution.Buckets, AutoBucket: t.AutoBucket,
-		},
-	}
-	for _, tablet := range p.Tablets[t.BaseIndexID] {
-		r.BaseIndex.Tablets = append(r.BaseIndex.Tablets, tabletPayload{ID: tablet.ID})
-	}
-	if p.Distribution.Kind == catalog.HashDistribution {
-		r.Distribution.Clazz = "HashDistributionInfo"
-		schema := baseSchema(t)
-		for _, name := range p.Distribution.Columns {
-			r.Distribution.Columns = append(r.Distribution.Columns, columnRecord(&schema.Columns[schema.ColumnIndex(name)]))
-		}
-	}
-	return r
-}
-
-// boundRecord is a key as the FE's JSON has it: [[type, value]..., "unused"].
-func boundRecord(t *catalog.Table, b catalog.Bound) []any {
-	var values []any
-	schema := baseSchema(t)
-	for i, v := range b {
-		kind := schema.Columns[schema.ColumnIndex(t.Partitioning.Columns[i])].Type.Kind
-		values = append(values, []any{string(kind), literalRecord(v)})
-	}
-	return append(values, "unused")
-}
-
-func literalRecord(v catalog.BoundValue) any {
-	if v.MaxValue {
-		return "MAXVALUE"
-	}
-	return v.Value
 }

@@ -42,7 +42,7 @@ func TestAddAutoPartition(t *testing.T) {
 	require.Equal(t, "[types: [DATETIMEV2]; keys: [2025-02-01 00:00:00]; ..types: [DATETIMEV2]; keys: [2025-03-01 00:00:00]; )", rangetext.RangeText(table, p, false))
 	b, payload := f.last("s")
 	require.Equal(t, job.AddPartition, b.Type)
-	require.Equal(t, "ADD PARTITION `p20250201000000` VALUES [(\"2025-02-01 00:00:00\"), (\"2025-03-01 00:00:00\")) (\"version_info\" = \"1\");", payload["sql"])
+	require.Equal(t, "ADD PARTITION `p20250201000000` VALUES [('2025-02-01 00:00:00'), ('2025-03-01 00:00:00')) (\"version_info\" = \"1\");", payload["sql"])
 	before := f.core.LastJournal()
 	require.NoError(t, add("r", "2025-02-28 23:59:59")) // is there
 	require.Equal(t, before, f.core.LastJournal())
@@ -102,6 +102,8 @@ func TestDynamicPartitions(t *testing.T) {
 	f.run("ALTER TABLE synced ADD PARTITION p20250101 VALUES LESS THAN ('2025-01-02')") // allowed while synced
 
 	f.run("ALTER TABLE month SET ('dynamic_partition.end' = '2', 'dynamic_partition.replication_num' = '1')")
+	require.Equal(t, []string{"p202508", "p202509"}, names("month"), "until the scheduler comes by")
+	f.RunDynamicPartitions()
 	require.Equal(t, []string{"p202508", "p202509", "p202510"}, names("month"))
 	require.ErrorContains(t, f.try("CREATE TABLE x (d DATE) PARTITION BY RANGE(d) () PROPERTIES ('dynamic_partition.end' = '1')"),
 		"Must assign dynamic_partition.time_unit properties")

@@ -34,7 +34,7 @@ func TestViewBinlogs(t *testing.T) {
 	f.run("CREATE VIEW v COMMENT 'c' AS SELECT a FROM t")
 	v := f.tab("v")
 	f.wantBinlog(job.CreateTable, "{\"commitSeq\":$SEQ,\"dbId\":$DB,\"dbName\":\"s\",\"tableId\":$1,\"tableName\":\"v\",\"tableType\":\"VIEW\","+
-		"\"sql\":\"CREATE VIEW `v` COMMENT 'c' AS SELECT a AS `a` FROM `internal`.`s`.`t`;\"}", v.ID)
+		"\"sql\":\"CREATE VIEW `v` COMMENT 'c' AS SELECT `internal`.`s`.`t`.`a` FROM `internal`.`s`.`t`;\"}", v.ID)
 	f.run("ALTER VIEW v AS SELECT 1 AS x FROM s.t")
 	_, payload := f.last("s")
 	require.Equal(t, "SELECT 1 AS `x` FROM `internal`.`s`.`t`", payload["inlineViewDef"])
@@ -60,10 +60,16 @@ func TestPartitionBinlogs(t *testing.T) {
 	require.EqualValues(t, b.CommitSeq, payload["commitSeq"])
 	require.Equal(t, "ADD PARTITION `p5` VALUES [(\"400\"), (\"500\")) (\"version_info\" = \"1\");", payload["sql"])
 	require.Equal(t, false, payload["isTempPartition"])
+	literal := func(clazz, kind string, length int, value any) []any {
+		return []any{kind, map[string]any{"clazz": clazz, "v": value, "opcode": "INVALID_OPCODE", "children": []any{},
+			"type": map[string]any{"clazz": "ScalarType", "type": kind, "len": float64(length), "precision": 0.0, "scale": 0.0}}}
+	}
 	require.Equal(t, []any{
-		map[string]any{"type": "CLOSED", "value": []any{[]any{"INT", 400.0}, "unused"}},
-		map[string]any{"type": "OPEN", "value": []any{[]any{"INT", 500.0}, "unused"}},
+		map[string]any{"type": "CLOSED", "value": []any{literal("IntLiteral", "INT", -1, 400.0), "unused"}},
+		map[string]any{"type": "OPEN", "value": []any{literal("IntLiteral", "INT", -1, 500.0), "unused"}},
 	}, payload["range"])
+	require.Equal(t, map[string]any{"clazz": "ListPartitionItem", "idp": false, "partitionKeys": []any{}}, payload["listPartitionItem"])
+	require.Equal(t, map[string]any{"allocMap": []any{[]any{map[string]any{"type": "location", "value": "default"}, 1.0}}}, payload["replicaAlloc"])
 	partition := payload["partition"].(map[string]any)
 	require.EqualValues(t, p.ID, partition["id"])
 	require.Equal(t, "p5", partition["nm"])
@@ -95,10 +101,11 @@ func TestPartitionBinlogs(t *testing.T) {
 	f.wantBinlog(job.RenamePartition, `{"db":$DB,"tb":$1,"ind":-1,"p":$2,"nT":"","oT":"","nR":"","oR":"","nP":"p6","oP":"p5"}`, table.ID, p.ID)
 	f.run("ALTER TABLE t DROP PARTITION p6 FORCE")
 	f.wantBinlog(job.DropPartition, "{\"dbId\":$DB,\"tableId\":$1,\"pid\":$2,\"partitionName\":\"p6\",\"isTempPartition\":false,\"forceDrop\":true,"+
-		"\"recycleTime\":0,\"sql\":\"DROP PARTITION `p6` FORCE\",\"version\":0,\"versionTime\":0}", table.ID, p.ID)
+		"\"recycleTime\":-1,\"sql\":\"DROP PARTITION `p6` FORCE\",\"version\":1,\"versionTime\":$3}", table.ID, p.ID, table.VersionTime.UnixMilli())
 	f.run("ALTER TABLE t DROP TEMPORARY PARTITION tp")
 	_, payload = f.last("s")
-	require.Equal(t, "DROP TEMPORARY PARTITION `tp`", payload["sql"])
+	require.Equal(t, "DROP TEMPORARY PARTITION `tp` FORCE", payload["sql"])
+	require.Equal(t, true, payload["forceDrop"])
 	require.Empty(t, f.backend.specs)
 }
 
@@ -108,9 +115,15 @@ func TestListPartitionBinlog(t *testing.T) {
 	f.run("ALTER TABLE t ADD PARTITION p2 VALUES IN ('beijing', 'shanghai', NULL)")
 	_, payload := f.last("s")
 	require.Equal(t, "ADD PARTITION `p2` VALUES IN ((\"beijing\"),(\"shanghai\"),(NULL)) (\"version_info\" = \"1\");", payload["sql"])
-	require.Equal(t, map[string]any{"clazz": "ListPartitionItem", "idp": false, "partitionKeys": []any{
-		[]any{[]any{"VARCHAR", "beijing"}, "unused"}, []any{[]any{"VARCHAR", "shanghai"}, "unused"}, []any{[]any{"VARCHAR", nil}, "unused"},
-	}}, payload["listPartitionItem"])
+	var keys []any
+	for _, key := range payload["listPartitionItem"].(map[string]any)["partitionKeys"].([]any) {
+		value := key.([]any)[0].([]any)
+		require.Equal(t, "VARCHAR", value[0])
+		keys = append(keys, value[1].(map[string]any)["clazz"], value[1].(map[string]any)["v"])
+	}
+	require.Equal(t, []any{"StringLiteral", "beijing", "StringLiteral", "shanghai", "NullLiteral", nil}, keys)
+	unused := map[string]any{"type": "CLOSED", "value": []any{"unused"}}
+	require.Equal(t, []any{unused, unused}, payload["range"])
 	// The tool's rewriting of that text is understood again.
 	f.run("ALTER TABLE t DROP PARTITION p2")
 	f.run("ALTER TABLE `s`.`t` ADD PARTITION IF NOT EXISTS `p2` VALUES IN ((\"beijing\"),(\"shanghai\"),(NULL)) (\"version_info\" = \"1\") DISTRIBUTED BY HASH(`n`) BUCKETS 1")
@@ -134,7 +147,12 @@ func TestPropertyBinlogs(t *testing.T) {
 	require.Equal(t, "7", table.Properties[binlogTTL])
 	f.run("ALTER TABLE t SET ('binlog.ttl_seconds' = '8', 'binlog.max_bytes' = '9')")
 	f.wantBinlog(job.ModifyTableProperty, `{"dbId":$DB,"tableId":$1,"ctlName":"internal","dbName":"s","tableName":"t",`+
-		`"properties":{"binlog.ttl_seconds":"8","binlog.max_bytes":"9"},"sql":"SET (binlog.max_bytes=9,binlog.ttl_seconds=8)"}`, table.ID)
+		`"properties":{"binlog.enable":"true","binlog.max_bytes":"9","binlog.max_history_nums":"9223372036854775807","binlog.ttl_seconds":"8"},`+
+		`"sql":"SET (binlog.enable=true,binlog.max_bytes=9,binlog.max_history_nums=9223372036854775807,binlog.ttl_seconds=8)"}`, table.ID)
+	before := f.core.LastJournal()
+	f.run("ALTER TABLE t SET ('binlog.enable' = 'true')") // as it is
+	f.run("ALTER TABLE t SET ('in_memory' = 'false')")
+	require.Equal(t, before, f.core.LastJournal())
 	b, _ = f.last("s")
 	require.True(t, b.RemoveEnableCache)
 	require.Contains(t, f.show("s", "t"), `"binlog.ttl_seconds" = "8"`)
@@ -225,7 +243,7 @@ func TestLightSchemaChange(t *testing.T) {
 	b, payload := f.last("s")
 	require.Equal(t, job.ModifyTableAddOrDropColumns, b.Type)
 	require.Equal(t, "ALTER TABLE `s`.`t` ADD COLUMN `c` int NULL DEFAULT \"0\" COMMENT \"\" AFTER `id`, \n"+
-		"ADD COLUMN `d` datetime NULL DEFAULT CURRENT_TIMESTAMP COMMENT \"x\", \nDROP COLUMN `b`", payload["rawSql"])
+		"ADD COLUMN `d` datetimev2(0) NULL DEFAULT CURRENT_TIMESTAMP COMMENT \"x\", \nDROP COLUMN `b`", payload["rawSql"])
 	columns := payload["indexSchemaMap"].(map[string]any)[id(table.BaseIndexID)].([]any)
 	var names []string
 	for _, c := range columns {
@@ -244,7 +262,7 @@ func TestLightSchemaChange(t *testing.T) {
 	// The id of a dropped column is not given again.
 	f.run("ALTER TABLE t ADD COLUMN b INT")
 	schema := baseSchema(table)
-	require.EqualValues(t, 5, schema.Columns[schema.ColumnIndex("b")].UniqueID)
+	require.EqualValues(t, 7, schema.Columns[schema.ColumnIndex("b")].UniqueID, "hidden columns have ids too")
 	require.Equal(t, hiddenSequence, schema.Columns[len(schema.Columns)-1].Name)
 
 	// rawSql itself is understood.

@@ -3,6 +3,7 @@ package ddl
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
@@ -20,6 +21,8 @@ type columnChange struct {
 	dropped []string // from the base index
 	sql     []string // clauses of rawSql
 	structs bool     // the version can add fields to a STRUCT
+	now     time.Time
+	escaped bool // rawSql is valid SQL
 }
 
 // indexChange is the new column list of one index.
@@ -42,6 +45,7 @@ func newColumnChange(t *catalog.Table) *columnChange {
 func (e *Executor) changeColumns(db *catalog.Database, t *catalog.Table, clauses []parser.AlterClause) error {
 	change := newColumnChange(t)
 	change.structs = e.core.Version() == core.VersionNew
+	change.now, change.escaped = e.core.Now(), !e.rawSQLBroken()
 	for _, clause := range clauses {
 		var err error
 		switch c := clause.(type) {
@@ -64,6 +68,9 @@ func (e *Executor) changeColumns(db *catalog.Database, t *catalog.Table, clauses
 // finishColumns carries a change out: at once, or by a job. apply is what it
 // changes of the table beside the columns, nil = nothing.
 func (e *Executor) finishColumns(db *catalog.Database, t *catalog.Table, change *columnChange, apply func(*catalog.Table)) error {
+	if err := checkTemporary(t); err != nil {
+		return err
+	}
 	rawSQL := "ALTER TABLE " + parser.QuoteIdent(db.Name) + "." + parser.QuoteIdent(t.Name) + " " + strings.Join(change.sql, ", \n")
 	if change.heavy {
 		return e.submitColumns(t, change, rawSQL, apply)
@@ -183,6 +190,7 @@ func (c *columnChange) addOne(target *indexChange, def *parser.ColumnDef, at par
 	if col.AutoInc {
 		return "", core.Errorf("Can not add auto-increment column %s", col.Name)
 	}
+	col.AggImplicit = false // unlike that of a column from CREATE TABLE
 	into := []*indexChange{target}
 	switch {
 	case key && c.t.Keys == types.UniqueKeys:
@@ -191,19 +199,15 @@ func (c *columnChange) addOne(target *indexChange, def *parser.ColumnDef, at par
 		into = []*indexChange{c.base(), target}
 	}
 	c.heavy = c.heavy || key || known
+	if col.DefaultExpr && !isObject(col.Type.Kind) {
+		col.RealDefault = types.FormatTime(c.now, col.Type.Scale)
+	}
 	for _, x := range into {
 		if err := x.insert(c.t, col, at, x == target); err != nil {
 			return "", err
 		}
 	}
-	text := columnText(&col, c.t.Keys)
-	if key {
-		text = strings.Replace(text, " "+parser.FormatType(col.Type), " "+parser.FormatType(col.Type)+" KEY", 1)
-	}
-	if col.Comment == "" {
-		text += ` COMMENT ""`
-	}
-	return text, nil
+	return c.rawColumnText(&col), nil
 }
 
 // insert adds the column with a fresh unique id. A position that only the named

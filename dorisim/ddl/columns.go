@@ -134,6 +134,14 @@ func checkSessionGated(defs []parser.ColumnDef) error {
 	return nil
 }
 
+// noAutoInc is the initial value that a column without AUTO_INCREMENT has when
+// its table is created; added later it has 0.
+const noAutoInc = -1
+
+// hiddenColumns is how many hidden columns Doris puts into a new UNIQUE table
+// (doris-binlogs.md 2.8).
+const hiddenColumns = 2
+
 // buildSchema makes the base schema of a table: model, keys and columns.
 func buildSchema(t *catalog.Table, s *parser.CreateTable) (types.Schema, error) {
 	if len(s.Columns) == 0 {
@@ -156,6 +164,9 @@ func buildSchema(t *catalog.Table, s *parser.CreateTable) (types.Schema, error) 
 			return schema, core.CodeErrorf(codeDuplicateColumn, "Duplicate column name '%s'", c.Name)
 		}
 		c.UniqueID = int32(i)
+		if !c.AutoInc {
+			c.AutoIncInit = noAutoInc
+		}
 		schema.Columns = append(schema.Columns, c)
 	}
 	return schema, normaliseGenerated(&schema)

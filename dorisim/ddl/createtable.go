@@ -36,7 +36,7 @@ func (e *Executor) createIn(db *catalog.Database, s *parser.CreateTable) error {
 		if s.IfNotExists {
 			return nil
 		}
-		return core.CodeErrorf(codeTableExists, "Table '%s' already exists", s.Table.Name)
+		return core.Errorf("Table '%s' already exists", s.Table.Name)
 	}
 	if kind, err := e.externalKind(s); err != nil || kind != "" {
 		if err != nil {
@@ -73,7 +73,7 @@ func (e *Executor) recordCreate(db *catalog.Database, t *catalog.Table) {
 func (e *Executor) buildTable(db *catalog.Database, s *parser.CreateTable) (*catalog.Table, error) {
 	t := &catalog.Table{
 		ID: e.core.NextID(), DBID: db.ID, Name: s.Table.Name, Kind: catalog.OLAP, State: catalog.StateNormal,
-		Comment: s.Comment, Created: e.core.Now(), Indexes: map[int64]*catalog.Index{},
+		Comment: s.Comment, Created: e.core.Now(), Version: 1, VersionTime: e.core.Now(), Indexes: map[int64]*catalog.Index{},
 		Partitions: map[string]*catalog.Partition{}, Temporary: map[string]*catalog.Partition{},
 	}
 	schema, err := buildSchema(t, s)
@@ -83,6 +83,10 @@ func (e *Executor) buildTable(db *catalog.Database, s *parser.CreateTable) (*cat
 	base := &catalog.Index{
 		ID: e.core.NextID(), Name: t.Name, State: catalog.IndexNormal, Schema: schema,
 		ShortKey: shortKeyColumns(&schema), MaxUniqueID: int32(len(schema.Columns) - 1),
+	}
+	if t.Keys == types.UniqueKeys {
+		base.FirstHidden = base.MaxUniqueID + 1
+		base.MaxUniqueID += hiddenColumns
 	}
 	t.BaseIndexID, t.Indexes[base.ID] = base.ID, base
 	for _, c := range schema.Columns {
@@ -231,7 +235,10 @@ func (e *Executor) addSecondary(t *catalog.Table, def *parser.IndexDef) error {
 	if slices.ContainsFunc(t.Secondary, func(s catalog.SecondaryIndex) bool { return strings.EqualFold(s.Name, def.Name) }) {
 		return core.Errorf("index name[%s] is already used", def.Name)
 	}
-	index := catalog.SecondaryIndex{ID: e.core.NextID(), Name: def.Name, Kind: def.Kind, Properties: maps.Clone(def.Properties), Comment: def.Comment}
+	if err := checkBloom(t, def); err != nil {
+		return err
+	}
+	index := catalog.SecondaryIndex{ID: e.core.NextID(), Name: def.Name, Kind: def.Kind, Properties: indexProperties(def), Comment: def.Comment}
 	schema := baseSchema(t)
 	for _, name := range def.Columns {
 		i := schema.ColumnIndex(name)
@@ -242,6 +249,36 @@ func (e *Executor) addSecondary(t *catalog.Table, def *parser.IndexDef) error {
 	}
 	t.Secondary = append(t.Secondary, index)
 	return nil
+}
+
+// checkBloom refuses a second bloom filter of a column.
+func checkBloom(t *catalog.Table, def *parser.IndexDef) error {
+	if def.Kind != "NGRAM_BF" {
+		return nil
+	}
+	filters := strings.Split(t.Properties[bloomFilterColumns], ", ")
+	for _, s := range t.Secondary {
+		if s.Kind == def.Kind {
+			filters = append(filters, s.Columns...)
+		}
+	}
+	for _, name := range def.Columns {
+		if slices.ContainsFunc(filters, func(f string) bool { return strings.EqualFold(f, name) }) {
+			return core.Errorf("%s should have only one ngram bloom filter index or bloom filter index", name)
+		}
+	}
+	return nil
+}
+
+// indexProperties are those of the statement, and what a parser of an inverted
+// index brings along (doris-sql.md 3.2).
+func indexProperties(def *parser.IndexDef) map[string]string {
+	props := map[string]string(maps.Clone(def.Properties))
+	if parser := props["parser"]; def.Kind == invertedKind && parser != "" && parser != "none" {
+		setDefault(props, "lower_case", "true")
+		setDefault(props, "support_phrase", "true")
+	}
+	return props
 }
 
 // initialPartitions creates the partitions that CREATE TABLE lists: one with

@@ -107,6 +107,7 @@ func (e *Executor) setDatabaseProperties(db *catalog.Database, props parser.Prop
 			}
 		}
 	}
+	off := db.Properties[binlogEnable] == "true" && strings.EqualFold(props[binlogEnable], "false")
 	if db.Properties == nil {
 		db.Properties = map[string]string{}
 	}
@@ -118,7 +119,7 @@ func (e *Executor) setDatabaseProperties(db *catalog.Database, props parser.Prop
 	}
 	changed := maps.Clone(props)
 	e.core.Record(core.Event{
-		DB: db.ID, Type: job.AlterDatabaseProperty, RemoveEnableCache: true,
+		DB: db.ID, Type: job.AlterDatabaseProperty, RemoveEnableCache: true, SwitchedOff: off,
 		Payload: func(int64) any {
 			return alterDatabasePayload{DBID: db.ID, DBName: db.Name, Properties: changed}
 		},

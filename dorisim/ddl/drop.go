@@ -17,8 +17,8 @@ func (e *Executor) dropTable(currentDB string, s *parser.DropTable) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := db.Tables[s.Table.Name]; !ok && s.IfExists {
-		return nil
+	if _, ok := db.Tables[s.Table.Name]; !ok {
+		return missing(db, s.Table.Name, s.IfExists)
 	}
 	t, err := olapTable(db, s.Table.Name, "DROP")
 	if err != nil {
@@ -36,6 +36,14 @@ func (e *Executor) dropTable(currentDB string, s *parser.DropTable) error {
 	delete(db.Tables, t.Name)
 	e.discardTable(t, s.Force)
 	return nil
+}
+
+// missing answers the drop of what is not there.
+func missing(db *catalog.Database, name string, ifExists bool) error {
+	if ifExists {
+		return nil
+	}
+	return core.CodeErrorf(codeUnknownInDatabase, "Unknown table '%s' in %s", name, db.Name)
 }
 
 // discardTable erases a table that is out of its database, or without force

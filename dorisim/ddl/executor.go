@@ -22,7 +22,6 @@ const (
 	codeDatabaseMissing   = 1008
 	codeNoDatabase        = 1046
 	codeUnknownDatabase   = 1049
-	codeTableExists       = 1050
 	codeUnknownTable      = 1051
 	codeUnknownInDatabase = 1109
 	codeDuplicateColumn   = 1060

@@ -28,7 +28,9 @@ func normaliseGenerated(s *types.Schema) error {
 		if err := checkGenerated(s, i, tokens); err != nil {
 			return err
 		}
-		c.Generated = generatedText(s, c.Generated, tokens)
+		if c.Generated, err = spacedOperators(generatedText(s, c.Generated, tokens)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -148,6 +150,35 @@ func generatedText(s *types.Schema, text string, tokens []parser.Token) string {
 		last = t.End
 	}
 	return out.String() + text[last:]
+}
+
+// spacedOperators puts blanks around the operators.
+func spacedOperators(text string) (string, error) {
+	tokens, err := parser.Lex(text)
+	if err != nil {
+		return "", core.Errorf("%s", err.Error())
+	}
+	var out strings.Builder
+	for i, t := range tokens[:len(tokens)-1] { // the last one is EOF
+		between := ""
+		if i > 0 {
+			between = text[tokens[i-1].End:t.Pos]
+			if binary(tokens, i) || binary(tokens, i-1) {
+				between = " "
+			}
+		}
+		out.WriteString(between + text[t.Pos:t.End])
+	}
+	return out.String(), nil
+}
+
+// binary tells whether token i is an operator between two operands.
+func binary(tokens []parser.Token, i int) bool {
+	if tokens[i].Kind != parser.Symbol || !strings.Contains("+-*/%", tokens[i].Text) || i == 0 {
+		return false
+	}
+	before := tokens[i-1]
+	return before.Kind != parser.Symbol || before.IsSymbol(")")
 }
 
 // arithmetic tells whether token i is an operand.

@@ -37,6 +37,9 @@ type indexChanges struct {
 // rewrite the data (doris-sql.md 5.4).
 func (e *Executor) changeIndexes(db *catalog.Database, t *catalog.Table, clauses []parser.AlterClause) error {
 	changes, err := e.planIndexes(t, clauses)
+	if err == nil {
+		err = checkTemporary(t)
+	}
 	if err != nil {
 		return err
 	}
@@ -72,7 +75,7 @@ func (e *Executor) planIndexes(t *catalog.Table, clauses []parser.AlterClause) (
 			}
 			added := trial.Secondary[len(trial.Secondary)-1]
 			changes.added = append(changes.added, added)
-			changes.clauses = append(changes.clauses, "ADD "+quotedIndexText(added))
+			changes.clauses = append(changes.clauses, "ADD "+e.quotedIndexText(added))
 		case *parser.DropIndex:
 			i := findSecondary(trial.Secondary, c.Name)
 			if i < 0 && c.IfExists {
@@ -96,8 +99,8 @@ func findSecondary(list []catalog.SecondaryIndex, name string) int {
 
 // quotedIndexText is an index in rawSql: the name quoted, the comment always
 // there.
-func quotedIndexText(i catalog.SecondaryIndex) string {
-	text := strings.Replace(indexText(i), "INDEX "+i.Name, "INDEX "+parser.QuoteIdent(i.Name), 1)
+func (e *Executor) quotedIndexText(i catalog.SecondaryIndex) string {
+	text := strings.Replace(e.indexText(i), "INDEX "+i.Name, "INDEX "+parser.QuoteIdent(i.Name), 1)
 	if i.Comment == "" {
 		text += " COMMENT ''"
 	}
@@ -124,17 +127,18 @@ func (e *Executor) lightIndexes(db *catalog.Database, t *catalog.Table, changes 
 	})
 	e.alters.AddFinished(jobID, t, t.BaseIndexID)
 	if drop {
-		e.alters.BuildIndex(t, core.Partitions(t), true, indexListText("DROP", changes.dropped), altered)
+		e.alters.BuildIndex(t, core.Partitions(t), true, e.indexListText("DROP", changes.dropped), altered)
 	}
 }
 
-// indexListText is what SHOW BUILD INDEX prints of the indexes.
-func indexListText(verb string, indexes []catalog.SecondaryIndex) string {
+// indexListText is what SHOW BUILD INDEX prints of the indexes: each with a comma
+// behind it, in one pair of brackets.
+func (e *Executor) indexListText(verb string, indexes []catalog.SecondaryIndex) string {
 	texts := make([]string, len(indexes))
 	for i, index := range indexes {
-		texts[i] = verb + " " + quotedIndexText(index)
+		texts[i] = verb + " " + e.indexText(index)
 	}
-	return "[" + strings.Join(texts, ", ") + "]"
+	return "[" + strings.Join(texts, ", ") + "], "
 }
 
 // buildIndex is BUILD INDEX: a job for each partition (doris-binlogs.md 2.22).
@@ -164,7 +168,9 @@ func (e *Executor) buildIndex(currentDB string, s *parser.BuildIndex) error {
 		}
 	}
 	index := t.Secondary[i : i+1]
-	e.alters.BuildIndex(t, partitions, false, indexListText("ADD", index), secondaryRecords(t, index))
+	shown := t.Secondary[i]
+	shown.Comment = "" // the statement names the index only
+	e.alters.BuildIndex(t, partitions, false, e.indexListText("ADD", []catalog.SecondaryIndex{shown}), secondaryRecords(t, index))
 	return nil
 }
 

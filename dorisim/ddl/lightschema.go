@@ -35,20 +35,24 @@ func schemaRecord(t *catalog.Table, index *catalog.Index) []columnPayload {
 	var list []columnPayload
 	schema := &index.Schema
 	for i := range schema.Columns {
-		list = append(list, columnRecord(&schema.Columns[i]))
+		list = append(list, columnRecord(t, &schema.Columns[i]))
 	}
 	if t.Keys != types.UniqueKeys {
 		return list
 	}
-	next, at := maxUniqueID(index), firstHidden(schema.Columns)
+	next, at := index.FirstHidden-1, firstHidden(schema.Columns)
+	if index.FirstHidden == 0 {
+		next = maxUniqueID(index)
+	}
 	for _, c := range []types.Column{
-		{Name: "__DORIS_DELETE_SIGN__", Type: types.Type{Kind: types.TinyInt}},
-		{Name: "__DORIS_VERSION_COL__", Type: types.Type{Kind: types.BigInt}},
+		{Name: "__DORIS_DELETE_SIGN__", Type: types.Type{Kind: types.TinyInt}, Comment: "doris delete flag hidden column"},
+		{Name: "__DORIS_VERSION_COL__", Type: types.Type{Kind: types.BigInt}, Comment: "doris version hidden column"},
 	} {
 		next++
 		zero := "0"
+		c.AutoIncInit = noAutoInc
 		c.Default, c.Hidden, c.Agg, c.AggImplicit, c.UniqueID = &zero, true, valueAgg(t.Keys), true, next
-		list = slices.Insert(list, at, columnRecord(&c))
+		list = slices.Insert(list, at, columnRecord(t, &c))
 		at++
 	}
 	return list

@@ -27,7 +27,7 @@ func (e *Executor) createMaterialized(currentDB string, s *parser.CreateMaterial
 		if s.IfNotExists {
 			return nil
 		}
-		return core.CodeErrorf(codeTableExists, "Table '%s' already exists", s.View.Name)
+		return core.Errorf("Table '%s' already exists", s.View.Name)
 	}
 	var definition catalog.Table
 	if err := e.define(db, currentDB, &definition, s.Columns, s.Query, namesOf(s.Allowed)); err != nil {

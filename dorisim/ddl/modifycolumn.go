@@ -41,8 +41,10 @@ func (c *columnChange) modify(clause *parser.ModifyColumn) error {
 			return err
 		}
 	}
-	c.heavy = c.heavy || !grown(&old, &col, clause.Position)
-	text := "MODIFY COLUMN " + columnText(&col, c.t.Keys) + positionText(clause.Position)
+	c.heavy = c.heavy || !grown(&old, &col, clause.Position) && !lengthened(&old, &col, clause.Position)
+	shown := col
+	shown.Comment = clause.Column.Comment
+	text := "MODIFY COLUMN " + c.rawColumnText(&shown) + positionText(clause.Position)
 	if clause.Rollup != "" {
 		text += " FROM " + parser.QuoteIdent(clause.Rollup)
 	}
@@ -50,9 +52,16 @@ func (c *columnChange) modify(clause *parser.ModifyColumn) error {
 	return nil
 }
 
+// lengthened tells whether a VARCHAR becomes a longer one and nothing else
+// changes: that is light (doris-binlogs.md 2.8).
+func lengthened(old, col *types.Column, at parser.Position) bool {
+	return at == parser.Position{} && old.Type.Kind == types.Varchar && col.Type.Kind == types.Varchar && col.Type.Len > old.Type.Len &&
+		old.Nullable == col.Nullable
+}
+
 // modified is the column by its new definition.
 func (c *columnChange) modified(def *parser.ColumnDef, old *types.Column) (types.Column, error) {
-	if old.Agg != "" && !old.AggImplicit && def.Agg == "" {
+	if c.t.Keys == types.AggKeys && old.Agg != "" && def.Agg == "" {
 		given := *def
 		given.Agg, def = old.Agg, &given
 	}
@@ -71,7 +80,7 @@ func (c *columnChange) modified(def *parser.ColumnDef, old *types.Column) (types
 	case slices.Contains(c.t.Distribution.Columns, old.Name) && col.Type != old.Type:
 		return col, core.Errorf("Can not modify distribution column[%s]. index[%s]", old.Name, c.t.Name)
 	}
-	col.Name, col.UniqueID = old.Name, old.UniqueID
+	col.Name, col.UniqueID, col.AutoIncInit, col.AggImplicit = old.Name, old.UniqueID, old.AutoIncInit, old.AggImplicit
 	if def.Comment == "" {
 		col.Comment = old.Comment
 	}
@@ -159,7 +168,7 @@ func (c *columnChange) orderBy(clause *parser.OrderBy) error {
 		return core.Errorf("Reorder stmt should contains all columns")
 	}
 	target.columns, target.changed, c.heavy = append(ordered, hidden...), true, true
-	text := "ORDER BY (" + quoteIdents(clause.Columns) + ")"
+	text := "ORDER BY " + quoteIdents(clause.Columns)
 	if clause.Rollup != "" {
 		text += " FROM " + parser.QuoteIdent(clause.Rollup)
 	}

@@ -71,7 +71,7 @@ func (e *Executor) modifyPartitions(db *catalog.Database, t *catalog.Table, c *p
 		record.Infos = append(record.Infos, modifiedPartition{
 			DBID: db.ID, TableID: t.ID, PartitionID: p.ID, Name: p.Name,
 			Data:     modifiedData{dataProperty(p), props["storage_medium"] != ""},
-			Replicas: replicaAllocation{Map: map[string]int{`{"location" : "default"}`: p.ReplicaNum}},
+			Replicas: allocation(replicas),
 			Policy:   p.Properties[storagePolicy], Properties: map[string]string{},
 		})
 	}

@@ -28,74 +28,6 @@ type alterDatabasePayload struct {
 	Properties map[string]string `json:"properties"`
 }
 
-type addPartitionPayload struct {
-	CommitSeq int64             `json:"commitSeq"`
-	DBID      int64             `json:"dbId"`
-	TableID   int64             `json:"tableId"`
-	Partition partitionPayload  `json:"partition"`
-	Range     []rangeEndPayload `json:"range,omitempty"`
-	ListItem  *listItemPayload  `json:"listPartitionItem,omitempty"`
-	Data      dataPropPayload   `json:"dataProperty"`
-	Replicas  replicaAllocation `json:"replicaAlloc"`
-	InMemory  bool              `json:"isInMemory"`
-	Temporary bool              `json:"isTempPartition"`
-	Mutable   bool              `json:"isMutable"`
-	SQL       string            `json:"sql"`
-}
-
-type partitionPayload struct {
-	ID             int64               `json:"id"`
-	Name           string              `json:"nm"`
-	State          string              `json:"st"`
-	BaseIndex      indexPayload        `json:"bi"`
-	VisibleVersion int64               `json:"vv"`
-	VisibleTime    int64               `json:"vvt"` // ms
-	NextVersion    int64               `json:"nv"`
-	Distribution   distributionPayload `json:"di"`
-}
-
-type indexPayload struct {
-	ID      int64           `json:"id"`
-	State   string          `json:"st"`
-	Rows    int64           `json:"rc"`
-	Tablets []tabletPayload `json:"ts"`
-}
-
-type tabletPayload struct {
-	ID int64 `json:"id"`
-}
-
-type distributionPayload struct {
-	Clazz      string          `json:"clazz"`
-	Type       string          `json:"type"`
-	Buckets    int             `json:"bucketNum"`
-	AutoBucket bool            `json:"autoBucket"`
-	Columns    []columnPayload `json:"distributionColumns,omitempty"`
-}
-
-// rangeEndPayload is one end of a RANGE item.
-type rangeEndPayload struct {
-	Type  string `json:"type"` // CLOSED or OPEN
-	Value []any  `json:"value"`
-}
-
-type listItemPayload struct {
-	Clazz   string  `json:"clazz"`
-	Keys    [][]any `json:"partitionKeys"`
-	Default bool    `json:"idp"`
-}
-
-type dataPropPayload struct {
-	StorageMedium string `json:"storageMedium"`
-	CooldownTime  int64  `json:"cooldownTimeMs"`
-	StoragePolicy string `json:"storagePolicy"`
-	Mutable       bool   `json:"isMutable"`
-}
-
-type replicaAllocation struct {
-	Map map[string]int `json:"allocMap"`
-}
-
 type dropPartitionPayload struct {
 	DBID        int64  `json:"dbId"`
 	TableID     int64  `json:"tableId"`
@@ -172,8 +104,8 @@ type replaceTablePayload struct {
 type tablePropertyPayload struct {
 	DBID       int64             `json:"dbId"`
 	TableID    int64             `json:"tableId"`
-	Catalog    string            `json:"ctlName"`
-	DBName     string            `json:"dbName"`
+	Catalog    string            `json:"ctlName,omitempty"` // later than M24
+	DBName     string            `json:"dbName,omitempty"`  // later than M24
 	TableName  string            `json:"tableName"`
 	Properties map[string]string `json:"properties"`
 	SQL        string            `json:"sql"`
@@ -205,30 +137,4 @@ type secondaryPayload struct {
 	Properties map[string]string `json:"pt"`
 	Comment    string            `json:"ct"`
 	ColumnIDs  []int32           `json:"cui"`
-}
-
-type columnPayload struct {
-	Name          string       `json:"name"`
-	Type          *typePayload `json:"type,omitempty"`
-	Agg           string       `json:"aggregationType,omitempty"`
-	AggImplicit   bool         `json:"isAggregationTypeImplicit"`
-	Key           bool         `json:"isKey"`
-	Nullable      bool         `json:"isAllowNull"`
-	AutoInc       bool         `json:"isAutoInc"`
-	AutoIncInit   int64        `json:"autoIncInitValue"`
-	Default       *string      `json:"defaultValue,omitempty"`
-	Comment       string       `json:"comment"`
-	RealDefault   *string      `json:"realDefaultValue,omitempty"`
-	Visible       bool         `json:"visible"`
-	UniqueID      int32        `json:"uniqueId"`
-	ClusterKeyID  int          `json:"clusterKeyId"`
-	OnUpdateValue bool         `json:"hasOnUpdateDefaultValue"`
-}
-
-type typePayload struct {
-	Clazz     string `json:"clazz"`
-	Type      string `json:"type"`
-	Len       int    `json:"len"`
-	Precision int    `json:"precision"`
-	Scale     int    `json:"scale"`
 }

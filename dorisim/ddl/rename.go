@@ -7,7 +7,6 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
-	"github.com/doris-ccr/ccr/dorisim/types"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -183,8 +182,8 @@ func (e *Executor) replaceTable(db *catalog.Database, t *catalog.Table, c *parse
 		return err
 	}
 	name, otherName := t.Name, other.Name
-	// Older versions know no FORCE here: they always erase.
-	force := c.Force || e.core.Version() != core.VersionNew
+	// 2.1 and 3.0 know no FORCE here: they always erase.
+	force := c.Force || e.core.Version() == core.Version21 || e.core.Version() == core.Version30
 	// Recorded while the old table is there: its own binlog setting counts.
 	e.core.Record(core.Event{
 		DB: db.ID, Tables: []int64{t.ID}, Type: job.ReplaceTable,
@@ -220,25 +219,4 @@ func swapProperty(props parser.Properties) (swap bool, err error) {
 		swap = text == "true"
 	}
 	return swap, nil
-}
-
-// columnRecord is a column in the FE's JSON (doris-binlogs.md 2.8).
-func columnRecord(c *types.Column) columnPayload {
-	r := columnPayload{
-		Name: c.Name, Agg: string(c.Agg), AggImplicit: c.AggImplicit, Key: c.Key, Nullable: c.Nullable, AutoInc: c.AutoInc,
-		AutoIncInit: c.AutoIncInit, Default: c.Default, RealDefault: c.Default, Comment: c.Comment,
-		Visible: !c.Hidden, UniqueID: c.UniqueID, ClusterKeyID: -1, OnUpdateValue: c.OnUpdate,
-		Type: &typePayload{Clazz: "ScalarType", Type: string(c.Type.Kind), Len: -1},
-	}
-	switch c.Type.Kind {
-	case types.Char, types.Varchar:
-		r.Type.Len = c.Type.Len
-	case types.Decimal:
-		r.Type.Precision, r.Type.Scale = c.Type.Precision, c.Type.Scale
-	case types.DateTime:
-		r.Type.Precision, r.Type.Scale = 18, c.Type.Scale
-	case types.Array, types.Map, types.Struct:
-		r.Type.Clazz = string(c.Type.Kind[:1]) + strings.ToLower(string(c.Type.Kind[1:])) + "Type"
-	}
-	return r
 }

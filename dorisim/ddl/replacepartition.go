@@ -97,6 +97,8 @@ func (e *Executor) exchange(db *catalog.Database, t *catalog.Table, r replacemen
 		}
 		t.Partitions[p.Name] = p
 	}
+	t.NextVersion(e.core.Now())
+	record.Version, record.VersionTime = t.Version, t.VersionTime.UnixMilli()
 	e.core.Record(core.Event{
 		DB: db.ID, Tables: []int64{t.ID}, Type: job.ReplacePartitions, Payload: func(int64) any { return record },
 	})

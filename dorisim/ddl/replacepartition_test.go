@@ -22,7 +22,7 @@ func TestReplacePartition(t *testing.T) {
 	require.Equal(t, "p2", temp.Name)
 	require.Empty(t, table.Temporary)
 	f.wantBinlog(job.ReplacePartitions, `{"dbId":$DB,"dbName":"s","tblId":$1,"tblName":"t","partitions":["p2"],"tempPartitions":["tp2"],
-		"replacedPartitionIds":[$2],"strictRange":true,"useTempPartitionName":false,"version":0,"versionTime":0,"force":false}`, table.ID, old.ID)
+		"replacedPartitionIds":[$2],"strictRange":true,"useTempPartitionName":false,"version":2,"versionTime":$3,"force":false}`, table.ID, old.ID, table.VersionTime.UnixMilli())
 	require.Contains(t, f.core.Dropped(f.db("s").ID).Partitions, old.ID)
 }
 

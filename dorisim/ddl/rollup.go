@@ -37,11 +37,17 @@ func rollup(t *catalog.Table, name string) (*catalog.Index, bool) {
 
 // addRollups starts a job for each rollup of ADD ROLLUP.
 func (e *Executor) addRollups(t *catalog.Table, defs []parser.RollupDef) error {
+	if err := checkTemporary(t); err != nil {
+		return err
+	}
 	made := make([]*catalog.Index, len(defs))
 	for i := range defs {
 		schema, err := rollupSchema(t, defs[i].Columns)
 		if err != nil {
 			return err
+		}
+		if t.Keys == types.DupKeys && prefixOf(baseSchema(t), &schema) {
+			return core.Errorf("Rollup contain the columns of the base table in prefix order for duplicate table is useless.")
 		}
 		if err := e.checkRollupName(t, defs[i].Name, made[:i]); err != nil {
 			return err
@@ -102,6 +108,17 @@ func rollupSchema(t *catalog.Table, names []string) (types.Schema, error) {
 		schema.Columns[i].UniqueID = int32(i)
 	}
 	return schema, nil
+}
+
+// prefixOf tells whether the rollup has the first columns of the base index, in
+// their order.
+func prefixOf(base, rollup *types.Schema) bool {
+	for i, c := range rollup.Columns {
+		if i >= len(base.Columns) || base.Columns[i].Name != c.Name {
+			return false
+		}
+	}
+	return true
 }
 
 // duplicateKeys chooses the sort columns of a rollup of a DUPLICATE table: the
@@ -176,7 +193,7 @@ func (e *Executor) dropRollups(db *catalog.Database, t *catalog.Table, names []s
 	for _, name := range names {
 		index, ok := rollup(t, name)
 		if !ok {
-			return core.Errorf("Materialized view [%s] does not exist in table [%s]", name, t.Name)
+			return core.MetaErrorf("Materialized view [%s] does not exist in table [%s]", name, t.Name)
 		}
 		drop = append(drop, index)
 	}
@@ -227,6 +244,9 @@ func (e *Executor) createRollupView(currentDB string, s *parser.CreateRollupView
 		return err
 	}
 	if err := core.CheckAlter(t); err != nil {
+		return err
+	}
+	if err := checkTemporary(t); err != nil {
 		return err
 	}
 	if _, taken := rollup(t, s.Name); taken || s.Name == t.Name {

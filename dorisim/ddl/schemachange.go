@@ -129,7 +129,10 @@ func (e *Executor) setHeavyProperty(db *catalog.Database, t *catalog.Table, give
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		items = append(items, quoteText(key)+" = "+quoteText(given[key]))
 	}
-	rawSQL := "ALTER TABLE " + parser.QuoteIdent(db.Name) + "." + parser.QuoteIdent(t.Name) + " SET (" + strings.Join(items, ", ") + ")"
+	rawSQL := "ALTER TABLE " + parser.QuoteIdent(db.Name) + "." + parser.QuoteIdent(t.Name) + " PROPERTIES (" + strings.Join(items, ", ") + ")"
+	if err := checkTemporary(t); err != nil {
+		return err
+	}
 	e.rewriteAll(t, rawSQL, func(t *catalog.Table) {
 		t.Properties = maps.Clone(t.Properties)
 		maps.Copy(t.Properties, trial.Properties)

@@ -3,6 +3,7 @@ package ddl
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/doris-ccr/ccr/dorisim/catalog"
@@ -40,17 +41,18 @@ func (e *Executor) setProperties(db *catalog.Database, t *catalog.Table, given p
 	if err != nil {
 		return err
 	}
+	before := t.Properties
 	if err := e.applyProperties(db, t, props); err != nil {
 		return err
 	}
 	if keys[0] == colocateWith {
 		return nil // has a journal record of its own, which is no binlog
 	}
-	e.recordProperties(db, t, given)
-	if sameGroup(keys, dynamicPrefix) {
-		return e.runDynamicPartition(db, t)
+	if recorded := recordedProperties(t, before, given); len(recorded) > 0 {
+		off := before[binlogEnable] == "true" && t.Properties[binlogEnable] == "false"
+		e.recordProperties(db, t, recorded, off)
 	}
-	return nil
+	return nil // partitions that are due now are made by the scheduler's next pass
 }
 
 func sameGroup(keys []string, prefix string) bool {
@@ -97,18 +99,45 @@ func (e *Executor) applyProperties(db *catalog.Database, t *catalog.Table, props
 	return nil
 }
 
-func (e *Executor) recordProperties(db *catalog.Database, t *catalog.Table, given parser.Properties) {
+// recordedProperties is what the binlog has of the properties of a statement: as
+// the FE understood them, nothing if nothing changes (doris-binlogs.md 2.11).
+func recordedProperties(t *catalog.Table, before map[string]string, given parser.Properties) parser.Properties {
+	recorded := parser.Properties{}
+	for key, value := range given {
+		switch {
+		case key == "in_memory":
+		case isBinlogProperty(key):
+			for own := range binlogDefaults {
+				recorded[own] = t.Properties[own]
+			}
+		case key == "default."+replicationNum:
+			recorded["default."+replicationAllocation] = defaultAllocation + strconv.Itoa(t.ReplicaNum)
+		default:
+			recorded[key] = value
+		}
+	}
+	sameBinlog := func(key string) bool { return before[key] == t.Properties[key] }
+	if _, ok := recorded[binlogEnable]; ok && !slices.ContainsFunc(slices.Collect(maps.Keys(binlogDefaults)), func(k string) bool { return !sameBinlog(k) }) {
+		return nil
+	}
+	return recorded
+}
+
+func (e *Executor) recordProperties(db *catalog.Database, t *catalog.Table, given parser.Properties, off bool) {
 	var items []string
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		items = append(items, key+"="+given[key])
 	}
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.ModifyTableProperty, RemoveEnableCache: true,
+		DB: db.ID, Tables: []int64{t.ID}, Type: job.ModifyTableProperty, RemoveEnableCache: true, SwitchedOff: off,
 		Payload: func(int64) any {
-			return tablePropertyPayload{
-				DBID: db.ID, TableID: t.ID, Catalog: "internal", DBName: db.Name, TableName: t.Name,
-				Properties: given, SQL: "SET (" + strings.Join(items, ",") + ")",
+			p := tablePropertyPayload{
+				DBID: db.ID, TableID: t.ID, TableName: t.Name, Properties: given, SQL: "SET (" + strings.Join(items, ",") + ")",
 			}
+			if e.core.Version() == core.VersionNew {
+				p.Catalog, p.DBName = "internal", db.Name
+			}
+			return p
 		},
 	})
 }

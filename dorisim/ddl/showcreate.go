@@ -1,6 +1,7 @@
 package ddl
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,7 +33,7 @@ func (e *Executor) ShowCreateTable(_ *catalog.Database, t *catalog.Table, sync b
 		}
 	}
 	for _, index := range t.Secondary {
-		definitions = append(definitions, "  "+indexText(index))
+		definitions = append(definitions, "  "+e.indexText(index))
 	}
 	lines := []string{
 		"CREATE TABLE " + parser.QuoteIdent(t.Name) + " (",
@@ -41,7 +42,7 @@ func (e *Executor) ShowCreateTable(_ *catalog.Database, t *catalog.Table, sync b
 	}
 	lines = append(lines, keysText(t, schema)...)
 	if t.Comment != "" {
-		lines = append(lines, "COMMENT '"+t.Comment+"'")
+		lines = append(lines, "COMMENT "+e.commentText(t.Comment))
 	}
 	for _, line := range partitionByText(t) {
 		lines = append(lines, e.oldBounds(line))
@@ -54,15 +55,24 @@ func (e *Executor) ShowCreateTable(_ *catalog.Database, t *catalog.Table, sync b
 	return strings.Join(lines, "\n")
 }
 
+// commentText prints the comment of a table, an index or, before 2.1.8 and 3.0.4,
+// a column: single quotes and backslashes stay as they are (doris-sql.md 3.2).
+func (e *Executor) commentText(comment string) string {
+	if v := e.core.Version(); v == core.VersionNew || v == core.VersionM24 {
+		comment = strings.ReplaceAll(comment, `"`, `\"`)
+	}
+	return "'" + comment + "'"
+}
+
 // columnLine is columnText in the version's spelling: older ones put comments
-// between single quotes and escape nothing.
+// between single quotes.
 func (e *Executor) columnLine(c types.Column, keys types.KeysType) string {
 	if e.core.Version() == core.VersionNew || c.Comment == "" {
 		return columnText(&c, keys)
 	}
 	comment := c.Comment
 	c.Comment = ""
-	return columnText(&c, keys) + " COMMENT '" + comment + "'"
+	return columnText(&c, keys) + " COMMENT " + e.commentText(comment)
 }
 
 // columnText prints a column definition.
@@ -87,7 +97,7 @@ func columnText(c *types.Column, keys types.KeysType) string {
 	case c.DefaultExpr:
 		text += " DEFAULT " + *c.Default
 	default:
-		text += " DEFAULT " + quoteText(*c.Default)
+		text += ` DEFAULT "` + *c.Default + `"` // not escaped (doris-sql.md 3.2)
 	}
 	if c.OnUpdate {
 		text += " ON UPDATE CURRENT_TIMESTAMP"
@@ -101,19 +111,33 @@ func columnText(c *types.Column, keys types.KeysType) string {
 	return text
 }
 
-func indexText(i catalog.SecondaryIndex) string {
+func (e *Executor) indexText(i catalog.SecondaryIndex) string {
 	text := fmt.Sprintf("INDEX %s (%s) USING %s", i.Name, quoteIdents(i.Columns), i.Kind)
 	if len(i.Properties) > 0 {
 		var items []string
-		for _, key := range slices.Sorted(maps.Keys(i.Properties)) {
+		for _, key := range indexPropertyNames(i.Properties) {
 			items = append(items, quoteText(key)+" = "+quoteText(i.Properties[key]))
 		}
 		text += " PROPERTIES(" + strings.Join(items, ", ") + ")"
 	}
 	if i.Comment != "" {
-		text += " COMMENT '" + i.Comment + "'"
+		text += " COMMENT " + e.commentText(i.Comment)
 	}
 	return text
+}
+
+// indexPropertyNames puts the parser first; Doris' order is that of a hash.
+func indexPropertyNames(props map[string]string) []string {
+	return slices.SortedFunc(maps.Keys(props), func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
+	})
+}
+
+func rank(property string) int {
+	if property == "parser" {
+		return 0
+	}
+	return 1
 }
 
 func keysText(t *catalog.Table, schema *types.Schema) []string {
@@ -191,12 +215,17 @@ func (e *Executor) oldBounds(line string) string {
 	return line
 }
 
-// boundText prints "v1", "v2"; MAXVALUE and NULL are bare.
+// boundText prints "v1", "v2"; dates have single quotes, MAXVALUE and NULL are
+// bare.
 func boundText(kinds []types.Kind, b catalog.Bound) string {
 	values := make([]string, len(b))
 	for i, v := range b {
 		values[i] = rangetext.ValueText(kinds[i], v)
-		if !v.MaxValue && v.Value != nil {
+		switch {
+		case v.MaxValue || v.Value == nil:
+		case kinds[i] == types.Date || kinds[i] == types.DateTime:
+			values[i] = "'" + values[i] + "'"
+		default:
 			values[i] = quoteText(values[i])
 		}
 	}
@@ -215,18 +244,10 @@ func distributionText(d catalog.Distribution, auto bool) string {
 	return text + " BUCKETS " + strconv.Itoa(d.Buckets)
 }
 
+// showCreateView prints a view. Its column list has become aliases, the comments
+// of its columns are lost, and its own is printed raw (doris-sql.md 3.4).
 func showCreateView(t *catalog.Table) string {
 	text := "CREATE VIEW " + parser.QuoteIdent(t.Name)
-	if slices.ContainsFunc(t.ViewColumns, func(c catalog.ViewColumn) bool { return c.Comment != "" }) {
-		columns := make([]string, len(t.ViewColumns))
-		for i, c := range t.ViewColumns {
-			columns[i] = parser.QuoteIdent(c.Name)
-			if c.Comment != "" {
-				columns[i] += " COMMENT " + quoteText(c.Comment)
-			}
-		}
-		text += " (" + strings.Join(columns, ", ") + ")"
-	}
 	if t.Comment != "" {
 		text += " COMMENT '" + t.Comment + "'"
 	}

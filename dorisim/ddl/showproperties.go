@@ -96,7 +96,7 @@ var (
 		given(isDynamic, whenSet("dynamic_partition.start_day_of_week")),
 		given(isDynamic, whenSet("dynamic_partition.start_day_of_month")),
 		whenTrue("in_memory"),
-		whenSet("storage_medium"),
+		always("storage_medium", "hdd"),
 		whenSet("medium_allocation_mode"),
 		always("storage_format", "V2"),
 		always("inverted_index_storage_format", "V2"),

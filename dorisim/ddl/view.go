@@ -24,7 +24,7 @@ func (e *Executor) createView(currentDB string, s *parser.CreateView) error {
 	case exists && s.IfNotExists:
 		return nil
 	case exists && !s.OrReplace:
-		return core.CodeErrorf(codeTableExists, "Table '%s' already exists", s.View.Name)
+		return core.Errorf("Table '%s' already exists", s.View.Name)
 	case exists && old.Kind != catalog.View:
 		return wrongKind(db, s.View.Name, "VIEW", "DROP TABLE")
 	}
@@ -68,6 +68,7 @@ func (e *Executor) define(db *catalog.Database, currentDB string, v *catalog.Tab
 	if err := d.checkColumns(); err != nil {
 		return err
 	}
+	d.qualifyPlain()
 	names, err := d.alias(columns)
 	if err != nil {
 		return err
@@ -153,7 +154,10 @@ func (e *Executor) alterView(currentDB string, s *parser.AlterView) error {
 		Payload: func(int64) any {
 			r := viewPayload{DBID: db.ID, TableID: v.ID, Definition: definition, SQLMode: defaultSQLMode, Comment: v.Comment, Schema: []columnPayload{}}
 			for _, c := range v.ViewColumns {
-				r.Schema = append(r.Schema, columnPayload{Name: c.Name, Comment: c.Comment, Nullable: true, Visible: true, UniqueID: -1, ClusterKeyID: -1})
+				r.Schema = append(r.Schema, columnPayload{
+					Name: c.Name, Comment: c.Comment, Nullable: true, Visible: true, UniqueID: -1, ClusterKeyID: -1,
+					Stats: noStats, Children: []columnPayload{}, Generated: []string{},
+				})
 			}
 			return r
 		},
@@ -168,8 +172,8 @@ func (e *Executor) dropView(currentDB string, s *parser.DropView) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := db.Tables[s.View.Name]; !ok && s.IfExists {
-		return nil
+	if _, ok := db.Tables[s.View.Name]; !ok {
+		return missing(db, s.View.Name, s.IfExists)
 	}
 	v, err := view(db, s.View.Name)
 	if err != nil {

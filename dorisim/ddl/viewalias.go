@@ -15,14 +15,14 @@ type item struct {
 	alias      int // = end without alias
 	name       string
 	star       bool
+	expanded   string // what the item of an expanded * reads
 }
 
 // alias gives every output column its alias: the listed names if there are any,
 // else the ones it has already, else its own text. It returns the names; those
 // behind a * that cannot be expanded are unknown and left out.
 func (d *definition) alias(columns []parser.ViewColumnDef) ([]string, error) {
-	items := d.selectList()
-	items = d.expandStar(items)
+	items, star := d.expandStar(d.selectList())
 	plain := !slices.ContainsFunc(items, func(i item) bool { return i.star })
 	if len(columns) > 0 && plain && len(columns) != len(items) {
 		return nil, core.CodeErrorf(codeViewWrongList, "View's SELECT and view's field list have different column counts")
@@ -42,8 +42,15 @@ func (d *definition) alias(columns []parser.ViewColumnDef) ([]string, error) {
 		}
 		seen[strings.ToLower(name)] = true
 		names = append(names, name)
+		if it.expanded != "" {
+			if items[i].expanded = it.expanded; name != it.name {
+				items[i].expanded += " AS " + parser.QuoteIdent(name)
+			}
+			continue
+		}
 		d.setAlias(it, name)
 	}
+	d.writeExpanded(star, items)
 	return names, nil
 }
 
@@ -51,10 +58,10 @@ func (d *definition) alias(columns []parser.ViewColumnDef) ([]string, error) {
 const codeViewWrongList = 1353
 
 func (d *definition) setAlias(it item, name string) {
-	if it.first < 0 {
-		return // comes from an expanded *, which is written with its aliases
-	}
 	last := d.tokens[it.alias-1]
+	if it.alias == it.end && d.dottedName(it.first, it.end) && strings.EqualFold(last.Text, name) {
+		return // a plain column keeps its name
+	}
 	d.edits = append(d.edits, edit{last.End, d.tokens[it.end-1].End, " AS " + parser.QuoteIdent(name)})
 }
 
@@ -151,18 +158,28 @@ func (d *definition) bareAlias(i int) bool {
 	return before.Kind != parser.Symbol && before.Kind != parser.Hint || before.IsSymbol(")")
 }
 
-// expandStar writes out a lone * over tables whose columns are known.
-func (d *definition) expandStar(items []item) []item {
-	if len(items) != 1 || !items[0].star || items[0].end-items[0].first != 1 || len(d.sources) != 1 || len(d.sources[0]) == 0 {
-		return items
+// expandStar writes out a lone * over tables whose columns are known; star is
+// its token, nil if there is none such.
+func (d *definition) expandStar(items []item) (expanded []item, star *parser.Token) {
+	unknown := func(s source) bool { return len(s.columns) == 0 }
+	if len(items) != 1 || !items[0].star || items[0].end-items[0].first != 1 || len(d.sources) == 0 || slices.ContainsFunc(d.sources, unknown) {
+		return items, nil
 	}
-	star := d.tokens[items[0].first]
-	var texts []string
-	items = nil
-	for _, name := range d.sources[0] {
-		texts = append(texts, parser.QuoteIdent(name)+" AS "+parser.QuoteIdent(name))
-		items = append(items, item{first: -1, name: name})
+	for _, s := range d.sources {
+		for _, name := range s.columns {
+			expanded = append(expanded, item{name: name, expanded: s.qualifier + "." + parser.QuoteIdent(name)})
+		}
+	}
+	return expanded, &d.tokens[items[0].first]
+}
+
+func (d *definition) writeExpanded(star *parser.Token, items []item) {
+	if star == nil {
+		return
+	}
+	texts := make([]string, len(items))
+	for i, it := range items {
+		texts[i] = it.expanded
 	}
 	d.edits = append(d.edits, edit{star.Pos, star.End, strings.Join(texts, ", ")})
-	return items
 }

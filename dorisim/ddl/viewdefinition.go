@@ -17,12 +17,19 @@ type definition struct {
 	edits  []edit
 	// ctes are the names that WITH defines: no tables of a database.
 	ctes map[string]bool
-	// sources are the columns of each table of the outermost FROM clauses.
-	sources [][]string
+	// sources are the tables of the outermost FROM clauses.
+	sources []source
 	// databases are those that table names mention.
 	databases []string
 	// tableFunctions are the tokens at which a table function of FROM begins.
 	tableFunctions map[int]bool
+}
+
+// source is a table that the outermost SELECT reads.
+type source struct {
+	columns   []string // none: they are not known
+	qualifier string   // how its columns are qualified
+	names     []string // what may stand before a column: its alias, or its name
 }
 
 // edit replaces query[from:to].
@@ -160,13 +167,33 @@ func (d *definition) qualifyTable(i int, outermost bool, currentDB string, looku
 	if err != nil {
 		return end, err
 	}
+	qualified := "`internal`." + parser.QuoteIdent(parts[0]) + "." + parser.QuoteIdent(parts[1])
 	if outermost {
-		d.sources = append(d.sources, columns)
+		s := source{columns: columns, qualifier: qualified, names: []string{parts[1]}}
+		if alias := d.tableAlias(end + 1); alias != "" {
+			s.qualifier, s.names = parser.QuoteIdent(alias), []string{alias}
+		}
+		d.sources = append(d.sources, s)
 	}
 	d.databases = append(d.databases, parts[0])
-	d.edits = append(d.edits, edit{d.tokens[i].Pos, d.tokens[end].End,
-		"`internal`." + parser.QuoteIdent(parts[0]) + "." + parser.QuoteIdent(parts[1])})
+	d.edits = append(d.edits, edit{d.tokens[i].Pos, d.tokens[end].End, qualified})
 	return end, nil
+}
+
+// behindTable are words that are no alias where they follow a table.
+var behindTable = []string{"JOIN", "LEFT", "RIGHT", "INNER", "OUTER", "CROSS", "FULL", "SEMI", "ANTI", "NATURAL", "ON", "USING",
+	"PARTITION", "PARTITIONS", "TEMPORARY", "TABLET", "TABLESAMPLE", "INDEX", "FOR"}
+
+// tableAlias is the alias that stands at token i, "" if there is none.
+func (d *definition) tableAlias(i int) string {
+	t := d.tokens[i]
+	switch {
+	case t.Is("AS") && isName(d.tokens[i+1]):
+		return d.tokens[i+1].Text
+	case !isName(t), slices.ContainsFunc(behindTable, t.Is), slices.ContainsFunc(endOfFrom, t.Is):
+		return ""
+	}
+	return t.Text
 }
 
 // dotted reads a.b.c from token i.

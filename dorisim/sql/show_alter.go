@@ -33,8 +33,8 @@ func (s *session) showColumnJobs(ctx context.Context, c *cursor) (*sqltypes.Resu
 	err := s.eachJob(c, alter.SchemaChange, func(j *alter.Job) {
 		for _, n := range j.Indexes {
 			schema := &n.Index.Schema
-			l.add(j.ID, j.TableName, moment(j.Created), moment(j.Finished), n.OriginName, n.Index.ID, n.OriginID,
-				fmt.Sprintf("%d:%d", schema.Version, schema.Hash), txnText(j.Watershed), string(j.State), j.Msg, progress(j.State), seconds(alter.Timeout))
+			l.add(j.ID, j.TableName, preciseMoment(j.Created), preciseMoment(j.Finished), n.OriginName, n.Index.ID, n.OriginID,
+				fmt.Sprintf("%d:%d", schema.Version, schema.Hash), txnText(j.Watershed), string(j.State), j.Msg, progress(j.State), seconds(j.Timeout))
 		}
 	})
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *session) showRollupJobs(ctx context.Context, c *cursor) (*sqltypes.Resu
 	err := s.eachJob(c, alter.Rollup, func(j *alter.Job) {
 		for _, n := range j.Indexes {
 			l.add(j.ID, j.TableName, moment(j.Created), moment(j.Finished), n.OriginName, n.Index.Name, n.Index.ID,
-				txnText(j.Watershed), string(j.State), j.Msg, progress(j.State), seconds(alter.Timeout))
+				txnText(j.Watershed), string(j.State), j.Msg, progress(j.State), seconds(j.Timeout))
 		}
 	})
 	if err != nil {
@@ -100,7 +100,7 @@ func (s *session) addBuilds(l *listing, database string) error {
 		return errUnknownDatabase(database)
 	}
 	for _, j := range s.server.cfg.DDL.Alters().Builds(db.ID) {
-		l.add(j.ID, j.TableName, j.PartitionName, j.Text, moment(j.Created), moment(j.Ended), txnText(j.Watershed), string(j.State), j.Msg, progress(j.State))
+		l.add(j.ID, j.TableName, j.PartitionName, j.Text, preciseMoment(j.Created), preciseMoment(j.Ended), txnText(j.Watershed), string(j.State), j.Msg, progress(j.State))
 	}
 	return nil
 }
@@ -111,6 +111,14 @@ func moment(at time.Time) any {
 		return nil
 	}
 	return at
+}
+
+// preciseMoment is a moment with milliseconds.
+func preciseMoment(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at.Format("2006-01-02 15:04:05.000")
 }
 
 // txnText is the watershed transaction, -1 before there is one.

@@ -76,6 +76,9 @@ type Column struct {
 	// bare (CURRENT_TIMESTAMP, BITMAP_EMPTY).
 	Default     *string
 	DefaultExpr bool
+	// RealDefault is what rows have that were there when the column was added,
+	// where it differs from Default: the time of the ALTER.
+	RealDefault string
 	OnUpdate    bool // ON UPDATE CURRENT_TIMESTAMP
 	AutoInc     bool
 	AutoIncInit int64
