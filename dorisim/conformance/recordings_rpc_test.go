@@ -45,6 +45,25 @@ func readRecording[T any](t *testing.T, name string) T {
 	return v
 }
 
+// recordedKeys are the keys of an object in a file, in their order.
+func recordedKeys(t *testing.T, name string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "recordings", name))
+	require.NoError(t, err)
+	d := json.NewDecoder(bytes.NewReader(text))
+	_, err = d.Token()
+	require.NoError(t, err)
+	var keys []string
+	for d.More() {
+		key, err := d.Token()
+		require.NoError(t, err)
+		keys = append(keys, key.(string))
+		var skipped json.RawMessage
+		require.NoError(t, d.Decode(&skipped))
+	}
+	return keys
+}
+
 // rpcReplay plays the calls against a cluster of one frontend and one backend.
 type rpcReplay struct {
 	*side
@@ -112,10 +131,16 @@ func (r *rpcReplay) prepare() {
 	r.exec("CREATE VIEW d2.vw AS SELECT k FROM d2.a")
 	r.exec("CREATE DATABASE d3")
 	for _, state := range slices.Concat(prefixed("backup.", backupStates), prefixed("restore.", restoreStates)) {
-		id, err := r.cluster.Faults().Add(faults.Rule{Point: state, Action: faults.Hold})
-		require.NoError(r.t, err)
-		r.holds[state] = id
+		r.holds[state] = holdAt(r.t, r.cluster, state)
 	}
+}
+
+// holdAt holds a job at a fault point until the rule is removed.
+func holdAt(t *testing.T, c *dorisim.Cluster, point string) int {
+	t.Helper()
+	id, err := c.Faults().Add(faults.Rule{Point: point, Action: faults.Hold})
+	require.NoError(t, err)
+	return id
 }
 
 var (

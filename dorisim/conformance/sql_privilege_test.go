@@ -36,8 +36,11 @@ func TestStatementPrivileges(t *testing.T) {
 	s.exec("CREATE USER 'ann'@'%%' IDENTIFIED BY 'pw'")
 	ann := s.as(c, "ann", "pw")
 	need := func(name string) string { return fmt.Sprintf(denied, name) }
+	on := func(privilege, table string) string {
+		return fmt.Sprintf("Access denied; you need (at least one of) the (Admin_priv,%s) privilege(s) on table %s for this operation", privilege, table)
+	}
 	command := func(what, table string) string {
-		return fmt.Sprintf("%s command denied to user 'ann'@'%%' for table '%s: %s'", what, db, table)
+		return fmt.Sprintf("%s command denied to user 'ann'@'127.0.0.1' for table '%s: %s'", what, db, table)
 	}
 	database := fmt.Sprintf("Access denied for user 'ann' to database '%s'", db)
 
@@ -51,46 +54,48 @@ func TestStatementPrivileges(t *testing.T) {
 		{1142, command("SELECT", "t"), "SELECT_PRIV", "%s.t", "SELECT * FROM `%s`.t"},
 		{1142, command("LOAD", "t"), "LOAD_PRIV", "%s.t", "INSERT INTO `%s`.t VALUES (1, 1)"},
 		{1142, command("ALTER TABLE", "t"), "ALTER_PRIV", "%s.*", "ALTER TABLE `%s`.t ADD COLUMN w INT"},
-		{1142, command("ALTER VIEW", "v"), "ALTER_PRIV", "%s.*", "ALTER VIEW `%s`.v MODIFY COMMENT 'x'"},
+		{1105, on("Alter_priv", "v"), "ALTER_PRIV", "%s.*", "ALTER VIEW `%s`.v MODIFY COMMENT 'x'"},
 		{1227, need("LOAD"), "LOAD_PRIV", "%s.*", "TRUNCATE TABLE `%s`.t"},
 		{1227, need("LOAD"), "LOAD_PRIV", "%s.*", "BACKUP SNAPSHOT `%s`.l1 TO `__keep_on_local__`"},
-		{1227, need("LOAD"), "LOAD_PRIV", "%s.u", "BACKUP SNAPSHOT `%s`.l3 TO `__keep_on_local__` ON (u)"},
+		{1227, need("LOAD"), "LOAD_PRIV", "%s.*", "BACKUP SNAPSHOT `%s`.l3 TO `__keep_on_local__` ON (u)"},
 		{1044, database, "LOAD_PRIV", "%s.*", "SHOW BACKUP FROM `%s`"},
 		{1044, database, "LOAD_PRIV", "%s.*", "SHOW RESTORE FROM `%s`"},
 		{1044, database, "LOAD_PRIV", "%s.*", "SHOW TRANSACTION FROM `%s` WHERE status = 'visible'"},
-		{1044, database, "SELECT_PRIV", "%s.*", "SHOW CREATE DATABASE `%s`"},
+		{1225, "Access denied; you need (at least one of) the (Admin_priv,Select_priv,Load_priv,Alter_priv,Create_priv,Drop_priv,Show_view_priv) privilege(s) on database", "SELECT_PRIV", "%s.*", "SHOW CREATE DATABASE `%s`"},
+		{1142, command("SHOW CREATE TABLE", "v"), "SHOW_VIEW_PRIV", "%s.*", "SHOW CREATE VIEW `%s`.v"},
 		{1044, database, "SELECT_PRIV", "%s.t", "USE `%s`"},
-		{1044, database, "SELECT_PRIV", "%s.t", "SHOW TABLES FROM `%s`"},
 		{1044, database, "CREATE_PRIV", "%s_new.*", "CREATE DATABASE IF NOT EXISTS `%s`"},
-		{1044, database, "ALTER_PRIV", "%s.*", "ALTER DATABASE `%s` SET PROPERTIES ('binlog.ttl_seconds' = '9')"},
-		{1227, need("CREATE"), "CREATE_PRIV", "%s.*", "CREATE TABLE `%s`.w (k INT) DISTRIBUTED BY HASH(k) BUCKETS 1 PROPERTIES ('replication_num' = '1')"},
-		{1227, need("CREATE"), "CREATE_PRIV", "%s.*", "CREATE VIEW `%s`.v2 AS SELECT 1"},
+		{1044, database, "ADMIN_PRIV", "", "ALTER DATABASE `%s` SET PROPERTIES ('binlog.ttl_seconds' = '9')"},
+		{1105, need("CREATE"), "CREATE_PRIV", "%s.*", "CREATE TABLE `%s`.w (k INT) DISTRIBUTED BY HASH(k) BUCKETS 1 PROPERTIES ('replication_num' = '1')"},
+		{1105, on("Create_priv", "v2"), "CREATE_PRIV", "%s.*", "CREATE VIEW `%s`.v2 AS SELECT 1"},
 		{1227, need("DROP"), "DROP_PRIV", "%s.*", "DROP VIEW `%s`.v"},
 		{1227, need("DROP"), "DROP_PRIV", "%s.u", "DROP TABLE `%s`.u FORCE"},
 		{1227, need("ADMIN/OPERATOR"), "NODE_PRIV", "", "SHOW FRONTENDS"},
 		{1227, need("ADMIN/OPERATOR"), "NODE_PRIV", "", "select Host, QueryPort, RpcPort, IsMaster from frontends()"},
 		{1227, need("ADMIN/OPERATOR"), "NODE_PRIV", "", "show backends"},
-		{1227, need("ADMIN/OPERATOR"), "ADMIN_PRIV", "", "SHOW PROC '/dbs'"},
-		{1227, need("ADMIN"), "ADMIN_PRIV", "", "ADMIN SHOW FRONTEND CONFIG LIKE '%enable_feature_binlog%'"},
+		{1227, need("ADMIN"), "ADMIN_PRIV", "", "SHOW PROC '/dbs'"},
+		{1105, need("ADMIN"), "ADMIN_PRIV", "", "ADMIN SHOW FRONTEND CONFIG LIKE '%enable_feature_binlog%'"},
 		{1227, need("ADMIN"), "ADMIN_PRIV", "", "ADMIN SET FRONTEND CONFIG ('restore_reset_index_id' = 'false')"},
 		{1227, need("ADMIN"), "ADMIN_PRIV", "", "SET GLOBAL wait_timeout = 100"},
 		{1227, need("GRANT"), "GRANT_PRIV", "", "CREATE USER bob"},
 		{1227, need("GRANT"), "GRANT_PRIV", "", "DROP USER bob"},
 		{1044, database, "DROP_PRIV", "%s.*", "DROP DATABASE `%s` FORCE"},
 	} {
-		statement, on := test.statement, "*.*.*"
+		statement, scope := test.statement, "*.*.*"
 		if test.on != "" {
-			on = "internal." + fmt.Sprintf(test.on, db)
+			scope = "internal." + fmt.Sprintf(test.on, db)
+		}
+		if test.on != "" || strings.Contains(statement, "`%s`") {
 			statement = fmt.Sprintf(statement, db)
 		}
 		if test.on == "%s_new.*" {
-			on = "internal." + db + ".*"
+			scope = "internal." + db + ".*"
 		}
 		ann.refuses(test.code, test.refusal, "%s", statement)
-		s.exec("GRANT %s ON %s TO 'ann'@'%%'", test.privilege, on)
+		s.exec("GRANT %s ON %s TO 'ann'@'%%'", test.privilege, scope)
 		_, err := ann.db.ExecContext(ctx, statement)
 		require.NoError(t, err, statement)
-		s.exec("REVOKE %s ON %s FROM 'ann'@'%%'", test.privilege, on)
+		s.exec("REVOKE %s ON %s FROM 'ann'@'%%'", test.privilege, scope)
 		if strings.HasPrefix(statement, "BACKUP") {
 			require.Eventually(t, func() bool {
 				states := values(s.query("SHOW BACKUP FROM `%s`", db), "State")

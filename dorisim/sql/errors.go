@@ -17,6 +17,7 @@ const (
 	codeUnknownColumn   = 1054
 	codeSyntax          = 1105
 	codeTableDenied     = 1142
+	codeAccessDenied    = 1225
 	codeUnknownVariable = 1193
 	codeWrongObject     = 1347
 	codeUnknownProcPath = 5001

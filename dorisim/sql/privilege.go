@@ -2,6 +2,7 @@ package sql
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 
@@ -44,7 +45,44 @@ func (s *session) needTable(p core.Privilege, command, database, table string) e
 	if s.account().May(p, database, table) {
 		return nil
 	}
-	return core.CodeErrorf(codeTableDenied, "%s command denied to user %s for table '%s: %s'", command, s.account().Identity(), database, table)
+	return s.errTableDenied(command, database, table)
+}
+
+// errTableDenied names the table in the way of the command.
+func (s *session) errTableDenied(command, database, table string) error {
+	name := database + ": " + table
+	switch command {
+	case "DESCRIBE":
+		name = database + "." + table
+	case "SHOW INDEX":
+		name = "`" + database + "`.`" + table + "`"
+	}
+	return core.CodeErrorf(codeTableDenied, "%s command denied to user '%s'@'%s' for table '%s'", command, s.account().Name, s.host, name)
+}
+
+// withoutCode gives a refusal the generic MySQL code, as the new planner does.
+func withoutCode(err error) error {
+	var refusal *core.Error
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	return core.Errorf("%s", refusal.Message)
+}
+
+// needView refuses CREATE VIEW and ALTER VIEW: who has not the privilege on the
+// view, and who may not read what it selects from.
+func (s *session) needView(p core.Privilege, view parser.Name, query string) error {
+	if !s.account().May(p, cmp.Or(view.Database, s.db), view.Name) {
+		return core.Errorf("Access denied; you need (at least one of) the (%s) privilege(s) on table %s for this operation", core.AdminPriv|p, view.Name)
+	}
+	for _, t := range s.server.cfg.DDL.TablesOf(query, s.db) {
+		if s.account().May(core.SelectPriv, t.Database, t.Name) {
+			continue
+		}
+		return core.Errorf("Permission denied: user [%s] does not have privilege for [priv predicate: OR, %s] command on [%s].[%s].[%s].[%s]",
+			s.account().Identity(), core.AdminPriv|core.SelectPriv, internalCatalog, t.Database, t.Name, t.Column)
+	}
+	return nil
 }
 
 // needDatabase refuses (1044) a statement about a database.
@@ -78,9 +116,12 @@ func (s *session) authorize(statement parser.Statement) error {
 	case *parser.DropDatabase:
 		return s.needDatabase(core.DropPriv, x.Name)
 	case *parser.AlterDatabase:
+		if x.NewName == "" {
+			return s.needProperties(x.Name)
+		}
 		return s.needDatabase(core.AlterPriv, x.Name)
 	case *parser.Backup:
-		return s.authorizeBackup(x)
+		return s.need(core.LoadPriv, "LOAD", x.Label.Database, "") // whatever its tables
 	case *parser.CancelBackup:
 		return s.need(core.LoadPriv, "LOAD", x.Database, "")
 	case *parser.AlterSystem:
@@ -91,7 +132,7 @@ func (s *session) authorize(statement parser.Statement) error {
 		if x.Database != "" {
 			return s.needDatabase(core.CreatePriv, x.Database)
 		}
-		return s.needTable(core.CreatePriv, "RECOVERY", x.Table.Database, x.Table.Name)
+		return s.needTable(core.AlterPriv|core.CreatePriv, "RECOVERY", x.Table.Database, x.Table.Name)
 	case *parser.Sync:
 		return nil
 	}
@@ -100,7 +141,9 @@ func (s *session) authorize(statement parser.Statement) error {
 
 // authorizeTable is authorize for statements about one table or view.
 func (s *session) authorizeTable(statement parser.Statement) error {
-	create := func(n parser.Name) error { return s.need(core.CreatePriv, "CREATE", n.Database, n.Name) }
+	create := func(n parser.Name) error {
+		return withoutCode(s.need(core.CreatePriv, "CREATE", n.Database, n.Name))
+	}
 	drop := func(n parser.Name) error { return s.need(core.DropPriv, "DROP", n.Database, n.Name) }
 	alter := func(command string, n parser.Name) error {
 		return s.needTable(core.AlterPriv, command, n.Database, n.Name)
@@ -116,7 +159,7 @@ func (s *session) authorizeTable(statement parser.Statement) error {
 		}
 		return create(x.Table)
 	case *parser.CreateView:
-		return create(x.View)
+		return s.needView(core.CreatePriv, x.View, x.Query)
 	case *parser.CreateMaterializedView:
 		return create(x.View)
 	case *parser.DropTable:
@@ -132,7 +175,7 @@ func (s *session) authorizeTable(statement parser.Statement) error {
 	case *parser.AlterTable:
 		return alter("ALTER TABLE", x.Table)
 	case *parser.AlterView:
-		return alter("ALTER VIEW", x.View)
+		return s.needView(core.AlterPriv, x.View, x.Query)
 	case *parser.AlterMaterializedView:
 		return alter("ALTER", x.View)
 	case *parser.TouchMaterializedView:
@@ -147,15 +190,10 @@ func (s *session) authorizeTable(statement parser.Statement) error {
 	return s.needGlobal(core.AdminPriv, "ADMIN")
 }
 
-// authorizeBackup wants LOAD on the tables of BACKUP, or on the database.
-func (s *session) authorizeBackup(x *parser.Backup) error {
-	if len(x.Tables) == 0 || x.Exclude {
-		return s.need(core.LoadPriv, "LOAD", x.Label.Database, "")
+// needProperties: only administrators may set properties of a database.
+func (s *session) needProperties(database string) error {
+	if s.account().May(core.AdminPriv, "", "") {
+		return nil
 	}
-	for _, t := range x.Tables {
-		if err := s.need(core.LoadPriv, "LOAD", x.Label.Database, t.Table.Name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.errDatabaseDenied(cmp.Or(database, s.db))
 }

@@ -82,7 +82,15 @@ func (s *session) hasDatabase(name string) bool {
 	return ok
 }
 
-// database returns the named database, or the current one for "".
+func (s *session) hasTable(database, table string) bool {
+	s.server.core.RLock()
+	defer s.server.core.RUnlock()
+	db, ok := s.server.core.Database(database)
+	return ok && db.Tables[table] != nil
+}
+
+// database returns the named database, or the current one for "". What of it an
+// account may see is for the statement to decide.
 func (s *session) database(name string) (string, error) {
 	if name == "" {
 		name = s.db
@@ -92,9 +100,6 @@ func (s *session) database(name string) (string, error) {
 	}
 	if !s.hasDatabase(name) {
 		return "", errUnknownDatabase(name)
-	}
-	if !s.sees(name) {
-		return "", s.errDatabaseDenied(name)
 	}
 	return name, nil
 }

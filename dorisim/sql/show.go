@@ -117,7 +117,7 @@ func (s *session) showNodes(ctx context.Context, c *cursor, word string) (*sqlty
 	}
 	var err error
 	if config {
-		err = s.needGlobal(core.AdminPriv, "ADMIN")
+		err = withoutCode(s.needGlobal(core.AdminPriv, "ADMIN"))
 	} else {
 		err = s.needGlobal(operator, "ADMIN/OPERATOR")
 	}
@@ -164,9 +164,10 @@ func (s *session) fromTable(c *cursor) (database, table string, err error) {
 	return database, table, err
 }
 
-// withTable calls f with a table or view, holding core's read lock.
-func (s *session) withTable(database, table string, f func(*catalog.Database, *catalog.Table) error) error {
-	if err := s.needTable(core.ShowPriv, "SHOW", database, table); err != nil {
+// withTable calls f with a table or view, holding core's read lock. command is
+// what an account without any privilege on it is refused.
+func (s *session) withTable(command, database, table string, f func(*catalog.Database, *catalog.Table) error) error {
+	if err := s.needTable(core.ShowPriv, command, database, table); err != nil {
 		return err
 	}
 	c := s.server.core

@@ -21,7 +21,7 @@ type column struct {
 // columnsOf lists the visible columns of a table. A view's columns come from
 // the query engine. No lock may be held.
 func (s *session) columnsOf(ctx context.Context, database, table string) (columns []column, t *catalog.Table, err error) {
-	err = s.withTable(database, table, func(_ *catalog.Database, found *catalog.Table) error {
+	err = s.withTable("DESCRIBE", database, table, func(_ *catalog.Database, found *catalog.Table) error {
 		t = found
 		if t.Kind == catalog.OLAP || t.Kind.External() {
 			columns = s.schemaColumnsOf(&t.Indexes[t.BaseIndexID].Schema)
@@ -179,7 +179,7 @@ func (s *session) describe(ctx context.Context, c *cursor) (*sqltypes.Result, er
 // empty texts lies between two indexes (doris-sql.md 5.6).
 func (s *session) describeAll(database, table string) (*sqltypes.Result, error) {
 	l := newListing("IndexName", "IndexKeysType", "Field", "Type", "InternalType", "Null", "Key", "Default", "Extra", "Visible", "DefineExpr", "WhereClause")
-	err := s.withTable(database, table, func(_ *catalog.Database, t *catalog.Table) error {
+	err := s.withTable("DESCRIBE", database, table, func(_ *catalog.Database, t *catalog.Table) error {
 		for _, idx := range core.SortedIndexes(t) {
 			if idx.State == catalog.IndexShadow {
 				continue

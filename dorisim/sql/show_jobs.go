@@ -152,6 +152,9 @@ func (s *session) showSnapshot(c *cursor) (*sqltypes.Result, error) {
 	if !c.keyword("ON") {
 		return nil, c.mismatch()
 	}
+	if err := s.needGlobal(core.AdminPriv, core.AdminPriv.String()); err != nil {
+		return nil, err
+	}
 	repository, err := c.ident()
 	if err != nil {
 		return nil, err
@@ -159,7 +162,7 @@ func (s *session) showSnapshot(c *cursor) (*sqltypes.Result, error) {
 	if _, err := where(c, snapshotWhere, "SNAPSHOT", "SNAPSHOTTYPE"); err != nil {
 		return nil, err
 	}
-	if repository != backup.LocalRepository {
+	if repository != backup.LocalRepository || s.server.core.Version() != core.VersionNew {
 		return nil, core.Errorf("Repository %s does not exist", repository)
 	}
 	return newListing("Snapshot", "Timestamp", "Status").result(), nil
@@ -171,7 +174,7 @@ func (s *session) showTransaction(c *cursor) (*sqltypes.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.needDatabase(core.LoadPriv, database); err != nil {
+	if err := s.needTransactions(database); err != nil {
 		return nil, err
 	}
 	w, err := where(c, transactionWhere, "id", "label", "status")
@@ -192,6 +195,15 @@ func (s *session) showTransaction(c *cursor) (*sqltypes.Result, error) {
 			t.CommitTime, t.PublishTime, t.FinishTime, t.Reason, t.ErrorReplicas, -1, t.Timeout.Milliseconds(), t.ErrMsg)
 	}
 	return l.result(), nil
+}
+
+// needTransactions: since April 2024 only administrators may see transactions
+// (doris-sql.md 2.13).
+func (s *session) needTransactions(database string) error {
+	if s.server.core.Version() == core.VersionM24 {
+		return s.needGlobal(core.AdminPriv, core.AdminPriv.String())
+	}
+	return s.needDatabase(core.LoadPriv, database)
 }
 
 func (s *session) transactions(database string, w *condition) ([]core.Txn, error) {

@@ -24,7 +24,7 @@ func (s *session) showProc(c *cursor) (*sqltypes.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.needGlobal(operator, "ADMIN/OPERATOR"); err != nil {
+	if err := s.needGlobal(operator, "ADMIN"); err != nil {
 		return nil, err
 	}
 	if err := c.finish(); err != nil {
@@ -263,7 +263,7 @@ func (s *session) showPartitions(ctx context.Context, c *cursor, temporary bool)
 		return nil, err
 	}
 	var l *listing
-	err = s.withTable(database, table, func(_ *catalog.Database, t *catalog.Table) error {
+	err = s.withTable("SHOW PARTITIONS", database, table, func(_ *catalog.Database, t *catalog.Table) error {
 		if t.Kind != catalog.OLAP {
 			return core.Errorf("Table[%s] is not a OLAP table", t.Name)
 		}

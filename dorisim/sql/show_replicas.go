@@ -25,7 +25,7 @@ func (s *session) showReplica(ctx context.Context, c *cursor) (*sqltypes.Result,
 		return nil, err
 	}
 	var l *listing
-	err = s.withTable(database, table, func(_ *catalog.Database, t *catalog.Table) error {
+	err = s.withTable("SHOW", database, table, func(_ *catalog.Database, t *catalog.Table) error {
 		if t.Kind != catalog.OLAP {
 			return core.Errorf("Table[%s] is not a OLAP table", t.Name)
 		}

@@ -74,8 +74,11 @@ func (s *session) showTableData(ctx context.Context, c *cursor) (*sqltypes.Resul
 	if err != nil {
 		return nil, err
 	}
+	if !s.hasTable(database, table) {
+		return nil, &core.Error{Code: codeUnknownTable, ErrCode: 7, Message: "table not found, tableName=" + table}
+	}
 	l := newListing("TableName", "IndexName", "Size", "ReplicaCount", "RowCount", "RemoteSize")
-	err = s.withTable(database, table, func(_ *catalog.Database, t *catalog.Table) error {
+	err = s.withTable("SHOW DATA", database, table, func(_ *catalog.Database, t *catalog.Table) error {
 		name := t.Name
 		for _, idx := range core.SortedIndexes(t) {
 			var tablets []*catalog.Tablet

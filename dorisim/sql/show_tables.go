@@ -101,6 +101,9 @@ func (s *session) showTableStatus(ctx context.Context, c *cursor) (*sqltypes.Res
 	if err != nil {
 		return nil, err
 	}
+	if !s.sees(database) {
+		return nil, s.errDatabaseDenied(database)
+	}
 	l := newListing("Name", "Engine", "Version", "Row_format", "Rows", "Avg_row_length", "Data_length", "Max_data_length", "Index_length",
 		"Data_free", "Auto_increment", "Create_time", "Update_time", "Check_time", "Collation", "Checksum", "Create_options", "Comment")
 	s.server.core.RLock()
@@ -145,8 +148,9 @@ func (s *session) showCreateDatabase(c *cursor) (*sqltypes.Result, error) {
 	if err := c.finish(); err != nil {
 		return nil, err
 	}
-	if err := s.needDatabase(core.ShowPriv, name); err != nil {
-		return nil, err
+	if !s.account().May(core.ShowPriv, name, "") {
+		return nil, core.CodeErrorf(codeAccessDenied, "Access denied; you need (at least one of) the (%s) privilege(s) on database %s for this operation",
+			core.AdminPriv|core.ShowPriv, name)
 	}
 	s.server.core.RLock()
 	defer s.server.core.RUnlock()
@@ -171,7 +175,12 @@ func (s *session) showCreateTable(c *cursor, wantView bool) (*sqltypes.Result, e
 		return nil, err
 	}
 	var l *listing
-	err = s.withTable(database, table, func(db *catalog.Database, t *catalog.Table) error {
+	err = s.withTable("SHOW CREATE TABLE", database, table, func(db *catalog.Database, t *catalog.Table) error {
+		if t.Kind == catalog.View { // to read it is not enough
+			if err := s.needTable(core.AlterPriv|core.CreatePriv|core.DropPriv|core.ShowViewPriv, "SHOW CREATE TABLE", database, table); err != nil {
+				return err
+			}
+		}
 		switch {
 		case t.Kind == catalog.View:
 			l = newListing("View", "Create View", "character_set_client", "collation_connection")
@@ -200,7 +209,7 @@ func (s *session) showCreateMaterialized(c *cursor, database, name string) (*sql
 		return nil, err
 	}
 	l := newListing("Materialized View", "Create Materialized View")
-	err = s.withTable(database, name, func(_ *catalog.Database, t *catalog.Table) error {
+	err = s.withTable("SHOW CREATE MATERIALIZED VIEW", database, name, func(_ *catalog.Database, t *catalog.Table) error {
 		if t.Kind != catalog.MaterializedView {
 			return core.CodeErrorf(codeWrongObject, "'%s.%s' is not MATERIALIZED_VIEW. Use 'SHOW CREATE TABLE %s.%s'.", database, name, database, name)
 		}
@@ -231,7 +240,7 @@ func (s *session) showCreateRollup(c *cursor) (*sqltypes.Result, error) {
 		return nil, err
 	}
 	l := newListing("TableName", "ViewName", "CreateStmt")
-	err = s.withTable(database, table, func(_ *catalog.Database, t *catalog.Table) error {
+	err = s.withTable("SHOW CREATE MATERIALIZED VIEW", database, table, func(_ *catalog.Database, t *catalog.Table) error {
 		for _, idx := range t.Indexes {
 			if idx.Name == rollup && idx.Statement != "" {
 				l.add(t.Name, idx.Name, idx.Statement)
@@ -249,7 +258,7 @@ func (s *session) showIndexes(ctx context.Context, c *cursor) (*sqltypes.Result,
 		return nil, err
 	}
 	var l *listing
-	err = s.withTable(database, table, func(_ *catalog.Database, t *catalog.Table) error {
+	err = s.withTable("SHOW INDEX", database, table, func(_ *catalog.Database, t *catalog.Table) error {
 		l = secondaryIndexes(t)
 		return nil
 	})
@@ -286,7 +295,7 @@ func (s *session) showObject(ctx context.Context, c *cursor, word string) (*sqlt
 		return nil, err
 	}
 	var l *listing
-	err = s.withTable(database, table, func(db *catalog.Database, t *catalog.Table) error {
+	err = s.withTable("SHOW", database, table, func(db *catalog.Database, t *catalog.Table) error {
 		if word == "VIEW" {
 			l = s.viewsOf(db, t)
 			return nil
