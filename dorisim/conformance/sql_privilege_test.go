@@ -13,6 +13,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/thriftgen/status"
 	thrifttypes "github.com/doris-ccr/ccr/doris/thriftgen/types"
 	"github.com/doris-ccr/ccr/dorisim"
+	"github.com/doris-ccr/ccr/dorisim/core"
 )
 
 // as connects to the same cluster as another user.
@@ -60,7 +61,7 @@ func TestStatementPrivileges(t *testing.T) {
 		{1227, need("LOAD"), "LOAD_PRIV", "%s.*", "BACKUP SNAPSHOT `%s`.l3 TO `__keep_on_local__` ON (u)"},
 		{1044, database, "LOAD_PRIV", "%s.*", "SHOW BACKUP FROM `%s`"},
 		{1044, database, "LOAD_PRIV", "%s.*", "SHOW RESTORE FROM `%s`"},
-		{1044, database, "LOAD_PRIV", "%s.*", "SHOW TRANSACTION FROM `%s` WHERE status = 'visible'"},
+		{1227, need("Admin_priv"), "ADMIN_PRIV", "", "SHOW TRANSACTION FROM `%s` WHERE status = 'visible'"},
 		{1225, "Access denied; you need (at least one of) the (Admin_priv,Select_priv,Load_priv,Alter_priv,Create_priv,Drop_priv,Show_view_priv) privilege(s) on database", "SELECT_PRIV", "%s.*", "SHOW CREATE DATABASE `%s`"},
 		{1142, command("SHOW CREATE TABLE", "v"), "SHOW_VIEW_PRIV", "%s.*", "SHOW CREATE VIEW `%s`.v"},
 		{1044, database, "SELECT_PRIV", "%s.t", "USE `%s`"},
@@ -242,4 +243,13 @@ func TestCallPrivileges(t *testing.T) {
 	requireOK(t, back.Status)
 	requireOK(t, begin(a, b).Status)
 	requireOK(t, restore())
+}
+
+// TestTransactionsOfOlderVersions: 2.1 shows them to who may load (doris-sql.md 2.13).
+func TestTransactionsOfOlderVersions(t *testing.T) {
+	c, s := private(t, func(cfg *dorisim.Config) { cfg.Version = core.Version21 })
+	db := s.database()
+	s.exec("CREATE USER 'ann'@'%%' IDENTIFIED BY 'pw'")
+	s.exec("GRANT LOAD_PRIV ON `%s`.* TO ann", db)
+	require.Empty(t, s.as(c, "ann", "pw").query("SHOW TRANSACTION FROM `%s` WHERE status = 'visible'", db))
 }

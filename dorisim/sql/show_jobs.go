@@ -198,12 +198,12 @@ func (s *session) showTransaction(c *cursor) (*sqltypes.Result, error) {
 }
 
 // needTransactions: since April 2024 only administrators may see transactions
-// (doris-sql.md 2.13).
+// (doris-sql.md 2.13); 2.1 is older.
 func (s *session) needTransactions(database string) error {
-	if s.server.core.Version() == core.VersionM24 {
-		return s.needGlobal(core.AdminPriv, core.AdminPriv.String())
+	if s.server.core.Version() == core.Version21 {
+		return s.needDatabase(core.LoadPriv, database)
 	}
-	return s.needDatabase(core.LoadPriv, database)
+	return s.needGlobal(core.AdminPriv, core.AdminPriv.String())
 }
 
 func (s *session) transactions(database string, w *condition) ([]core.Txn, error) {
