@@ -74,6 +74,8 @@ func (w *wait) caughtUp(ctx context.Context) error {
 		return err
 	case status.FullSyncs > w.fullSyncs:
 		return fmt.Errorf("a surprise: %d full syncs, %d are allowed: %w", status.FullSyncs, w.fullSyncs, harness.ErrGiveUp)
+	case len(status.Differences) > 0: // nobody but the job writes on the destination
+		return fmt.Errorf("a false alarm, or a fault: %v: %w", status.Differences, harness.ErrGiveUp)
 	case status.Stalled:
 		return fmt.Errorf("stalled: %s", status.LastError.Text)
 	case !strings.Contains(status.ProgressState, "IncrementalSync"):

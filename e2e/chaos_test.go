@@ -138,7 +138,7 @@ func newChaosProcess(t *testing.T, batch uint64) *chaosProcess {
 	c.ccr, err = harness.NewCCR(dir, false)
 	require.NoError(t, err)
 	// A full sync that a program orders meets no binlog of what was dropped before.
-	c.ccr.Args = []string{"--feature_clean_table_and_partitions=true"}
+	c.ccr.Args = []string{"--feature_clean_table_and_partitions=true", "--compare-every", "1s"}
 	require.NoError(t, c.ccr.Start(t.Context()))
 	return c
 }

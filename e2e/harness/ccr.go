@@ -144,6 +144,11 @@ type Status struct {
 	} `json:"last_error"`
 	FullSyncs    int64 `json:"full_syncs"`
 	PartialSyncs int64 `json:"partial_syncs"`
+	Differences  []struct {
+		Table string `json:"table"`
+		Kind  string `json:"kind"`
+		Text  string `json:"text"`
+	} `json:"differences"`
 }
 
 // Status asks job_status.
