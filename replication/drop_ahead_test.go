@@ -28,9 +28,11 @@ func (b *bench) withRollups(names ...string) {
 // before is still to be applied.
 func TestRollupIsDroppedAheadOfItsTurn(t *testing.T) {
 	loads := func(b *bench, indexes ...int64) {
-		for _, seq := range []int64{102, 104, 106} {
+		for i, seq := range []int64{102, 104, 106} {
+			version := int64(i + 2)
+			b.dst.seqs[[2]int64{5000, version}] = seq
 			b.append(seq, job.Upsert, binlog.Upsert{CommitSeq: seq, TableRecords: map[int64]binlog.TableRecord{
-				10: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: 100, Version: seq, SubTxnID: -1}}, IndexIDs: indexes},
+				10: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: 100, Version: version, SubTxnID: -1}}, IndexIDs: indexes},
 			}}, 10)
 		}
 	}

@@ -169,6 +169,9 @@ type fakeDestination struct {
 	// them answer to an ingest, by host.
 	backends []meta.Backend
 	refuses  map[string]error
+	// seqs are the commit seqs of versions, by source tablet: what is told of rows is
+	// told by those.
+	seqs map[[2]int64]int64
 	// twice are the replicas that a transaction was ingested into more than once.
 	twice []string
 	// executed are the statements; onExec may refuse one, or carry it out.
@@ -351,7 +354,11 @@ func (f *fakeDestination) ingest(_ context.Context, to be.Endpoint, req be.Inges
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	tx.ingested[fmt.Sprintf("%d<-%d@%d", req.LocalTabletID, req.RemoteTabletID, req.Version)] = true
+	version := req.Version
+	if seq := f.seqs[[2]int64{req.RemoteTabletID, version}]; seq != 0 {
+		version = seq
+	}
+	tx.ingested[fmt.Sprintf("%d<-%d@%d", req.LocalTabletID, req.RemoteTabletID, version)] = true
 	return nil
 }
 
@@ -518,7 +525,7 @@ func newBench(t *testing.T) *bench {
 		t:    t,
 		sql:  &script{},
 		src:  &fakeSource{tables: map[int64]*meta.Table{}, asked: map[string]int{}},
-		dst:  &fakeDestination{tables: map[int64]*meta.Table{}, asked: map[string]int{}, txns: map[int64]*fakeTxn{}, nextID: 1000},
+		dst:  &fakeDestination{tables: map[int64]*meta.Table{}, asked: map[string]int{}, txns: map[int64]*fakeTxn{}, seqs: map[[2]int64]int64{}, nextID: 1000},
 		spec: *databaseSpec(),
 		p:    job.Progress{Epoch: testEpoch, State: job.DBIncrementalSync, Position: job.Position{CommitSeq: 100}, Tables: map[int64]job.Table{}},
 		opts: Options{
@@ -539,8 +546,13 @@ func newBench(t *testing.T) *bench {
 func (b *bench) upsert(seq int64, tables ...int64) {
 	u := binlog.Upsert{CommitSeq: seq, Label: fmt.Sprintf("load_%d", seq), TableRecords: map[int64]binlog.TableRecord{}}
 	for _, id := range tables {
+		version := int64(2)
+		for b.dst.seqs[[2]int64{id + 4990, version}] != 0 {
+			version++
+		}
+		b.dst.seqs[[2]int64{id + 4990, version}] = seq
 		u.TableRecords[id] = binlog.TableRecord{
-			PartitionRecords: []binlog.PartitionRecord{{PartitionID: id + 90, Version: seq, SubTxnID: -1}},
+			PartitionRecords: []binlog.PartitionRecord{{PartitionID: id + 90, Version: version, SubTxnID: -1}},
 			IndexIDs:         []int64{id + 990},
 		}
 	}

@@ -125,7 +125,7 @@ func TestRowsThatASourceReplicaDoesNotHave(t *testing.T) {
 	got = b.stream(0, StreamHooks{})
 	require.Equal(t, job.EndSnapshot, got.End)
 	require.Equal(t, int64(10), got.Wanted.Partial.TableID)
-	require.Contains(t, got.Wanted.Reason, "no replica on the source has the rows of version 102")
+	require.Contains(t, got.Wanted.Reason, "no replica on the source has the rows of version 2")
 }
 
 // Replicas that are being cloned, or bad, are listed like the others; their

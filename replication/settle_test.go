@@ -256,3 +256,31 @@ func TestStreamMetBinlogsMayBeCollected(t *testing.T) {
 	require.Equal(t, job.EndStopped, got.End, "%+v", got)
 	require.Equal(t, []int64{106}, b.dst.visible())
 }
+
+// Versions of a partition are consecutive: a load of which no binlog was ever met
+// is noticed by the next one of its partition.
+func TestStreamNoticesALoadThatItDidNotMeet(t *testing.T) {
+	b := newBench(t)
+	version := func(seq, table, version int64) {
+		b.append(seq, job.Upsert, binlog.Upsert{CommitSeq: seq, TableRecords: map[int64]binlog.TableRecord{
+			table: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: table + 90, Version: version, SubTxnID: -1}}, IndexIDs: []int64{table + 990}},
+		}}, table)
+	}
+	version(102, 10, 7)
+	version(104, 11, 7)
+	version(106, 10, 9)
+	version(108, 11, 8)
+	got := b.settled(1 << 40)
+	require.Equal(t, job.EndSnapshot, got.End, "%+v", got)
+	require.Equal(t, &job.PartialSync{TableID: 10, Table: "t0", Replace: true}, got.Wanted.Partial)
+	require.Contains(t, got.Wanted.Reason, "between 7 and 9")
+	require.Equal(t, int64(108), got.Position.CommitSeq, "all that was met is applied")
+
+	v := versions{}
+	v.meet(1, &binlog.Upsert{TableRecords: map[int64]binlog.TableRecord{10: {PartitionRecords: []binlog.PartitionRecord{
+		{PartitionID: 100, Version: 5}, {PartitionID: 101, Version: 3}}}}})
+	v.meet(2, &binlog.Upsert{TableRecords: map[int64]binlog.TableRecord{10: {PartitionRecords: []binlog.PartitionRecord{
+		{PartitionID: 100, Version: 8}, {PartitionID: 100, Version: 6}, {PartitionID: 100, Version: 7}, {PartitionID: 102, Version: 40}}}}})
+	v.meet(3, &binlog.Upsert{TableRecords: map[int64]binlog.TableRecord{10: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: 100, Version: 9}}}}})
+	require.Empty(t, v.gaps, "sub-transactions have a version each, and a partition may be new")
+}

@@ -43,18 +43,19 @@ type shift struct {
 	slots      chan struct{} // one per open transaction
 
 	// Only the loop uses these.
-	last    *txn           // in global order: the one to commit after
-	lastOf  map[int64]*txn // in per_table order: the same by source table
-	bound   int64          // see boundOfEarlier
-	alone   bool           // no attempt before this one can have left anything behind
-	byLabel bool           // the destination refuses to list transactions (labels.go)
-	memory  labelMemory    // of the destination
-	group   *txn           // UPSERTs that are going to share a transaction (group.go)
-	begun   int            // transactions begun beyond the last checkpoint's position
-	trusted int64          // see adopt
-	handled int64          // the last binlog looked at
-	reached int64          // the last UPSERT whose transaction was let go
-	filter  int64          // see filterEnd
+	last     *txn           // in global order: the one to commit after
+	lastOf   map[int64]*txn // in per_table order: the same by source table
+	bound    int64          // see boundOfEarlier
+	alone    bool           // no attempt before this one can have left anything behind
+	byLabel  bool           // the destination refuses to list transactions (labels.go)
+	memory   labelMemory    // of the destination
+	group    *txn           // UPSERTs that are going to share a transaction (group.go)
+	begun    int            // transactions begun beyond the last checkpoint's position
+	trusted  int64          // see adopt
+	versions versions
+	handled  int64 // the last binlog looked at
+	reached  int64 // the last UPSERT whose transaction was let go
+	filter   int64 // see filterEnd
 
 	settling   settling
 	failing    chan struct{} // closed at the first failure
@@ -216,6 +217,9 @@ func (s *shift) loop(stop context.Context, batches <-chan batch, again <-chan re
 				return e
 			}
 			s.tracker.settle(r.upTo)
+			if e := s.bringUnmet(stop, r.upTo); e != nil {
+				return e
+			}
 			if s.caughtUp() {
 				return &ending{end: job.EndShiftOver}
 			}
@@ -345,6 +349,9 @@ func (s *shift) selected(rec binlog.Record) (*binlog.Upsert, map[int64]binlog.Ta
 	u, err := binlog.DecodeUpsert(rec.Data)
 	if err != nil {
 		return nil, nil, s.blocked(err, rec.CommitSeq, rec.Type)
+	}
+	if !s.tracker.inOrder {
+		s.versions.meet(rec.CommitSeq, &u)
 	}
 	records, err := recordsOf(&u, rec.CommitSeq, &s.in.Spec, &s.in.Progress)
 	if err != nil {
