@@ -21,6 +21,7 @@ const (
 	codeDatabaseExists    = 1007
 	codeDatabaseMissing   = 1008
 	codeNoDatabase        = 1046
+	codeTableExists       = 1050 // of RECOVER: CREATE has 1105
 	codeUnknownDatabase   = 1049
 	codeUnknownTable      = 1051
 	codeUnknownInDatabase = 1109

@@ -66,7 +66,7 @@ func (e *Executor) recoverTable(db *catalog.Database, s *parser.Recover) error {
 		name = s.As
 	}
 	if _, taken := db.Tables[name]; taken {
-		return core.Errorf("Table '%s' already exists", name)
+		return core.CodeErrorf(codeTableExists, "Table '%s' already exists", name)
 	}
 	t, ok := e.core.RecycledTable(db.ID, s.Table.Name, s.ID)
 	if !ok {
