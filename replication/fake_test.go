@@ -151,6 +151,9 @@ type fakeDestination struct {
 	// denied: the account may neither list transactions nor read settings, as one
 	// without Admin_priv (doris-sql.md 2.13).
 	denied bool
+	// unreadable: it may not read settings, but list transactions, as before April
+	// 2024.
+	unreadable bool
 	// settings of the frontend, if they are not the defaults.
 	settings     map[string]string
 	frontendsErr error // of SHOW FRONTENDS
@@ -391,6 +394,9 @@ func (f *fakeDestination) Frontends(context.Context) ([]job.Frontend, error) {
 
 func (f *fakeDestination) FrontendConfig(_ context.Context, key string) (string, bool, error) {
 	value, ok := f.settings[key]
+	if f.unreadable {
+		return "", false, &sqlclient.Error{Code: 1105, Message: "errCode = 2, detailMessage = Access denied; you need (at least one of) the (ADMIN) privilege(s) for this operation"}
+	}
 	return value, ok, f.deny()
 }
 

@@ -221,12 +221,12 @@ func firstUnheardEpoch(p *job.Progress) int64 {
 
 // anchor makes sure that the position names a transaction that the destination
 // remembers: as long as it does, it has forgotten nothing that ended later. An
-// account that may not list transactions has no other way to know
-// (forgotten). Where the position has none, one is begun and rolled back; the
+// account that may not list transactions, or not read how many are remembered, has
+// no other way to know (mayHaveForgotten). Where the position has none, one is begun and rolled back; the
 // position is recorded before and after.
 func (s *shift) anchor(ctx context.Context) error {
 	position, _ := s.tracker.now()
-	if !s.byLabel {
+	if !s.byLabel && s.memory.told {
 		return nil
 	}
 	if position.TxnID != 0 {

@@ -98,9 +98,9 @@ func (s *shift) mayHaveForgotten(ctx context.Context, position job.Position, sin
 	}
 	all, err := s.job.transactions(ctx, "")
 	switch {
-	case lacksPrivilege(err):
+	case lacksPrivilege(err), err == nil && !s.memory.told: // a number says nothing if it is not known of how many
 		if position.TxnID == 0 {
-			return "no transaction of before is known, and the account may not list them", nil
+			return "no transaction of before is known, and the account may not ask how many the destination remembers", nil
 		}
 		return fmt.Sprintf("the destination has forgotten transaction %d, the last that was reported", position.TxnID), nil
 	case err != nil:

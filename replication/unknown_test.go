@@ -29,6 +29,7 @@ func TestStreamForgottenTransactions(t *testing.T) {
 		order   job.CommitOrder
 		reuse   bool
 		denied  bool // the account may not list transactions
+		blind   bool // it may list them, and not read how many are remembered
 		doubt   bool
 	}{
 		"just now":                 {unheard: time.Second},
@@ -46,6 +47,8 @@ func TestStreamForgottenTransactions(t *testing.T) {
 		"not listed, just now, per table":  {unheard: time.Second, known: true, denied: true, order: job.CommitOrderPerTable},
 		"not listed, just now, source's":   {unheard: time.Second, known: true, denied: true, reuse: true},
 		"not listed, long ago, but known":  {unheard: long, known: true, denied: true},
+		"listed, number unknown":           {unheard: time.Second, blind: true, doubt: true},
+		"listed, number unknown, known":    {unheard: time.Second, blind: true, known: true},
 		"not listed, forgotten":            {unheard: time.Second, denied: true, doubt: true},
 		"not listed, forgotten, source's":  {unheard: time.Second, denied: true, reuse: true, doubt: true},
 		"not listed, forgotten, per table": {unheard: time.Second, denied: true, order: job.CommitOrderPerTable, doubt: true},
@@ -53,7 +56,7 @@ func TestStreamForgottenTransactions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			b.spec.CommitOrder, b.spec.ReuseBinlogLabel = c.order, c.reuse
-			b.dst.anyLabel, b.dst.denied = c.reuse, c.denied
+			b.dst.anyLabel, b.dst.denied, b.dst.unreadable = c.reuse, c.denied, c.blind
 			b.upsert(102, 12)
 			b.upsert(104, 10, 11)
 			b.upsert(106, 12)
