@@ -78,6 +78,7 @@ func (e *env) newestSeq(dbID any) int64 {
 	e.Helper()
 	id, err := dbID.(json.Number).Int64()
 	require.NoError(e, err)
+	e.pair.Source.Core().FileBinlogs()
 	lag, _ := e.pair.Source.Core().Lag(id, -1, 0)
 	return lag.LastCommitSeq
 }

@@ -183,6 +183,9 @@ func (e *env) awaitEqual(name, srcDB, dstDB string) {
 func (e *env) awaitThat(job string, check func(context.Context) error) {
 	e.Helper()
 	err := harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
+		if err := e.pair.Source.AllFiled(); err != nil {
+			return err
+		}
 		lag, err := e.ccr.Call(ctx, "get_lag", map[string]any{"name": job})
 		if err != nil {
 			return err

@@ -248,6 +248,9 @@ func (s *scene) settle(ctx context.Context) error {
 		if !strings.Contains(status.ProgressState, "IncrementalSync") {
 			return fmt.Errorf("job is in %s", status.ProgressState)
 		}
+		if err := s.pair.Source.AllFiled(); err != nil {
+			return err
+		}
 		lag, err := s.ccr.Call(ctx, "get_lag", map[string]any{"name": s.job})
 		if err != nil {
 			return err

@@ -28,6 +28,7 @@ func (e *env) refuseLoads() (healthy func()) {
 func (e *env) written(job, statement string) int64 {
 	e.Helper()
 	e.exec(statement)
+	e.pair.Source.Core().FileBinlogs()
 	done := time.Now()
 	var seq int64
 	require.NoError(e, harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
