@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,7 +99,9 @@ func (c *Core) publishPartition(p *partitionCommit, results *replicaResults) *sh
 	work, required := c.publishWork(p)
 	var short *shortOfReplicas
 	failed := 0
-	for tablet, replicas := range work {
+	tablets := slices.SortedFunc(maps.Keys(work), func(a, b *catalog.Tablet) int { return cmp.Compare(a.ID, b.ID) })
+	for _, tablet := range tablets {
+		replicas := work[tablet]
 		good := 0
 		for _, task := range replicas {
 			if !results.ok[task.replica] {

@@ -80,7 +80,7 @@ func (e *Executor) dropPartition(db *catalog.Database, t *catalog.Table, c *pars
 		if c.IfExists {
 			return nil
 		}
-		return core.CodeErrorf(codePartitionList, "Error in list of partitions to %s", t.Name)
+		return core.CodeErrorf(codePartitionList, "Error in list of partitions to %s", c.Name)
 	}
 	return e.removePartition(db, t, p, c)
 }

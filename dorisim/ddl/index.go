@@ -154,12 +154,12 @@ func (e *Executor) buildIndex(currentDB string, s *parser.BuildIndex) error {
 	}
 	i := findSecondary(t.Secondary, s.Name)
 	switch {
+	case len(s.Partitions) > 0 && t.Partitioning.Kind == catalog.Unpartitioned:
+		return core.Errorf("table %s is not partitioned, cannot build index with partitions.", t.Name)
 	case i < 0:
 		return core.Errorf("Index[%s] is not exist in table[%s]", s.Name, t.Name)
 	case t.Secondary[i].Kind != invertedKind:
 		return core.Errorf("BUILD INDEX operation failed: No need to do it.")
-	case len(s.Partitions) > 0 && t.Partitioning.Kind == catalog.Unpartitioned:
-		return core.Errorf("table %s is not partitioned, cannot build index with partitions.", t.Name)
 	}
 	partitions := core.Partitions(t)
 	if len(s.Partitions) > 0 {

@@ -90,8 +90,9 @@ func (e *Executor) renameColumn(db *catalog.Database, t *catalog.Table, old, nam
 	schema := baseSchema(t)
 	i := schema.ColumnIndex(old)
 	switch {
-	case t.Properties[lightSchemaChange] != "true":
-		return core.Errorf("not implemented for table without column unique id, table: %s", t.Name)
+	case t.Properties[lightSchemaChange] != "true" || len(schema.Columns) == 1:
+		// Doris takes the id 0 of the only column for none.
+		return core.Errorf("not implemented for table without column unique id, which are created with property 'light_schema_change'.")
 	case i < 0 || schema.Columns[i].Hidden:
 		return core.Errorf("Column[%s] does not exists", old)
 	case schema.Columns[i].Name == name:
@@ -167,6 +168,9 @@ func (e *Executor) replaceTable(db *catalog.Database, t *catalog.Table, c *parse
 	swap, err := swapProperty(c.Properties)
 	if err != nil {
 		return err
+	}
+	if db.Tables[c.Other] == nil {
+		return &core.Error{Code: codeUnknownTable, ErrCode: 7, Message: "table not found, tableName=" + c.Other}
 	}
 	other, err := olapTable(db, c.Other, "ALTER")
 	if err != nil {

@@ -137,6 +137,9 @@ func (e *Executor) alterView(currentDB string, s *parser.AlterView) error {
 		return err
 	}
 	v, err := view(db, s.View.Name)
+	if v == nil && db.Tables[s.View.Name] == nil {
+		return core.Errorf("Unknown table '%s'", s.View.Name) // with the generic number
+	}
 	if err != nil {
 		return err
 	}

@@ -8,9 +8,6 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/parser"
 )
 
-// codeUnknownColumn is MySQL's ER_BAD_FIELD_ERROR.
-const codeUnknownColumn = 1054
-
 // noColumns are words that stand for a value without parentheses.
 var noColumns = []string{"NULL", "TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER", "LOCALTIME", "LOCALTIMESTAMP"}
 
@@ -35,7 +32,7 @@ func (d *definition) checkColumns() error {
 		if known[strings.ToLower(name.Text)] || name.Kind == parser.Word && slices.ContainsFunc(noColumns, name.Is) {
 			continue
 		}
-		return core.CodeErrorf(codeUnknownColumn, "Unknown column '%s' in 'table list'", name.Text)
+		return core.Errorf("Unknown column '%s' in 'table list' in PROJECT clause", name.Text)
 	}
 	return nil
 }
