@@ -123,6 +123,7 @@ func (f *Frontend) kill() {
 		return
 	}
 	f.process = nil
+	f.cluster.core.DebugPoints().Clear(f.index)
 	f.cluster.core.UpdateFrontend(f.index, func(info *core.FrontendInfo) { info.Alive = false })
 	_ = p.web.Close()
 	p.thrift.Close()
@@ -145,6 +146,7 @@ func (f *Frontend) handler() http.Handler {
 	})
 	mux.HandleFunc("GET /api/bootstrap", func(w http.ResponseWriter, _ *http.Request) { reply(w, nil) })
 	mux.HandleFunc("GET /api/{db}/get_load_state", f.loadState)
+	f.debugRoutes(mux)
 	return mux
 }
 
@@ -163,8 +165,7 @@ func (f *Frontend) loadState(w http.ResponseWriter, r *http.Request) {
 	db, ok := c.Database(r.PathValue("db"))
 	c.RUnlock()
 	if !ok {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{"msg": "Internal Error", "code": 1, "data": "unknown database " + r.PathValue("db"), "count": 0})
+		replyCode(w, 1, "Internal Error", "unknown database "+r.PathValue("db"))
 		return
 	}
 	state := core.TxnUnknown
@@ -174,7 +175,10 @@ func (f *Frontend) loadState(w http.ResponseWriter, r *http.Request) {
 	reply(w, string(state))
 }
 
-func reply(w http.ResponseWriter, data any) {
+func reply(w http.ResponseWriter, data any) { replyCode(w, 0, "success", data) }
+
+// replyCode answers 200 with a code of Doris in the body, as all of these calls do.
+func replyCode(w http.ResponseWriter, code int, msg string, data any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{"msg": "success", "code": 0, "data": data, "count": 0})
+	_ = json.NewEncoder(w).Encode(map[string]any{"msg": msg, "code": code, "data": data, "count": 0})
 }

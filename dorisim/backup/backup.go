@@ -192,6 +192,9 @@ func (m *Manager) backupStates(ctx context.Context, j *job) error {
 	if err := wait(statePending); err != nil {
 		return err
 	}
+	if err := m.core.HoldJob(ctx, core.PauseBackup, j.label); err != nil {
+		return err
+	}
 	j.number(m.core.NextID())
 	if err := m.capture(j); err != nil {
 		return err

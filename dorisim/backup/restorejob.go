@@ -11,6 +11,7 @@ import (
 
 	"github.com/doris-ccr/ccr/dorisim/be"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
+	"github.com/doris-ccr/ccr/dorisim/core"
 )
 
 // downloadsAtOnce bounds the parallel tablet downloads of a restore.
@@ -45,6 +46,11 @@ func (m *Manager) restoreStates(ctx context.Context, j *job) error {
 		}
 		if err := m.tick(ctx, "restore", step.state, m.core.Profile().RestoreTick); err != nil {
 			return err
+		}
+		if step.state != statePending && step.state != stateCreating {
+			if err := m.core.HoldJob(ctx, core.PauseRestore, j.label); err != nil {
+				return err
+			}
 		}
 		if step.work == nil {
 			continue

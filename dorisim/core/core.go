@@ -115,12 +115,14 @@ type Core struct {
 	faults *faults.Set
 	now    func() time.Time
 
-	profile  atomic.Pointer[Profile]
-	ids      atomic.Int64
-	txnIDs   atomic.Int64
-	journal  atomic.Int64
-	skew     atomic.Int64 // nanoseconds added to the clock
-	feConfig struct {
+	profile atomic.Pointer[Profile]
+
+	debugPoints DebugPoints
+	ids         atomic.Int64
+	txnIDs      atomic.Int64
+	journal     atomic.Int64
+	skew        atomic.Int64 // nanoseconds added to the clock
+	feConfig    struct {
 		sync.RWMutex
 		m map[string]string
 	}
@@ -312,6 +314,7 @@ func (c *Core) Logger() *slog.Logger { return c.log }
 func defaultFEConfig() map[string]string {
 	return map[string]string{
 		"enable_feature_binlog":                            "true",
+		"enable_debug_points":                              "false",
 		"enable_restore_snapshot_rpc_compression":          "true",
 		"restore_reset_index_id":                           "false",
 		"max_running_txn_num_per_db":                       "1000",

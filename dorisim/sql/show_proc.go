@@ -96,13 +96,9 @@ func (s *session) procTable(path string, t *catalog.Table, segments []string) (*
 	}
 	switch segments[0] {
 	case "indexes":
-		return secondaryIndexes(t), nil
+		return procIndexes(t), nil
 	case "index_schema":
-		l := newListing("IndexId", "IndexName", "SchemaVersion", "SchemaHash", "ShortKeyColumnCount", "StorageType", "Keys")
-		for _, idx := range core.SortedIndexes(t) {
-			l.add(idx.ID, indexName(t, idx.ID), int(idx.Schema.Version), int(idx.Schema.Hash), idx.ShortKey, "COLUMN", "")
-		}
-		return l, nil
+		return procIndexSchema(t), nil
 	case "partitions", "temp_partitions":
 		if t.Kind != catalog.OLAP {
 			return nil, core.Errorf("Table[%s] is not a OLAP or ELASTICSEARCH table", t.Name)
@@ -110,6 +106,36 @@ func (s *session) procTable(path string, t *catalog.Table, segments []string) (*
 		return s.procPartitions(path, t, segments[0] == "temp_partitions", segments[1:])
 	}
 	return nil, errNoProc(path)
+}
+
+// procIndexes lists the secondary indexes, with their ids (doris-sql.md 2.3).
+func procIndexes(t *catalog.Table) *listing {
+	l := newListing("Table", "IndexId", "NonUnique", "KeyName", "SeqInIndex", "ColumnName", "Collation", "Cardinality", "SubPart",
+		"Packed", "Null", "IndexType", "Comment", "Properties")
+	for _, i := range t.Secondary {
+		l.add(t.Name, i.ID, "", i.Name, "", strings.Join(i.Columns, ","), "", "", "", "", "", i.Kind, i.Comment, indexProperties(&i))
+	}
+	return l
+}
+
+// procIndexSchema lists the materialized indexes; a view stands for itself.
+func procIndexSchema(t *catalog.Table) *listing {
+	l := newListing("IndexId", "IndexName", "SchemaVersion", "SchemaHash", "ShortKeyColumnCount", "StorageType", "Keys")
+	if t.Kind != catalog.OLAP && t.Kind != catalog.MaterializedView {
+		l.add(t.ID, t.Name, "", "", "", "", "")
+		return l
+	}
+	for _, idx := range core.SortedIndexes(t) {
+		var keys []string
+		for _, c := range idx.Schema.Columns {
+			if c.Key {
+				keys = append(keys, c.Name)
+			}
+		}
+		l.add(idx.ID, indexName(t, idx.ID), int(idx.Schema.Version), int(idx.Schema.Hash), idx.ShortKey, "COLUMN",
+			keysType(t.Keys)+"("+strings.Join(keys, ", ")+")")
+	}
+	return l
 }
 
 func (s *session) procPartitions(path string, t *catalog.Table, temporary bool, segments []string) (*listing, error) {

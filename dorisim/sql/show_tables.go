@@ -272,17 +272,21 @@ func secondaryIndexes(t *catalog.Table) *listing {
 	l := newListing("Table", "Non_unique", "Key_name", "Seq_in_index", "Column_name", "Collation", "Cardinality", "Sub_part",
 		"Packed", "Null", "Index_type", "Comment", "Properties")
 	for _, i := range t.Secondary {
-		var properties []string
-		for _, key := range slices.Sorted(maps.Keys(i.Properties)) {
-			properties = append(properties, `"`+key+`" = "`+i.Properties[key]+`"`)
-		}
-		text := ""
-		if len(properties) > 0 {
-			text = "(" + strings.Join(properties, ", ") + ")"
-		}
-		l.add(t.Name, "", i.Name, "", strings.Join(i.Columns, ","), "", "", "", "", "", i.Kind, i.Comment, text)
+		l.add(t.Name, "", i.Name, "", strings.Join(i.Columns, ","), "", "", "", "", "", i.Kind, i.Comment, indexProperties(&i))
 	}
 	return l
+}
+
+// indexProperties prints ("k" = "v", ...), nothing without any.
+func indexProperties(i *catalog.SecondaryIndex) string {
+	var properties []string
+	for _, key := range slices.Sorted(maps.Keys(i.Properties)) {
+		properties = append(properties, `"`+key+`" = "`+i.Properties[key]+`"`)
+	}
+	if len(properties) == 0 {
+		return ""
+	}
+	return "(" + strings.Join(properties, ", ") + ")"
 }
 
 // showObject is SHOW TABLETS FROM t, SHOW TABLET id, and SHOW VIEW FROM t.
