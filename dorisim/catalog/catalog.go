@@ -138,6 +138,8 @@ type Index struct {
 	Watershed int64
 	// Statement is the text of CREATE MATERIALIZED VIEW, "" for rollups.
 	Statement string
+	// Where is the condition of a materialized view, "" if there is none.
+	Where string
 }
 
 // SecondaryIndex is an index on columns.

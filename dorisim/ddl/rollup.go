@@ -260,45 +260,94 @@ func (e *Executor) createRollupView(currentDB string, s *parser.CreateRollupView
 		return err
 	}
 	index := newRollup(s.Name, schema)
-	index.Statement = s.Statement
+	index.Statement, index.Where = s.Statement, s.Where
 	e.submitRollup(t, index, s.Statement)
 	return nil
 }
 
 func viewSchema(t *catalog.Table, s *parser.CreateRollupView) (types.Schema, error) {
 	names := make([]string, len(s.Items))
-	aggregated := false
+	aggregated, expressions := false, false
 	for i, item := range s.Items {
 		names[i] = item.Column
 		aggregated = aggregated || item.Agg != ""
+		expressions = expressions || item.Expr != ""
+	}
+	if err := checkViewExpressions(t, s); err != nil {
+		return types.Schema{}, err
 	}
 	if aggregated && !s.Grouped {
 		return types.Schema{}, core.Errorf("The materialized view must have a GROUP BY clause for its aggregate functions")
 	}
-	if !aggregated && !s.Grouped || t.Keys != types.DupKeys {
+	if !expressions && (!aggregated && !s.Grouped || t.Keys != types.DupKeys) {
 		return rollupSchema(t, names)
 	}
-	// Aggregating a DUPLICATE table: the grouped columns are the keys.
-	base := baseSchema(t)
-	schema := types.Schema{Hash: rand.Int32(), Keys: types.AggKeys}
+	schema := types.Schema{Hash: rand.Int32(), Keys: t.Keys}
+	if t.Keys == types.DupKeys && (aggregated || s.Grouped) {
+		schema.Keys = types.AggKeys // the grouped columns are the keys
+	}
 	for i, item := range s.Items {
-		at := base.ColumnIndex(item.Column)
+		c, err := viewColumn(t, item)
 		switch {
-		case at < 0:
-			return schema, core.Errorf("Column[%s] does not exist", item.Column)
-		case item.Agg == "" && i > 0 && !schema.Columns[i-1].Key:
+		case err != nil:
+			return schema, err
+		case item.Agg == "" && i > 0 && !schema.Columns[i-1].Key && schema.Keys == types.AggKeys:
 			return schema, core.Errorf("The aggregate column should be after none agg column")
-		case schema.ColumnIndex(item.Column) >= 0:
-			return schema, core.Errorf("Duplicated column name[%s] in materialized view", item.Column)
+		case schema.ColumnIndex(c.Name) >= 0:
+			return schema, core.Errorf("Duplicated column name[%s] in materialized view", c.Name)
 		}
-		c := base.Columns[at]
 		c.Key, c.Agg, c.AggImplicit, c.UniqueID = item.Agg == "", item.Agg, false, int32(i)
-		if item.Agg == "SUM" && slices.Contains(integers, c.Type.Kind) && c.Type.Kind != types.LargeInt {
-			c.Type = types.Type{Kind: types.BigInt}
-		}
 		schema.Columns = append(schema.Columns, c)
 	}
+	if schema.Keys == types.DupKeys {
+		duplicateKeys(&schema)
+	}
 	return schema, nil
+}
+
+// viewColumn makes a column of a materialized view. What an expression gives is only
+// known by name: its values are not kept (every SELECT reads the base index).
+func viewColumn(t *catalog.Table, item parser.RollupItem) (types.Column, error) {
+	if item.Expr != "" {
+		c := types.Column{Name: item.Expr, Define: item.Expr, Nullable: true, Type: types.Type{Kind: types.BigInt}}
+		switch item.Agg {
+		case "BITMAP_UNION":
+			c.Type = types.Type{Kind: types.Bitmap}
+		case "HLL_UNION":
+			c.Type = types.Type{Kind: types.HLL}
+		}
+		return c, nil
+	}
+	base := baseSchema(t)
+	at := base.ColumnIndex(item.Column)
+	if at < 0 {
+		return types.Column{}, core.Errorf("Column[%s] does not exist", item.Column)
+	}
+	c := base.Columns[at]
+	if item.Agg == "SUM" && slices.Contains(integers, c.Type.Kind) && c.Type.Kind != types.LargeInt {
+		c.Type = types.Type{Kind: types.BigInt}
+	}
+	return c, nil
+}
+
+// checkViewExpressions wants every name in expressions and in WHERE to be a column.
+func checkViewExpressions(t *catalog.Table, s *parser.CreateRollupView) error {
+	texts := []string{s.Where}
+	for _, item := range s.Items {
+		texts = append(texts, item.Expr)
+	}
+	for _, text := range texts {
+		tokens, err := parser.Lex(text)
+		if err != nil {
+			return core.Errorf("%s", err.Error())
+		}
+		for _, token := range tokens {
+			if token.Kind == parser.QuotedIdent && baseSchema(t).ColumnIndex(token.Text) < 0 {
+				return core.Errorf("Unknown column '%s' in 'table list'", token.Text)
+			}
+		}
+	}
+	return nil
 }
 
 // dropRollupView is DROP MATERIALIZED VIEW r ON t.

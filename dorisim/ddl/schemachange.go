@@ -68,7 +68,7 @@ func shadowOf(origin *catalog.Index, columns []types.Column, maxUniqueID int32) 
 		schema.Sequence = hiddenSequence
 	}
 	shadow := &catalog.Index{
-		Schema: schema, ShortKey: shortKeyColumns(&schema), MaxUniqueID: maxUniqueID, Statement: origin.Statement,
+		Schema: schema, ShortKey: shortKeyColumns(&schema), MaxUniqueID: maxUniqueID, Statement: origin.Statement, Where: origin.Where,
 	}
 	return alter.NewIndex{Index: shadow, OriginID: origin.ID, Convert: converter(&origin.Schema, &schema)}
 }

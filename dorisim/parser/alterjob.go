@@ -1,6 +1,11 @@
 package parser
 
-import "github.com/doris-ccr/ccr/dorisim/types"
+import (
+	"slices"
+	"strings"
+
+	"github.com/doris-ccr/ccr/dorisim/types"
+)
 
 // BuildIndex is BUILD INDEX name ON table [PARTITION[S] (..)].
 type BuildIndex struct {
@@ -33,15 +38,19 @@ type CreateRollupView struct {
 	Name        string
 	Table       Name
 	Items       []RollupItem
+	Where       string // as NormalText writes it, "" = none
 	Grouped     bool
 	OrderBy     []string
 	Statement   string // the whole text
 }
 
-// RollupItem is a column of the SELECT, with its aggregation if it has one.
+// RollupItem is a column of the SELECT, with its aggregation if it has one: a column
+// of the table, or an expression.
 type RollupItem struct {
-	Column string
+	Column string // "" for an expression
+	Expr   string // the expression as NormalText writes it, without its aggregation
 	Agg    types.Agg
+	Text   string // all of it, as NormalText writes it
 }
 
 // DropRollupView is DROP MATERIALIZED VIEW r ON t.
@@ -138,62 +147,136 @@ func (p *parser) rollupView() Statement {
 	p.expect("FROM")
 	s.Table = p.name()
 	if p.keyword("WHERE") {
-		return p.unsupported("CREATE MATERIALIZED VIEW ... WHERE")
+		s.Where = NormalText(p.src, p.expression())
+		if s.Where == "" {
+			p.mismatch("an expression")
+		}
 	}
 	if p.keyword("GROUP", "BY") {
 		s.Grouped = true
-		p.columnList()
+		p.expressionList()
 	}
 	if p.keyword("ORDER", "BY") {
-		s.OrderBy = p.columnList()
+		s.OrderBy = p.expressionList()
 	}
 	last := p.tokens[max(p.pos-1, 0)]
 	s.Statement = p.src[p.tokens[0].Pos:last.End]
 	return s
 }
 
-func (p *parser) columnList() []string {
-	var names []string
+func (p *parser) expressionList() []string {
+	var list []string
 	for p.err == nil {
-		names = append(names, p.qualifiedColumn())
+		list = append(list, NormalText(p.src, p.expression()))
 		if !p.symbol(",") {
 			break
 		}
 	}
-	return names
+	return list
 }
 
-// qualifiedColumn reads [table.]column and returns the column.
-func (p *parser) qualifiedColumn() string {
-	name := p.ident()
-	for p.symbol(".") {
-		name = p.ident()
+// expression consumes everything up to a comma, or to a word that begins another
+// clause, outside of parentheses.
+func (p *parser) expression() []Token {
+	start := p.pos
+	for depth := 0; p.peek().Kind != EOF; {
+		t := p.peek()
+		switch {
+		case t.IsSymbol("("):
+			depth++
+		case t.IsSymbol(")"):
+			depth--
+		}
+		if depth < 0 || t.IsSymbol(";") || depth == 0 && (t.IsSymbol(",") || slices.ContainsFunc(clauseWords, t.Is)) {
+			break
+		}
+		p.next()
 	}
-	return name
+	return p.tokens[start:p.pos]
+}
+
+var clauseWords = []string{"FROM", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "AS"}
+
+// rollupAggs are the aggregate functions of a synchronous materialized view. Doris
+// keeps a COUNT as the sum of ones.
+var rollupAggs = map[string]types.Agg{
+	"SUM": "SUM", "MIN": "MIN", "MAX": "MAX", "BITMAP_UNION": "BITMAP_UNION", "HLL_UNION": "HLL_UNION", "COUNT": "SUM",
 }
 
 func (p *parser) rollupItem() RollupItem {
-	item := RollupItem{}
-	for word, agg := range map[string]types.Agg{"SUM": "SUM", "MIN": "MIN", "MAX": "MAX", "BITMAP_UNION": "BITMAP_UNION", "HLL_UNION": "HLL_UNION"} {
-		if p.peek().Is(word) && p.peekAt(1).IsSymbol("(") {
-			p.next()
-			p.next()
-			item = RollupItem{Column: p.qualifiedColumn(), Agg: agg}
-			p.expectSymbol(")")
-			break
-		}
-	}
-	if item.Column == "" {
-		item.Column = p.qualifiedColumn()
-	}
-	if p.peek().IsSymbol("(") {
-		p.unsupported("an expression in CREATE MATERIALIZED VIEW")
-	}
+	tokens := p.expression()
 	if p.keyword("AS") {
 		p.ident()
 	}
+	item := RollupItem{Text: NormalText(p.src, tokens)}
+	if item.Text == "" || item.Text == "*" {
+		p.mismatch("a column")
+		return item
+	}
+	n := len(tokens)
+	if n > 2 && tokens[1].IsSymbol("(") && tokens[n-1].IsSymbol(")") && tokens[0].Kind == Word {
+		name := strings.ToUpper(tokens[0].Text)
+		if agg, ok := rollupAggs[name]; ok {
+			item.Agg = agg
+			if tokens = tokens[2 : n-1]; name == "COUNT" {
+				item.Expr = item.Text
+				return item
+			}
+		}
+	}
+	if name, ok := plainColumn(tokens); ok {
+		item.Column = name
+		return item
+	}
+	item.Expr = NormalText(p.src, tokens)
 	return item
 }
+
+// plainColumn tells whether tokens are [table.]column.
+func plainColumn(tokens []Token) (string, bool) {
+	for i, t := range tokens {
+		name := t.Kind == Word || t.Kind == QuotedIdent
+		if i%2 == 0 && !name || i%2 == 1 && !t.IsSymbol(".") {
+			return "", false
+		}
+	}
+	if len(tokens)%2 == 0 {
+		return "", false
+	}
+	return tokens[len(tokens)-1].Text, true
+}
+
+// NormalText writes an expression so that equal ones are equal texts: names of
+// columns quoted and without their table's, functions in lower case.
+func NormalText(src string, tokens []Token) string {
+	var out strings.Builder
+	for i := 0; i < len(tokens); i++ {
+		t := tokens[i]
+		next := Token{}
+		if i+1 < len(tokens) {
+			next = tokens[i+1]
+		}
+		text := src[t.Pos:t.End]
+		switch {
+		case (t.Kind == Word || t.Kind == QuotedIdent) && next.IsSymbol("."):
+			i++ // a table's or database's name
+			continue
+		case t.Kind == Word && next.IsSymbol("("):
+			text = strings.ToLower(t.Text)
+		case t.Kind == Word && slices.ContainsFunc(expressionWords, t.Is):
+			text = strings.ToUpper(t.Text)
+		case t.Kind == Word, t.Kind == QuotedIdent:
+			text = QuoteIdent(t.Text)
+		}
+		if out.Len() > 0 && !t.IsSymbol("(") && !t.IsSymbol(")") && !t.IsSymbol(",") && !strings.HasSuffix(out.String(), "(") {
+			out.WriteByte(' ')
+		}
+		out.WriteString(text)
+	}
+	return out.String()
+}
+
+var expressionWords = []string{"AND", "OR", "NOT", "NULL", "IS", "IN", "LIKE", "BETWEEN", "CASE", "WHEN", "THEN", "ELSE", "END", "TRUE", "FALSE", "DISTINCT", "CAST", "INT", "BIGINT"}
 
 // dropRollupView reads what follows DROP MATERIALIZED VIEW [IF EXISTS] r, if it
 // is of the synchronous kind.

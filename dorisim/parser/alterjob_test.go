@@ -11,6 +11,7 @@ import (
 func TestParseAlterJobs(t *testing.T) {
 	table := Name{Database: "d", Name: "t"}
 	view := "create materialized view r as select t.`a`, sum(b) as s from d.t group by a order by a"
+	nested := "CREATE MATERIALIZED VIEW r AS SELECT ABS(t.a)+1, bitmap_union(to_bitmap(b)), count(b) FROM d.t WHERE a > 5 and b = 'x, y' GROUP BY ABS(a)+1"
 	for text, want := range map[string]Statement{
 		"CREATE INDEX IF NOT EXISTS i ON d.t (a, b) USING bitmap COMMENT 'x';": &AlterTable{Table: table, Clauses: []AlterClause{
 			&AddIndex{Index: IndexDef{IfNotExists: true, Name: "i", Columns: []string{"a", "b"}, Kind: "BITMAP", Comment: "x"}}}},
@@ -23,14 +24,17 @@ func TestParseAlterJobs(t *testing.T) {
 		"CANCEL ALTER TABLE MATERIALIZED VIEW FROM d.t": &CancelAlter{Kind: RollupJobs, Table: table},
 		"CANCEL BUILD INDEX ON d.t (5)":                 &CancelAlter{Kind: IndexJobs, Table: table, Jobs: []int64{5}},
 		"DROP MATERIALIZED VIEW IF EXISTS r ON d.t":     &DropRollupView{IfExists: true, Name: "r", Table: table},
-		view + ";": &CreateRollupView{Name: "r", Table: table, Items: []RollupItem{{Column: "a"}, {Column: "b", Agg: types.Agg("SUM")}},
-			Grouped: true, OrderBy: []string{"a"}, Statement: view},
+		view + ";": &CreateRollupView{Name: "r", Table: table, Items: []RollupItem{{Column: "a", Text: "`a`"}, {Column: "b", Agg: types.Agg("SUM"), Text: "sum(`b`)"}},
+			Grouped: true, OrderBy: []string{"`a`"}, Statement: view},
+		nested: &CreateRollupView{Name: "r", Table: table, Items: []RollupItem{
+			{Expr: "abs(`a`) + 1", Text: "abs(`a`) + 1"}, {Expr: "to_bitmap(`b`)", Agg: "BITMAP_UNION", Text: "bitmap_union(to_bitmap(`b`))"},
+			{Expr: "count(`b`)", Agg: "SUM", Text: "count(`b`)"}}, Where: "`a` > 5 AND `b` = 'x, y'", Grouped: true, Statement: nested},
 	} {
 		got, err := Parse(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
-	for _, text := range []string{"CREATE INDEX i (a)", "BUILD INDEX ON t", "CANCEL ALTER TABLE t", "CREATE MATERIALIZED VIEW r AS SELECT a+1 FROM t"} {
+	for _, text := range []string{"CREATE INDEX i (a)", "BUILD INDEX ON t", "CANCEL ALTER TABLE t", "CREATE MATERIALIZED VIEW r AS SELECT * FROM t", "CREATE MATERIALIZED VIEW r AS SELECT a FROM t WHERE"} {
 		_, err := Parse(text)
 		require.Error(t, err, text)
 	}

@@ -164,10 +164,3 @@ func (s *session) useStatement(_ context.Context, c *cursor) (*sqltypes.Result, 
 	}
 	return done(), s.use(name)
 }
-
-// explain answers with the statement itself: there is no plan worth reading.
-func (s *session) explain(_ context.Context, c *cursor) (*sqltypes.Result, error) {
-	l := newListing("Explain String")
-	l.add(c.rest())
-	return l.result(), nil
-}

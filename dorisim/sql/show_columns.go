@@ -187,14 +187,14 @@ func (s *session) describeAll(database, table string) (*sqltypes.Result, error) 
 			if len(l.rows) > 0 {
 				l.rows = append(l.rows, make([]string, len(l.titles)))
 			}
-			name, keys := indexName(t, idx.ID), keysType(idx.Schema.Keys)
+			name, keys, where := indexName(t, idx.ID), keysType(idx.Schema.Keys), idx.Where
 			for _, c := range s.schemaColumnsOf(&idx.Schema) {
 				shown, expression := c.Name, ""
 				if idx.Statement != "" && !c.Hidden {
 					shown, expression = viewColumnName(c)
 				}
-				l.add(name, keys, shown, c.typeText, c.typeText, yes(c.Nullable, "Yes", "No"), c.Key, c.defaultText(), c.extra(t), true, expression, "")
-				name, keys = "", ""
+				l.add(name, keys, shown, c.typeText, c.typeText, yes(c.Nullable, "Yes", "No"), c.Key, c.defaultText(), c.extra(t), true, expression, where)
+				name, keys, where = "", "", ""
 			}
 		}
 		return nil
@@ -209,6 +209,12 @@ func (s *session) describeAll(database, table string) (*sqltypes.Result, error) 
 // expression behind it: mv_ before a plain one, mva_SUM__ before an aggregate.
 func viewColumnName(c column) (name, expression string) {
 	expression = quoteName(c.Name)
+	if c.Define != "" {
+		expression = c.Define
+		if c.Agg == "" || c.AggImplicit {
+			return "mv_" + expression, expression
+		}
+	}
 	if c.Key || c.AggImplicit || c.Agg == "" {
 		return "mv_" + c.Name, expression
 	}

@@ -83,6 +83,7 @@ type Column struct {
 	AutoInc     bool
 	AutoIncInit int64
 	Generated   string // expression text of a generated column, "" if none
+	Define      string // expression text of a materialized view's column, "" if it is a column of the table
 	Comment     string
 	Hidden      bool // __DORIS_DELETE_SIGN__ and friends
 	UniqueID    int32
