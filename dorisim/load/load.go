@@ -44,7 +44,9 @@ type Batch struct {
 	// Partial: columns that are not named keep their old value (partial update
 	// of a UNIQUE table).
 	Partial bool
-	Rows    []types.Row
+	// ExistingOnly refuses rows for which an AUTO partition would have to be made.
+	ExistingOnly bool
+	Rows         []types.Row
 	// Delete: every row deletes its key (UNIQUE tables).
 	Delete bool
 	// DeleteRows are the rows that do if not all do: by index, nil = none.

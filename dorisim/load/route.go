@@ -50,7 +50,7 @@ func (l *Loader) Route(ctx context.Context, b *Batch) ([]tabletWrite, error) {
 }
 
 // TouchedPartitions are the partitions that the batch's rows belong to, by id.
-// Automatic ones that are missing are created. Errors are *core.Error.
+// Automatic ones that are missing are created, unless ExistingOnly. Errors are *core.Error.
 func (l *Loader) TouchedPartitions(ctx context.Context, b *Batch) ([]int64, error) {
 	writes, err := l.Route(ctx, b)
 	if err != nil {
@@ -191,7 +191,7 @@ func (r *router) assign(l *Loader) error {
 	for i, row := range r.batch.Rows {
 		p, key := r.partitionOf(row)
 		if p == nil {
-			if r.table.Partitioning.Auto && r.batch.Partitions == nil {
+			if r.table.Partitioning.Auto && r.batch.Partitions == nil && !r.batch.ExistingOnly {
 				r.miss(key)
 				continue
 			}

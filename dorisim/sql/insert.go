@@ -77,8 +77,13 @@ func (s *session) insert(ctx context.Context, c *cursor) (*sqltypes.Result, erro
 		return nil, err
 	}
 	w := writeRequest{label: head.label, batch: b, values: fromValues}
-	if touched {
+	switch {
+	case touched:
 		if t.partitions, err = s.touchedPartitions(ctx, &w); err != nil {
+			return nil, err
+		}
+	case overwrite && t.auto && head.partitions == nil && s.flag(createsPartitions):
+		if _, err := s.touchedPartitions(ctx, &w); err != nil { // makes them
 			return nil, err
 		}
 	}

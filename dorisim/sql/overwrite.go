@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/dolthub/vitess/go/sqltypes"
 
@@ -44,14 +45,23 @@ func (s *session) overwriteInto(ctx context.Context, temporary []string, w write
 	return loaded(out, len(w.batch.Rows)), nil
 }
 
-// touchedPartitions are those that the rows of INSERT OVERWRITE ... PARTITION(*)
-// belong to; automatic ones are made.
+// createsPartitions lets INSERT OVERWRITE make the automatic partitions that its rows
+// need (doris-sql.md 5.8).
+const createsPartitions = "enable_auto_create_when_overwrite"
+
+// touchedPartitions are those that the rows of INSERT OVERWRITE belong to; automatic
+// ones are made if the session wants it.
 func (s *session) touchedPartitions(ctx context.Context, w *writeRequest) ([]string, error) {
 	names := []string{}
 	if len(w.batch.Rows) == 0 {
 		return names, nil
 	}
-	ids, err := s.server.loader.TouchedPartitions(ctx, &w.batch)
+	search := w.batch
+	search.ExistingOnly = !s.flag(createsPartitions)
+	ids, err := s.server.loader.TouchedPartitions(ctx, &search)
+	if err != nil && search.ExistingOnly && strings.Contains(err.Error(), "no partition for this tuple") {
+		return nil, core.Errorf("[INTERNAL_ERROR]Cannot found origin partitions in auto detect overwriting, stop processing")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ type target struct {
 	sequenceFrom   int            // column that the hidden sequence column copies, -1 = none
 	partitions     []string
 	temporary      bool
+	auto           bool // has AUTO partitions
 }
 
 // target looks a table up.
@@ -64,7 +65,7 @@ func (s *session) target(database, name string) (*target, error) {
 	schema := &t.Indexes[t.BaseIndexID].Schema
 	out := &target{
 		dbID: db.ID, tableID: t.ID, database: db.Name, name: t.Name, keys: t.Keys,
-		columns: slices.Clone(schema.Columns), sequenceFrom: -1,
+		columns: slices.Clone(schema.Columns), sequenceFrom: -1, auto: t.Partitioning.Auto,
 	}
 	if from := t.Properties["function_column.sequence_col"]; from != "" {
 		out.sequenceFrom = schema.ColumnIndex(from)
