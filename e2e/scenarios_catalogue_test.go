@@ -14,7 +14,7 @@ func catalogue() []scenario {
 		afterPartialSync(), // 6.4
 		afterTheBarrier(),
 		partitions(), partitionRecovery(), // 6.5
-		columns(), indexes(), // 6.6
+		columns(), indexes(), kinds(), // 6.6
 		transactions(),   // 6.7
 		views(), names(), // 6.8
 	)
