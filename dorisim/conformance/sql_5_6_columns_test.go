@@ -47,7 +47,7 @@ func TestShowColumns(t *testing.T) {
 		`show proc "/dbs/$db/$t/partitions"`:          partitions,
 		"show proc '/dbs/$db/$t/partitions/$p'":       "IndexId, IndexName, State, LastConsistencyCheckTime",
 		"show proc '/dbs/$db/$t/partitions/$p/$i'":    replicas,
-		`SHOW PROC "/dbs/$db/$t/indexes"`:             indexes,
+		`SHOW PROC "/dbs/$db/$t/indexes"`:             "Table, IndexId, NonUnique, KeyName, SeqInIndex, ColumnName, Collation, Cardinality, SubPart, Packed, Null, IndexType, Comment, Properties",
 		"show table $t":                               "DbName, TableName, DbId",
 		"SHOW DATABASES LIKE '$name'":                 "Database",
 		"SHOW TABLES FROM `$name` LIKE 't'":           "Tables_in_$name",
