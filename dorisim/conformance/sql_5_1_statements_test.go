@@ -82,7 +82,7 @@ var census = []struct {
 		"SHOW VIEWS WHERE Tables_in_$db = 'sums' -> 1", "SHOW VIEW FROM lt -> 1", "SHOW CREATE VIEW sums -> 1",
 		"ALTER VIEW sums (k1, name, v1) AS SELECT id, test, MAX(id) FROM lt GROUP BY id, test", "SELECT k1, name, v1 FROM sums -> 3",
 		"ALTER VIEW sums MODIFY COMMENT \"said\"", "DROP TABLE sums !! is not TABLE. Use 'DROP VIEW $db.sums'", "DROP VIEW IF EXISTS sums", "DROP VIEW sums !! Unknown table 'sums'",
-		"explain SELECT * FROM lt -> 1",
+		"explain SELECT * FROM lt -> 4",
 	}},
 	{"5.4 alter", []string{
 		"CREATE TABLE al (test INT, id INT, v INT, s VARCHAR(20)) DUPLICATE KEY(test, id) PARTITION BY RANGE(id) (PARTITION p1 VALUES LESS THAN ('100')) DISTRIBUTED BY HASH(id) BUCKETS 1 $p",
