@@ -142,7 +142,7 @@ func (a *alignment) differences(path, key string, recorded, got any) []string {
 	}
 	switch {
 	case opaqueKeys[key]:
-		if reflect.TypeOf(recorded) != reflect.TypeOf(got) || got == "" {
+		if reflect.TypeOf(recorded) != reflect.TypeOf(got) || got == "" && recorded != "" {
 			return differ()
 		}
 		return nil
@@ -369,7 +369,7 @@ func isTime(v any) bool {
 		n, err := v.Int64()
 		return err == nil && n > time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 	case string:
-		return databaseTimes.MatchString(v)
+		return databaseTimes.MatchString(v) || isTime(json.Number(v))
 	}
 	return false
 }

@@ -118,7 +118,7 @@ func TestErrors(t *testing.T) {
 		{1109, "42S02", "Unknown table 'nope' in $db", "RECOVER TABLE $db.nope"},
 		{1193, "HY000", "Unknown system variable 'nope'", "SET nope = 1"},
 		{1347, "HY000", "'$db.v' is not TABLE. Use 'DROP VIEW $db.v'.", "DROP TABLE $db.v"},
-		{1347, "HY000", "'$db.t' is not VIEW. Use 'SHOW CREATE TABLE $db.t'.", "SHOW CREATE VIEW $db.t"},
+		{1347, "HY000", "'$db.t' is not VIEW. Use 'SHOW CREATE TABLE 't.", "SHOW CREATE VIEW $db.t"},
 		{1507, "HY000", "Error in list of partitions to nope", "ALTER TABLE $db.t DROP PARTITION nope"},
 		{1517, "HY000", "Duplicate partition name p1", "ALTER TABLE $db.t ADD PARTITION p1 VALUES LESS THAN ('90')"},
 		{5001, "HY000", "Proc path '/nope' doesn't exist", "SHOW PROC '/nope'"},

@@ -42,7 +42,7 @@ func TestCreateJobStatements(t *testing.T) {
 		// 2. The binlog feature of FE and BEs.
 		config := s.query(`ADMIN SHOW FRONTEND CONFIG LIKE "%%enable_feature_binlog%%"`)
 		require.NotEmpty(t, config)
-		require.Equal(t, "enable_feature_binlog", config[0]["Key"])
+		require.Equal(t, "experimental_enable_feature_binlog", config[0]["Key"])
 		require.Equal(t, "true", config[0]["Value"])
 		require.Equal(t, []string{"Key", "Value", "Type", "IsMutable", "MasterOnly", "Comment"}, s.columns(`ADMIN SHOW FRONTEND CONFIG LIKE "%enable_feature_binlog%"`))
 		titles := s.columns("show backends")

@@ -75,7 +75,7 @@ func TestRecycleBin(t *testing.T) {
 	s.exec("DROP DATABASE `%s`", db)
 	bin := s.query("SHOW CATALOG RECYCLE BIN WHERE NAME LIKE '%s%%'", db)
 	require.Equal(t, "Database", values(bin, "Type"))
-	require.NotEqual(t, "0.000", bin[0]["DataSize"])
+	require.NotEqual(t, "0.000 ", bin[0]["DataSize"])
 	s.exec("CREATE DATABASE `%s`", db)
 	s.refuses(1007, "database exists", "RECOVER DATABASE `%s`", db)
 	s.exec("RECOVER DATABASE `%s` AS again", db)
@@ -179,7 +179,7 @@ func TestSizes(t *testing.T) {
 	row := s.query("SHOW PARTITIONS FROM `%s`.t WHERE PartitionName = 'p1'", db)[0]
 	require.Regexp(t, `^\d+\.\d{3} [KB]+$`, row["DataSize"])
 	require.Equal(t, "2", row["RowCount"])
-	require.Equal(t, "0.000", s.query("SHOW PARTITIONS FROM `%s`.t WHERE PartitionName = 'p2'", db)[0]["DataSize"])
+	require.Equal(t, "0.000 ", s.query("SHOW PARTITIONS FROM `%s`.t WHERE PartitionName = 'p2'", db)[0]["DataSize"])
 	id := s.query("SHOW TABLETS FROM `%s`.t", db)
 	total := false
 	for _, r := range id {

@@ -200,7 +200,11 @@ func New(cfg Config) *Core {
 	c.feConfig.m = defaultFEConfig()
 	if cfg.Version != VersionNew {
 		// They came later: a row of SHOW FRONTEND CONFIG tells clients of the feature.
-		delete(c.feConfig.m, "enable_restore_snapshot_rpc_compression")
+		if cfg.Version != VersionM24 {
+			delete(c.feConfig.m, "enable_restore_snapshot_rpc_compression")
+		} else {
+			delete(c.feConfig.m, "restore_reset_index_id")
+		}
 		delete(c.feConfig.m, "ignore_backup_tmp_partitions")
 	}
 	maps.Copy(c.feConfig.m, cfg.FEConfig)

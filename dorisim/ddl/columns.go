@@ -94,7 +94,9 @@ func checkKeyType(c *types.Column) error {
 		return core.Errorf("Float or double can not used as a key, use decimal instead.")
 	case types.String:
 		return core.Errorf("String Type should not be used in key column[%s].", c.Name)
-	case types.JSON, types.Variant, types.Array, types.Map, types.Struct, types.HLL, types.Bitmap, types.QuantileState, types.AggState:
+	case types.Array:
+		return core.Errorf("Array can only be used in the non-key column of the duplicate table at present.")
+	case types.JSON, types.Variant, types.Map, types.Struct, types.HLL, types.Bitmap, types.QuantileState, types.AggState:
 		return core.Errorf("%s type should not be used in key column[%s].", c.Type.Kind, c.Name)
 	}
 	return nil

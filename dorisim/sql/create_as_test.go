@@ -13,7 +13,7 @@ func TestCreateTableAsSelect(t *testing.T) {
 		"CREATE TABLE ccr.u UNIQUE KEY(k) DISTRIBUTED BY HASH(k) BUCKETS 2 PROPERTIES ('replication_num' = '1') AS SELECT k, count(*) AS total FROM t GROUP BY k")
 	require.Equal(t, []string{"1,2024-01-02,a,1.50", "2,NULL,NULL,NULL"}, f.rows("SELECT * FROM c ORDER BY k"))
 	require.Equal(t, []string{"1,1", "2,1"}, f.rows("SELECT k, total FROM u ORDER BY k"))
-	require.Equal(t, []string{"k,int", "d,date", "s,text", "n,decimal(38,2)"}, columnTypes(f, "c"))
+	require.Equal(t, []string{"k,int", "d,datev2", "s,text", "n,decimalv3(38,2)"}, columnTypes(f, "c"))
 	f.fails("CREATE TABLE x AS SELECT nope FROM t", "Unknown column")
 	f.fails("CREATE TABLE c AS SELECT k FROM t", "already exists")
 }

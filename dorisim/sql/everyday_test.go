@@ -13,7 +13,7 @@ func TestEverydayStatements(t *testing.T) {
 	f.exec(fmt.Sprintf(rangeTable, "orders"),
 		"CREATE TABLE days (d DATE, v INT) DUPLICATE KEY(d) PARTITION BY RANGE(d) () DISTRIBUTED BY HASH(d) BUCKETS 1 PROPERTIES ('replication_num' = '1', "+
 			"'dynamic_partition.enable' = 'true', 'dynamic_partition.time_unit' = 'WEEK', 'dynamic_partition.end' = '1', 'dynamic_partition.prefix' = 'p')")
-	require.Equal(t, []string{"backends", "dbs", "frontends"}, f.rows("SHOW PROC '/'"))
+	require.Equal(t, []string{"backends", "dbs", "frontends", "jobs", "transactions"}, f.rows("SHOW PROC '/'"))
 	f.fails("SHOW PROC '/nowhere'", "Proc path '/nowhere' doesn't exist")
 	require.Equal(t, "internal", f.maps("SHOW CATALOGS")[0]["CatalogName"])
 	require.Equal(t, "Admin_priv", f.maps("SHOW ROLES LIKE 'admin'")[0]["GlobalPrivs"])

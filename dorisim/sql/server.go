@@ -31,6 +31,9 @@ const serverVersion = "5.7.99"
 // versionText is the Doris version of version_comment unless Config says
 // otherwise.
 func versionText(v core.Version) string {
+	if v == core.VersionM24 {
+		return "doris-0.0.0--Unknown" // a build without a version
+	}
 	major, minor, patch := v.Release()
 	return fmt.Sprintf("doris-%d.%d.%d-rc01-dorisim", major, minor, patch)
 }

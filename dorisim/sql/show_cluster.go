@@ -22,6 +22,9 @@ func (s *session) showDatabases() *listing {
 	l := newListing("Database")
 	names := slices.Clone(systemDatabases)
 	account := s.account()
+	if !account.Sees("__internal_schema") {
+		names = names[1:]
+	}
 	s.server.core.RLock()
 	for _, db := range s.server.core.Databases() {
 		if !slices.Contains(names, db.Name) && account.Sees(db.Name) {
@@ -65,10 +68,11 @@ func (s *session) showBackends() *listing {
 		if !b.Alive {
 			heartbeat, failures, message = b.LastStart, 1, "java.net.ConnectException: Connection refused"
 		}
-		status := fmt.Sprintf(`{"lastSuccessReportTabletsTime":"%s","lastStreamLoadTime":-1,"isQueryDisabled":false,"isLoadDisabled":false}`, heartbeat.Local().Format(time.DateTime))
+		status := fmt.Sprintf(`{"lastSuccessReportTabletsTime":"%s","lastStreamLoadTime":-1,"isQueryDisabled":false,"isLoadDisabled":false,`+
+			`"isActive":true,"currentFragmentNum":0,"lastFragmentUpdateTime":0}`, heartbeat.Local().Format(time.DateTime))
 		l.add(b.ID, b.Host, b.HeartbeatPort, b.BePort, b.HTTPPort, b.BrpcPort, -1, b.LastStart,
-			heartbeat, b.Alive, b.Decommissioned, tablets[b.ID], sizeText(used[b.ID]), "0.000", "900.000 GB",
-			"1.000 TB", "10.00 %", "10.00 %", "0.000", `{"location" : "default"}`, message, s.server.cfg.Version, status,
+			heartbeat, b.Alive, b.Decommissioned, tablets[b.ID], sizeText(used[b.ID]), "0.000 ", "900.000 GB",
+			"1.000 TB", "10.00 %", "10.00 %", "0.000 ", `{"location" : "default"}`, message, s.server.cfg.Version, status,
 			failures, "mix", 16, "62.80 GB")
 	}
 	return l
@@ -103,16 +107,32 @@ func (s *session) showFrontendConfig() *listing {
 	items := s.server.core.FEConfigItems()
 	items["enable_feature_binlog"] = cmp.Or(items["enable_feature_binlog"], "false")
 	items["force_enable_feature_binlog"] = cmp.Or(items["force_enable_feature_binlog"], "false")
+	for item, prefix := range prefixedConfig {
+		if value, ok := items[item]; ok {
+			delete(items, item)
+			items[prefix+item] = value
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(items)) {
 		value := items[key]
 		kind, mutable := configType(value), true
 		if strings.HasSuffix(key, "enable_feature_binlog") {
 			mutable = false
 		}
-		l.add(key, value, kind, mutable, false, "")
+		if key == "enable_restore_snapshot_rpc_compression" {
+			mutable = false
+		}
+		l.add(key, value, kind, mutable, masterOnly[key], "")
 	}
 	return l
 }
+
+// prefixedConfig are the items whose keys are shown, and matched, with a prefix
+// (doris-sql.md 2.5).
+var prefixedConfig = map[string]string{"enable_feature_binlog": "experimental_"}
+
+// masterOnly are items that only the master looks at.
+var masterOnly = map[string]bool{"max_backup_restore_job_num_per_db": true}
 
 func configType(value string) string {
 	switch {

@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/dolthub/vitess/go/sqltypes"
@@ -84,7 +85,8 @@ func (c column) extra(t *catalog.Table) string {
 	var parts []string
 	switch {
 	case c.Key:
-	case c.Agg != "" && c.Agg != "NONE":
+	case t != nil && t.Kind == catalog.View:
+	case c.Agg != "" && c.Agg != "NONE" && !mergeOnWrite(t):
 		parts = append(parts, string(c.Agg))
 	default:
 		parts = append(parts, "NONE")
@@ -103,6 +105,32 @@ func (c column) extra(t *catalog.Table) string {
 		parts = append(parts, "STORED GENERATED")
 	}
 	return strings.Join(parts, ",")
+}
+
+// internalType is the column's type by the FE's own name.
+func (c column) internalType() string {
+	switch c.Type.Kind {
+	case types.Date:
+		return "datev2"
+	case types.DateTime:
+		return fmt.Sprintf("datetimev2(%d)", c.Type.Scale)
+	case types.Decimal:
+		return strings.Replace(c.typeText, "decimal(", "decimalv3(", 1)
+	}
+	return c.typeText
+}
+
+// shownType is how DESC ALL spells a type.
+func (c column) shownType() string {
+	if c.Type.Kind == types.DateTime {
+		return strings.ToUpper(c.typeText)
+	}
+	return c.typeText
+}
+
+// mergeOnWrite tells whether the columns of a table aggregate nothing.
+func mergeOnWrite(t *catalog.Table) bool {
+	return t != nil && t.Keys == types.UniqueKeys && t.Properties["enable_unique_key_merge_on_write"] == "true"
 }
 
 func (c column) defaultText() string {
@@ -136,9 +164,9 @@ func (s *session) showColumns(ctx context.Context, c *cursor, full bool) (*sqlty
 	for _, c := range columns {
 		extra := c.extra(t)
 		if full {
-			l.add(c.Name, c.typeText, "", yes(c.Nullable, "YES", "NO"), yes(c.Key, "YES", "NO"), c.defaultText(), extra, "", c.Comment)
+			l.add(c.Name, c.internalType(), "", yes(c.Nullable, "YES", "NO"), yes(c.Key, "YES", "NO"), c.defaultText(), extra, "", c.Comment)
 		} else {
-			l.add(c.Name, c.typeText, yes(c.Nullable, "YES", "NO"), yes(c.Key, "YES", "NO"), c.defaultText(), extra)
+			l.add(c.Name, c.internalType(), yes(c.Nullable, "YES", "NO"), yes(c.Key, "YES", "NO"), c.defaultText(), extra)
 		}
 	}
 	return s.filter(ctx, c, l, "Field", true)
@@ -193,7 +221,7 @@ func (s *session) describeAll(database, table string) (*sqltypes.Result, error) 
 				if idx.Statement != "" && !c.Hidden {
 					shown, expression = viewColumnName(c)
 				}
-				l.add(name, keys, shown, c.typeText, c.typeText, yes(c.Nullable, "Yes", "No"), c.Key, c.defaultText(), c.extra(t), true, expression, where)
+				l.add(name, keys, shown, c.shownType(), c.internalType(), yes(c.Nullable, "Yes", "No"), c.Key, c.defaultText(), c.extra(t), true, expression, where)
 				name, keys, where = "", "", ""
 			}
 		}

@@ -81,5 +81,5 @@ func addDynamic(l *listing, t *catalog.Table) {
 		startOf = p("start_day_of_month") + "st"
 	}
 	l.add(t.Name, p("enable"), p("time_unit"), p("start"), p("end"), p("prefix"), p("buckets"), replicas, p("replication_allocation"), startOf,
-		null, null, "NORMAL", null, null, p("reserved_history_periods"))
+		t.Created, t.Created, "NORMAL", null, null, p("reserved_history_periods"))
 }

@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dolthub/vitess/go/sqltypes"
 
+	"github.com/doris-ccr/ccr/dorisim/alter"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/rangetext"
@@ -33,7 +35,7 @@ func (s *session) showProc(c *cursor) (*sqltypes.Result, error) {
 	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 	if len(segments) == 0 {
 		l := newListing("name")
-		for _, directory := range []string{"backends", "dbs", "frontends"} {
+		for _, directory := range []string{"backends", "dbs", "frontends", "jobs", "transactions"} {
 			l.add(directory)
 		}
 		return l.result(), nil
@@ -52,7 +54,58 @@ func (s *session) showProc(c *cursor) (*sqltypes.Result, error) {
 		}
 		return l.result(), nil
 	}
+	s.server.core.RLock()
+	defer s.server.core.RUnlock()
+	if len(segments) == 2 {
+		if db, ok := s.procDatabase(segments[1]); ok && segments[0] == "jobs" {
+			return s.procJobs(db).result(), nil
+		} else if ok && segments[0] == "transactions" {
+			running, all := s.runningTxns(db, 0), len(s.server.core.Txns(db))
+			l := newListing("State", "Number")
+			l.add("running", running)
+			l.add("finished", all-running)
+			return l.result(), nil
+		}
+	}
 	return nil, errNoProc(path)
+}
+
+// procDatabase finds the database whose id a path names.
+func (s *session) procDatabase(segment string) (int64, bool) {
+	id, err := parseID(segment)
+	if err != nil {
+		return 0, false
+	}
+	_, ok := s.server.core.DatabaseByID(id)
+	return id, ok
+}
+
+// procJobs counts the jobs of a database by kind and state.
+func (s *session) procJobs(db int64) *listing {
+	l := newListing("JobType", "Pending", "Running", "Finished", "Cancelled", "Total")
+	add := func(name string, jobs []*alter.Job) {
+		var pending, running, finished, cancelled int
+		for _, j := range jobs {
+			switch j.State {
+			case alter.Pending:
+				pending++
+			case alter.Finished:
+				finished++
+			case alter.Cancelled:
+				cancelled++
+			default:
+				running++
+			}
+		}
+		l.add(name, pending, running, finished, cancelled, len(jobs))
+	}
+	alters := s.server.cfg.DDL.Alters()
+	add("load", nil)
+	add("delete", nil)
+	add("rollup", alters.Jobs(db, alter.Rollup))
+	add("schema_change", alters.Jobs(db, alter.SchemaChange))
+	add("export", nil)
+	return l
 }
 
 func errNoProc(path string) error {
@@ -100,6 +153,9 @@ func (s *session) procTable(path string, t *catalog.Table, segments []string) (*
 	case "index_schema":
 		return procIndexSchema(t), nil
 	case "partitions", "temp_partitions":
+		if t.Kind != catalog.OLAP && segments[0] == "temp_partitions" {
+			return nil, core.Errorf("Table[%s] does not have temp partitions", t.Name)
+		}
 		if t.Kind != catalog.OLAP {
 			return nil, core.Errorf("Table[%s] is not a OLAP or ELASTICSEARCH table", t.Name)
 		}
@@ -182,12 +238,12 @@ func (s *session) procDatabases() *listing {
 	l := newListing("DbId", "DbName", "TableNum", "Size", "Quota", "LastConsistencyCheckTime", "ReplicaCount", "ReplicaQuota",
 		"RunningTransactionNum", "TransactionQuota", "LastUpdateTime")
 	row := func(id int64, name string, tables, replicas, running int, size int64) {
-		l.add(id, name, tables, sizeText(size), "1024.000 TB", null, replicas, 1073741824, running, 1000, s.server.core.Now())
+		l.add(id, name, tables, sizeText(size), "1024.000 TB", null, replicas, 1073741824, running, 1000, null)
 	}
-	row(0, informationSchema, 6, 0, 0, 0)
+	row(0, informationSchema, 38, 0, 0, 0)
 	for i, name := range []string{"mysql", "__internal_schema"} {
 		if _, ok := s.server.core.Database(name); !ok {
-			row(int64(i+1), name, 0, 0, 0, 0)
+			row([]int64{1, 10002}[i], name, i+2, i*22, 0, 0)
 		}
 	}
 	for _, db := range s.server.core.Databases() {
@@ -246,20 +302,30 @@ func (s *session) procTables(db *catalog.Database) *listing {
 		if t.Partitioning.Kind == catalog.RangePartition {
 			columns, partitions = strings.Join(t.Partitioning.Columns, ", "), len(t.Partitions)
 		}
-		version, at := int64(0), int64(0)
-		for _, p := range t.Partitions {
-			if p.VisibleVersion >= version {
-				version, at = p.VisibleVersion, max(at, p.VisibleTime.UnixMilli())
-			}
-		}
-		l.add(t.ID, t.Name, len(t.Indexes), columns, partitions, string(t.State), string(t.Kind), null, replicaCount(t), version, at, running[t.ID], null)
+		version, at := max(t.Version, 1), cmp.Or(t.VersionTime, t.Created).UnixMilli()
+		l.add(t.ID, t.Name, len(t.Indexes), columns, partitions, string(t.State), string(t.Kind), null, replicaCount(t), version, at, running[t.ID], newest(t))
 	}
 	return l
+}
+
+// newest is when the newest of a table's partitions changed, the zero time if it
+// has none.
+func newest(t *catalog.Table) (at time.Time) {
+	for _, p := range t.Partitions {
+		if p.VisibleTime.After(at) {
+			at = p.VisibleTime
+		}
+	}
+	return at
 }
 
 var partitionTitles = []string{"PartitionId", "PartitionName", "VisibleVersion", "VisibleVersionTime", "State", "PartitionKey", "Range",
 	"DistributionKey", "Buckets", "ReplicationNum", "StorageMedium", "CooldownTime", "RemoteStoragePolicy", "LastConsistencyCheckTime",
 	"DataSize", "IsInMemory", "ReplicaAllocation", "IsMutable", "SyncWithBaseTables", "UnsyncTables", "CommittedVersion", "RowCount"}
+
+// neverCools is when data cools down that never does, in the time zone of the
+// session: it is that of this process.
+func neverCools() string { return time.Unix(253402271999, 0).Local().Format(time.DateTime) }
 
 // partitionListing is level 3 and SHOW [TEMPORARY] PARTITIONS. It needs core's
 // read lock.
@@ -275,8 +341,8 @@ func (s *session) partitionListing(t *catalog.Table, temporary bool) *listing {
 			distribution = "RANDOM"
 		}
 		stats := s.server.core.PartitionStats(t, p)
-		l.add(p.ID, p.Name, p.VisibleVersion, p.VisibleTime, string(p.State), strings.Join(t.Partitioning.Columns, ", "), rangetext.RangeText(t, p, false),
-			distribution, p.Distribution.Buckets, p.ReplicaNum, strings.ToUpper(cmp.Or(p.Properties["storage_medium"], "HDD")), "9999-12-31 23:59:59", "", null,
+		l.add(p.ID, p.Name, p.VisibleVersion, p.VisibleTime, string(p.State), strings.Join(t.Partitioning.Columns, ", "), rangetext.RangeText(t, p, s.server.core.Version() != core.VersionNew),
+			distribution, p.Distribution.Buckets, p.ReplicaNum, strings.ToUpper(cmp.Or(p.Properties["storage_medium"], "HDD")), neverCools(), "", null,
 			sizeText(stats.Bytes), false, fmt.Sprintf("tag.location.default: %d", p.ReplicaNum), true, true, null, p.NextVersion-1, stats.Rows)
 	}
 	return l
@@ -291,7 +357,7 @@ func (s *session) showPartitions(ctx context.Context, c *cursor, temporary bool)
 	var l *listing
 	err = s.withTable("SHOW PARTITIONS", database, table, func(_ *catalog.Database, t *catalog.Table) error {
 		if t.Kind != catalog.OLAP {
-			return core.Errorf("Table[%s] is not a OLAP table", t.Name)
+			return core.MetaErrorf("Type of %s doesn't match, expected data tables=[OLAP, HMS_EXTERNAL_TABLE, MAX_COMPUTE_EXTERNAL_TABLE]", t.Name)
 		}
 		l = s.partitionListing(t, temporary)
 		return nil

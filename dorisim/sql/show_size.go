@@ -11,7 +11,7 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/core"
 )
 
-// sizeText prints bytes as Doris does: 1.401 KB, and 0.000 for nothing.
+// sizeText prints bytes as Doris does: 1.401 KB, and "0.000 " for nothing.
 func sizeText(bytes int64) string {
 	units := []string{"B", "KB", "MB", "GB", "TB"}
 	size, unit := float64(bytes), 0
@@ -19,7 +19,7 @@ func sizeText(bytes int64) string {
 		size, unit = size/1024, unit+1
 	}
 	if bytes == 0 {
-		return "0.000"
+		return "0.000 "
 	}
 	return fmt.Sprintf("%.3f %s", size, units[unit])
 }
@@ -82,7 +82,7 @@ func (s *session) showTableData(ctx context.Context, c *cursor) (*sqltypes.Resul
 		name := t.Name
 		for _, idx := range core.SortedIndexes(t) {
 			var tablets []*catalog.Tablet
-			for _, p := range formalPartitions(t) {
+			for _, p := range core.Partitions(t) { // temporary ones too
 				tablets = append(tablets, p.Tablets[idx.ID]...)
 			}
 			replicas := 0

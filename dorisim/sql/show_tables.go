@@ -186,7 +186,7 @@ func (s *session) showCreateTable(c *cursor, wantView bool) (*sqltypes.Result, e
 			l = newListing("View", "Create View", "character_set_client", "collation_connection")
 			l.add(t.Name, s.server.cfg.DDL.ShowCreateTable(db, t, false), "utf8mb4", "utf8mb4_0900_bin")
 		case wantView:
-			return core.CodeErrorf(codeWrongObject, "'%s.%s' is not VIEW. Use 'SHOW CREATE TABLE %s.%s'.", database, table, database, table)
+			return core.CodeErrorf(codeWrongObject, "'%s.%s' is not VIEW. Use 'SHOW CREATE TABLE '%s.", database, table, table) // sic
 		default:
 			l = newListing("Table", "Create Table")
 			l.add(t.Name, s.server.cfg.DDL.ShowCreateTable(db, t, false))
@@ -258,8 +258,8 @@ func (s *session) showIndexes(ctx context.Context, c *cursor) (*sqltypes.Result,
 		return nil, err
 	}
 	var l *listing
-	err = s.withTable("SHOW INDEX", database, table, func(_ *catalog.Database, t *catalog.Table) error {
-		l = secondaryIndexes(t)
+	err = s.withTable("SHOW INDEX", database, table, func(db *catalog.Database, t *catalog.Table) error {
+		l = secondaryIndexes(db.Name, t)
 		return nil
 	})
 	if err != nil {
@@ -268,20 +268,27 @@ func (s *session) showIndexes(ctx context.Context, c *cursor) (*sqltypes.Result,
 	return s.filter(ctx, c, l, "Key_name", true)
 }
 
-func secondaryIndexes(t *catalog.Table) *listing {
+func secondaryIndexes(database string, t *catalog.Table) *listing {
 	l := newListing("Table", "Non_unique", "Key_name", "Seq_in_index", "Column_name", "Collation", "Cardinality", "Sub_part",
 		"Packed", "Null", "Index_type", "Comment", "Properties")
 	for _, i := range t.Secondary {
-		l.add(t.Name, "", i.Name, "", strings.Join(i.Columns, ","), "", "", "", "", "", i.Kind, i.Comment, indexProperties(&i))
+		l.add(database+"."+t.Name, "", i.Name, "", strings.Join(i.Columns, ","), "", "", "", "", "", i.Kind, i.Comment, indexProperties(&i))
 	}
 	return l
 }
 
-// indexProperties prints ("k" = "v", ...), nothing without any.
+// indexProperties prints ("parser" = "english", ...), the parser first: Doris'
+// order is that of a hash.
 func indexProperties(i *catalog.SecondaryIndex) string {
 	var properties []string
+	add := func(key string) { properties = append(properties, `"`+key+`" = "`+i.Properties[key]+`"`) }
+	if _, ok := i.Properties["parser"]; ok {
+		add("parser")
+	}
 	for _, key := range slices.Sorted(maps.Keys(i.Properties)) {
-		properties = append(properties, `"`+key+`" = "`+i.Properties[key]+`"`)
+		if key != "parser" {
+			add(key)
+		}
 	}
 	if len(properties) == 0 {
 		return ""

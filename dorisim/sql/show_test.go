@@ -29,9 +29,9 @@ func TestShowCluster(t *testing.T) {
 	require.Equal(t, `{"location" : "default"}`, be[0]["Tag"])
 
 	config := f.maps(`ADMIN SHOW FRONTEND CONFIG LIKE "%enable_feature_binlog%"`)
-	require.Equal(t, "enable_feature_binlog", config[0]["Key"], "before force_enable_feature_binlog")
+	require.Equal(t, "experimental_enable_feature_binlog", config[0]["Key"], "before force_enable_feature_binlog")
 	require.Equal(t, "true", config[0]["Value"])
-	require.Equal(t, []string{"enable_restore_snapshot_rpc_compression,true,boolean,true,false,"}, f.rows("SHOW FRONTEND CONFIG LIKE 'enable_restore_snapshot_rpc_compression'"))
+	require.Equal(t, []string{"enable_restore_snapshot_rpc_compression,true,boolean,false,false,"}, f.rows("SHOW FRONTEND CONFIG LIKE 'enable_restore_snapshot_rpc_compression'"))
 	f.exec(`ADMIN SET FRONTEND CONFIG ("random_add_cluster_keys_for_mow" = "false")`)
 
 	require.Contains(t, f.maps("show variables like 'version_comment'")[0]["Value"], "doris-3.")
@@ -58,9 +58,9 @@ func TestShowTables(t *testing.T) {
 	f.fails("SHOW TABLES `ccr`", "mismatched input")
 
 	require.Equal(t, []string{"a_b", "axb"}, f.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'ccr' AND  table_type = 'BASE TABLE' AND table_name LIKE 'a%' ORDER BY 1"))
-	require.Equal(t, []string{"v,varchar(10),YES,NO,x,REPLACE"}, f.rows("SHOW COLUMNS FROM `T` WHERE Field = 'v'"))
+	require.Equal(t, []string{"v,varchar(10),YES,NO,x,NONE"}, f.rows("SHOW COLUMNS FROM `T` WHERE Field = 'v'"))
 	require.Equal(t, "a value", f.maps("SHOW FULL COLUMNS FROM T")[1]["Comment"])
-	require.Equal(t, []string{"id,int,Yes,true,NULL,", "v,varchar(10),Yes,false,x,REPLACE"}, f.rows("DESC T"))
+	require.Equal(t, []string{"id,int,Yes,true,NULL,", "v,varchar(10),Yes,false,x,NONE"}, f.rows("DESC T"))
 	all := f.rows("DESC ccr.T ALL")
 	require.Equal(t, "T,UNIQUE_KEYS,id,int,int,Yes,true,NULL,,true,,", all[0])
 	require.True(t, strings.HasPrefix(all[1], ",,v,"), all[1])

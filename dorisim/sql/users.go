@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/dolthub/vitess/go/sqltypes"
@@ -326,15 +327,21 @@ func (s *session) showGrants(c *cursor, all bool) (*sqltypes.Result, error) {
 	return l.result(), c.finish()
 }
 
+// rootName is the account that every cluster is born with.
+const rootName = "root"
+
 // addGrants prints an account as SHOW GRANTS does.
 func addGrants(l *listing, u core.User) {
-	password, roles := "No", ""
+	password, roles, comment := "No", "", ""
 	if u.Password != "" {
 		password = "Yes"
 	}
 	var global core.Privilege
 	if u.Admin {
 		roles, global = "admin", core.NodePriv|core.AdminPriv
+	}
+	if u.Name == rootName {
+		roles, comment = "operator", "ROOT"
 	}
 	databases := []string{"internal.information_schema: Select_priv", "internal.mysql: Select_priv"}
 	var catalogs, tables []string
@@ -351,7 +358,8 @@ func addGrants(l *listing, u core.User) {
 			global |= set
 		}
 	}
-	l.add(u.Identity(), "", password, roles, orNull(global.String()), orNull(strings.Join(catalogs, "; ")),
+	slices.Sort(databases)
+	l.add(u.Identity(), comment, password, roles, orNull(global.String()), orNull(strings.Join(catalogs, "; ")),
 		strings.Join(databases, "; "), orNull(strings.Join(tables, "; ")), null, null, null, null, null, "normal: Usage_priv", null)
 }
 
