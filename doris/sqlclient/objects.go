@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -50,9 +51,15 @@ func (c *Client) column(ctx context.Context, statement, column string) ([]string
 	return cells, nil
 }
 
-// Tables lists the tables and views of a database.
+// hiddenRestore begins the names of the tables that an atomic restore makes and
+// swaps in at its end. SHOW TABLES lists them meanwhile (doris-sql.md 2.4).
+const hiddenRestore = "__doris_atomic_restore_prefix__"
+
+// Tables lists the tables and views of a database, without those that a running
+// restore has not swapped in yet.
 func (c *Client) Tables(ctx context.Context, db string) ([]string, error) {
-	return c.column(ctx, "SHOW TABLES FROM "+Quote(db), "Tables_in_"+db)
+	names, err := c.column(ctx, "SHOW TABLES FROM "+Quote(db), "Tables_in_"+db)
+	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, hiddenRestore) }), err
 }
 
 // Views lists the views of a database.

@@ -15,7 +15,7 @@ import (
 // are filed in the order of their numbers; the list of the database is not.
 func TestLateFilingOrder(t *testing.T) {
 	w := newWorld(t, 1, core.Config{})
-	w.SetLateFiling(core.LateFiling{Percent: 70, Max: 30 * time.Millisecond, Seed: 3})
+	w.SetLateFiling(core.LateFiling{Percent: 70, Max: 300 * time.Millisecond, Seed: 3})
 	var tables []int64
 	for _, name := range []string{"a", "b", "c", "d"} {
 		tables = append(tables, w.table(name, 1).ID)

@@ -243,7 +243,7 @@ func TestLightSchemaChange(t *testing.T) {
 	b, payload := f.last("s")
 	require.Equal(t, job.ModifyTableAddOrDropColumns, b.Type)
 	require.Equal(t, "ALTER TABLE `s`.`t` ADD COLUMN `c` int NULL DEFAULT \"0\" COMMENT \"\" AFTER `id`, \n"+
-		"ADD COLUMN `d` datetimev2(0) NULL DEFAULT CURRENT_TIMESTAMP COMMENT \"x\", \nDROP COLUMN `b`", payload["rawSql"])
+		"ADD COLUMN `d` datetimev2(0) NULL DEFAULT \"CURRENT_TIMESTAMP\" COMMENT \"x\", \nDROP COLUMN `b`", payload["rawSql"])
 	columns := payload["indexSchemaMap"].(map[string]any)[id(table.BaseIndexID)].([]any)
 	var names []string
 	for _, c := range columns {

@@ -22,7 +22,6 @@ type columnChange struct {
 	sql     []string // clauses of rawSql
 	structs bool     // the version can add fields to a STRUCT
 	now     time.Time
-	escaped bool // rawSql is valid SQL
 }
 
 // indexChange is the new column list of one index.
@@ -45,7 +44,7 @@ func newColumnChange(t *catalog.Table) *columnChange {
 func (e *Executor) changeColumns(db *catalog.Database, t *catalog.Table, clauses []parser.AlterClause) error {
 	change := newColumnChange(t)
 	change.structs = e.core.Version() == core.VersionNew
-	change.now, change.escaped = e.core.Now(), !e.rawSQLBroken()
+	change.now = e.core.Now()
 	for _, clause := range clauses {
 		var err error
 		switch c := clause.(type) {

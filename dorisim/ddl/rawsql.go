@@ -19,17 +19,11 @@ func checkTemporary(t *catalog.Table) error {
 	return nil
 }
 
-// rawSQLBroken tells whether rawSql of column changes is printed as Doris does:
-// unescaped, and with computed defaults as strings (doris-binlogs.md 2.8).
-func (e *Executor) rawSQLBroken() bool { return e.core.Version() == core.VersionM24 }
-
-// rawColumnText prints a column in rawSql: types by their internal names, no KEY,
-// always with a comment.
+// rawColumnText prints a column in rawSql as Doris does: types by their internal
+// names, no KEY, always with a comment, texts unescaped and computed defaults as
+// strings (doris-binlogs.md 2.8).
 func (c *columnChange) rawColumnText(col *types.Column) string {
-	quoted := quoteText
-	if !c.escaped {
-		quoted = func(s string) string { return `"` + s + `"` }
-	}
+	quoted := func(s string) string { return `"` + s + `"` }
 	text := parser.QuoteIdent(col.Name) + " " + rawType(col.Type)
 	if col.Agg != "" && !col.AggImplicit && c.t.Keys == types.AggKeys {
 		text += " " + string(col.Agg)
@@ -40,11 +34,9 @@ func (c *columnChange) rawColumnText(col *types.Column) string {
 		text += " NOT NULL"
 	}
 	switch {
-	case !c.escaped && isObject(col.Type.Kind):
+	case isObject(col.Type.Kind):
 		text += " DEFAULT \"\x00\""
 	case col.Default == nil:
-	case c.escaped && col.DefaultExpr:
-		text += " DEFAULT " + *col.Default
 	default:
 		text += " DEFAULT " + quoted(*col.Default)
 	}
