@@ -46,6 +46,9 @@ type fakeSource struct {
 	refuse func(req fe.BinlogRequest) error
 	// onBinlogs sees what the log is asked for.
 	onBinlogs func(prev int64)
+	// onMeta is called with the number of the getMeta call, and may change what is
+	// dropped.
+	onMeta func(call int)
 }
 
 func (f *fakeSource) count(method string) {
@@ -112,6 +115,9 @@ func (f *fakeSource) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database
 	f.count("getMeta")
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.onMeta != nil {
+		f.onMeta(f.asked["getMeta"])
+	}
 	return pick(f.tables, req, f.gone), nil
 }
 

@@ -14,7 +14,8 @@ import (
 
 // planFor translates records to the destination with metadata younger than
 // fresh. A mismatch is checked against metadata of this moment before it is
-// believed; then the table needs a snapshot, unless it is about rollups that the
+// believed, and one that a binlog may explain is given the time in which that is
+// filed; then the table needs a snapshot, unless it is about rollups that the
 // source has dropped since.
 func (s *shift) planFor(ctx context.Context, records map[int64]binlog.TableRecord, fresh time.Time) (*plan, error) {
 	asked := time.Now()
@@ -24,6 +25,12 @@ func (s *shift) planFor(ctx context.Context, records map[int64]binlog.TableRecor
 		return p, err
 	}
 	p, err = s.planOnce(ctx, records, asked)
+	for tried := time.Now(); errors.As(err, &wrong) && wrong.untold && time.Since(asked) < s.job.opts.SettleTime; tried = time.Now() {
+		if !sleep(ctx, s.job.opts.SettleTime/10) {
+			return nil, context.Cause(ctx)
+		}
+		p, err = s.planOnce(ctx, records, tried)
+	}
 	if errors.As(err, &wrong) {
 		return s.fitAgain(ctx, records, wrong)
 	}
@@ -43,7 +50,7 @@ func (s *shift) planOnce(ctx context.Context, records map[int64]binlog.TableReco
 			if _, isGone := gone.tables[id]; isGone {
 				continue
 			}
-			return nil, &mismatch{table: id, text: fmt.Sprintf("source table %s does not exist and is not known as dropped", s.nameOf(id))}
+			return nil, &mismatch{table: id, untold: true, text: fmt.Sprintf("source table %s does not exist and is not known as dropped", s.nameOf(id))}
 		}
 		if from.AsyncView() {
 			continue

@@ -343,6 +343,34 @@ func TestStreamPassesWhatIsGone(t *testing.T) {
 	require.Equal(t, []int64{want[0], want[4]}, b.dst.commits())
 }
 
+// What the source has dropped it reports once the binlog of that is filed, which
+// may be after the drop shows in its metadata.
+func TestStreamWaitsUntilADropIsTold(t *testing.T) {
+	for name, drop := range map[string]func(b *bench){
+		"partition": func(b *bench) { b.src.gone.DroppedPartitions = map[int64]int64{102: 901} },
+		"table":     func(b *bench) { b.src.gone.DroppedTables = map[int64]int64{12: 901} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			want := b.upserts(8)
+			if name == "table" {
+				delete(b.src.tables, 12)
+			} else {
+				b.src.tables[12].Partitions = nil
+			}
+			b.src.onMeta = func(call int) {
+				if call > 4 {
+					drop(b)
+				}
+			}
+			got := b.stream(want[7], StreamHooks{})
+			require.Nil(t, got.Wanted)
+			require.Equal(t, want[7], got.Position.CommitSeq)
+			require.Len(t, b.dst.commits(), 6)
+		})
+	}
+}
+
 // An answer that lacks a table which is not known as dropped is no fact.
 func TestStreamDoesNotBelieveHalfAnAnswer(t *testing.T) {
 	b := newBench(t)
