@@ -86,6 +86,14 @@ func TestCreateAsksEveryJob(t *testing.T) {
 	require.Contains(t, ask(s, "/create_ccr", minimal).Body.String(), "these jobs do not tell where they write to: mute")
 	require.Equal(t, http.StatusServiceUnavailable, askBy(s, "POST", "/jobs", minimal).Code)
 	require.Empty(t, f.started)
+
+	// One that is known to write elsewhere is not asked.
+	f = newFake()
+	s = newServer(t, f, nil)
+	elsewhere := strings.NewReplacer("ccr_test", "elsewhere", "db_b", "db_c").Replace(minimal)
+	require.Contains(t, ask(s, "/create_ccr", elsewhere).Body.String(), `"success":true`)
+	f.with(func() { f.jobs[job.WorkflowID("elsewhere")].silent = 100 })
+	require.Contains(t, ask(s, "/create_ccr", minimal).Body.String(), `"success":true`)
 }
 
 // Of two jobs that are created at the same time, under different names of one

@@ -138,7 +138,7 @@ func (s *Server) deleteJob(c echo.Context, name string) error {
 	err := s.jobs.remove(ctx, name, job.Command{By: by(c)})
 	s.logCommand(c, name, job.SignalDelete, err)
 	if err == nil {
-		s.list.note(name, false)
+		s.list.deleted(name)
 	}
 	return err
 }

@@ -79,7 +79,7 @@ func (s *Server) create(ctx context.Context, request createRequest, by string) e
 	if err != nil {
 		return fmt.Errorf("start job %s: %w", spec.Name, err)
 	}
-	s.list.note(spec.Name, true)
+	s.list.created(spec.Name, spec.Destination.Database)
 	if err := s.awaitChecked(ctx, spec.Name, run); err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (s *Server) giveWay(ctx context.Context, name string) error {
 	if err := s.jobs.remove(ctx, name, job.Command{}); err != nil && !errors.Is(err, errUnknownJob) {
 		return fmt.Errorf("%w; job %s is to be deleted for that: %v", refused, name, err)
 	}
-	s.list.note(name, false)
+	s.list.deleted(name)
 	return refused
 }
 
@@ -189,7 +189,7 @@ func (s *Server) awaitChecked(ctx context.Context, name string, run client.Workf
 	case err == nil:
 		return nil
 	case errors.Is(err, errUnknownJob):
-		s.list.note(name, false)
+		s.list.deleted(name)
 		return refusal(ctx, name, run)
 	case timedOut(err) && status.Problem != nil:
 		return classify(errPending, fmt.Errorf("job %s is created, but its first checks have not passed yet and go on: %s", name, status.Problem.Text))

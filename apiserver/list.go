@@ -48,15 +48,23 @@ type jobList struct {
 type change struct {
 	exists bool
 	at     time.Time
+	// database of the destination, of a job that was created.
+	database string
 }
 
 func newJobList(j *jobs) *jobList { return &jobList{jobs: j, recent: map[string]change{}} }
 
-// note records that a job was created or deleted, and drops the cache.
-func (l *jobList) note(name string, exists bool) {
+// created and deleted record what this server has done, and drop the cache.
+func (l *jobList) created(name, database string) {
+	l.note(name, change{exists: true, database: database})
+}
+func (l *jobList) deleted(name string) { l.note(name, change{}) }
+
+func (l *jobList) note(name string, c change) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.recent[name] = change{exists, time.Now()}
+	c.at = time.Now()
+	l.recent[name] = c
 	l.read = time.Time{}
 }
 
@@ -111,7 +119,11 @@ func (l *jobList) correct(ctx context.Context, names map[string]string) {
 			delete(l.recent, name)
 			continue
 		}
-		if _, listed := names[name]; listed == c.exists {
+		database, listed := names[name]
+		if listed && c.exists && database == "" {
+			names[name] = c.database
+		}
+		if listed == c.exists {
 			continue
 		}
 		exists, err := l.jobs.open(ctx, name)
@@ -119,7 +131,7 @@ func (l *jobList) correct(ctx context.Context, names map[string]string) {
 			exists = c.exists
 		}
 		if exists {
-			names[name] = ""
+			names[name] = c.database
 		} else {
 			delete(names, name)
 		}

@@ -92,7 +92,7 @@ func TestListOfJobs(t *testing.T) {
 	require.Equal(t, `{"jobs":[]}`, askBy(s, "GET", "/jobs", "").Body.String())
 	f.add("good", nil)
 	f.add("bad", func(j *fakeJob) { j.queriesFail = []error{errors.New("broken"), errors.New("broken")} })
-	s.list.note("good", true)
+	s.list.created("good", "")
 	s.overview.forget()
 	var all jobsResource
 	require.NoError(t, json.Unmarshal(askBy(s, "GET", "/jobs", "").Body.Bytes(), &all))

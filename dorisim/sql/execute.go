@@ -54,6 +54,7 @@ func statementFor(word string) statementFunc {
 
 // execute runs one statement.
 func (s *session) execute(ctx context.Context, text string) (*sqltypes.Result, error) {
+	text = s.withTemporary(text)
 	c, err := newCursor(text)
 	if err != nil {
 		return nil, asRefusal(err)
@@ -82,6 +83,10 @@ func (s *session) execute(ctx context.Context, text string) (*sqltypes.Result, e
 	if result, ok, err := s.userStatement(ctx, c); ok {
 		return result, err
 	}
+	if c.keyword("CREATE", "TEMPORARY", "TABLE") {
+		return s.createTemporary(ctx, c)
+	}
+	defer s.forgetTemporary()
 	return s.executeDDL(ctx, text)
 }
 

@@ -21,9 +21,10 @@ type session struct {
 	user string
 	db   string
 
-	vars     map[string]string         // set by this session, lower case
-	userVars map[string]sqltypes.Value // SET @name, lower case
-	txn      *openTxn                  // between BEGIN and COMMIT
+	vars      map[string]string         // set by this session, lower case
+	userVars  map[string]sqltypes.Value // SET @name, lower case
+	txn       *openTxn                  // between BEGIN and COMMIT
+	temporary temporaryTables
 	// warnings of the last statement: rows that an INSERT left out.
 	warnings uint16
 
@@ -38,7 +39,10 @@ func newSession(s *Server, id uint32, host string, now time.Time) *session {
 }
 
 // close ends what the session still runs.
-func (s *session) close() { s.cancel() }
+func (s *session) close() {
+	s.cancel()
+	s.dropTemporary()
+}
 
 // reset is what COM_RESET_CONNECTION asks for.
 func (s *session) reset() {

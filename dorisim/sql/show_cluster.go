@@ -26,7 +26,7 @@ func (s *session) showDatabases() *listing {
 		names = names[1:]
 	}
 	s.server.core.RLock()
-	for _, db := range s.server.core.Databases() {
+	for _, db := range s.databases() {
 		if !slices.Contains(names, db.Name) && account.Sees(db.Name) {
 			names = append(names, db.Name)
 		}
@@ -83,7 +83,7 @@ func (s *session) tabletsByBackend() (count map[int64]int, bytes map[int64]int64
 	count, bytes = map[int64]int{}, map[int64]int64{}
 	s.server.core.RLock()
 	defer s.server.core.RUnlock()
-	for _, db := range s.server.core.Databases() {
+	for _, db := range s.databases() {
 		for _, t := range db.Tables {
 			for _, p := range core.Partitions(t) {
 				for _, tablets := range p.Tablets {

@@ -266,7 +266,7 @@ func (s *session) schemaTables() *listing {
 		"AVG_ROW_LENGTH", "DATA_LENGTH", "MAX_DATA_LENGTH", "INDEX_LENGTH", "DATA_FREE", "AUTO_INCREMENT", "CREATE_TIME", "UPDATE_TIME",
 		"CHECK_TIME", "TABLE_COLLATION", "CHECKSUM", "CREATE_OPTIONS", "TABLE_COMMENT")
 	account := s.account()
-	for _, db := range s.server.core.Databases() {
+	for _, db := range s.databases() {
 		for _, t := range sortedTables(db) {
 			if !account.May(core.ShowPriv, db.Name, t.Name) {
 				continue
@@ -293,7 +293,7 @@ func (s *session) schemaColumns() *listing {
 		"DATA_TYPE", "CHARACTER_MAXIMUM_LENGTH", "NUMERIC_PRECISION", "NUMERIC_SCALE", "DATETIME_PRECISION", "COLUMN_TYPE", "COLUMN_KEY",
 		"EXTRA", "COLUMN_COMMENT")
 	account := s.account()
-	for _, db := range s.server.core.Databases() {
+	for _, db := range s.databases() {
 		for _, t := range sortedTables(db) {
 			if !account.May(core.ShowPriv, db.Name, t.Name) {
 				continue
@@ -328,7 +328,7 @@ func (s *session) schemata() *listing {
 	for _, name := range systemDatabases {
 		l.add(internalCatalog, name, "utf8mb4", "utf8mb4_0900_bin", null)
 	}
-	for _, db := range s.server.core.Databases() {
+	for _, db := range s.databases() {
 		if !s.sees(db.Name) {
 			continue
 		}
@@ -340,7 +340,7 @@ func (s *session) schemata() *listing {
 func (s *session) schemaPartitions() *listing {
 	l := newListing("PARTITION_ID", "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "PARTITION_NAME", "PARTITION_METHOD", "PARTITION_EXPRESSION", "PARTITION_DESCRIPTION")
 	account := s.account()
-	for _, db := range s.server.core.Databases() {
+	for _, db := range s.databases() {
 		for _, t := range sortedTables(db) {
 			if !account.May(core.ShowPriv, db.Name, t.Name) {
 				continue
@@ -361,7 +361,7 @@ func (s *session) schemaPartitions() *listing {
 func (s *session) schemaViews() *listing {
 	l := newListing("TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "VIEW_DEFINITION", "CHECK_OPTION", "IS_UPDATABLE", "DEFINER", "SECURITY_TYPE", "CHARACTER_SET_CLIENT", "COLLATION_CONNECTION")
 	account := s.account()
-	for _, db := range s.server.core.Databases() {
+	for _, db := range s.databases() {
 		for _, t := range sortedTables(db) {
 			if !account.May(core.ShowPriv, db.Name, t.Name) {
 				continue

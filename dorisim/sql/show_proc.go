@@ -246,7 +246,7 @@ func (s *session) procDatabases() *listing {
 			row([]int64{1, 10002}[i], name, i+2, i*22, 0, 0)
 		}
 	}
-	for _, db := range s.server.core.Databases() {
+	for _, db := range s.databases() {
 		replicas := 0
 		for _, t := range db.Tables {
 			replicas += replicaCount(t)

@@ -116,7 +116,7 @@ func (s *session) showPartitionID(c *cursor) (*sqltypes.Result, error) {
 	l := newListing("DbName", "TableName", "PartitionName", "DbId", "TableId")
 	s.server.core.RLock()
 	defer s.server.core.RUnlock()
-	for _, db := range s.server.core.Databases() {
+	for _, db := range s.databases() {
 		for _, table := range sortedTables(db) {
 			for _, p := range core.Partitions(table) {
 				if p.ID == id {
