@@ -109,6 +109,7 @@ func TestDatabaseOfTheDestinationIsDropped(t *testing.T) {
 	require.NoError(t, err)
 	e.awaitEqual(job, "d", "d")
 	e.notStalled(job)
+	e.awaitState(job, "DBTablesIncrementalSync", "DBIncrementalSync")
 	e.requireFullSyncs(job, 2)
 
 	// A partial sync finds the database created again by hand, and everything in

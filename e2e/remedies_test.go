@@ -60,12 +60,17 @@ func TestRemediesHelp(t *testing.T) {
 	e.notStalled(job)
 
 	// A partial sync of a table with a temporary partition.
-	e.exec(`ALTER TABLE d.t ADD TEMPORARY PARTITION tp VALUES LESS THAN ("100")`, "ALTER TABLE d.t ADD COLUMN k INT KEY DEFAULT \"0\" AFTER id")
+	e.exec(`ALTER TABLE d.t ADD TEMPORARY PARTITION tp VALUES LESS THAN ("100")`)
+	e.awaitState(job, "DBTablesIncrementalSync", "DBIncrementalSync")
+	detail, err := e.ccr.Call(e.ctx, "job_progress", map[string]any{"name": job})
+	require.NoError(t, err)
+	_, err = e.ccr.Call(e.ctx, "job_skip_binlog", map[string]any{"name": job, "skip_by": "partialsync", "skip_table": "t", "skip_table_id": e.sourceTable(detail, "t")})
+	require.NoError(t, err)
 	e.stalledWith(job, "with temp partitions", "ignore_backup_tmp_partitions = true")
 	e.exec(`ADMIN SET FRONTEND CONFIG ("ignore_backup_tmp_partitions" = "true")`)
 	_, err = e.ccr.Call(e.ctx, "resume", map[string]any{"name": job})
 	require.NoError(t, err)
-	e.exec("INSERT INTO d.t VALUES (2, 0, 'b')")
+	e.exec("INSERT INTO d.t VALUES (2, 'b')")
 	e.awaitEqual(job, "d", "d")
 	e.notStalled(job)
 }

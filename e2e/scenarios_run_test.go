@@ -76,6 +76,7 @@ type step func(context.Context, *scene) error
 // scene is a scenario being played.
 type scene struct {
 	*scenario
+	late         core.LateFiling // of the source's binlogs
 	pair         *harness.Pair
 	ccr          *harness.CCR
 	job          string
@@ -97,9 +98,19 @@ type scene struct {
 // atOnce bounds how many scenarios are played beside each other.
 const atOnce = 8
 
-func TestScenarios(t *testing.T) {
+// The catalogue with the numbers of syncs that it really takes, which are exact
+// where binlogs are filed in order.
+func TestScenarios(t *testing.T) { playCatalogue(t, core.LateFiling{}) }
+
+// Whatever the order in which binlogs are filed, both sides end up equal, without
+// another full sync.
+func TestScenariosFiledLate(t *testing.T) {
+	playCatalogue(t, core.LateFiling{Percent: 30, Max: 100 * time.Millisecond})
+}
+
+func playCatalogue(t *testing.T, late core.LateFiling) {
 	require.Contains(t, []core.Version{"", core.VersionNew, core.VersionM24, core.Version30, core.Version21}, dorisVersion(), "CCR_E2E_DORIS_VERSION")
-	e := newEnv(t, scenarioClusters())
+	e := newEnv(t, scenarioClusters(late))
 	seen, titles := map[int]bool{}, map[string]bool{}
 	// Mostly they wait. t.Parallel would play as many as there are processors.
 	var players errgroup.Group
@@ -108,7 +119,7 @@ func TestScenarios(t *testing.T) {
 		require.False(t, titles[s.short()], "two scenarios are called %s", s.short())
 		titles[s.short()], seen[s.row] = true, true
 		players.Go(func() error {
-			t.Run(s.title(), func(t *testing.T) { playOne(t, e, &s) })
+			t.Run(s.title(), func(t *testing.T) { playOne(t, e, &s, late) })
 			return nil
 		})
 	}
@@ -118,8 +129,8 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-func playOne(t *testing.T, e *env, s *scenario) {
-	sc := newScene(t, e, s)
+func playOne(t *testing.T, e *env, s *scenario, late core.LateFiling) {
+	sc := newScene(t, e, s, late)
 	sc.patience = patience
 	ctx, cancel := context.WithTimeout(t.Context(), 4*sc.patience)
 	defer cancel()
@@ -128,11 +139,11 @@ func playOne(t *testing.T, e *env, s *scenario) {
 	}
 }
 
-func newScene(t *testing.T, e *env, s *scenario) *scene {
+func newScene(t *testing.T, e *env, s *scenario, late core.LateFiling) *scene {
 	name := strings.ToLower(notName.ReplaceAllString(s.short(), "_"))
-	sc := &scene{scenario: s, pair: e.pair, ccr: e.ccr, job: "scenario_" + name, srcDB: "s" + name, dstDB: "d" + name, dst: e.dst, held: map[string]int{}}
+	sc := &scene{scenario: s, late: late, pair: e.pair, ccr: e.ccr, job: "scenario_" + name, srcDB: "s" + name, dstDB: "d" + name, dst: e.dst, held: map[string]int{}}
 	if s.alone {
-		own := clusters(t, scenarioClusters())
+		own := clusters(t, scenarioClusters(late))
 		sc.pair, sc.dst = own.pair, own.dst
 	}
 	if s.killed {

@@ -30,6 +30,6 @@ func since[T any](newer, older T) T {
 }
 
 // scenarioClusters are the clusters that scenarios are played with.
-func scenarioClusters() harness.PairOptions {
-	return harness.PairOptions{BEs: 2, Version: dorisVersion()}
+func scenarioClusters(late core.LateFiling) harness.PairOptions {
+	return harness.PairOptions{BEs: 2, Version: dorisVersion(), LateFiling: &late}
 }
