@@ -28,6 +28,9 @@ type finding struct {
 	other *meta.Table
 }
 
+// noTableLeft is the finding that no table is left to follow.
+const noTableLeft = "no table"
+
 func (f finding) fine() bool { return f.what == "" }
 
 // remedyOff is the remedy of what does not record.
@@ -81,7 +84,7 @@ func (j *Job) lookAtTable(ctx context.Context) (finding, error) {
 	}
 	switch {
 	case table == nil:
-		return finding{what: "no table", err: withRemedy(
+		return finding{what: noTableLeft, err: withRemedy(
 			metaErrorf("source table %s.%s does not exist any more", src.Database, src.NameOfJob()), remedyNoTable)}, nil
 	case table.ID != src.TableID:
 		return finding{what: fmt.Sprintf("table %d", table.ID), other: table}, nil

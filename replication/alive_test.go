@@ -136,6 +136,14 @@ func TestAnIdleShiftNoticesThatItsTableIsGone(t *testing.T) {
 	got = probe()
 	require.Equal(t, job.EndBlocked, got.End)
 
+	// As long as its log has binlogs that were not read yet they have the word: the
+	// table may have been replaced, and what took its place renamed.
+	b.append(150, job.ReplaceTable, map[string]any{"dbId": 1, "origTblId": 10, "origTblName": "t", "newTblName": 11, "actualNewTblName": "u"}, 10)
+	got = probe()
+	require.Equal(t, job.EndBinlog, got.End)
+	require.Equal(t, int64(150), got.Binlog.CommitSeq)
+	b.src.log = nil
+
 	b.rename(map[int64]string{12: "t"})
 	got = probe()
 	require.Equal(t, job.EndSnapshot, got.End)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -107,7 +108,7 @@ func (s *shift) watch(ctx context.Context, found chan<- *ending) {
 	budget := s.job.c.pulsesOf(s.job.spec.Source)
 	for sleep(ctx, time.Until(b.nextLook())) && sleep(ctx, budget.reserve(time.Now(), false)) {
 		f, believed := s.look(ctx, b)
-		if !believed {
+		if !believed || f.what == noTableLeft && s.unread(ctx) {
 			continue
 		}
 		if e := s.endingOf(f); e != nil {
@@ -157,12 +158,23 @@ func (s *shift) lookFirst(ctx context.Context) *ending {
 	f, err := s.job.lookAtSource(ctx)
 	known := s.in.Progress.Problem
 	switch {
+	case err == nil && f.what == noTableLeft && s.unread(ctx):
+		return nil
 	case err == nil:
 		return s.endingOf(f)
 	case ctx.Err() == nil && (s.in.Progress.Gap != nil || known != nil && known.Kind == job.KindMeta):
 		return s.blocked(err, s.nextSeq(), job.Dummy)
 	}
 	return nil // reading the binlogs tells what is wrong
+}
+
+// unread tells whether the log of a table that is gone has binlogs beyond the
+// position: they may say which table has taken its place. If the source does not
+// answer, whoever reads its binlogs says what is wrong.
+func (s *shift) unread(ctx context.Context) bool {
+	position, _ := s.tracker.now()
+	got, err := s.job.source.fe.Binlogs(ctx, s.job.binlogRequest(position.CommitSeq, 1))
+	return err != nil && !errors.Is(err, fe.ErrBinlogNotFound) || len(got.Binlogs) > 0
 }
 
 // setLastBinlog notes when binlogs came.
