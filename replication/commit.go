@@ -103,6 +103,14 @@ func (t *txn) gone(ctx context.Context) error {
 // (abandonedAfter). What it was to apply needs another label (doris-rpc.md 3.9).
 var errStuck = errors.New("a table of the transaction was dropped on the destination, so it can be neither committed nor rolled back before its time is over")
 
+// noteStuck tells once of a transaction that is left to the destination.
+func (s *shift) noteStuck(id int64, err error) {
+	if news, _ := s.book.tell(fmt.Sprintf("transaction %d", id), time.Now()); !news {
+		return
+	}
+	s.note("a transaction is left to the destination, which ends it after %s: %v", s.job.abandonedAfter(), err)
+}
+
 // rollback rolls a destination transaction back. It is content when the
 // transaction is over, in whichever way.
 func (j *Job) rollback(ctx context.Context, id int64, reason string) error {

@@ -182,7 +182,7 @@ func (in *ingester) enough(table *tablePlan, p piece, errs []error) error {
 		return unable
 	}
 	if unable != nil && !errors.Is(unable, errBackendDown) {
-		in.t.s.noteOnce(table.destination, "table %s goes on with %d of the %d replicas of tablet %d, the destination has to repair the others: %v",
+		in.t.s.noteOnce(fmt.Sprintf("replicas of %d", table.destination), "table %s goes on with %d of the %d replicas of tablet %d, the destination has to repair the others: %v",
 			in.t.s.nameOf(table.source), succeeded, len(errs), p.to.ID, unable)
 	}
 	return nil

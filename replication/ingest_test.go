@@ -186,7 +186,7 @@ func TestATransactionOfADroppedTable(t *testing.T) {
 	got := b.stream(0, StreamHooks{})
 	require.Equal(t, job.EndShiftOver, got.End, "%+v", got.Problem)
 	require.True(t, got.NewEpoch)
-	require.Len(t, got.Notes, 1)
+	require.Len(t, got.Notes, 2)
 	require.Contains(t, got.Notes[0], "neither committed nor rolled back")
 	require.Empty(t, b.dst.visible())
 

@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -28,6 +29,10 @@ const (
 	looksAtOnce = 50
 	// booksForgotten is how long a job is remembered that does not stream.
 	booksForgotten = time.Hour
+	// tellAgain is when something that goes on is told again.
+	tellAgain = time.Hour
+	// hurryEvery is how often a shift ends for what is told once.
+	hurryEvery = time.Minute
 )
 
 // book is what a process remembers of a job between its shifts, which end with
@@ -39,7 +44,29 @@ type book struct {
 	suspect finding   // of the last one
 	since   time.Time // of the first look that found it
 
+	told    map[string]time.Time // what was told, and when last; see noteOnce
+	hurried time.Time            // when a shift ended for it
+
 	contents contents // survey.go
+}
+
+// tell tells whether something is news, because it has not been told lately, and
+// whether a shift should end for it.
+func (b *book) tell(about string, now time.Time) (news, hurry bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.told, func(_ string, at time.Time) bool { return now.Sub(at) >= tellAgain })
+	if _, told := b.told[about]; told {
+		return false, false
+	}
+	if b.told == nil {
+		b.told = map[string]time.Time{}
+	}
+	b.told[about] = now
+	if hurry = now.Sub(b.hurried) >= hurryEvery; hurry {
+		b.hurried = now
+	}
+	return true, hurry
 }
 
 // bookOf returns the book of a job.

@@ -93,17 +93,18 @@ func (s *shift) note(format string, args ...any) {
 	}
 }
 
-// noteOnce is note for what would be told of a table again and again.
-func (s *shift) noteOnce(table int64, format string, args ...any) {
-	s.mu.Lock()
-	if s.noted == nil {
-		s.noted = map[int64]bool{}
-	}
-	told := s.noted[table]
-	s.noted[table] = true
-	s.mu.Unlock()
-	if !told {
+// noteOnce is note for what would be told of the same thing again and again. It
+// ends the shift soon, for events are told when a shift ends.
+func (s *shift) noteOnce(about, format string, args ...any) {
+	news, hurry := s.book.tell(about, time.Now())
+	if news {
 		s.note(format, args...)
+	}
+	if hurry {
+		select {
+		case s.telling <- struct{}{}:
+		default:
+		}
 	}
 }
 

@@ -134,7 +134,10 @@ func (s *shift) sift(ctx context.Context, position job.Position, list []sqlclien
 			// It may hold rows of binlogs whose labels say nothing of it (group.go):
 			// this attempt must not begin before it is surely aborted.
 			err := s.job.abort(ctx, tx.ID, "left by an earlier attempt")
-			if err != nil && !errors.Is(err, errStuck) { // nobody can commit that one
+			switch {
+			case errors.Is(err, errStuck): // nobody can commit that one
+				s.noteStuck(tx.ID, err)
+			case err != nil:
 				return traces{}, fmt.Errorf("roll back %s, left by an earlier attempt: %w", tx.Label, err)
 			}
 		}

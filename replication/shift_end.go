@@ -81,7 +81,7 @@ func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
 			return ending{end: job.EndSnapshot, wanted: &want.wanted}
 		}
 		if errors.Is(failed.err, errStuck) && !s.in.Spec.ReuseBinlogLabel {
-			s.note("going on with other labels: %v", failed.err)
+			s.note("going on with other labels, for those of epoch %d are of no use any more", s.in.Progress.Epoch)
 			return ending{end: job.EndShiftOver, newEpoch: true}
 		}
 		return *s.blocked(failed.err, failed.seq, job.Upsert)

@@ -59,17 +59,17 @@ type shift struct {
 
 	settling   settling
 	failing    chan struct{} // closed at the first failure
+	telling    chan struct{} // see noteOnce
 	superseded atomic.Bool   // another attempt owns the transactions now
 
 	dropping     sync.Mutex     // one look at dropped rollups at a time
 	droppedAhead map[int64]bool // source tables; guarded by dropping
 
 	mu      sync.Mutex
-	heard   time.Time      // see lastHeard; zero once the destination has been asked
-	unsure  time.Time      // of the first commit that nobody knows the outcome of
-	notes   []string       // for the job's events
-	noted   map[int64]bool // tables, see noteOnce
-	failure *failure       // the one with the lowest commit seq
+	heard   time.Time // see lastHeard; zero once the destination has been asked
+	unsure  time.Time // of the first commit that nobody knows the outcome of
+	notes   []string  // for the job's events
+	failure *failure  // the one with the lowest commit seq
 	problem *job.Problem
 	lag     job.Lag
 	idle    bool
@@ -97,6 +97,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 		lastOf:       map[int64]*txn{},
 		droppedAhead: map[int64]bool{},
 		failing:      make(chan struct{}),
+		telling:      make(chan struct{}, 1),
 		lag:          in.Progress.Lag,
 		filter:       filterEnd(&in.Progress),
 		memory:       defaultMemory,
@@ -225,6 +226,8 @@ func (s *shift) loop(stop context.Context, batches <-chan batch, again <-chan re
 			}
 		case e := <-found:
 			return e
+		case <-s.telling:
+			return &ending{end: job.EndShiftOver}
 		case b := <-batches:
 			if b.err != nil {
 				return s.blocked(b.err, s.nextSeq(), job.Dummy)

@@ -151,6 +151,8 @@ func (t *txn) giveUp(err error) {
 	switch {
 	case err == nil:
 		t.sent = time.Time{}
+	case errors.Is(err, errStuck):
+		t.s.noteStuck(t.begun.ID, err)
 	case !over(err):
 		t.s.log.Warn("rollback failed; the next attempt will do it", "label", t.label, "txn", t.begun.ID, "error", err)
 	}
