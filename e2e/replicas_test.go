@@ -92,6 +92,8 @@ func TestReplicasThatCannotTakePart(t *testing.T) {
 	// Metadata of before knows nothing of the clone: the job has to read it anew.
 	e.exec(`ALTER TABLE d.moved SET ("binlog.ttl_seconds" = "80000")`, "INSERT INTO d.moved VALUES (2, 'meanwhile')", "INSERT INTO d.bad VALUES (3, 'meanwhile')")
 	e.awaitEqual(job, "d", "d")
+	e.exec(`ALTER TABLE d.moved SET ("binlog.ttl_seconds" = "70000")`) // a shift ends, and tells
+	e.awaitEvent(job, fmt.Sprintf("goes on with 1 of the 2 replicas of tablet %d", ids[0]))
 	e.pair.Destination.Faults().Remove(held)
 	e.awaitEqual(job, "d", "d")
 	require.NotContains(t, e.eventsOf(job), "cannot go on")
