@@ -100,6 +100,26 @@ func (c *Cluster) AllFiled() error {
 	return nil
 }
 
+// CaughtUp is an error unless lag, a reply of get_lag for a job that follows the
+// database, says that nothing is left of what the cluster has filed by now. A
+// reply may be two seconds old: one of before the last statement says nothing
+// about it.
+func (c *Cluster) CaughtUp(lag map[string]any, database string) error {
+	if n := Int(lag, "lag"); n != 0 {
+		return fmt.Errorf("%d binlogs to go", n)
+	}
+	db, found := c.Core().Database(database)
+	if !found {
+		return nil
+	}
+	newest, status := c.Core().Lag(db.ID, -1, 0)
+	// Old versions do not tell which binlog is the last.
+	if last := Int(lag, "last_commit_seq"); status == core.ReadOK && last > 0 && last < newest.LastCommitSeq {
+		return fmt.Errorf("the lag is of commit seq %d, the newest binlog is %d", last, newest.LastCommitSeq)
+	}
+	return nil
+}
+
 // Open connects to the first FE's MySQL port.
 func (c *Cluster) Open(database string) (*sql.DB, error) {
 	return OpenSQL(c.FE(0).MySQLAddr(), "root", c.Password, database)
