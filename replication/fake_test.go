@@ -236,6 +236,16 @@ func (f *fakeDestination) byLabel(label string) *fakeTxn {
 	return nil
 }
 
+// newestOf is the last transaction with a label, aborted ones included.
+func (f *fakeDestination) newestOf(label string) (newest *fakeTxn) {
+	for _, tx := range f.txns {
+		if tx.label == label && (newest == nil || tx.id > newest.id) {
+			newest = tx
+		}
+	}
+	return newest
+}
+
 // put adds a transaction of an earlier attempt.
 func (f *fakeDestination) put(label, state string) int64 {
 	f.mu.Lock()
@@ -419,7 +429,7 @@ func (f *fakeDestination) WaitTxn(_ context.Context, q fe.TxnQuestion) (fe.TxnSt
 	}
 	tx := f.txns[q.TxnID]
 	if q.TxnID == 0 {
-		if tx = f.byLabel(q.Label); tx == nil {
+		if tx = f.newestOf(q.Label); tx == nil {
 			return fe.TxnUnknown, nil
 		}
 	}

@@ -78,11 +78,15 @@ func (j *Job) knows(ctx context.Context, id int64) (bool, error) {
 }
 
 // byLabel finds the transaction that has a label. used is false for a label that
-// is free: never used, its transaction aborted, or forgotten.
+// is free: never used, its transaction aborted, or forgotten. Of an aborted one,
+// which was a member of a group or has failed, only the state is known.
 func (j *Job) byLabel(ctx context.Context, label string) (tx sqlclient.Transaction, used bool, err error) {
 	state, err := j.stateOf(ctx, fe.TxnQuestion{Label: label, Within: labelWait})
-	if err == nil && (state == fe.TxnUnknown || state == fe.TxnAborted) {
+	switch {
+	case err == nil && state == fe.TxnUnknown:
 		return tx, false, nil
+	case err == nil && state == fe.TxnAborted:
+		return sqlclient.Transaction{Label: label, Status: sqlclient.TxnAborted}, false, nil
 	}
 	var lost *fe.TransportError // no answer in time: it is running
 	if err != nil && !errors.As(err, &lost) && !errors.Is(err, fe.ErrTxnPending) {
@@ -136,7 +140,8 @@ func holder(label string, exists *fe.LabelExistsError) (tx sqlclient.Transaction
 	return tx, true, nil
 }
 
-// byLabels finds the transactions that have one of the labels, in no order.
+// byLabels finds the transactions that have one of the labels, or had it until
+// they were aborted, in no order.
 func (j *Job) byLabels(ctx context.Context, labels []string) ([]sqlclient.Transaction, error) {
 	var mu sync.Mutex
 	var list []sqlclient.Transaction
@@ -144,8 +149,8 @@ func (j *Job) byLabels(ctx context.Context, labels []string) ([]sqlclient.Transa
 	g.SetLimit(labelsAsked)
 	for _, label := range labels {
 		g.Go(func() error {
-			tx, used, err := j.byLabel(ctx, label)
-			if err == nil && used {
+			tx, _, err := j.byLabel(ctx, label)
+			if err == nil && tx.Label != "" {
 				mu.Lock()
 				defer mu.Unlock()
 				list = append(list, tx)

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -72,11 +73,58 @@ func TestStreamAsksLabelByLabelForGroups(t *testing.T) {
 	require.Zero(t, b.dst.open())
 }
 
+// The members of a group were rolled back by an attempt that died as well: their
+// labels are aborted, not free. An UPSERT between them whose label is free was
+// filed late, and has its turn.
+func TestStreamTellsMembersFromWhatWasFiledLate(t *testing.T) {
+	for _, denied := range []bool{true, false} {
+		b := newDeniedBench(t)
+		b.dst.denied = denied
+		b.opts.Group = 8
+		want := b.upserts(8) // of tables 10 to 13, twice
+		for _, seq := range want[:3] {
+			if seq != want[1] {
+				b.dst.put(b.label(seq), sqlclient.TxnAborted)
+			}
+		}
+		b.dst.put(b.label(want[3]), sqlclient.TxnCommitted)
+		got := b.stream(want[7], b.heard())
+		require.Equal(t, want[7], got.Position.CommitSeq, "%+v %+v", got, got.Wanted)
+		require.ElementsMatch(t, slices.Concat(want[1:2], want[4:]), b.dst.visible(), "denied: %v", denied)
+	}
+}
+
+// Where the destination may have forgotten labels, an UPSERT before the newest
+// commit is either a member of its group or was filed late. Nobody can tell: its
+// table comes by a snapshot, and no other.
+func TestStreamDoubtsMembersThatMayBeForgotten(t *testing.T) {
+	for _, denied := range []bool{true, false} {
+		b := newDeniedBench(t)
+		b.dst.denied = denied
+		b.p.Position.TxnID = 77 // which the destination does not know any more
+		b.dst.others = 5000
+		want := b.upserts(6) // a table each, from 10 on
+		b.dst.put(b.label(want[0]), sqlclient.TxnVisible)
+		b.dst.put(b.label(want[3]), sqlclient.TxnVisible)
+		got := b.stream(0, b.heard())
+		require.Equal(t, job.EndSnapshot, got.End, "%+v", got)
+		require.Contains(t, got.Wanted.Reason, "it is unknown what was applied between")
+		doubtful := slices.Sorted(maps.Keys(got.Tables.Set))
+		require.Equal(t, []int64{11, 12}, doubtful)
+		require.Contains(t, doubtful, got.Wanted.Partial.TableID)
+		require.Contains(t, got.Ahead, want[0])
+		require.Contains(t, got.Ahead, want[3])
+	}
+}
+
 // The commit of a stale attempt arrives while this one rolls back what it has
 // found: it looks again.
 func TestStreamAsksLabelByLabelAgainAfterACommitInBetween(t *testing.T) {
 	b := newDeniedBench(t)
 	want := b.upserts(10)
+	for _, seq := range want[:4] {
+		b.dst.put(b.label(seq), sqlclient.TxnVisible)
+	}
 	for _, seq := range want[4:7] {
 		b.dst.put(b.label(seq), sqlclient.TxnPrepare)
 	}
@@ -87,7 +135,7 @@ func TestStreamAsksLabelByLabelAgainAfterACommitInBetween(t *testing.T) {
 	}
 	got := b.stream(want[9], b.heard())
 	require.Equal(t, want[9], got.Position.CommitSeq)
-	require.Equal(t, want[7:], b.dst.commits())
+	require.Equal(t, slices.Concat(want[:4], want[7:]), b.dst.commits())
 }
 
 // A partial sync, ordered while it was not known how far the shift before had

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
@@ -82,14 +84,12 @@ func (s *shift) settle(ctx context.Context) (*ending, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(found.committed) == 0 || s.in.Spec.CommitOrder == job.CommitOrderPerTable {
+	newest := s.adopt(position, found)
+	if newest == 0 || s.in.Spec.CommitOrder == job.CommitOrderPerTable {
 		// In per_table order the newest says little about those before it.
-		if e, err := s.forgotten(ctx, position, list); e != nil || err != nil {
-			return e, err
-		}
+		return s.forgotten(ctx, position, list)
 	}
-	s.adopt(position, found, position.TxnID != 0 && containsTxn(list, position.TxnID))
-	return nil, nil
+	return s.membersForgotten(ctx, position, newest)
 }
 
 // boundOfEarlier finds the newest binlog that an attempt before this one can
@@ -170,38 +170,46 @@ type committedLabel struct {
 // known to this one: what is committed. In global order, what they had begun
 // before the newest commit is applied as well, though its label does not say so
 // (group.go): binlogs that were filed late, which have their own turn, are begun
-// only once a report says that the position has passed them. If the destination
-// may have forgotten some labels (remembered is false), everything before the
-// newest commit is taken for applied.
-func (s *shift) adopt(position job.Position, found traces, remembered bool) {
-	newest := committedLabel{}
+// only once a report says that the position has passed them. It returns the newest
+// commit beyond the position, 0 if there is none.
+func (s *shift) adopt(position job.Position, found traces) (newest int64) {
 	for _, l := range found.committed {
 		s.tracker.meet(l.seq, touch{upsert: true})
-		if l.seq > newest.seq {
-			newest = l
-		}
+		newest = max(newest, l.seq)
 	}
-	if newest.seq <= position.CommitSeq || s.in.Spec.CommitOrder == job.CommitOrderPerTable {
-		return
+	if newest <= position.CommitSeq {
+		return 0
+	}
+	s.log.Info("an earlier attempt came further than it could tell", "reported", position.CommitSeq, "applied", newest)
+	if s.in.Spec.CommitOrder == job.CommitOrderPerTable {
+		return newest
 	}
 	for _, seq := range found.begun {
-		if seq < newest.seq {
+		if seq < newest {
 			s.tracker.meet(seq, touch{upsert: true})
 		}
 	}
-	if !remembered {
-		s.trusted = newest.seq
+	return newest
+}
+
+// membersForgotten deals with a destination that knows the newest commit, and may
+// have forgotten the labels of those that travelled with it or before it. An UPSERT
+// without a label is then either applied or was filed late: its tables come by
+// snapshots.
+func (s *shift) membersForgotten(ctx context.Context, position job.Position, newest int64) (*ending, error) {
+	since := s.heard
+	if since.IsZero() {
+		since = time.Now()
 	}
-	s.log.Info("an earlier attempt came further than it could tell", "reported", position.CommitSeq, "applied", newest.seq)
+	reason, err := s.mayHaveForgotten(ctx, position, since)
+	if err != nil || reason == "" {
+		return nil, err
+	}
+	return s.doubt(ctx, position, newest, fmt.Sprintf("it is unknown what was applied between commit seq %d and %d: %s", position.CommitSeq, newest, reason))
 }
 
 func containsTxn(list []sqlclient.Transaction, id int64) bool {
-	for _, tx := range list {
-		if tx.ID == id {
-			return true
-		}
-	}
-	return false
+	return id != 0 && slices.ContainsFunc(list, func(tx sqlclient.Transaction) bool { return tx.ID == id })
 }
 
 // transactions lists the destination's transactions whose labels begin with

@@ -223,7 +223,7 @@ func (s *shift) sortOut(stop context.Context, all []binlog.Record, position int6
 	for _, rec := range all {
 		beyond := rec.CommitSeq > position
 		switch {
-		case s.tracker.has(rec.CommitSeq), beyond && rec.CommitSeq <= s.trusted && rec.Type == job.Upsert:
+		case s.tracker.has(rec.CommitSeq):
 			s.again(rec, position)
 		case beyond && s.in.Spec.CommitOrder == job.CommitOrderPerTable:
 			if e := s.late(stop, []binlog.Record{rec}); e != nil { // not late: its table had to wait

@@ -51,7 +51,6 @@ type shift struct {
 	memory   labelMemory    // of the destination
 	group    *txn           // UPSERTs that are going to share a transaction (group.go)
 	begun    int            // transactions begun beyond the last checkpoint's position
-	trusted  int64          // see adopt
 	versions versions
 	handled  int64 // the last binlog looked at
 	reached  int64 // the last UPSERT whose transaction was let go

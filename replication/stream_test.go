@@ -121,18 +121,6 @@ func TestStreamGoesOnFromWhatIsApplied(t *testing.T) {
 	}
 }
 
-// The destination forgets old labels: in global order the newest commit says
-// that everything before it is applied.
-func TestStreamTrustsTheNewestCommit(t *testing.T) {
-	b := newBench(t)
-	want := b.upserts(10)
-	b.dst.put(b.label(want[6]), sqlclient.TxnCommitted)
-	got := b.stream(want[9], StreamHooks{})
-	require.Equal(t, want[9], got.Position.CommitSeq)
-	require.Equal(t, want[6:], b.dst.commits())
-
-}
-
 // A snapshot of one table, ordered while it was not known how far the shift
 // before had come, begins an epoch: what was applied in the one before it still
 // is. What was applied before a full sync is not.
@@ -175,27 +163,23 @@ func TestAdopt(t *testing.T) {
 		return list
 	}
 	for name, c := range map[string]struct {
-		order      job.CommitOrder
-		remembered bool
-		found      traces
-		met        []int64
-		trusted    int64
+		order  job.CommitOrder
+		found  traces
+		met    []int64
+		newest int64
 	}{
-		"global": {remembered: true, found: traces{committed: committed(106, 104, 98), begun: []int64{105, 110}},
-			met: []int64{98, 104, 105, 106}},
-		"global, partly forgotten": {found: traces{committed: committed(106)}, met: []int64{106}, trusted: 106},
-		"global, nothing new":      {found: traces{committed: committed(98), begun: []int64{104}}, met: []int64{98}},
+		"global":              {found: traces{committed: committed(106, 104, 98), begun: []int64{105, 110}}, met: []int64{98, 104, 105, 106}, newest: 106},
+		"global, nothing new": {found: traces{committed: committed(98), begun: []int64{104}}, met: []int64{98}},
 		"per table": {order: job.CommitOrderPerTable, found: traces{committed: committed(106, 104), begun: []int64{105}},
-			met: []int64{104, 106}},
+			met: []int64{104, 106}, newest: 106},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			b.spec.CommitOrder = c.order
 			s := &shift{job: b.job(), in: job.StreamInput{StepInput: job.StepInput{Spec: b.spec, Progress: b.p}}, tracker: newTracker(b.p.Position, false, 95, nil)}
 			s.log = s.job.log
-			s.adopt(b.p.Position, c.found, c.remembered)
+			require.Equal(t, c.newest, s.adopt(b.p.Position, c.found))
 			require.Equal(t, c.met, slices.Sorted(maps.Keys(s.tracker.met)))
-			require.Equal(t, c.trusted, s.trusted)
 		})
 	}
 }
@@ -441,6 +425,9 @@ func TestStreamStopsWhenSuperseded(t *testing.T) {
 func TestStreamLooksAgainAfterACommitInBetween(t *testing.T) {
 	b := newBench(t)
 	want := b.upserts(10)
+	for _, seq := range want[:4] {
+		b.dst.put(b.label(seq), sqlclient.TxnVisible)
+	}
 	for _, seq := range want[4:7] {
 		b.dst.put(b.label(seq), sqlclient.TxnPrepare)
 	}
@@ -451,7 +438,7 @@ func TestStreamLooksAgainAfterACommitInBetween(t *testing.T) {
 	}
 	got := b.stream(want[9], StreamHooks{})
 	require.Equal(t, want[9], got.Position.CommitSeq)
-	require.Equal(t, want[7:], b.dst.commits())
+	require.Equal(t, slices.Concat(want[:4], want[7:]), b.dst.commits())
 }
 
 // What has been begun is not committed after this attempt was given up.

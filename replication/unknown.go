@@ -80,7 +80,7 @@ func (s *shift) forgotten(ctx context.Context, position job.Position, list []sql
 	if err != nil || reason == "" {
 		return nil, err
 	}
-	return s.doubt(ctx, position, fmt.Sprintf("it is unknown what was applied after commit seq %d: %s", position.CommitSeq, reason))
+	return s.doubt(ctx, position, math.MaxInt64, fmt.Sprintf("it is unknown what was applied after commit seq %d: %s", position.CommitSeq, reason))
 }
 
 // mayHaveForgotten says why the destination may have forgotten a transaction that
@@ -111,11 +111,12 @@ func (s *shift) mayHaveForgotten(ctx context.Context, position job.Position, sin
 	return "", nil
 }
 
-// doubt marks the tables of which it is unknown what the destination has, and
-// orders the snapshot of the first; each of the others asks for its own when its
-// turn comes. Only if the binlogs that name them are lost a full sync is left.
-func (s *shift) doubt(ctx context.Context, position job.Position, reason string) (*ending, error) {
-	ids, err := s.unknownTables(ctx, position)
+// doubt marks the tables of which it is unknown what the destination has of the
+// UPSERTs up to a commit seq, and orders the snapshot of the first; each of the
+// others asks for its own when its turn comes. Only if the binlogs that name them
+// are lost a full sync is left.
+func (s *shift) doubt(ctx context.Context, position job.Position, upTo int64, reason string) (*ending, error) {
+	ids, err := s.unknownTables(ctx, position, upTo)
 	var want *wantSnapshot
 	if errors.As(err, &want) {
 		want.wanted.Reason = reason + "; " + want.wanted.Reason
@@ -150,11 +151,14 @@ func (s *shift) doubt(ctx context.Context, position job.Position, reason string)
 	return e, nil
 }
 
-// unknownTables reads again which tables the UPSERTs after the position are
-// about, as far as an earlier attempt can have come.
-func (s *shift) unknownTables(ctx context.Context, position job.Position) ([]int64, error) {
+// unknownTables reads again which tables the UPSERTs after the position and up to
+// a commit seq are about, as far as an earlier attempt can have come.
+func (s *shift) unknownTables(ctx context.Context, position job.Position, upTo int64) ([]int64, error) {
 	tables := map[int64]bool{}
 	err := s.unknownUpserts(ctx, position, func(u unknownUpsert) {
+		if u.seq > upTo {
+			return
+		}
 		for id := range u.records {
 			tables[id] = true
 		}
