@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/apache/thrift/lib/go/thrift"
-
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/thriftpool"
@@ -17,6 +15,8 @@ const (
 	// batchBytes is about how large one batch of binlogs may be. A shift holds two:
 	// one that it applies and the next.
 	batchBytes = 8 << 20
+	// batchMost is the most that an answer with several binlogs may have.
+	batchMost = 2 * batchBytes
 	// firstBatch is how many binlogs are asked for before any size is known.
 	firstBatch = 32
 	// recordOverhead is about what a binlog takes beside its data.
@@ -70,22 +70,26 @@ func (b *batchSize) less(asked int64, err error) bool {
 	return true
 }
 
-// tooMuch tells whether an answer did not come in time, or was larger than this
-// client accepts.
-func tooMuch(err error) bool {
-	var lost *fe.TransportError
-	return tooLarge(err) || errors.As(err, &lost) && lost.Sent &&
-		(errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded))
+// ask asks for as many binlogs as are expected to fit, and has the answer refused
+// that does not. A single one may be as large as the client accepts at all.
+func (b *batchSize) ask(req *fe.BinlogRequest) {
+	req.Limit, req.MaxBytes = b.next(), 0
+	if req.Limit > 1 {
+		req.MaxBytes = batchMost
+	}
 }
 
-func tooLarge(err error) bool {
-	var protocol thrift.TProtocolException
-	return errors.As(err, &protocol) && protocol.TypeId() == thrift.SIZE_LIMIT
+// tooMuch tells whether an answer did not come in time, or was larger than it may
+// be.
+func tooMuch(err error) bool {
+	var lost *fe.TransportError
+	return errors.Is(err, fe.ErrTooLarge) || errors.As(err, &lost) && lost.Sent &&
+		(errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded))
 }
 
 // oversized explains that a single binlog cannot be read.
 func oversized(asked int64, err error) error {
-	if asked > 1 || !tooLarge(err) {
+	if asked > 1 || !errors.Is(err, fe.ErrTooLarge) {
 		return err
 	}
 	return withRemedy(fmt.Errorf("the next binlog is larger than the %d MiB that an answer may have: %w", thriftpool.DefaultMaxMessageSize>>20, err),

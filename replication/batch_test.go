@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/apache/thrift/lib/go/thrift"
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
@@ -47,6 +46,9 @@ func TestStreamAsksForLess(t *testing.T) {
 	b := newBench(t)
 	want := b.upserts(40)
 	b.src.refuse = func(req fe.BinlogRequest) error {
+		if (req.MaxBytes > 0) != (req.Limit > 1) {
+			return fmt.Errorf("%d binlogs may have %d bytes", req.Limit, req.MaxBytes)
+		}
 		if req.Limit > 3 {
 			return &fe.TransportError{Method: "getBinlog", Sent: true, Err: fmt.Errorf("read: %w", os.ErrDeadlineExceeded)}
 		}
@@ -59,7 +61,7 @@ func TestStreamAsksForLess(t *testing.T) {
 	b = newBench(t)
 	b.upserts(1)
 	b.src.refuse = func(fe.BinlogRequest) error {
-		return &fe.TransportError{Method: "getBinlog", Sent: true, Err: thrift.NewTProtocolExceptionWithType(thrift.SIZE_LIMIT, fmt.Errorf("too large"))}
+		return &fe.TransportError{Method: "getBinlog", Sent: true, Err: fe.ErrTooLarge}
 	}
 	got = b.stream(0, StreamHooks{})
 	require.Equal(t, job.EndBlocked, got.End)

@@ -33,7 +33,7 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 		if !sleep(ctx, budget.reserve(time.Now(), pace.active(time.Now()))) {
 			return
 		}
-		req.Limit = size.next()
+		size.ask(&req)
 		got, err := s.job.source.fe.Binlogs(ctx, req)
 		if errors.Is(err, fe.ErrBinlogNotFound) {
 			err = nil // nothing has been recorded yet; if it never will be, look.go tells
@@ -41,6 +41,9 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 		if err != nil {
 			if ctx.Err() != nil {
 				return
+			}
+			if errors.Is(err, fe.ErrTooLarge) && size.less(req.Limit, err) {
+				continue // the sizes were not what they have been: no trouble
 			}
 			err = fmt.Errorf("read %d binlogs after commit seq %d: %w", req.Limit, req.PrevCommitSeq, oversized(req.Limit, err))
 			s.troubled(err, req.PrevCommitSeq, job.Dummy)

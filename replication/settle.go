@@ -120,7 +120,7 @@ func (s *shift) between(ctx context.Context, after, upTo int64, visit func(binlo
 	size.limit = size.most
 	req := s.job.binlogRequest(after, 0)
 	for req.PrevCommitSeq < upTo {
-		req.Limit = size.next()
+		size.ask(&req)
 		got, err := s.job.source.fe.Binlogs(ctx, req)
 		switch {
 		case size.less(req.Limit, err):

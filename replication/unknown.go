@@ -190,7 +190,7 @@ func (s *shift) unknownUpserts(ctx context.Context, position job.Position, visit
 	size := newBatchSize(s.job.opts.BatchSize)
 	req := s.job.binlogRequest(durable, 0)
 	for upserts := 0; ; {
-		req.Limit = size.next()
+		size.ask(&req)
 		got, err := s.job.source.fe.Binlogs(ctx, req)
 		if size.less(req.Limit, err) {
 			continue

@@ -24,6 +24,9 @@ type BinlogRequest struct {
 	// Limit is how many binlogs are wanted; servers give 1 to 255, old ones
 	// always 1.
 	Limit int64
+	// MaxBytes is how large the answer may be, if that is less than
+	// Config.MaxMessageSize; 0: no less. A larger one is ErrTooLarge.
+	MaxBytes int32
 }
 
 func (c *Client) binlogQuestion(req BinlogRequest) *frontendservice.TGetBinlogRequest {
@@ -56,7 +59,7 @@ type BinlogBatch struct {
 // Binlogs returns what follows req.PrevCommitSeq. That there is nothing yet, or
 // that history is lost, is a result and not an error.
 func (c *Client) Binlogs(ctx context.Context, req BinlogRequest) (BinlogBatch, error) {
-	op := operation{method: "getBinlog", timeout: c.cfg.RPCTimeout, repeatable: true}
+	op := operation{method: "getBinlog", timeout: c.cfg.RPCTimeout, repeatable: true, most: req.MaxBytes}
 	r, err := call(ctx, c, op, func(ctx context.Context, s *frontendservice.FrontendServiceClient) (*frontendservice.TGetBinlogResult_, error) {
 		return s.GetBinlog(ctx, c.binlogQuestion(req))
 	})

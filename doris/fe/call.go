@@ -20,6 +20,9 @@ type operation struct {
 	timeout time.Duration // of one attempt
 	// repeatable operations may be sent again when their outcome is unknown.
 	repeatable bool
+	// most bytes of an answer, if that is less than Config.MaxMessageSize; 0: no
+	// less.
+	most int32
 }
 
 // reply is what all replies have in common.
@@ -87,7 +90,7 @@ func round[R reply](ctx context.Context, c *Client, op operation, send func(cont
 			}
 			queue = slices.Insert(queue, 0, master)
 		case errors.As(err, &lost):
-			if ctx.Err() != nil || lost.Sent && !op.repeatable {
+			if ctx.Err() != nil || lost.Sent && !op.repeatable || errors.Is(err, ErrTooLarge) {
 				return r, err, true
 			}
 		default:
@@ -110,6 +113,9 @@ func attempt[R reply](ctx context.Context, c *Client, op operation, ep Endpoint,
 		ConnectTimeout: c.cfg.ConnectTimeout,
 		MaxMessageSize: c.cfg.MaxMessageSize,
 		Framed:         c.cfg.Framed,
+	}
+	if op.most > 0 && (target.MaxMessageSize <= 0 || op.most < target.MaxMessageSize) {
+		target.MaxMessageSize = op.most
 	}
 	started := time.Now()
 	r, err := send(ctx, frontendservice.NewFrontendServiceClient(c.pool.Client(target, op.timeout)))

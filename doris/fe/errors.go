@@ -19,6 +19,10 @@ type Code = status.Code
 // is unknown.
 type TransportError = thriftpool.Error
 
+// ErrTooLarge: an answer is larger than this client accepts. It comes in a
+// TransportError, after one attempt.
+var ErrTooLarge = thriftpool.ErrTooLarge
+
 // ErrUnknownMethod: the server is too old for the method.
 var ErrUnknownMethod = thriftpool.ErrUnknownMethod
 

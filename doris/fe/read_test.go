@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,6 +123,31 @@ func TestBinlogs(t *testing.T) {
 	_, err = c.Binlogs(t.Context(), fe.BinlogRequest{Database: "d", PrevCommitSeq: -1})
 	require.NoError(t, err)
 	require.Equal(t, &fs.TGetBinlogRequest{User: p("root"), Passwd: p("secret"), Db: p("d"), PrevCommitSeq: p(int64(-1))}, f.requests()[1])
+}
+
+// An answer that is too large is refused before it is read to its end, whether one
+// binlog is large or all of them are together, and nobody is asked for it again.
+func TestBinlogsThatAreTooLarge(t *testing.T) {
+	for _, framed := range []bool{false, true} {
+		for _, of := range []int{1, 1000} {
+			f := &frontend{handlers: map[string]func(any) (any, error){}}
+			serve(t, f, framed)
+			reply := &fs.TGetBinlogResult_{Status: okStatus}
+			for i := range of {
+				reply.Binlogs = append(reply.Binlogs, &fs.TBinlog{CommitSeq: p(int64(i + 1)), Type: p(fs.TBinlogType_UPSERT), Data: p(strings.Repeat("x", 1<<20/of))})
+			}
+			f.says("getBinlog", reply)
+			c := newClient(t, fe.Config{Framed: framed, FailoverTimeout: time.Hour}, f)
+			_, err := c.Binlogs(t.Context(), fe.BinlogRequest{Database: "d", Limit: 255, MaxBytes: 1 << 18})
+			require.ErrorIs(t, err, fe.ErrTooLarge)
+			var lost *fe.TransportError
+			require.ErrorAs(t, err, &lost)
+			require.Len(t, f.requests(), 1)
+			got, err := c.Binlogs(t.Context(), fe.BinlogRequest{Database: "d", Limit: 255})
+			require.NoError(t, err)
+			require.Len(t, got.Binlogs, of)
+		}
+	}
 }
 
 func TestBinlogsStatuses(t *testing.T) {

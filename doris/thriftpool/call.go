@@ -39,12 +39,14 @@ func (e *Error) Unwrap() error { return e.Err }
 // at most timeout (0: as long as the context lives). Its errors are *Error, or
 // wrap ErrUnknownMethod. It is safe for concurrent use.
 func (p *Pool) Client(t Target, timeout time.Duration) thrift.TClient {
-	return &client{pool: p, target: t.withDefaults(), timeout: timeout}
+	t = t.withDefaults()
+	return &client{pool: p, target: t.shared(), limit: t.MaxMessageSize, timeout: timeout}
 }
 
 type client struct {
 	pool    *Pool
 	target  Target
+	limit   int32 // of an answer, in bytes
 	timeout time.Duration
 }
 
@@ -89,6 +91,7 @@ func (c *client) call(ctx context.Context, method string, args, result thrift.TS
 	// Closing the socket is the one way to end a blocking read or write.
 	stop := context.AfterFunc(ctx, conn.close)
 
+	conn.raw.begin(c.limit)
 	sent, err = conn.exchange(ctx, method, args, result)
 	healthy := err == nil || errors.Is(err, ErrUnknownMethod)
 	if stop() && healthy {
@@ -115,5 +118,5 @@ func (c *conn) exchange(ctx context.Context, method string, args, result thrift.
 	if errors.As(err, &refusal) && refusal.TypeId() == thrift.UNKNOWN_METHOD {
 		return true, ErrUnknownMethod
 	}
-	return true, err
+	return true, asTooLarge(err)
 }

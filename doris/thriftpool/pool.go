@@ -5,6 +5,7 @@ package thriftpool
 
 import (
 	"context"
+	"math"
 	"net"
 	"sync"
 	"time"
@@ -26,12 +27,12 @@ type Config struct {
 	IdleTimeout time.Duration // an older idle connection is not used again (default 5 min)
 }
 
-// Target is a server and how to speak to it. Connections are shared by equal
-// targets only.
+// Target is a server and how to speak to it. Connections are shared by targets
+// that differ in MaxMessageSize at most.
 type Target struct {
 	Addr           string        // host:port
 	ConnectTimeout time.Duration // default 10 s
-	MaxMessageSize int32         // bytes accepted in one reply (default 1 GiB)
+	MaxMessageSize int32         // bytes accepted in one reply (default and at most 1 GiB)
 	Framed         bool          // THREADED_SELECTOR frontends ask for it
 }
 
@@ -72,13 +73,13 @@ func (p *Pool) Close() error {
 func (p *Pool) Idle(t Target) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.idle[t.withDefaults()])
+	return len(p.idle[t.withDefaults().shared()])
 }
 
 // conn is one connection with the protocol on top of it. Only raw may be used
 // by anybody but the call that owns the connection, and only to be closed.
 type conn struct {
-	raw      net.Conn
+	raw      *meter
 	socket   *thrift.TSocket
 	protocol *thrift.TBinaryProtocol
 	seq      int32
@@ -89,17 +90,22 @@ const bufferSize = 16 << 10
 
 func dial(ctx context.Context, t Target) (*conn, error) {
 	dialer := net.Dialer{Timeout: t.ConnectTimeout}
-	raw, err := dialer.DialContext(ctx, "tcp", t.Addr)
+	dialed, err := dialer.DialContext(ctx, "tcp", t.Addr)
 	if err != nil {
 		return nil, err
 	}
-	conf := &thrift.TConfiguration{MaxMessageSize: t.MaxMessageSize, MaxFrameSize: t.MaxMessageSize}
+	raw := &meter{Conn: dialed}
+	conf := &thrift.TConfiguration{MaxMessageSize: DefaultMaxMessageSize}
 	socket := thrift.NewTSocketFromConnConf(raw, conf)
 	var transport thrift.TTransport = thrift.NewTBufferedTransport(socket, bufferSize)
-	if t.Framed {
-		transport = thrift.NewTFramedTransportConf(transport, conf)
+	if !t.Framed {
+		return &conn{raw: raw, socket: socket, protocol: thrift.NewTBinaryProtocolConf(transport, conf)}, nil
 	}
-	return &conn{raw: raw, socket: socket, protocol: thrift.NewTBinaryProtocolConf(transport, conf)}, nil
+	framed := thrift.NewTFramedTransportConf(transport, conf)
+	protocol := thrift.NewTBinaryProtocolConf(framed, conf)
+	// How large a frame may be is the meter's to say.
+	framed.SetTConfiguration(&thrift.TConfiguration{MaxMessageSize: math.MaxInt32, MaxFrameSize: math.MaxInt32})
+	return &conn{raw: raw, socket: socket, protocol: protocol}, nil
 }
 
 // take returns an idle connection that still looks alive, or nil.
@@ -166,8 +172,14 @@ func (t Target) withDefaults() Target {
 	if t.ConnectTimeout <= 0 {
 		t.ConnectTimeout = DefaultConnectTimeout
 	}
-	if t.MaxMessageSize <= 0 {
+	if t.MaxMessageSize <= 0 || t.MaxMessageSize > DefaultMaxMessageSize {
 		t.MaxMessageSize = DefaultMaxMessageSize
 	}
+	return t
+}
+
+// shared is what all targets have in common that share connections.
+func (t Target) shared() Target {
+	t.MaxMessageSize = 0
 	return t
 }

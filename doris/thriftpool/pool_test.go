@@ -159,6 +159,7 @@ func TestReplyLargerThanAllowed(t *testing.T) {
 	_, err := query(t, p, thriftpool.Target{Addr: s.addr, MaxMessageSize: 1 << 10})
 	var lost *thriftpool.Error
 	require.ErrorAs(t, err, &lost)
+	require.ErrorIs(t, err, thriftpool.ErrTooLarge)
 	got, err := query(t, p, thriftpool.Target{Addr: s.addr})
 	require.NoError(t, err)
 	require.Len(t, got, 1<<16)
