@@ -10,7 +10,8 @@ export CGO_ENABLED := 0
 export GOFLAGS := -buildvcs=false
 
 TAGS    := gms_pure_go
-VERSION := $(shell git describe --tags --abbrev=0 2>/dev/null || echo devel):$(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+# The number stands in the file VERSION and nowhere else (docs/version_test.go).
+VERSION := v$(shell cat VERSION):$(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BINARIES := ./cmd/ccr ./standalone/cmd/ccr-standalone ./dorisim/cmd/dorisim
 
@@ -28,8 +29,16 @@ demo: build ## two simulated clusters, two jobs, live view, proof that both side
 	@go build -tags $(TAGS) -o bin/demo ./e2e/cmd/demo
 	@bin/demo $(if $(KEEP),--keep) $(DEMO_ARGS)
 
+.PHONY: setup
+setup: ## install from Debian what the tests need and the machine lacks (FOR=screenshots: what those need)
+	@scripts/setup $(FOR)
+
+.PHONY: check
+check: ## before each commit: format, vet and unit tests of the product, in less than a minute
+	@TAGS=$(TAGS) scripts/check
+
 .PHONY: test
-test: tools temporal-tools build ## everything CI runs: format, vet, staticcheck, workflowcheck, unit, race, end-to-end tests
+test: setup tools temporal-tools build ## everything CI runs: format, vet, staticcheck, workflowcheck, unit, race, end-to-end tests
 	@TAGS=$(TAGS) scripts/test
 
 .PHONY: test-unit
@@ -51,7 +60,7 @@ record-histories: build ## keep the histories of this release for the replay tes
 	go test -run Recorded ./workflows
 
 .PHONY: check-deploy
-check-deploy: ## Compose file, Helm chart, alerts, systemd units; and the Dockerfile's build steps, run without Docker (minutes)
+check-deploy: setup ## Compose file, Helm chart, alerts, systemd units; and the Dockerfile's build steps, run without Docker (minutes)
 	cd deploy/testdata/check && GOWORK=off go test -count=1 .
 	scripts/promtool check rules deploy/prometheus/rules.yml
 	scripts/promtool test rules deploy/prometheus/rules_test.yml
@@ -116,6 +125,10 @@ bin/temporal-server: standalone/go.mod
 bin/temporal-sql-tool: standalone/go.mod
 	go build -tags $(TAGS) -ldflags '-s -w' -o $@ go.temporal.io/server/cmd/tools/sql
 	@touch $@
+
+.PHONY: release
+release: ## archives, chart and checksums of VERSION in build/release (RELEASE_ARGS=--images: images, too)
+	@TAGS=$(TAGS) scripts/release $(RELEASE_ARGS)
 
 .PHONY: clean
 clean: ## remove what was built and the demo's data

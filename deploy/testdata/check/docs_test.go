@@ -53,9 +53,13 @@ var link = regexp.MustCompile(`\]\(([^)#\s]*)(#[^)\s]*)?\)`)
 
 // Links between documents lead to files and chapters that exist.
 func TestLinks(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(docsDir, "*.md"))
-	require.NoError(t, err)
-	for _, f := range append(files, filepath.Join(docsDir, "../README.md"), filepath.Join(chartDir, "README.md")) {
+	files := []string{filepath.Join(chartDir, "README.md")}
+	for _, folder := range []string{docsDir, filepath.Join(docsDir, "reference"), filepath.Join(docsDir, "..")} {
+		found, err := filepath.Glob(filepath.Join(folder, "*.md"))
+		require.NoError(t, err)
+		files = append(files, found...)
+	}
+	for _, f := range files {
 		text, err := os.ReadFile(f)
 		require.NoError(t, err)
 		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
