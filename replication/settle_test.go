@@ -246,6 +246,28 @@ func TestStreamReadsAgainOnlyWhatIsNew(t *testing.T) {
 	require.Equal(t, []int64{want[2]}, slices.Compact(asked), "only the polls")
 }
 
+// A busy source is asked once more at each moment, whatever it has filed since the
+// last one, as long as one answer holds it.
+func TestStreamReadsAgainWithOneCall(t *testing.T) {
+	b := newBench(t)
+	b.opts.SettleTime = 150 * time.Millisecond
+	want := b.upserts(250)
+	front, again := int64(0), 0
+	b.src.onBinlogs = func(prev int64) {
+		if prev < front {
+			again++
+		}
+		front = max(front, prev)
+	}
+	started, applied := time.Now(), time.Duration(0)
+	b.fileAfter(want[249], func() { applied = time.Since(started) })
+	got := b.settled(want[249])
+	require.Equal(t, want[249], got.Settled)
+	moments := int(applied / (b.opts.SettleTime * 2 / 3)) // before everything was met
+	require.Positive(t, again)
+	require.LessOrEqual(t, again, moments+1)
+}
+
 // What the source has collected since it was met is no loss.
 func TestStreamMetBinlogsMayBeCollected(t *testing.T) {
 	b := newBench(t)

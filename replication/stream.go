@@ -296,29 +296,41 @@ func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Tim
 		return s.blocked(databaseReplaced(&s.in.Spec.Source, rec.DBID), position.CommitSeq, job.Dummy)
 	}
 	s.book.met(rec, time.Now())
+	inner, v, e := s.judged(rec)
+	switch {
+	case e != nil:
+		return e
+	case v == lost:
+		return &ending{end: job.EndSnapshot, wanted: &job.SnapshotWanted{Reason: lostReason(position.CommitSeq, inner.CommitSeq)}}
+	case v == handOver:
+		return &ending{end: job.EndBinlog, binlog: carried(inner, &s.in.Progress)}
+	case v == apply:
+		return s.upsert(stop, inner, fetched)
+	}
+	return nil
+}
+
+// judged unwraps a binlog and finds out what to do with it. One that asks for
+// nothing is passed over.
+func (s *shift) judged(rec binlog.Record) (inner binlog.Record, v verdict, e *ending) {
 	inner, err := rec.Unwrap()
 	if err != nil {
-		return s.blocked(err, rec.CommitSeq, rec.Type)
+		return rec, v, s.blocked(err, rec.CommitSeq, rec.Type)
 	}
-	v, err := judge(inner, &s.in.Spec, &s.in.Progress)
+	v, err = judge(inner, &s.in.Spec, &s.in.Progress)
 	if err != nil {
-		return s.blocked(err, inner.CommitSeq, inner.Type)
+		return inner, v, s.blocked(err, inner.CommitSeq, inner.Type)
 	}
 	switch v {
 	case pass:
 		s.tracker.passed(inner.CommitSeq)
-		return nil
 	case skipped:
 		s.tracker.passed(inner.CommitSeq)
-		return &ending{end: job.EndSkipped}
-	case lost:
-		return &ending{end: job.EndSnapshot, wanted: &job.SnapshotWanted{Reason: lostReason(position.CommitSeq, inner.CommitSeq)}}
+		e = &ending{end: job.EndSkipped}
 	case unrecorded:
-		return s.gapAt(inner)
-	case handOver:
-		return &ending{end: job.EndBinlog, binlog: carried(inner, &s.in.Progress)}
+		e = s.gapAt(inner)
 	}
-	return s.upsert(stop, inner, fetched)
+	return inner, v, e
 }
 
 // gapAt ends the shift at a record which says that the source has not recorded
