@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -117,8 +118,11 @@ func (b *bench) rename(names map[int64]string) {
 // created in its place is brought.
 func TestAnIdleShiftNoticesThatItsTableIsGone(t *testing.T) {
 	b := tableBench(t)
+	var once sync.Once
+	idle := make(chan struct{})
+	b.src.onBinlogs = func(int64) { once.Do(func() { close(idle) }) }
 	go func() {
-		time.Sleep(20 * time.Millisecond)
+		<-idle
 		b.rename(map[int64]string{11: "u"})
 	}()
 	got := b.stream(0, StreamHooks{})
