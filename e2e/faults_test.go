@@ -66,6 +66,7 @@ func seed(t *testing.T) *rand.Rand {
 // The process is killed ten times at random moments, in full sync and while it
 // streams. The tables are DUPLICATE: a row applied twice would be seen.
 func TestKilledTenTimes(t *testing.T) {
+	t.Parallel()
 	e := newOwnEnv(t, harness.PairOptions{BEs: 2, Realistic: true})
 	random := seed(t)
 	e.exec("CREATE DATABASE d")
@@ -94,6 +95,7 @@ func TestKilledTenTimes(t *testing.T) {
 
 // Stopped gracefully and started again, every job goes on.
 func TestStopAndStartContinuesEveryJob(t *testing.T) {
+	t.Parallel()
 	e := newOwnEnv(t, harness.PairOptions{})
 	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"), fmt.Sprintf(duplicateTable, "d", "u"))
 	e.enableBinlog("d", "t", "u")

@@ -16,6 +16,7 @@ import (
 // 106 and goes on from there never gets 104. Neither loads nor partitions nor
 // tables may be missed, and none may be applied twice, whenever the process dies.
 func TestLateBinlogs(t *testing.T) {
+	t.Parallel()
 	e := newOwnEnv(t, harness.PairOptions{LateFiling: &core.LateFiling{Percent: 40, Max: 200 * time.Millisecond}})
 	tables := []string{"t0", "t1", "t2", "t3"}
 	e.exec("CREATE DATABASE d")

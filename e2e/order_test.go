@@ -46,6 +46,7 @@ func (e *env) rowsOf(ctx context.Context, table string) (n int, err error) {
 // transaction over several tables has its place in each of them, and a process
 // that dies with some applied and some not doubles none.
 func TestCommitOrderPerTable(t *testing.T) {
+	t.Parallel()
 	e := newOwnEnv(t, harness.PairOptions{})
 	tables := []string{"slow", "fast", "free"}
 	e.exec("CREATE DATABASE d")
@@ -106,6 +107,7 @@ func TestCommitOrderPerTable(t *testing.T) {
 // labels: also after the process has died, with no row doubled. A label that
 // somebody else has used is told, not taken for ours.
 func TestReuseBinlogLabel(t *testing.T) {
+	t.Parallel()
 	e := newOwnEnv(t, harness.PairOptions{})
 	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"), fmt.Sprintf(duplicateTable, "d", "u"))
 	e.enableBinlog("d", "t", "u")
@@ -151,6 +153,7 @@ func TestReuseBinlogLabel(t *testing.T) {
 // snapshot of another table: what the shift has applied to this one is not applied
 // again.
 func TestPartialSyncOrderedAfterACrash(t *testing.T) {
+	t.Parallel()
 	e := newOwnEnv(t, harness.PairOptions{})
 	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"), fmt.Sprintf(duplicateTable, "d", "u"))
 	e.enableBinlog("d", "t", "u")

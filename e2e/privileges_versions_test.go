@@ -14,9 +14,11 @@ import (
 // lists, and administrators, run a job from create_ccr over full sync, DDL, a
 // crash and a partial sync to delete, whichever way tells what is applied.
 func TestDocumentedPrivilegesInEveryVersion(t *testing.T) {
+	t.Parallel()
 	for _, version := range []core.Version{core.VersionNew, core.Version30, core.Version21, core.VersionM24} {
 		for name, admin := range map[string]bool{"administrator": true, "least privileges": false} {
 			t.Run(fmt.Sprintf("%s %s", version, name), func(t *testing.T) {
+				t.Parallel()
 				e := newOwnEnv(t, harness.PairOptions{BEs: 1, Version: version})
 				e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"), fmt.Sprintf(uniqueTable, "d", "u"), "INSERT INTO d.t VALUES (1, 'a')")
 				e.enableBinlog("d", "t", "u")

@@ -10,7 +10,9 @@ import (
 )
 
 // ErrIndexGone is the failure of reading an index that a schema change has
-// replaced: plan again.
+// replaced, or a partition that the table has no more: plan again. A backend of
+// Doris lets a scan go on that has begun when its tablet is dropped; here the
+// tablet is gone at once.
 var ErrIndexGone = errors.New("the index has been replaced")
 
 // scanTries bounds how often a scan starts again because the version it wanted
@@ -48,8 +50,20 @@ func (c *Core) scan(ctx context.Context, t *catalog.Table, p *catalog.Partition,
 		if errors.Is(err, ErrIndexGone) {
 			break
 		}
+		if !c.stillHas(t, p) {
+			err = fmt.Errorf("%w: %w", ErrIndexGone, err)
+			break
+		}
 	}
 	return nil, nil, fmt.Errorf("scan partition %s of %s: %w", p.Name, t.Name, err)
+}
+
+// stillHas tells whether the table is in the catalog, with that partition.
+func (c *Core) stillHas(t *catalog.Table, p *catalog.Partition) bool {
+	c.RLock()
+	defer c.RUnlock()
+	_, now, found := c.TableByID(t.ID)
+	return found && ownsPartition(now, p)
 }
 
 // tabletRead is where one tablet can be read.

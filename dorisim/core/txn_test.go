@@ -265,3 +265,25 @@ func TestTableDroppedBetweenCommitAndPublish(t *testing.T) {
 	require.Len(t, w.upserts(-1), 1)
 	require.Empty(t, w.upserts(-1)[0].Tables, "a record without tables")
 }
+
+// A query that was planned before its table was dropped or replaced is planned
+// again; one whose table is there fails with what the backends say.
+func TestScanOfATableThatIsGone(t *testing.T) {
+	w := newWorld(t, 1, core.Config{Faults: &faults.Set{}})
+	gone, kept := w.table("gone", 1), w.table("kept", 1)
+	w.insert("l1", gone, 1)
+	w.insert("l2", kept, 1)
+	p := w.partition(gone)
+	w.Lock()
+	delete(w.db.Tables, "gone")
+	w.DropTable(gone)
+	for _, tablet := range w.partition(kept).Tablets[kept.BaseIndexID] {
+		w.backends[0].DropTablet(tablet.ID)
+	}
+	w.Unlock()
+	_, err := w.Scan(t.Context(), gone, p, gone.BaseIndexID)
+	require.ErrorIs(t, err, core.ErrIndexGone)
+	_, err = w.Scan(t.Context(), kept, w.partition(kept), kept.BaseIndexID)
+	require.ErrorContains(t, err, "no queryable replicas")
+	require.NotErrorIs(t, err, core.ErrIndexGone)
+}

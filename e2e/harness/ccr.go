@@ -62,7 +62,7 @@ func (c *CCR) Start(ctx context.Context) error {
 	}
 	return Await(ctx, readyWithin, func(ctx context.Context) error {
 		if c.process.Exited() {
-			return fmt.Errorf("ccr-standalone has ended: %w; its last lines:\n%s", ErrGiveUp, c.process.Tail(15))
+			return fmt.Errorf("ccr-standalone has ended: %w; its last lines:\n%s", ErrGiveUp, c.process.Tail(40))
 		}
 		_, err := c.Call(ctx, "version", nil)
 		return err

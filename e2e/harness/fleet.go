@@ -89,7 +89,7 @@ func (m *Member) Start(ctx context.Context) error {
 	m.Process = p
 	return Await(ctx, readyWithin, func(ctx context.Context) error {
 		if p.Exited() {
-			return fmt.Errorf("%s has ended: %w; its last lines:\n%s", p.Name, ErrGiveUp, p.Tail(15))
+			return fmt.Errorf("%s has ended: %w; its last lines:\n%s", p.Name, ErrGiveUp, p.Tail(40))
 		}
 		return healthy(ctx, m.Address)
 	})
@@ -175,7 +175,7 @@ func StartEmbeddedTemporal(ctx context.Context, dir, ui string) (*Process, strin
 func AwaitTemporal(ctx context.Context, address string, p *Process) error {
 	return Await(ctx, readyWithin, func(ctx context.Context) error {
 		if p.Exited() {
-			return fmt.Errorf("%s has ended: %w; its last lines:\n%s", p.Name, ErrGiveUp, p.Tail(15))
+			return fmt.Errorf("%s has ended: %w; its last lines:\n%s", p.Name, ErrGiveUp, p.Tail(40))
 		}
 		c, err := client.DialContext(ctx, client.Options{HostPort: address, Logger: quiet{}})
 		if err != nil {

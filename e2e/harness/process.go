@@ -115,12 +115,12 @@ func (p *Process) Stop(grace time.Duration) error {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.err != nil {
-			return fmt.Errorf("%s ended with %w; its last lines:\n%s", p.Name, p.err, p.Tail(15))
+			return fmt.Errorf("%s ended with %w; its last lines:\n%s", p.Name, p.err, p.Tail(40))
 		}
 		return nil
 	case <-time.After(grace):
 		p.Kill()
-		return fmt.Errorf("%s did not end within %s of SIGTERM; its last lines:\n%s", p.Name, grace, p.Tail(15))
+		return fmt.Errorf("%s did not end within %s of SIGTERM; its last lines:\n%s", p.Name, grace, p.Tail(40))
 	}
 }
 
@@ -185,10 +185,11 @@ func (p *Process) CPU() (time.Duration, error) {
 }
 
 // FreePorts returns n ports of 127.0.0.1 that were free a moment ago. They lie
-// below the kernel's range for outgoing connections: a process that is killed
-// and started again must find its ports still free.
+// below the kernel's range for outgoing connections, and below the one from which
+// an embedded Temporal chooses those of its services: a process that is killed and
+// started again must find its ports still free.
 func FreePorts(n int) ([]int, error) {
-	const low, high, tries = 15000, 32000, 200
+	const low, high, tries = 4000, 10000, 200
 	ports := make([]int, 0, n)
 	for range tries {
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(low+rand.IntN(high-low))))

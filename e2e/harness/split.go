@@ -47,7 +47,7 @@ func StartSplit(ctx context.Context, dir string) (*Split, error) {
 	}
 	err = Await(ctx, readyWithin, func(ctx context.Context) error {
 		if c.process.Exited() {
-			return fmt.Errorf("ccr server has ended: %w; its last lines:\n%s", ErrGiveUp, c.process.Tail(15))
+			return fmt.Errorf("ccr server has ended: %w; its last lines:\n%s", ErrGiveUp, c.process.Tail(40))
 		}
 		_, err := c.Call(ctx, "list_jobs", nil)
 		return err
