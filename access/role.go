@@ -1,6 +1,6 @@
 // Package access says who may talk to the HTTP servers of a ccr process: bearer
 // tokens with roles, read from a file, and the servers' certificate. Both files
-// may change while the process runs (design.md 6).
+// may change while the process runs (architecture.md 6).
 package access
 
 import (

@@ -37,7 +37,7 @@ var (
 
 // lease is the right of an attempt to act for its job. Each acknowledged
 // heartbeat renews it for one heartbeat timeout; the last half of that time is
-// left to the transactions already under way (design.md 4.5).
+// left to the transactions already under way (architecture.md 4.5).
 type lease struct {
 	pulse   pulse
 	timeout time.Duration
@@ -83,7 +83,7 @@ func (l *lease) confirm(ctx context.Context, b job.Heartbeat) error {
 }
 
 // interval is the pause between heartbeats: short enough that one may fail
-// before the shift has to hold its breath (temporal.md 4.4: throttle <= 0.4 T).
+// before the shift has to hold its breath (temporal-measured.md 5: throttle <= 0.4 T).
 func (l *lease) interval() time.Duration { return l.timeout * 3 / 10 }
 
 const (
@@ -91,7 +91,7 @@ const (
 	// shifts: what job_status and get_lag tell is as fresh as the heartbeats.
 	eagerInterval = 700 * time.Millisecond
 	// heartbeatCost is how much a further shift stretches the pause: each
-	// heartbeat is a write for the server, about 4 ms of its CPU (temporal.md 2),
+	// heartbeat is a write for the server, about 4 ms of its CPU (temporal-measured.md 2),
 	// so a process sends at most 50 a second.
 	heartbeatCost = 20 * time.Millisecond
 )

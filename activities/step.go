@@ -32,7 +32,7 @@ const (
 var errWorkerStopping = errors.New("the worker is stopping")
 
 // step runs one step with everything around it: a first heartbeat before any
-// side effect, so that a stale attempt ends here (temporal.md 4.4), heartbeats
+// side effect, so that a stale attempt ends here (temporal-measured.md 5), heartbeats
 // until it is over, and its error in the form that the workflow reads.
 func step[T any](ctx context.Context, a *Activities, in job.StepInput, stop atStop,
 	do func(context.Context, replicator, func(job.Heartbeat)) (T, error),

@@ -20,7 +20,7 @@ import (
 
 const (
 	// listMaxAge is how long a list is served again: servers limit list calls
-	// to ten a second by default (temporal.md 2).
+	// to ten a second by default (temporal-measured.md 2).
 	listMaxAge = time.Second
 	// visibilityDelay is how long a created or deleted job may take to appear
 	// in the server's list. Within it, where the list disagrees with what this

@@ -57,7 +57,7 @@ func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 		{path: "/job_skip_binlog", role: access.Operate, handle: s.handleSkipBinlog},
 		{path: "/update_tables", role: access.Operate, handle: s.handleUpdateTables},
 		{path: "/update_host_mapping", role: access.Operate, handle: s.handleHostMapping},
-		{path: "/add_host_mapping", role: access.Operate, handle: s.handleHostMapping}, // the seed's example uses this name
+		{path: "/add_host_mapping", role: access.Operate, handle: s.handleHostMapping}, // a documented example uses this name
 
 		{path: "/create_ccr", role: access.Admin, handle: s.handleCreate},
 		{path: "/check_ccr", role: access.Admin, handle: s.handleCheck},

@@ -1,5 +1,5 @@
 // Package apiserver speaks the HTTP interface that operators script with curl
-// (http-api.md, user-operations.md). It turns requests into starts, signals and
+// (http-api.md). It turns requests into starts, signals and
 // queries of job workflows, and their answers into replies; it keeps no state
 // of its own, so any number of servers may run side by side.
 //

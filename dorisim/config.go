@@ -1,5 +1,5 @@
 // Package dorisim runs a simulated Doris cluster in this process: frontends and
-// backends that speak Doris' wire protocols on loopback addresses (design.md 7).
+// backends that speak Doris' wire protocols on loopback addresses (architecture.md 7).
 //
 // Programs that link it must be built with CGO_ENABLED=0 and -tags gms_pure_go.
 package dorisim

@@ -33,7 +33,7 @@ func blocksOf(t *testing.T, page string) []string {
 func TestQuickStart(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("mysql"); err != nil {
-		t.Skip(err) // scripts/test installs it
+		t.Skip(err) // make setup installs it
 	}
 	e := newOwnEnv(t, harness.PairOptions{})
 	src, dest := e.pair.Source.Spec("", ""), e.pair.Destination.Spec("", "")

@@ -94,7 +94,7 @@ func find(v any, path ...string) any {
 
 // Both clusters can be reached at public addresses only, and a job runs through
 // its host mapping: the first sync, increments, a change of the master, a full
-// sync. Then the public addresses change (issue 4, item 9).
+// sync. Then the public addresses change.
 func TestHostMapping(t *testing.T) {
 	t.Parallel()
 	e := publishedEnv(t)

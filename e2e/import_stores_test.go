@@ -76,7 +76,7 @@ func TestImportFromPostgreSQL(t *testing.T) {
 	t.Parallel()
 	pg, err := harness.StartPostgres(t.Context())
 	if errors.Is(err, harness.ErrNoPostgres) {
-		t.Skip(err) // scripts/test installs it
+		t.Skip(err) // make setup installs it
 	}
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, pg.Stop()) })

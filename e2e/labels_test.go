@@ -14,7 +14,7 @@ import (
 
 // TestLabelsThatAreForgotten: a destination that remembers a hundred loads has
 // forgotten those that a killed process has applied and not reported. Nothing is
-// applied twice (design.md 4.2). An account without Admin_priv cannot list
+// applied twice (architecture.md 4.2). An account without Admin_priv cannot list
 // transactions, and may not read how many are remembered.
 func TestLabelsThatAreForgotten(t *testing.T) {
 	for name, admin := range map[string]bool{"administrator": true, "least privileges": false} {

@@ -57,7 +57,7 @@ func RestoreLabel(snapshot string, n int) string { return fmt.Sprintf("%s_r_%d",
 func LabelPrefix(uid string) string { return "ccrj-" + uid }
 
 // TxnLabel is the label of the destination transaction that applies one UPSERT
-// (design.md 4): no random part, no attempt number.
+// (architecture.md 4): no random part, no attempt number.
 func TxnLabel(uid string, epoch, sourceDBID, commitSeq int64) string {
 	return fmt.Sprintf("%s:%d:%d:%d", LabelPrefix(uid), epoch, sourceDBID, commitSeq)
 }

@@ -144,7 +144,7 @@ type Progress struct {
 	// Unheard is set when a shift ended without telling its position, or without
 	// knowing what became of its last commits: the time before which nothing
 	// beyond Position was applied. What was is known to the destination only, and
-	// not for ever (design.md 4.2).
+	// not for ever (architecture.md 4.2).
 	Unheard time.Time `json:"unheard,omitzero"`
 	// UnheardTo is the last binlog of which that holds, 0 if nobody can tell.
 	UnheardTo int64 `json:"unheard_to,omitempty"`
@@ -207,7 +207,7 @@ type Table struct {
 	Partly int64 `json:"q,omitempty"`
 	View   bool  `json:"v,omitempty"`
 	// Doubtful: the destination has forgotten which loads of the table it has
-	// (design.md 4.2). The next one asks for a snapshot of it.
+	// (architecture.md 4.2). The next one asks for a snapshot of it.
 	Doubtful bool `json:"u,omitempty"`
 	// External: the destination has its definition only. It has no id that
 	// getMeta tells (doris-rpc.md 5), so Name stands for it.

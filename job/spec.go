@@ -66,7 +66,7 @@ func (t SyncType) String() string {
 }
 
 // CommitOrder says in which order transactions may become visible on the
-// destination (design.md 4).
+// destination (architecture.md 4).
 type CommitOrder string
 
 const (
@@ -140,7 +140,7 @@ type Cluster struct {
 	// JobTable is the name that a table job is for, on the source, while its table
 	// is called otherwise; empty: Table is.
 	JobTable string `json:"job_table,omitempty"`
-	// HostMapping maps private to public addresses (user-operations.md).
+	// HostMapping maps private to public addresses (http-api.md 3.14).
 	HostMapping map[string]string `json:"host_mapping,omitempty"`
 
 	// Resolved by CheckJob.

@@ -2,7 +2,7 @@ package job
 
 import "time"
 
-// The inputs and results of the activities (design.md 3). Each step gets the
+// The inputs and results of the activities (architecture.md 3). Each step gets the
 // spec with sealed passwords and the part of the progress that it needs.
 
 // StepInput is what every step is given.
@@ -175,7 +175,7 @@ type ApplyResult struct {
 	// Summary is one line about what was done, e.g. the statement.
 	Summary string `json:"summary,omitempty"`
 	// Refused is a statement that the destination refused, with its answer, where
-	// the job goes on all the same (doris-binlogs.md 2.3, 4.8).
+	// the job goes on all the same (doris-binlogs.md 2.3).
 	Refused string `json:"refused,omitempty"`
 	// Conflict says in what the destination was, or became, something else than
 	// the binlog makes of the source. It comes with the snapshot that mends it.

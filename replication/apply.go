@@ -187,7 +187,7 @@ func applyNothing(*application) (job.ApplyResult, error) {
 
 // meetsPartitions tells whether the binlog changes a table of which a snapshot
 // of some partitions was taken later: it must not be done to them again, and
-// cannot be told from what they have (doris-binlogs.md 4.5.6, advice).
+// cannot be told from what they have (doris-binlogs.md 4.5.6).
 func (a *application) meetsPartitions() (table int64, conflict bool) {
 	switch a.rec.Type {
 	case job.DropPartition, job.TruncateTable, job.RenamePartition, job.ModifyTableAddOrDropColumns,

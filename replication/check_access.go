@@ -19,7 +19,7 @@ const (
 )
 
 // checkTransactions tries what tells a job which of its transactions are applied,
-// and says which way will be used (design.md 4.2).
+// and says which way will be used (architecture.md 4.2).
 func (s *setup) checkTransactions(ctx context.Context) {
 	const check = "destination: transactions"
 	dst := s.j.destination

@@ -83,7 +83,7 @@ var errForgotten = errors.New("the destination may have forgotten that it commit
 // gone lets a transaction that the destination does not know begin again: if it
 // was applied after all, its label says so. Where a commit of it may have been
 // applied and the destination may have forgotten the label as well, the shift
-// ends, and the next one finds out which tables are in doubt (design.md 4.2).
+// ends, and the next one finds out which tables are in doubt (architecture.md 4.2).
 func (t *txn) gone(ctx context.Context) error {
 	if !t.sent.IsZero() {
 		position, _ := t.s.tracker.now()
@@ -128,7 +128,7 @@ func over(err error) bool {
 
 // abort rolls a destination transaction back and is content only if it is
 // aborted now: one that has been committed meanwhile is an error, and so is one
-// that is not found, for that may mean visible (design.md 4.1).
+// that is not found, for that may mean visible (architecture.md 4.1).
 func (j *Job) abort(ctx context.Context, id int64, reason string) error {
 	dst := &j.spec.Destination
 	err := j.destination.fe.RollbackTxn(ctx, fe.RollbackRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: id, Reason: reason})

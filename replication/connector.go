@@ -258,6 +258,6 @@ type StreamHooks struct {
 	// Stop ends the shift normally when it is closed, as does the context.
 	Stop <-chan struct{}
 	// Alive tells whether the reports of this attempt have been acknowledged
-	// recently enough to start new transactions (design.md 4.5). nil: always.
+	// recently enough to start new transactions (architecture.md 4.5). nil: always.
 	Alive func() bool
 }

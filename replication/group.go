@@ -22,7 +22,7 @@ import (
 // UPSERT, so a label still says "everything up to here is applied". The labels
 // of the others are begun as well, stay without rows, and are committed after
 // it. Two workers that follow the same binlogs thus meet in each single label,
-// however they have grouped them (design.md 4.5).
+// however they have grouped them (architecture.md 4.5).
 
 // member is an UPSERT whose rows travel in the transaction of a later one.
 type member struct {

@@ -12,7 +12,7 @@ import (
 // snapshot on the source, whether it may still be made: a process can stand still
 // between any two lines, and when it goes on, another attempt at the step may be
 // over and later binlogs applied. A TRUNCATE or a restore that is repeated then
-// would lose rows (design.md 4.5). Shifts have their own way (mayCommit).
+// would lose rows (architecture.md 4.5). Shifts have their own way (mayCommit).
 func (j *Job) Guard(may func(context.Context) error) {
 	for _, c := range []*cluster{j.source, j.destination} {
 		c.sql = guardedSQL{database: c.sql, may: may}

@@ -21,7 +21,7 @@ const (
 )
 
 // judge decides what a shift does with a binlog. It knows the rules that need
-// nothing but the record and the job's progress (doris-binlogs.md 2.2, 4.4):
+// nothing but the record and the job's progress (docs/binlogs.md, doris-binlogs.md 4.4):
 // records that a snapshot already contains, and those that mean nothing to a
 // destination, are passed; UPSERTs go into the pipeline; all others end the
 // shift, so that each becomes a step of the workflow.

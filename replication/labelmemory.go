@@ -19,7 +19,7 @@ const (
 )
 
 // mostUncovered is how many destination transactions may be beyond the last
-// synchronous report at most (design.md 4.2).
+// synchronous report at most (architecture.md 4.2).
 const mostUncovered = 500
 
 // labelMemory is how long a destination remembers finished transactions.

@@ -154,7 +154,7 @@ func (s *shift) durable() (settled int64, ahead []int64) {
 // run is the shift from its first report to the end of its last goroutine.
 func (s *shift) run(ctx context.Context) ending {
 	// The first report comes before the first side effect: an attempt that was
-	// given up meanwhile learns it here (design.md 3).
+	// given up meanwhile learns it here (architecture.md 3).
 	if err := s.checkpoint(ctx); err != nil || ctx.Err() != nil {
 		return ending{end: job.EndStopped}
 	}

@@ -486,7 +486,7 @@ func TestStreamCheckpoints(t *testing.T) {
 
 // The less the destination remembers, the more often a shift reports, and the
 // less it has under way: at least four times within label_num_threshold
-// (design.md 4.2).
+// (architecture.md 4.2).
 func TestStreamCheckpointsWithinTheDestinationsMemory(t *testing.T) {
 	for threshold, most := range map[string]int64{"100": 25, "40": 10, "2": 1, "-1": 500, "1000000": 500} {
 		t.Run(threshold, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 
 // txn applies one UPSERT, or a group of them (group.go), as one destination
 // transaction. Its label has no random part, so that whoever tries again, in
-// whatever process, meets the same transaction (design.md 4.1).
+// whatever process, meets the same transaction (architecture.md 4.1).
 type txn struct {
 	s       *shift
 	entry   *entry    // of the last UPSERT, whose label this is
@@ -290,7 +290,7 @@ func (t *txn) begin(ctx context.Context) (id int64, applied bool, err error) {
 
 // clear rolls a transaction back that has one of our labels. An earlier attempt
 // left it, or a living one is working on it: only whoever may still report is
-// allowed to go on (design.md 4.5).
+// allowed to go on (architecture.md 4.5).
 func (s *shift) clear(ctx context.Context, id int64) error {
 	if err := s.checkpoint(ctx); err != nil {
 		return err

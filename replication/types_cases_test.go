@@ -75,7 +75,7 @@ var typeCases = []typeCase{
 	{typ: job.ReplacePartitions, payload: `{"tblId":10,"tblName":"t","partitions":["p2"],"tempPartitions":["tp2"],"strictRange":true}`,
 		before:  func(a *applied) { a.src.tables[10].Partitions = []*meta.Partition{partition(102, "p2", rangeText)} },
 		partial: &job.PartialSync{TableID: 10, Table: "t", Partitions: []string{"p2"}}, again: snapshotted,
-		// Doris does not restore into a table of another name (doris-sql.md 8).
+		// Doris does not restore into a table of another name (doris-sql.md 4.6).
 		alias: &typeCase{partial: whole, again: snapshotted}},
 	{typ: job.ReplacePartitions, payload: `{"tblId":10,"tblName":"t","partitions":["p2"],"tempPartitions":["tp2"],"strictRange":false}`, partial: whole, again: snapshotted},
 	{typ: job.TruncateTable, partly: true, payload: `{"tblId":10,"table":"t","isEntireTable":false,"rawSql":"PARTITIONS (p5)","op":{"123":"p5"}}`,

@@ -21,8 +21,8 @@ var jobKinds = []string{"db", "table", "alias"}
 
 // TestEveryType plays every type of binlog in every kind of job: once, twice,
 // with an unknown outcome, wrapped in a BARRIER, too large to be carried, and
-// contained in a snapshot of its table or of some of its partitions (issue 3,
-// item 6). A type without a case fails it.
+// contained in a snapshot of its table or of some of its partitions.
+// A type without a case fails it.
 func TestEveryType(t *testing.T) {
 	played := map[job.BinlogType]bool{job.Upsert: true, job.Dummy: true} // TestEveryTypeOfTheStream
 	for i := range typeCases {

@@ -70,7 +70,7 @@ func (s *shift) lookedBack() {
 // forgotten deals with a destination that may have forgotten transactions of the
 // attempt that this one follows: applying them twice would double rows. That
 // takes an attempt that died unheard and hours, or many other loads, since. The
-// tables concerned come by snapshots (design.md 4.2). list has the job's
+// tables concerned come by snapshots (architecture.md 4.2). list has the job's
 // transactions that the destination knows; nil: it has to be asked.
 func (s *shift) forgotten(ctx context.Context, position job.Position, list []sqlclient.Transaction) (*ending, error) {
 	if s.heard.IsZero() || containsTxn(list, position.TxnID) {

@@ -18,7 +18,7 @@ import (
 )
 
 // What the destination may have forgotten is never applied twice: the tables
-// concerned come by snapshots, those and no others (design.md 4.2).
+// concerned come by snapshots, those and no others (architecture.md 4.2).
 func TestStreamForgottenTransactions(t *testing.T) {
 	const long = 20 * time.Hour
 	for name, c := range map[string]struct {

@@ -12,7 +12,7 @@ import (
 )
 
 // awaitVisible waits until everything this job has committed can be read: the
-// fence before anything but an UPSERT (doris-binlogs.md 2.2).
+// fence before anything but an UPSERT (architecture.md 4.3).
 func (j *Job) awaitVisible(ctx context.Context, rec binlog.Record, p *job.Progress) error {
 	// A follower may not know yet that they are committed.
 	if err := j.destination.findMaster(ctx); err != nil {

@@ -1,5 +1,5 @@
 // Package secret seals passwords (AES-256-GCM) before they enter a workflow and
-// opens them inside activities (design.md 6). Several keys may be known: the
+// opens them inside activities (architecture.md 6). Several keys may be known: the
 // first one seals, every one opens, so that a key can be rotated.
 package secret
 

@@ -35,7 +35,7 @@ const (
 	stickyTimeout = 2 * time.Second
 	// streamPollers is few: after a network partition the server hands the next
 	// attempts of a shift to the polls of the dead connection first, and each
-	// is lost for one heartbeat timeout (temporal.md 4.4).
+	// is lost for one heartbeat timeout (temporal-measured.md 5).
 	streamPollers = 2
 )
 
@@ -166,7 +166,7 @@ func streamOptions(o Options) sdkworker.Options {
 
 func commonOptions(o Options) sdkworker.Options {
 	// At most 0.4 of the timeout, so that a worker cut off from the server ends
-	// its steps before somebody else begins them (temporal.md 4.4).
+	// its steps before somebody else begins them (temporal-measured.md 5).
 	throttle := o.HeartbeatTimeout * 3 / 10
 	return sdkworker.Options{
 		WorkerStopTimeout:                stopTimeout,

@@ -8,7 +8,7 @@ import (
 
 // apply applies one binlog that is not an UPSERT. It is a step of its own, so
 // that the intent stands in the history before anything happens, and a line in
-// the Web UI tells of every DDL that reached the destination (design.md 4.3).
+// the Web UI tells of every DDL that reached the destination (architecture.md 4.3).
 func (r *run) apply() {
 	b := r.p.Pending
 	if s := r.p.Skip; s != nil && s.SkipBy == job.SkipSilence && s.SkipCommitSeq == b.CommitSeq {

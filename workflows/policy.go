@@ -11,12 +11,12 @@ import (
 
 // DefaultHeartbeatTimeout lets another worker take over about ten seconds after
 // a worker died. Workers with more than 200 jobs should use 30 s: every
-// heartbeat is a write for the server (temporal.md 3.2).
+// heartbeat is a write for the server (temporal-measured.md 3).
 const DefaultHeartbeatTimeout = 10 * time.Second
 
 const (
 	// ShiftLength is the longest time a stream runs before it reports to the
-	// history: 36 events an hour, idle or busy (temporal.md 4.1).
+	// history: 36 events an hour, idle or busy (temporal-measured.md 4).
 	ShiftLength = 10 * time.Minute
 	// shiftMargin is what a shift gets to end by itself; beyond it the server
 	// takes it for dead, which also bounds a stale one.
@@ -47,7 +47,7 @@ const (
 )
 
 // The pause after a failure grows from firstBackoff to lastBackoff. Timers
-// below a second are not worth asking for (temporal.md 2).
+// below a second are not worth asking for (temporal-measured.md 2).
 const (
 	firstBackoff = time.Second
 	lastBackoff  = 30 * time.Second

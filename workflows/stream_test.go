@@ -10,7 +10,7 @@ import (
 )
 
 // The position of a shift that ends without an answer is lost; what the next one
-// has to know is since when the destination alone knows it (design.md 4.2).
+// has to know is since when the destination alone knows it (architecture.md 4.2).
 func TestAShiftWithoutAnAnswerIsRemembered(t *testing.T) {
 	b := newBench(t)
 	b.shift(time.Minute, job.StreamResult{End: job.EndShiftOver, Position: job.Position{CommitSeq: 130}})

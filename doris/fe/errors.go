@@ -68,7 +68,7 @@ var (
 	// ErrRestoreBusy: another backup or restore job of the database is running.
 	ErrRestoreBusy = errors.New("another backup or restore job is running")
 
-	// ErrIncomplete: the answer lacks what it must have; see design.md 3.
+	// ErrIncomplete: the answer lacks what it must have; see architecture.md 3.
 	ErrIncomplete = errors.New("the frontend's answer is incomplete")
 )
 

@@ -106,7 +106,7 @@ func (e *Error) Is(target error) bool {
 	return slices.Contains(r.codes, e.Code) || slices.ContainsFunc(r.parts, e.Contains)
 }
 
-// ErrIncomplete: the answer lacks what it must have; see design.md 3.
+// ErrIncomplete: the answer lacks what it must have; see architecture.md 3.
 var ErrIncomplete = errors.New("the frontend's answer is incomplete")
 
 // networkParts are the texts that count as network errors even if the server

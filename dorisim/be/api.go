@@ -4,7 +4,7 @@
 //
 // The FE of the same cluster drives a backend by Go calls, which stand for the
 // agent tasks of real Doris. Another cluster reaches it through its sockets
-// only (design.md 7).
+// only (architecture.md 7).
 package be
 
 import (

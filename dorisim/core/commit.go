@@ -184,7 +184,7 @@ func (c *Core) groupTablets(txnID, writeID, stid int64, infos []TabletCommit) ([
 }
 
 // checkQuorum demands enough healthy replicas of every tablet of every index of
-// the partition (doris-rpc.md 3.8, 8).
+// the partition (doris-rpc.md 3.8, step 8).
 func (c *Core) checkQuorum(t *txn, p *partitionCommit) error {
 	_, table, _ := c.TableByID(p.tableID)
 	required := LoadRequired(table, p.partition)

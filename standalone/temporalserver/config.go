@@ -33,22 +33,22 @@ func searchAttributes() map[string]enumspb.IndexedValueType {
 	}
 }
 
-// dynamicConfig holds the settings of design.md 3. Everything stays correct
+// dynamicConfig holds the settings of architecture.md 3. Everything stays correct
 // without them, only slower.
 func dynamicConfig() dynamicconfig.StaticClient {
 	return dynamicconfig.StaticClient{
 		// Each activity waits for a poll of the transfer queue: 20 polls a
-		// second, the default, hide 50 ms in every step (temporal.md 0.1).
+		// second, the default, hide 50 ms in every step (temporal-measured.md 1.1).
 		dynamicconfig.MakeKey("history.transferProcessorMaxPollRPS"):   10000,
 		dynamicconfig.MakeKey("history.visibilityProcessorMaxPollRPS"): 1000,
 		dynamicconfig.MakeKey("history.timerProcessorMaxPollRPS"):      1000,
 		// A cancel is pushed to the worker instead of waiting for a heartbeat
-		// (temporal.md 0.2): pause takes milliseconds.
+		// (temporal-measured.md 1.2): pause takes milliseconds.
 		dynamicconfig.MakeKey("frontend.WorkerCommandsEnabled"):           true,
 		dynamicconfig.MakeKey("system.enableCancelActivityWorkerCommand"): true,
 		dynamicconfig.MakeKey("frontend.namespaceRPS.visibility"):         100,
 		// A dead machine's open polls swallow retries until its connection is
-		// found dead (temporal.md 4.4): sooner than the heartbeat timeout.
+		// found dead (temporal-measured.md 5): sooner than the heartbeat timeout.
 		dynamicconfig.MakeKey("frontend.keepAliveTime"):    5 * time.Second,
 		dynamicconfig.MakeKey("frontend.keepAliveTimeout"): 3 * time.Second,
 	}

@@ -47,7 +47,7 @@ type Server struct {
 }
 
 // startTimeout bounds how long the frontend may take to answer. A fresh SQLite
-// file is ready in under a second (temporal.md 3.2); a busy machine may need more.
+// file is ready in under a second (temporal-measured.md 3); a busy machine may need more.
 const startTimeout = 60 * time.Second
 
 // Start runs the server and returns when its frontend answers.
