@@ -62,7 +62,8 @@ var (
 )
 
 // chapters are the numbers that a document has: of its headings, "## 3.7 Title" or
-// "# 3. Title", and of the points of a list in a chapter, which is cited as 10.4.
+// "# 3. Title", and of the points of a list in a chapter that has no others below
+// it, which are cited as 10.4.
 type chapters map[string]bool
 
 var (
@@ -72,7 +73,7 @@ var (
 )
 
 func chaptersOf(text string) chapters {
-	all, current := chapters{}, ""
+	all, points, current := chapters{}, map[string][]string{}, ""
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		if m := heading.FindStringSubmatch(line); m != nil {
@@ -82,7 +83,15 @@ func chaptersOf(text string) chapters {
 				current = n[1]
 			}
 		} else if m := point.FindStringSubmatch(line); m != nil && current != "" {
-			all[current+"."+m[1]] = true
+			points[current] = append(points[current], current+"."+m[1])
+		}
+	}
+	for in, numbers := range points {
+		if all[in+".1"] {
+			continue // chapters of its own have these numbers
+		}
+		for _, n := range numbers {
+			all[n] = true
 		}
 	}
 	return all
@@ -137,7 +146,7 @@ func comments(path string) (string, error) {
 }
 
 func TestChaptersOf(t *testing.T) {
-	got := chaptersOf("# 3. Three\n## 3.1 One\n### 3.4 `/pause`, 3.5 `/resume`\n## 10. Ten\n\n1. a\n2. b\n\n## Without\n\n1. c\n")
+	got := chaptersOf("# 3. Three\n\n7. a\n\n## 3.1 One\n### 3.4 `/pause`, 3.5 `/resume`\n## 10. Ten\n\n1. a\n2. b\n\n## Without\n\n1. c\n")
 	require.Equal(t, chapters{"3": true, "3.1": true, "3.4": true, "3.5": true, "10": true, "10.1": true, "10.2": true}, got)
 }
 
