@@ -88,12 +88,22 @@ func (f *fakeSource) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.Binlog
 	return fe.BinlogBatch{Binlogs: got}, nil
 }
 
-func (f *fakeSource) BinlogLag(context.Context, fe.BinlogRequest) (job.Lag, error) {
+func (f *fakeSource) BinlogLag(_ context.Context, req fe.BinlogRequest) (lag job.Lag, err error) {
 	f.count("getBinlogLag")
 	if f.lag != (job.Lag{}) {
 		return f.lag, nil
 	}
-	return job.Lag{Binlogs: 1}, nil
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, rec := range f.log {
+		if rec.CommitSeq <= req.PrevCommitSeq {
+			continue
+		}
+		if lag.Binlogs++; lag.NextCommitSeq == 0 || rec.CommitSeq < lag.NextCommitSeq {
+			lag.NextCommitSeq = rec.CommitSeq
+		}
+	}
+	return lag, nil
 }
 
 func (f *fakeSource) LockBinlog(_ context.Context, req fe.LockRequest) (int64, error) {

@@ -112,21 +112,3 @@ func (j *Job) lockBinlog(ctx context.Context, seq int64) (int64, error) {
 	}
 	return j.source.fe.LockBinlog(ctx, req)
 }
-
-// lag asks the source how far the position is behind.
-func (j *Job) lag(ctx context.Context, position int64) (job.Lag, error) {
-	lag, err := j.source.fe.BinlogLag(ctx, j.binlogRequest(position, 0))
-	if errors.Is(err, fe.ErrBinlogNotFound) {
-		lag, err = job.Lag{}, nil // nothing recorded, nothing to catch up with
-	}
-	if err != nil {
-		return job.Lag{}, fmt.Errorf("ask for the binlog lag: %w", err)
-	}
-	lag.ObservedAt = time.Now()
-	return lag, nil
-}
-
-// Lag measures how far the job's position is behind its source.
-func (j *Job) Lag(ctx context.Context, in job.StepInput) (job.Lag, error) {
-	return j.lag(ctx, in.Progress.Position.CommitSeq)
-}

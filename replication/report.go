@@ -1,12 +1,9 @@
 package replication
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -17,8 +14,6 @@ const (
 	reportIdle = 500 * time.Millisecond
 	// warnEvery bounds what a trouble that keeps a whole window busy logs.
 	warnEvery = time.Second
-	// lagEvery is how often a busy shift asks the source for its lag.
-	lagEvery = time.Second
 	// maxNotes bounds what one shift adds to the job's events.
 	maxNotes = 20
 )
@@ -118,48 +113,6 @@ func (s *shift) fine(seq int64) {
 	}
 }
 
-// observe asks the source for the lag while the shift is busy, and when somebody
-// wants to know it: an idle shift has no lag and learns that from its polls, but
-// with many jobs those are seconds apart. Once it moves the lock on the source's
-// binlogs (doris-binlogs.md 1.7) to the durable position that the workflow knows, and no
-// further: what this shift reports of itself is lost if it ends without an
-// answer, and the next one begins there again.
-func (s *shift) observe(ctx context.Context) {
-	unlocked := true
-	asked := true
-	for {
-		position, open := s.tracker.now()
-		s.mu.Lock()
-		idle := s.idle && open == 0
-		s.mu.Unlock()
-		if asked || !idle {
-			if lag, err := s.job.lag(ctx, position.CommitSeq); err == nil {
-				s.setLag(lag)
-			}
-		}
-		if asked && s.hooks.Heartbeat != nil {
-			s.hooks.Heartbeat(s.heartbeat())
-		}
-		if unlocked {
-			// A log that does not exist yet has nothing that could be collected.
-			_, err := s.job.lockBinlog(ctx, s.in.Progress.Durable())
-			s.setOldSource(errors.Is(err, fe.ErrUnknownMethod))
-			unlocked = err != nil && !errors.Is(err, fe.ErrUnknownMethod) && !errors.Is(err, fe.ErrBinlogNotFound)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(lagEvery):
-			asked = false
-		case <-s.hooks.Look:
-			if !sleep(ctx, s.job.c.looksOf(s.job.spec.Source).reserve(time.Now(), false)) {
-				return
-			}
-			asked = true
-		}
-	}
-}
-
 // differing is what the two sides are known to differ in, nil if nobody compares.
 func (s *shift) differing() *[]job.Difference {
 	if s.job.opts.SurveyEvery < 0 {
@@ -173,27 +126,4 @@ func (s *shift) setOldSource(old bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.oldSource = old
-}
-
-func (s *shift) setLag(lag job.Lag) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lag = lag
-}
-
-// setIdle notes whether the last poll found nothing. A source without newer
-// binlogs has no lag once everything under way is applied.
-func (s *shift) setIdle(idle bool) {
-	position, open := s.tracker.now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.idle = idle
-	if idle {
-		s.drained = time.Now()
-	}
-	if idle && open == 0 {
-		s.lag.Binlogs, s.lag.NextCommitSeq, s.lag.NextTimestamp = 0, 0, 0
-		s.lag.LastCommitSeq = max(s.lag.LastCommitSeq, position.CommitSeq)
-		s.lag.ObservedAt = time.Now()
-	}
 }

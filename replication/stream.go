@@ -58,6 +58,7 @@ type shift struct {
 
 	settling   settling
 	failing    chan struct{} // closed at the first failure
+	drainedNow chan struct{} // for observe: the log has just been read to its end
 	telling    chan struct{} // see noteOnce
 	superseded atomic.Bool   // another attempt owns the transactions now
 
@@ -96,6 +97,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 		lastOf:       map[int64]*txn{},
 		droppedAhead: map[int64]bool{},
 		failing:      make(chan struct{}),
+		drainedNow:   make(chan struct{}, 1),
 		telling:      make(chan struct{}, 1),
 		lag:          in.Progress.Lag,
 		filter:       filterEnd(&in.Progress),

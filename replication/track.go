@@ -221,6 +221,28 @@ func (t *tracker) unsettled() (from, to int64) {
 	return t.settled, t.front
 }
 
+// reached tells how far the shift is, and how much of what may be filed late is
+// dealt with.
+func (t *tracker) reached() reached {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := reached{position: t.position.CommitSeq, settled: t.settled}
+	if t.inOrder {
+		r.settled = r.position
+	}
+	for seq := range t.met {
+		if seq > r.settled {
+			r.dealt++
+		}
+	}
+	for _, e := range t.entries {
+		if !e.finished && e.seq > r.settled {
+			r.dealt--
+		}
+	}
+	return r
+}
+
 // open tells whether the binlog is being worked on.
 func (t *tracker) open(seq int64) bool {
 	t.mu.Lock()

@@ -86,6 +86,6 @@ func (r *run) observed(lag job.Lag) {
 func (r *run) lagInput() job.StepInput {
 	in := job.StepInput{Spec: job.Spec{Name: r.spec.Name, UID: r.spec.UID, Source: r.spec.Source}}
 	in.Spec.Destination.Table = r.spec.Destination.Table
-	in.Progress.Position = r.p.Position
+	in.Progress.Position, in.Progress.Settled, in.Progress.Ahead = r.p.Position, r.p.Settled, r.p.Ahead
 	return in
 }
