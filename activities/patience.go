@@ -66,5 +66,6 @@ func inTheDark(ctx context.Context) bool {
 func onlyBlocked(in job.StreamInput, out job.StreamResult) bool {
 	return out.End == job.EndBlocked && out.Problem != nil && out.Position.CommitSeq <= in.Progress.Position.CommitSeq &&
 		len(out.Tables.Set)+len(out.Tables.Drop)+len(out.Notes) == 0 && out.Resealed == nil && out.Gap == nil &&
+		(out.Comparing == nil || !out.Comparing.Off || len(in.Progress.Differences) == 0) &&
 		(out.Differences == nil || slices.EqualFunc(*out.Differences, in.Progress.Differences, job.Difference.Same))
 }

@@ -120,6 +120,12 @@ func (step pendingStep) merge(s *job.Status) {
 		if found := step.beat.Differences; found != nil {
 			s.Differences = *found
 		}
+		if c := step.beat.Comparing; c != nil {
+			s.Comparing = c
+			if c.Off {
+				s.Differences = nil
+			}
+		}
 	}
 	// A paused job has nothing to do anyway.
 	if p := step.standstill; p != nil && s.Running {

@@ -34,6 +34,18 @@ func TestAnswersAreAsFreshAsTheHeartbeat(t *testing.T) {
 	require.Contains(t, status, `"stalled":true,"last_error":{"text":"be down"`)
 
 	f.with(func() {
+		j.status.Differences = []job.Difference{{Table: "known"}}
+		j.beat = &job.Heartbeat{Differences: &[]job.Difference{{Table: "found"}}, Comparing: &job.Comparing{NotComparedTotal: 7}}
+	})
+	status = ask(s, "/job_status", `{"name":"j1"}`).Body.String()
+	require.Contains(t, status, `"differences":[{"table":"found"`)
+	require.Contains(t, status, `"comparing":{"not_compared_total":7}`)
+	f.with(func() { j.beat = &job.Heartbeat{Comparing: &job.Comparing{Off: true}} })
+	status = ask(s, "/job_status", `{"name":"j1"}`).Body.String()
+	require.NotContains(t, status, `"differences"`, "nobody looks")
+	require.Contains(t, status, `"comparing":{"off":true}`)
+
+	f.with(func() {
 		j.activity = job.ActivityTakeSnapshot
 		j.beat = &job.Heartbeat{Position: job.Position{CommitSeq: 999}, Note: "BACKUP is SNAPSHOTING"}
 	})

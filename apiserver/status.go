@@ -39,6 +39,9 @@ type statusObject struct {
 	// Differences are what the two sides are known to differ in although everything
 	// that the source has recorded is applied.
 	Differences []job.Difference `json:"differences,omitempty"`
+	// Comparing tells how current and complete they are, absent until the job has
+	// streamed.
+	Comparing *job.Comparing `json:"comparing,omitempty"`
 }
 
 // problemReply is what a person needs to get a stalled job going again.
@@ -86,6 +89,7 @@ func newStatus(name string, s job.Status) statusObject {
 		FullSyncs:     s.FullSyncs,
 		PartialSyncs:  s.PartialSyncs,
 		Differences:   s.Differences,
+		Comparing:     s.Comparing,
 	}
 	if at := s.Lag.ObservedAt; !at.IsZero() {
 		binlogs, seconds := s.Lag.Binlogs, s.Lag.Seconds()

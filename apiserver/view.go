@@ -38,6 +38,8 @@ type viewRow struct {
 	State     string `json:"state"`
 	Error     string `json:"error"`
 	LastEvent string `json:"lastEvent"`
+	// Differences are what the two sides are known to differ in.
+	Differences string `json:"differences"`
 	// LagObservedAt is when the source was asked for the lag; LagOld that this is
 	// so long ago that the page has to say it.
 	LagObservedAt string `json:"lagObservedAt"`
@@ -122,6 +124,11 @@ func newViewRow(r overviewRow) viewRow {
 			v.State = viewStalled
 		}
 	}
+	var differ []string
+	for _, d := range r.status.Differences {
+		differ = append(differ, d.Table+": "+d.Text)
+	}
+	v.Differences = strings.Join(differ, "; ")
 	if e := r.status.LastEvent; e != nil {
 		v.LastEvent = localTime(e.At.UnixMilli()) + " " + e.Text
 	}
@@ -189,20 +196,31 @@ func (s *Server) viewHTML(c echo.Context, rows []viewRow) error {
 // urgency is the order of states on the page: what needs a person comes first.
 var urgency = []string{viewStalled, viewUnknown, "paused", "running"}
 
-// urgentFirst sorts rows by urgency, those of one state by name.
+// urgentFirst sorts rows by urgency, those of one state by name. Whose sides differ
+// comes right after those that cannot go on.
 func urgentFirst(rows []viewRow) []viewRow {
 	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b viewRow) int {
-		return slices.Index(urgency, a.State) - slices.Index(urgency, b.State)
-	})
+	rank := func(r viewRow) int {
+		at := 2 * slices.Index(urgency, r.State)
+		if r.Differences != "" {
+			at = min(at, 2*slices.Index(urgency, viewUnknown)+1)
+		}
+		return at
+	}
+	slices.SortStableFunc(rows, func(a, b viewRow) int { return rank(a) - rank(b) })
 	return rows
 }
 
-// summary counts the jobs of each state: "12 jobs: 1 stalled, 11 running".
+// summary counts the jobs of each state: "12 jobs: 1 stalled, 11 running; source
+// and destination of 1 differ".
 func summary(rows []viewRow) string {
 	count := map[string]int{}
+	differ := 0
 	for _, r := range rows {
 		count[r.State]++
+		if r.Differences != "" {
+			differ++
+		}
 	}
 	var parts []string
 	for _, state := range urgency {
@@ -217,7 +235,11 @@ func summary(rows []viewRow) string {
 	if len(parts) == 0 {
 		return "no jobs"
 	}
-	return fmt.Sprintf("%d %s: %s", len(rows), jobs, strings.Join(parts, ", "))
+	text := fmt.Sprintf("%d %s: %s", len(rows), jobs, strings.Join(parts, ", "))
+	if differ > 0 {
+		text += fmt.Sprintf("; source and destination of %d differ", differ)
+	}
+	return text
 }
 
 // render writes a page that may load, run and be framed by nothing.

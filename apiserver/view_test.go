@@ -16,7 +16,7 @@ import (
 
 const evil = `<script>alert("x")</script>`
 
-// viewFake has a job that is well, one that is stalled with an error that tries
+// viewFake has a job that is well but for what differs, one that is stalled with an error that tries
 // to be a script, one that is paused and one that does not answer.
 func viewFake() *fakeTemporal {
 	f := newFake()
@@ -26,6 +26,7 @@ func viewFake() *fakeTemporal {
 		j.status.Lag = job.Lag{Binlogs: 4, NextTimestamp: 1000, LastTimestamp: 9000, ObservedAt: time.Now()}
 		j.status.FullSyncAt, j.status.FullSyncReason = time.Unix(1700000000, 0), "new job"
 		j.status.LastEvent = &job.Event{At: time.Unix(1700000001, 0), Text: "full sync finished"}
+		j.status.Differences = []job.Difference{{Table: "t", Kind: job.DifferentRows, Text: "2 rows & 3"}, {Table: "u", Text: "a column"}}
 	})
 	f.add("paused", func(j *fakeJob) {
 		j.status.Running = false
@@ -54,6 +55,7 @@ func TestView(t *testing.T) {
 		"lastFullSyncTime": localTime(1700000000000), "lastFullSyncReason": "new job", "isHostMapping": "true",
 		"otherArgs": "replication_num=2, commit_order=per_table", "state": "running", "error": "",
 		"lastEvent": localTime(1700000001000) + " full sync finished", "lagObservedAt": rows[0]["lagObservedAt"],
+		"differences": "t: 2 rows & 3; u: a column",
 	}, rows[0])
 	require.NotEmpty(t, rows[0]["lagObservedAt"])
 	states := map[string]string{}
@@ -78,8 +80,10 @@ func TestView(t *testing.T) {
 		require.Contains(t, html, "ask job silent for job_status: broken")
 		require.Equal(t, 2, strings.Count(html, `action="view/pause"`), "good and stuck")
 		require.Equal(t, 1, strings.Count(html, `action="view/resume"`), "paused")
-		require.Contains(t, html, "4 jobs: 1 stalled, 1 unknown, 1 paused, 1 running at ")
-		require.Regexp(t, `(?s)>stuck</th>.*>silent</th>.*>paused</th>.*>good</th>`, html, "what needs a person comes first")
+		require.Contains(t, html, "4 jobs: 1 stalled, 1 unknown, 1 paused, 1 running; source and destination of 1 differ at ")
+		require.Contains(t, html, `<tbody class="running different">`)
+		require.Contains(t, html, "t: 2 rows &amp; 3; u: a column")
+		require.Regexp(t, `(?s)>stuck</th>.*>silent</th>.*>good</th>.*>paused</th>`, html, "what needs a person comes first")
 	}
 
 	table := get("?type=table").Body.String()

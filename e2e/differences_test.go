@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -83,6 +84,17 @@ func TestDifferencesAreTold(t *testing.T) {
 	e.differing(job, "defined definition source and destination differ in columns", "parts rows partition p2: the source has 1 rows, the destination 2",
 		"rows rows the source has 2 rows, the destination 3")
 	e.differing(job, "defined", "parts", "rows rows") // and it is no passing thing
+	notCompared := func(ctx context.Context) error {
+		s, err := e.ccr.Status(ctx, job)
+		if err == nil && len(s.Comparing.NotCompared) == 0 {
+			err = errors.New("all tables are compared")
+		}
+		if err == nil && (s.Comparing.NotCompared[0].Table != "busy" || !strings.Contains(s.Comparing.NotCompared[0].Text, "written all the time")) {
+			err = fmt.Errorf("not compared: %v", s.Comparing.NotCompared)
+		}
+		return err
+	}
+	require.NoError(t, harness.Await(e.ctx, catchUp, notCompared))
 	stop()
 	require.NoError(t, <-written)
 	require.Contains(t, e.eventsOf(job), "source and destination differ in rows: the source has 2 rows, the destination 3")
@@ -102,6 +114,12 @@ func TestDifferencesAreTold(t *testing.T) {
 	}
 	e.differing(job, "defined", "parts objects the destination does not have the table")
 	require.Contains(t, e.eventsOf(job), "source and destination do not differ any more in rows")
+	require.NoError(t, harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
+		if notCompared(ctx) == nil {
+			return errors.New("busy is still not compared")
+		}
+		return nil
+	}))
 	e.requireFullSyncs(job, 1)
 }
 

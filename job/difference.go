@@ -25,6 +25,30 @@ type Difference struct {
 	Since time.Time `json:"since"`
 }
 
+// Comparing tells how a job's comparing of the two sides goes. That nothing is
+// known to differ says no more than what was compared.
+type Comparing struct {
+	// Off: nobody compares (compare-every is 0), so that nothing is known.
+	Off bool `json:"off,omitempty"`
+	// ComparedAt is when a table was compared last, zero if none was.
+	ComparedAt time.Time `json:"compared_at,omitzero"`
+	// NotCompared are the tables that cannot be, or not wholly, by name, and at most
+	// MaxNotCompared of them; NotComparedTotal is how many there are.
+	NotCompared      []NotCompared `json:"not_compared,omitempty"`
+	NotComparedTotal int           `json:"not_compared_total,omitempty"`
+}
+
+// NotCompared is a table that is not compared, or of which the rows are not
+// counted.
+type NotCompared struct {
+	Table string    `json:"table"`
+	Text  string    `json:"text"` // why
+	Since time.Time `json:"since"`
+}
+
+// MaxNotCompared bounds how many a job tells of.
+const MaxNotCompared = 20
+
 // MaxDifferences bounds how many a job tells of.
 const MaxDifferences = 20
 

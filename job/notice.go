@@ -12,6 +12,8 @@ const (
 	NoticeFullSync    = "full_sync"    // a full sync was ordered; Reason says why
 	NoticePartialSync = "partial_sync" // the same for some tables
 	NoticeDeleted     = "deleted"
+	NoticeDiffers     = "differs"         // something new differs on both sides; Reason says what
+	NoticeDiffersNot  = "differs_no_more" // nothing that was known to differ does any more
 )
 
 // Notice is the body of a webhook request: one change of a job's state. It may

@@ -133,6 +133,8 @@ type Progress struct {
 	// Differences are what source and destination are known to differ in
 	// (MaxDifferences).
 	Differences []Difference `json:"differences,omitempty"`
+	// Comparing tells how current and complete they are.
+	Comparing *Comparing `json:"comparing,omitempty"`
 
 	// Reselect is set when the table filter has changed, or when a gap is to be
 	// closed: what the job replicates has to be compared with Tables.

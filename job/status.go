@@ -82,6 +82,9 @@ type Status struct {
 	// Differences are what source and destination are known to differ in although
 	// everything recorded is applied.
 	Differences []Difference `json:"differences,omitempty"`
+	// Comparing tells how current and complete Differences are, nil if no shift has
+	// told.
+	Comparing *Comparing `json:"comparing,omitempty"`
 	// LastEvent is the newest of the job's events, nil if it has none.
 	LastEvent *Event `json:"last_event,omitempty"`
 }
@@ -110,6 +113,7 @@ type Heartbeat struct {
 	// Differences are what the two sides are known to differ in, nil if the shift
 	// does not compare.
 	Differences *[]Difference `json:"differences,omitempty"`
+	Comparing   *Comparing    `json:"comparing,omitempty"`
 	// Note describes slow work in progress, e.g. the state of a BACKUP job.
 	Note string `json:"note,omitempty"`
 }

@@ -142,6 +142,8 @@ type StreamResult struct {
 	NewEpoch bool `json:"new_epoch,omitempty"`
 	// Differences replace Progress.Differences; nil: nobody has compared.
 	Differences *[]Difference `json:"differences,omitempty"`
+	// Comparing replaces Progress.Comparing; nil: by a worker of before.
+	Comparing *Comparing `json:"comparing,omitempty"`
 	// Gap is set when the shift has found that the source does not record.
 	Gap *Gap `json:"gap,omitempty"`
 }

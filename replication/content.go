@@ -53,6 +53,8 @@ func limited(text string) string {
 type compareWhat struct {
 	// rows: also how many there are. Only a table that nobody writes has an answer.
 	rows bool
+	// busy: they are not counted because it is written.
+	busy bool
 	// counted are the partitions that need not be counted again while both sides
 	// have these versions.
 	counted map[int64]versionPair

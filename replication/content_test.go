@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -264,6 +265,56 @@ func TestADifferenceIsToldWhenItLasts(t *testing.T) {
 	tables[10] = job.Table{Name: "t", DestID: 30}
 	id, _ := b.pick(tables, at(300), at(299), 100, false)
 	require.Equal(t, int64(10), id)
+}
+
+// Nobody takes a table for equal that was never compared.
+func TestWhatIsNotComparedIsTold(t *testing.T) {
+	start := time.Unix(1_700_000_000, 0)
+	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
+	tables := map[int64]job.Table{10: {Name: "busy", DestID: 20}, 11: {Name: "failing", DestID: 21}, 12: {Name: "v", View: true}}
+	b := &book{}
+	b.seed(nil, tables, start, time.Second)
+	b.recall(&job.Comparing{ComparedAt: at(-100)})
+	require.Equal(t, &job.Comparing{ComparedAt: at(-100)}, b.comparing(start, time.Second))
+	require.Equal(t, &job.Comparing{Off: true, ComparedAt: at(-100)}, b.comparing(start, -1))
+
+	look := func(s int, c comparison, err error) {
+		b.met(binlog.Record{CommitSeq: 50, Type: job.Upsert, TableIDs: []int64{10}}, at(s))
+		id, what := b.pick(tables, at(s), at(s), 100, false)
+		switch {
+		case id == 11:
+			b.uncomparable(id, at(s), what, errors.New("no such backend"))
+		default:
+			b.compared(id, c, what, b.lastMet(id), at(s))
+		}
+	}
+	for s := range 12 {
+		look(s, comparison{}, nil)
+	}
+	got := b.comparing(at(12), time.Second)
+	require.Equal(t, []job.NotCompared{{Table: "busy", Text: textBusy, Since: at(0)}, {Table: "failing", Text: "no such backend", Since: at(1)}}, got.NotCompared)
+	require.Equal(t, 2, got.NotComparedTotal)
+	require.Equal(t, at(11), got.ComparedAt)
+	require.Len(t, b.comparing(at(7), time.Second).NotCompared, 1, "a burst of loads is nothing to tell")
+
+	// Each was compared in the end.
+	b.compared(10, comparison{}, compareWhat{rows: true}, b.lastMet(10), at(60))
+	b.compared(11, comparison{}, compareWhat{}, b.lastMet(11), at(61))
+	require.Len(t, b.comparing(at(62), time.Second).NotCompared, 1, "its rows were not counted")
+	b.compared(11, comparison{}, compareWhat{rows: true}, b.lastMet(11), at(4000))
+	require.Empty(t, b.comparing(at(4001), time.Second).NotCompared)
+
+	// A load in between is a table that is written, too.
+	b.compared(11, comparison{moved: true}, compareWhat{rows: true}, b.lastMet(11), at(4100))
+	require.Len(t, b.comparing(at(4200), time.Second).NotCompared, 1)
+
+	for id := range int64(30) {
+		tables[id] = job.Table{Name: fmt.Sprintf("t%02d", id), DestID: 100 + id}
+		b.table(id).name, b.table(id).busy = tables[id].Name, at(0)
+	}
+	got = b.comparing(at(5000), time.Second)
+	require.Len(t, got.NotCompared, job.MaxNotCompared)
+	require.Equal(t, 30, got.NotComparedTotal)
 }
 
 // Each difference of an old source leads to one snapshot.

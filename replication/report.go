@@ -48,7 +48,7 @@ func (s *shift) heartbeat() job.Heartbeat {
 	settled, ahead := s.durable()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	hb := job.Heartbeat{Position: p, Settled: settled, Ahead: ahead, Lag: s.lag, At: time.Now(), Heard: s.heard, Differences: s.differing()}
+	hb := job.Heartbeat{Position: p, Settled: settled, Ahead: ahead, Lag: s.lag, At: time.Now(), Heard: s.heard, Differences: s.differing(), Comparing: s.comparing()}
 	if s.problem != nil {
 		problem := *s.problem
 		hb.Problem = &problem
@@ -120,6 +120,11 @@ func (s *shift) differing() *[]job.Difference {
 	}
 	list := s.book.differences()
 	return &list
+}
+
+// comparing tells how the comparing goes.
+func (s *shift) comparing() *job.Comparing {
+	return s.book.comparing(time.Now(), s.job.opts.SurveyEvery)
 }
 
 func (s *shift) setOldSource(old bool) {

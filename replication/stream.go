@@ -106,6 +106,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	s.settling.recall(in.Progress.Met)
 	s.book = j.c.bookOf(in.Spec.UID)
 	s.book.seed(in.Progress.Differences, s.followed(), time.Now(), j.opts.SurveyEvery)
+	s.book.recall(in.Progress.Comparing)
 	s.work, s.cancelWork = context.WithCancel(context.WithoutCancel(ctx))
 	defer s.cancelWork()
 	s.heard = LastHeard(&in.Progress, h.Resume)
@@ -121,7 +122,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h StreamHooks) (jo
 	return job.StreamResult{
 		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
 		Unheard: since, UnheardTo: upTo, Settled: settled, Ahead: ahead, Met: s.settling.oldest(settled), Gap: e.gap, NewEpoch: e.newEpoch,
-		Differences: s.differing(),
+		Differences: s.differing(), Comparing: s.comparing(),
 	}, nil
 }
 

@@ -44,8 +44,9 @@ const (
 
 // tableState is what a process remembers of one table between looks at it.
 type tableState struct {
-	dest    int64 // the destination's table that this is about
-	loaded  bool  // a binlog of it has come since
+	dest    int64  // the destination's table that this is about
+	name    string // "" until it was looked for
+	loaded  bool   // a binlog of it has come since
 	visited time.Time
 	counted map[int64]versionPair
 	// suspect is what the last look has found, of these versions, and since when.
@@ -55,6 +56,11 @@ type tableState struct {
 	told     []job.Difference // and is told
 	brought  string           // what the table was brought again for
 	uncount  time.Time        // its rows are not counted before
+	// busy is since when it was written whenever its turn came, failed why it could
+	// not be compared, and failedAt since when.
+	busy     time.Time
+	failed   string
+	failedAt time.Time
 	// met and changed are the last binlog of the table, and the last that is no
 	// UPSERT: the commit seq and when it was read.
 	met, changed mark
@@ -67,10 +73,11 @@ type mark struct {
 
 // contents is the part of a book about the content of tables.
 type contents struct {
-	tables map[int64]*tableState
-	last   int64     // the table that was compared last in turn
-	due    time.Time // of the next one
-	listed time.Time // when the names were compared
+	tables   map[int64]*tableState
+	last     int64     // the table that was compared last in turn
+	due      time.Time // of the next one
+	listed   time.Time // when the names were compared
+	compared time.Time // when a table was compared last
 	// missing are the names that only the source has, told and suspected.
 	missing, suspected []job.Difference
 }
@@ -160,7 +167,9 @@ func (t *tableState) quiet(now, drained time.Time, position int64) (changes, row
 // with the lock held.
 func (b *book) forget(tables map[int64]job.Table) {
 	for id, known := range tables {
-		if t := b.table(id); t.dest != known.DestID {
+		t := b.table(id)
+		t.name = known.Name
+		if t.dest != known.DestID {
 			t.dest, t.visited, t.suspect, t.counted = known.DestID, time.Time{}, nil, nil
 		}
 	}
@@ -182,7 +191,7 @@ func (b *book) pick(tables map[int64]job.Table, now, drained time.Time, position
 			return compareWhat{}, false
 		}
 		changes, rows := t.quiet(now, drained, position)
-		return compareWhat{rows: rows && !known.View, counted: maps.Clone(t.counted)}, changes
+		return compareWhat{rows: rows && !known.View, busy: !rows && !known.View && now.After(t.uncount), counted: maps.Clone(t.counted)}, changes
 	}
 	for _, id := range inTurn {
 		t := b.table(id)
@@ -210,8 +219,11 @@ func (b *book) compared(id int64, c comparison, what compareWhat, met mark, now 
 	t.visited, t.loaded = now, false
 	if c.moved || t.met != met {
 		t.suspect = nil
+		t.skipped(now)
 		return t.told, false
 	}
+	t.answered(now, what)
+	b.contents.compared = now
 	if what.rows {
 		t.counted = c.counted
 	} else {
@@ -266,6 +278,7 @@ func (s *shift) survey(ctx context.Context, found chan<- *ending) {
 	if every < 0 {
 		return
 	}
+	s.job.opts.Metrics.differing(s.job.spec.Name, len(s.book.differences()))
 	budget := s.job.c.surveysOf(s.job.spec.Source)
 	for sleep(ctx, time.Until(s.book.surveyDue())) && sleep(ctx, budget.reserve(time.Now(), false)) {
 		started := time.Now()
@@ -338,7 +351,7 @@ func (s *shift) compareNext(ctx context.Context) *ending {
 	if err != nil {
 		if ctx.Err() == nil {
 			s.log.Info("cannot compare a table on both sides", "table", known.Name, "error", err)
-			s.book.uncomparable(id, time.Now(), what.rows)
+			s.book.uncomparable(id, time.Now(), what, err)
 		}
 		return nil
 	}
@@ -356,18 +369,6 @@ func (b *book) lastMet(id int64) mark {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.table(id).met
-}
-
-// uncomparable notes that a table could not be compared, be it that counting its
-// rows takes too long.
-func (b *book) uncomparable(id int64, now time.Time, rows bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	t := b.table(id)
-	t.visited, t.suspect = now, nil
-	if rows {
-		t.uncount = now.Add(uncountable)
-	}
 }
 
 // bringUnrecorded brings a table that an old source has changed without a record

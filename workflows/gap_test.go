@@ -89,6 +89,25 @@ func TestTheSourceThatAJobFollows(t *testing.T) {
 	require.Equal(t, job.Cluster{Table: "t"}, c)
 }
 
+// What nobody looks at any more is not known any more.
+func TestDifferencesAreForgottenWhereNobodyCompares(t *testing.T) {
+	b := newBench(t)
+	rows := job.Difference{Table: "orders", Kind: job.DifferentRows, Text: "2 rows and 3"}
+	b.shift(time.Second, job.StreamResult{End: job.EndShiftOver, Differences: &[]job.Difference{rows}, Comparing: &job.Comparing{ComparedAt: time.Unix(1_700_000_000, 0).UTC()}})
+	b.shift(time.Minute, job.StreamResult{End: job.EndShiftOver, Comparing: &job.Comparing{}})
+	b.at(30*time.Second, func() { require.Len(t, b.status().Differences, 1) })
+	b.shift(time.Second, job.StreamResult{End: job.EndShiftOver, Comparing: &job.Comparing{Off: true}})
+	b.idle()
+	b.at(5*time.Minute, func() {
+		require.Empty(t, b.status().Differences)
+		require.True(t, b.status().Comparing.Off)
+	})
+	b.deleteAt(6 * time.Minute)
+	b.mustRun()
+	require.Contains(t, b.events(), "warn nobody compares source and destination any more (compare-every is 0): 1 known differences are forgotten")
+	require.NotContains(t, b.events(), "do not differ any more")
+}
+
 // What a shift has found to differ is told, once, and nothing is done about it.
 func TestDifferencesAreEvents(t *testing.T) {
 	b := newBench(t)

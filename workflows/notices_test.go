@@ -54,6 +54,22 @@ func TestTheWebhookHearsOfEachChange(t *testing.T) {
 	}, *heard)
 }
 
+// A new difference is told, and that there is none any more.
+func TestTheWebhookHearsOfDifferences(t *testing.T) {
+	b := newBench(t)
+	heard := told(b, func(job.Notice, int) error { return nil })
+	one := job.Difference{Table: "orders", Kind: job.DifferentRows, Text: "2 rows and 3"}
+	two := job.Difference{Table: "lines", Kind: job.DifferentDefinition, Text: "a column"}
+	for _, list := range [][]job.Difference{{one}, {one}, {two, one}, {two}, {}, {}} {
+		b.shift(time.Second, job.StreamResult{End: job.EndShiftOver, Differences: &list})
+	}
+	b.idle()
+	b.deleteAt(5 * time.Minute)
+	b.mustRun()
+	require.Equal(t, []string{"created running ", "full_sync running new job", "differs running orders: 2 rows and 3", "differs running lines: a column",
+		"differs_no_more running lines: a column", "deleted deleting "}, *heard)
+}
+
 // A receiver that is down for ever delays neither the job nor its end.
 func TestADeafWebhookDelaysNothing(t *testing.T) {
 	b := newBench(t)

@@ -70,6 +70,7 @@ func (r *run) status() job.Status {
 
 		FullSyncReason: r.p.FullSyncInfo.Info,
 		Differences:    r.p.Differences,
+		Comparing:      r.p.Comparing,
 	}
 	if n := len(r.p.Events); n > 0 {
 		last := r.p.Events[n-1]

@@ -3,7 +3,6 @@ package workflows
 import (
 	"cmp"
 	"fmt"
-	"slices"
 
 	"github.com/doris-ccr/ccr/job"
 )
@@ -55,6 +54,7 @@ func (r *run) shiftEnded(out job.StreamResult) {
 		r.event(levelWarn, "%s", oneLine(note, eventLimit))
 	}
 	r.differ(out.Differences)
+	r.comparing(out.Comparing)
 	if out.Gap != nil && r.p.Gap == nil {
 		r.p.Gap = out.Gap
 		r.event(levelWarn, "%s: what was written meanwhile is in no binlog, and comes by snapshots once it records again", oneLine(out.Gap.Reason, eventLimit))
@@ -89,27 +89,6 @@ func (r *run) shiftEnded(out job.StreamResult) {
 		r.fail(job.Problem{Kind: job.KindNormal, Text: fmt.Sprintf("stream: the shift ended with %q, which this worker does not know", out.End), Remedy: remedyVersions})
 	}
 	r.settle()
-}
-
-// differ notes what a shift has found the two sides to differ in. Nothing is done
-// about it: that is for a person.
-func (r *run) differ(found *[]job.Difference) {
-	if found == nil {
-		return
-	}
-	tell := func(level, format string, list, known []job.Difference) {
-		for _, d := range list {
-			if !slices.ContainsFunc(known, d.Same) {
-				r.event(level, format, d.Table, oneLine(d.Text, eventLimit))
-			}
-		}
-	}
-	tell(levelWarn, "source and destination differ in %s: %s", *found, r.p.Differences)
-	tell(levelInfo, "source and destination do not differ any more in %s: %s", r.p.Differences, *found)
-	r.p.Differences = *found
-	if len(*found) == 0 {
-		r.p.Differences = nil
-	}
 }
 
 // advance moves the position. It never goes back: a result can be older than

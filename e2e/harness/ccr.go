@@ -149,6 +149,12 @@ type Status struct {
 		Kind  string `json:"kind"`
 		Text  string `json:"text"`
 	} `json:"differences"`
+	Comparing struct {
+		NotCompared []struct {
+			Table string `json:"table"`
+			Text  string `json:"text"`
+		} `json:"not_compared"`
+	} `json:"comparing"`
 }
 
 // Status asks job_status.
