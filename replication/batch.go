@@ -29,7 +29,17 @@ type batchSize struct {
 	most  int64 // never more
 	limit int64 // not more now
 	bytes int64 // about what one takes, 0 = unknown
+
+	// After a call that was too much, more is asked for only after so many full
+	// answers; calm is how many of them are still to come.
+	wait, calm int
 }
+
+const (
+	// leastWait and mostWait bound how many full answers are waited for.
+	leastWait = 8
+	mostWait  = 512
+)
 
 func newBatchSize(most int) *batchSize {
 	return &batchSize{most: int64(most), limit: min(int64(most), firstBatch)}
@@ -46,9 +56,11 @@ func (b *batchSize) next() int64 {
 
 // got notes what has come. One large binlog counts at once, small ones by and by.
 func (b *batchSize) got(records []binlog.Record) {
-	b.limit = min(b.most, 2*b.limit)
 	if len(records) == 0 {
 		return
+	}
+	if int64(len(records)) >= b.next() {
+		b.grow()
 	}
 	sum, largest := int64(0), int64(0)
 	for _, rec := range records {
@@ -60,6 +72,18 @@ func (b *batchSize) got(records []binlog.Record) {
 	b.bytes = max(mean, (7*b.bytes+mean)/8)
 }
 
+// grow lets more be asked for after a full answer.
+func (b *batchSize) grow() {
+	if b.calm > 0 {
+		b.calm--
+		return
+	}
+	b.limit = min(b.most, 2*b.limit)
+	if b.limit == b.most {
+		b.wait = 0
+	}
+}
+
 // less asks for less after an error that a smaller answer may avoid. It tells
 // whether that is possible.
 func (b *batchSize) less(asked int64, err error) bool {
@@ -67,6 +91,8 @@ func (b *batchSize) less(asked int64, err error) bool {
 		return false
 	}
 	b.limit = max(1, asked/4)
+	b.wait = min(max(leastWait, 2*b.wait), mostWait)
+	b.calm = b.wait
 	return true
 }
 

@@ -16,11 +16,15 @@ import (
 func TestBatchSize(t *testing.T) {
 	b := newBatchSize(255)
 	require.Equal(t, int64(firstBatch), b.next())
-	small := []binlog.Record{{Data: "x"}, {Data: "y"}}
-	for range 4 {
-		b.got(small)
+	full := func() []binlog.Record { return make([]binlog.Record, b.next()) }
+	b.got(nil)
+	b.got(make([]binlog.Record, 3))
+	require.Equal(t, int64(firstBatch), b.next(), "nothing is known of more")
+	for range 3 {
+		b.got(full())
 	}
 	require.Equal(t, int64(255), b.next())
+	small := []binlog.Record{{Data: "x"}, {Data: "y"}}
 	b.got([]binlog.Record{{Data: strings.Repeat("x", 4<<20)}})
 	require.LessOrEqual(t, b.next(), int64(2), "one large binlog counts at once")
 	for range 60 {
@@ -37,6 +41,16 @@ func TestBatchSize(t *testing.T) {
 	}
 	require.Equal(t, int64(1), asked)
 	require.False(t, b.less(asked, late))
+	calls := 0
+	for ; b.next() == 1 && calls < 1000; calls++ {
+		b.got(full())
+	}
+	require.Greater(t, calls, 50, "what has been too much four times is not tried again soon")
+	for b.next() < 255 {
+		b.got(full())
+	}
+	require.True(t, b.less(255, late))
+	require.Equal(t, leastWait, b.calm, "it went well in between")
 	require.False(t, b.less(100, &fe.TransportError{Err: os.ErrDeadlineExceeded}), "not even asked")
 	require.False(t, b.less(100, nil))
 }
