@@ -28,6 +28,9 @@ func (m *Manager) Backup(ctx context.Context, r BackupRequest) error {
 	if err := checkRefs(r); err != nil {
 		return err
 	}
+	if err := m.core.CheckLabel(r.Label); err != nil {
+		return err
+	}
 	timeout, content, err := backupProperties(r.Properties, m.defaultTimeout())
 	if err != nil {
 		return err

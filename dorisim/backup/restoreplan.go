@@ -131,6 +131,8 @@ func (w *restoreWork) checkKinds(c *core.Core, db *catalog.Database, tables, oth
 			return failf("Only support %s OLAP table: %s", verb, name)
 		case local.State != "" && local.State != catalog.StateNormal:
 			return failf("Table %s's state is not NORMAL: %s", name, local.State)
+		case c.Version() == core.VersionNew && local.Properties["colocate_with"] != "":
+			return failf("Not support to restore to local table %s with colocate group.", name)
 		case len(local.Temporary) > 0:
 			return failf("Do not support restoring table with temp partitions")
 		case !w.options.atomic && c.Version() != core.VersionNew && c.HasCommitted(db.ID, local.ID):

@@ -14,6 +14,7 @@ type Database struct {
 	ID         int64
 	Name       string
 	Properties map[string]string // only what was set explicitly (doris-sql.md 3.5)
+	DataQuota  int64             // in bytes; 0 is the default, 1024 TB
 	Tables     map[string]*Table // by name
 	Created    time.Time
 }

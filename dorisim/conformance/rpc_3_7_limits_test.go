@@ -150,3 +150,20 @@ func TestMessageSize(t *testing.T) {
 	require.Error(t, send(120_000))
 	require.NoError(t, send(90_000), "each message for itself")
 }
+
+// TestDataQuota: a database that is full takes no loads until it may have more
+// (fe/fe-core, class QuotaExceedException).
+func TestDataQuota(t *testing.T) {
+	_, s := private(t)
+	db := s.database()
+	s.table(db, "t", 1)
+	id := s.tableMeta(db, "t").GetID()
+	s.exec("INSERT INTO `%s`.t VALUES (1, 1)", db)
+	s.exec("ALTER DATABASE `%s` SET DATA QUOTA 10", db)
+	full := s.beginTxn(beginRequest(db, []int64{id}, "full"))
+	require.Contains(t, full.Status.ErrorMsgs[0], "Database["+db+"] data size exceeds quota[10.000 B]")
+	for _, enough := range []string{"10M", "1 TB", "10485760"} {
+		s.exec("ALTER DATABASE `%s` SET DATA QUOTA %s", db, enough)
+		requireOK(t, s.beginTxn(beginRequest(db, []int64{id}, strings.ReplaceAll("q"+enough, " ", ""))).Status)
+	}
+}

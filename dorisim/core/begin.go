@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/faults"
 )
 
@@ -54,12 +55,46 @@ func (c *Core) checkBegin(r BeginRequest) error {
 			return Errorf("can't find table id: %d in db: %s", id, db.Name)
 		}
 	}
-	return c.checkLabel(r.Label)
+	if err := c.CheckLabel(r.Label); err != nil {
+		return err
+	}
+	return c.checkQuota(db)
+}
+
+// checkQuota refuses loads into a database that is full (fe/fe-core, class
+// QuotaExceedException). Doris reads the sizes every few minutes, this one at once.
+func (c *Core) checkQuota(db *catalog.Database) error {
+	if db.DataQuota == 0 {
+		return nil
+	}
+	var used int64
+	for _, t := range db.Tables {
+		used += c.TableStats(t).Bytes
+	}
+	if used < db.DataQuota {
+		return nil
+	}
+	return Errorf("Database[%s] data size exceeds quota[%s]", db.Name, SizeText(db.DataQuota))
+}
+
+// SizeText prints bytes as Doris does: 1.401 KB, and "0.000 " for nothing.
+func SizeText(bytes int64) string {
+	units := []string{"B", "KB", "MB", "GB", "TB"}
+	size, unit := float64(bytes), 0
+	for size >= 1024 && unit < len(units)-1 {
+		size, unit = size/1024, unit+1
+	}
+	if bytes == 0 {
+		return "0.000 "
+	}
+	return fmt.Sprintf("%.3f %s", size, units[unit])
 }
 
 var labelCharacters = regexp.MustCompile(`^[-_A-Za-z0-9:]+$`)
 
-func (c *Core) checkLabel(label string) error {
+// CheckLabel refuses what Doris does not take for the label of a load, backup or
+// restore (doris-sql.md 1.5). Errors: *Error.
+func (c *Core) CheckLabel(label string) error {
 	longest := c.feConfigInt("label_regex_length", 128)
 	if len(label) > longest || !labelCharacters.MatchString(label) {
 		return Errorf("Label format error. regex: ^[-_A-Za-z0-9:]{1,%d}$, label: %s", longest, label)

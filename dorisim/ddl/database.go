@@ -79,6 +79,11 @@ func (e *Executor) alterDatabase(s *parser.AlterDatabase) error {
 	if s.NewName != "" {
 		return e.renameDatabase(db, s.NewName)
 	}
+	if s.DataQuota > 0 {
+		db.DataQuota = s.DataQuota
+		e.core.NextJournal()
+		return nil
+	}
 	return e.setDatabaseProperties(db, s.Properties)
 }
 

@@ -30,11 +30,13 @@ type DropDatabase struct {
 	Force    bool
 }
 
-// AlterDatabase is ALTER DATABASE: SET PROPERTIES or, with NewName, RENAME.
+// AlterDatabase is ALTER DATABASE: SET PROPERTIES or, with NewName, RENAME, or,
+// with DataQuota in bytes, SET DATA QUOTA.
 type AlterDatabase struct {
 	Name       string
 	NewName    string
 	Properties Properties
+	DataQuota  int64
 }
 
 // CreateTable is CREATE TABLE.

@@ -1,6 +1,9 @@
 package parser
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 func (p *parser) parseCreate() Statement {
 	orReplace := p.keyword("OR", "REPLACE")
@@ -110,12 +113,36 @@ func (p *parser) alterDatabase() Statement {
 		s.NewName = p.dashedIdent()
 	case p.keyword("SET", "PROPERTIES"):
 		s.Properties = p.properties()
+	case p.keyword("SET", "DATA", "QUOTA"):
+		s.DataQuota = p.bytes()
 	case p.keyword("SET"):
 		return p.unsupported("ALTER DATABASE SET " + strings.ToUpper(p.text(p.peek())))
 	default:
 		p.mismatch("{'RENAME', 'SET'}")
 	}
 	return s
+}
+
+// bytes reads a positive quantity of bytes, with or without a unit: 10485760, 10M, 10TB.
+func (p *parser) bytes() int64 {
+	text := strings.ToUpper(p.text(p.peek()))
+	number := strings.TrimRight(text, "BKMGTP")
+	unit := strings.TrimSuffix(text[len(number):], "B")
+	if unit == "" && number == text && p.peekAt(1).Kind == Word {
+		p.next()
+		unit = strings.TrimSuffix(strings.ToUpper(p.text(p.peek())), "B")
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	power := strings.Index(" KMGTP", unit)
+	if unit == "" {
+		power = 0
+	}
+	if err != nil || n <= 0 || power < 0 || len(unit) > 1 {
+		p.mismatch("a quantity")
+		return 0
+	}
+	p.next()
+	return n << (10 * power)
 }
 
 func (p *parser) parseTruncate() Statement {

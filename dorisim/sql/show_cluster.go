@@ -71,7 +71,7 @@ func (s *session) showBackends() *listing {
 		status := fmt.Sprintf(`{"lastSuccessReportTabletsTime":"%s","lastStreamLoadTime":-1,"isQueryDisabled":false,"isLoadDisabled":false,`+
 			`"isActive":true,"currentFragmentNum":0,"lastFragmentUpdateTime":0}`, heartbeat.Local().Format(time.DateTime))
 		l.add(b.ID, b.Host, b.HeartbeatPort, b.BePort, b.HTTPPort, b.BrpcPort, -1, b.LastStart,
-			heartbeat, b.Alive, b.Decommissioned, tablets[b.ID], sizeText(used[b.ID]), "0.000 ", "900.000 GB",
+			heartbeat, b.Alive, b.Decommissioned, tablets[b.ID], core.SizeText(used[b.ID]), "0.000 ", "900.000 GB",
 			"1.000 TB", "10.00 %", "10.00 %", "0.000 ", `{"location" : "default"}`, message, s.server.cfg.Version, status,
 			failures, "mix", 16, "62.80 GB")
 	}

@@ -238,7 +238,7 @@ func (s *session) procDatabases() *listing {
 	l := newListing("DbId", "DbName", "TableNum", "Size", "Quota", "LastConsistencyCheckTime", "ReplicaCount", "ReplicaQuota",
 		"RunningTransactionNum", "TransactionQuota", "LastUpdateTime")
 	row := func(id int64, name string, tables, replicas, running int, size int64) {
-		l.add(id, name, tables, sizeText(size), "1024.000 TB", null, replicas, 1073741824, running, 1000, null)
+		l.add(id, name, tables, core.SizeText(size), "1024.000 TB", null, replicas, 1073741824, running, 1000, null)
 	}
 	row(0, informationSchema, 38, 0, 0, 0)
 	for i, name := range []string{"mysql", "__internal_schema"} {
@@ -343,7 +343,7 @@ func (s *session) partitionListing(t *catalog.Table, temporary bool) *listing {
 		stats := s.server.core.PartitionStats(t, p)
 		l.add(p.ID, p.Name, p.VisibleVersion, p.VisibleTime, string(p.State), strings.Join(t.Partitioning.Columns, ", "), rangetext.RangeText(t, p, s.server.core.Version() != core.VersionNew),
 			distribution, p.Distribution.Buckets, p.ReplicaNum, strings.ToUpper(cmp.Or(p.Properties["storage_medium"], "HDD")), neverCools(), "", null,
-			sizeText(stats.Bytes), false, fmt.Sprintf("tag.location.default: %d", p.ReplicaNum), true, true, null, p.NextVersion-1, stats.Rows)
+			core.SizeText(stats.Bytes), false, fmt.Sprintf("tag.location.default: %d", p.ReplicaNum), true, true, null, p.NextVersion-1, stats.Rows)
 	}
 	return l
 }

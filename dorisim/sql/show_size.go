@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/dolthub/vitess/go/sqltypes"
@@ -10,19 +9,6 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 )
-
-// sizeText prints bytes as Doris does: 1.401 KB, and "0.000 " for nothing.
-func sizeText(bytes int64) string {
-	units := []string{"B", "KB", "MB", "GB", "TB"}
-	size, unit := float64(bytes), 0
-	for size >= 1024 && unit < len(units)-1 {
-		size, unit = size/1024, unit+1
-	}
-	if bytes == 0 {
-		return "0.000 "
-	}
-	return fmt.Sprintf("%.3f %s", size, units[unit])
-}
 
 // databaseStats adds up the tables of a database. It needs core's read lock.
 func (s *session) databaseStats(db *catalog.Database) core.Stats {
@@ -59,13 +45,17 @@ func (s *session) showData(ctx context.Context, c *cursor) (*sqltypes.Result, er
 			continue
 		}
 		one := s.server.core.TableStats(t)
-		l.add(t.Name, sizeText(one.Bytes), replicaCount(t), sizeText(0))
+		l.add(t.Name, core.SizeText(one.Bytes), replicaCount(t), core.SizeText(0))
 		size += one.Bytes
 		replicas += replicaCount(t)
 	}
-	l.add("Total", sizeText(size), replicas, sizeText(0))
-	l.add("Quota", "1024.000 TB", 1073741824, "")
-	l.add("Left", "1024.000 TB", 1073741824-replicas, "")
+	l.add("Total", core.SizeText(size), replicas, core.SizeText(0))
+	quota := db.DataQuota
+	if quota == 0 {
+		quota = 1 << 50
+	}
+	l.add("Quota", core.SizeText(quota), 1073741824, "")
+	l.add("Left", core.SizeText(max(0, quota-size)), 1073741824-replicas, "")
 	return l.result(), c.finish()
 }
 
@@ -90,11 +80,11 @@ func (s *session) showTableData(ctx context.Context, c *cursor) (*sqltypes.Resul
 				replicas += len(tablet.Replicas)
 			}
 			one := s.server.core.Stats(tablets)
-			l.add(name, indexName(t, idx.ID), sizeText(one.Bytes), replicas, one.Rows, sizeText(0))
+			l.add(name, indexName(t, idx.ID), core.SizeText(one.Bytes), replicas, one.Rows, core.SizeText(0))
 			name = ""
 		}
 		all := s.server.core.TableStats(t)
-		l.add("", "Total", sizeText(all.Bytes), replicaCount(t), "", sizeText(0))
+		l.add("", "Total", core.SizeText(all.Bytes), replicaCount(t), "", core.SizeText(0))
 		return nil
 	})
 	if err != nil {
@@ -124,7 +114,7 @@ func (s *session) showRecycleBin(ctx context.Context, c *cursor) (*sqltypes.Resu
 		for _, r := range bin {
 			if r.Kind == kind {
 				size := s.server.core.Stats(r.Tablets).Bytes
-				l.add(r.Kind, r.Name, id(r.Database), id(r.Table), id(r.Partition), r.Dropped, strings.TrimSpace(sizeText(size)), sizeText(0))
+				l.add(r.Kind, r.Name, id(r.Database), id(r.Table), id(r.Partition), r.Dropped, strings.TrimSpace(core.SizeText(size)), core.SizeText(0))
 			}
 		}
 	}
