@@ -2,15 +2,208 @@ package e2e
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/doris-ccr/ccr/dorisim/faults"
 	"github.com/doris-ccr/ccr/e2e/harness"
 )
+
+// remedyRow is a job in trouble, and a way out that its status names.
+type remedyRow struct {
+	name string
+	// helps are parts of the remedies that are followed, in the words of the code.
+	// The first is what the job has to say.
+	helps []string
+	// texts are parts of Doris' texts by which the code finds these remedies. The
+	// job has to tell the first.
+	texts []string
+	// pages are the chapters and the rows of tables of docs/troubleshooting.md.
+	pages []string
+	pair  harness.PairOptions
+	// play gets into the trouble, follows the remedy, and ends when the job goes on.
+	play func(*trouble)
+}
+
+// remedyRows are all that play here.
+func remedyRows() []remedyRow {
+	var rows []remedyRow
+	for _, some := range [][]remedyRow{backupRemedies(), restoreRemedies(), loadRemedies(), connectionRemedies()} {
+		rows = append(rows, some...)
+	}
+	return rows
+}
+
+// What stalls a job says what helps, and that does, literally: nothing else is
+// done to the job, and it copies nothing that it need not.
+func TestRemediesHelp(t *testing.T) {
+	t.Parallel()
+	first := newEnv(t, harness.PairOptions{}) // starts the shared process
+	var players errgroup.Group
+	players.SetLimit(atOnce)
+	for _, row := range remedyRows() {
+		players.Go(func() error {
+			t.Run(row.name, func(t *testing.T) {
+				if row.pair.BEs == 0 {
+					row.pair.BEs = 1
+				}
+				e := clusters(t, row.pair)
+				e.ccr = first.ccr
+				row.play(&trouble{env: e, row: &row, full: 1})
+			})
+			return nil
+		})
+	}
+	require.NoError(t, players.Wait())
+}
+
+// trouble is a row being played.
+type trouble struct {
+	*env
+	row    *remedyRow
+	job    string
+	remedy string // what the status said last
+	full   int64  // full syncs that there are to be in the end
+	rows   int
+}
+
+const (
+	oneBucket   = ` DISTRIBUTED BY HASH(id) BUCKETS 1 PROPERTIES ("replication_num" = "1")`
+	partedTable = `CREATE TABLE %s.%s (id INT, v VARCHAR(40)) DUPLICATE KEY(id)
+		PARTITION BY RANGE(id) (PARTITION p1 VALUES LESS THAN ("1000"), PARTITION p2 VALUES LESS THAN ("2000"))` + oneBucket
+)
+
+// tables creates database d with tables of two partitions that hold a row each.
+func (t *trouble) tables(names ...string) {
+	t.Helper()
+	t.exec("CREATE DATABASE d")
+	for _, name := range names {
+		t.exec(fmt.Sprintf(partedTable, "d", name), fmt.Sprintf("INSERT INTO d.%s VALUES (1, 'a'), (1001, 'b')", name))
+	}
+	t.enableBinlog("d", names...)
+}
+
+// replicate begins a job for database d and waits until it follows.
+func (t *trouble) replicate() {
+	t.Helper()
+	t.job = t.createJob("d", "", "d", "")
+	t.follows()
+}
+
+func (t *trouble) follows() {
+	t.Helper()
+	t.awaitEqual(t.job, "d", "d")
+	t.awaitState(t.job, "DBTablesIncrementalSync", "DBIncrementalSync")
+}
+
+// order gives the job an order of an operator's.
+func (t *trouble) order(operator string, body map[string]any) {
+	t.Helper()
+	if body == nil {
+		body = map[string]any{}
+	}
+	body["name"] = t.job
+	_, err := t.ccr.Call(t.ctx, operator, body)
+	require.NoError(t, err, "%s %v", operator, body)
+}
+
+// partialSync orders the snapshot of a table as the job's remedies have it.
+func (t *trouble) partialSync(table string) {
+	t.Helper()
+	progress, err := t.ccr.Call(t.ctx, "job_progress", map[string]any{"name": t.job})
+	require.NoError(t, err)
+	t.order("job_skip_binlog", map[string]any{"skip_by": "partialsync", "skip_table": table, "skip_table_id": t.sourceTable(progress, table)})
+}
+
+// stands waits until the job says that it cannot go on, with the row's first text
+// and remedy, or with those given.
+func (t *trouble) stands(textAndRemedy ...string) {
+	t.Helper()
+	text, remedy := "", t.row.helps[0]
+	if len(t.row.texts) > 0 {
+		text = t.row.texts[0]
+	}
+	if len(textAndRemedy) == 2 {
+		text, remedy = textAndRemedy[0], textAndRemedy[1]
+	}
+	require.NoError(t, harness.Await(t.ctx, catchUp, func(ctx context.Context) error {
+		s, err := t.ccr.Status(ctx, t.job)
+		switch {
+		case err != nil:
+			return err
+		case !s.Stalled:
+			return errors.New("the job is not stalled")
+		case !strings.Contains(s.LastError.Text, text) || !strings.Contains(s.LastError.Remedy, remedy):
+			return fmt.Errorf("stalled with %q, remedy %q", s.LastError.Text, s.LastError.Remedy)
+		}
+		t.remedy = s.LastError.Remedy
+		return nil
+	}))
+}
+
+// said takes what the pattern finds in the remedy: a statement, the name of a
+// setting, a request.
+func (t *trouble) said(pattern string, placeholders ...string) string {
+	t.Helper()
+	found := regexp.MustCompile(pattern).FindString(t.remedy)
+	require.NotEmpty(t, found, "%s is not in %q", pattern, t.remedy)
+	return strings.NewReplacer(placeholders...).Replace(found)
+}
+
+// follow runs a statement of the remedy, with its placeholders filled in.
+func (t *trouble) follow(on *sql.DB, pattern string, placeholders ...string) {
+	t.Helper()
+	statement := t.said(pattern, placeholders...)
+	_, err := on.ExecContext(t.ctx, statement)
+	require.NoError(t, err, statement)
+}
+
+// set gives a setting of the frontends, which the remedy names, a value.
+func (t *trouble) set(on *sql.DB, name, value string) {
+	t.Helper()
+	t.said(name)
+	t.configure(on, name, value)
+}
+
+func (t *trouble) configure(on *sql.DB, name, value string) {
+	t.Helper()
+	statement := fmt.Sprintf(`ADMIN SET FRONTEND CONFIG ("%s" = "%s")`, name, value)
+	_, err := on.ExecContext(t.ctx, statement)
+	require.NoError(t, err, statement)
+}
+
+// goesOn waits until the job has brought everything, what is written now, too.
+func (t *trouble) goesOn(tables ...string) {
+	t.Helper()
+	if len(tables) == 0 {
+		tables = []string{"t"}
+	}
+	t.rows++
+	for _, table := range tables {
+		t.exec(fmt.Sprintf("INSERT INTO d.%s VALUES (%d, 'after it')", table, 1100+t.rows))
+	}
+	t.awaitThat(t.job, func(ctx context.Context) error { return t.sameTables(ctx, tables...) })
+	t.notStalled(t.job)
+	t.requireFullSyncs(t.job, t.full)
+}
+
+// break switches a fault on that answers as Doris does, and returns what ends it.
+func (t *trouble) answering(cluster *harness.Cluster, point, text string) (mend func()) {
+	t.Helper()
+	rule, err := cluster.Faults().Add(faults.Rule{Point: point, Action: faults.Fail, Message: text})
+	require.NoError(t, err)
+	return func() {
+		require.Positive(t, cluster.Faults().Hits(rule), "nothing came to %s", point)
+		cluster.Faults().Remove(rule)
+	}
+}
 
 // stalledWith waits until the job says that it cannot go on, why, and what helps.
 func (e *env) stalledWith(job, text, remedy string) {
@@ -38,39 +231,4 @@ func (e *env) notStalled(job string) {
 		}
 		return err
 	}))
-}
-
-// What stalls a job says what helps, and it does.
-func TestRemediesHelp(t *testing.T) {
-	t.Parallel()
-	e := newEnv(t, harness.PairOptions{BEs: 1})
-	e.exec("CREATE DATABASE d", `CREATE TABLE d.t (id INT, v VARCHAR(20)) DUPLICATE KEY(id) PARTITION BY RANGE(id) (PARTITION p1 VALUES LESS THAN ("100"))
-		DISTRIBUTED BY HASH(id) BUCKETS 3 PROPERTIES("replication_num" = "1")`)
-	e.enableBinlog("d", "t")
-	e.exec("INSERT INTO d.t VALUES (1, 'a')")
-
-	// Backups that are cancelled again and again are not just events.
-	e.exec(`ADMIN SET FRONTEND CONFIG ("max_backup_tablets_per_job" = "2")`)
-	job := e.createJob("d", "", "d", "")
-	e.stalledWith(job, "the num involved tablets 3 exceeds the limit 2", "raise max_backup_tablets_per_job")
-	e.exec(`ADMIN SET FRONTEND CONFIG ("max_backup_tablets_per_job" = "300000")`)
-	_, err := e.ccr.Call(e.ctx, "resume", map[string]any{"name": job})
-	require.NoError(t, err)
-	e.awaitEqual(job, "d", "d")
-	e.notStalled(job)
-
-	// A partial sync of a table with a temporary partition.
-	e.exec(`ALTER TABLE d.t ADD TEMPORARY PARTITION tp VALUES LESS THAN ("100")`)
-	e.awaitState(job, "DBTablesIncrementalSync", "DBIncrementalSync")
-	detail, err := e.ccr.Call(e.ctx, "job_progress", map[string]any{"name": job})
-	require.NoError(t, err)
-	_, err = e.ccr.Call(e.ctx, "job_skip_binlog", map[string]any{"name": job, "skip_by": "partialsync", "skip_table": "t", "skip_table_id": e.sourceTable(detail, "t")})
-	require.NoError(t, err)
-	e.stalledWith(job, "with temp partitions", "ignore_backup_tmp_partitions = true")
-	e.exec(`ADMIN SET FRONTEND CONFIG ("ignore_backup_tmp_partitions" = "true")`)
-	_, err = e.ccr.Call(e.ctx, "resume", map[string]any{"name": job})
-	require.NoError(t, err)
-	e.exec("INSERT INTO d.t VALUES (2, 'b')")
-	e.awaitEqual(job, "d", "d")
-	e.notStalled(job)
 }

@@ -23,10 +23,11 @@ var told = []struct{ part, remedy string }{
 	{"is not a OLAP table", "set ignore_backup_not_support_table_type = true on the source's frontends, or leave the table out with update_tables"},
 	{"cooldowned remote data", "a table whose data is cooled down (storage_policy) cannot be backed up: leave it out with update_tables"},
 	{"not supported by the cloud mode", "a cluster in storage-compute separated mode has no backup and restore: it cannot be replicated, delete the job"},
-	{"Label format error", "create the job again under a shorter name without special characters, or raise label_regex_length on both clusters' frontends"},
+	{"Label format error", "create the job again under a shorter name without special characters, or raise label_regex_length in fe.conf of both clusters' frontends and restart them"},
 	{"[TIMEOUT", "it takes longer than backup_job_default_timeout_ms: raise that on the frontends of both clusters, or replicate in several jobs with include_tables"},
 	// A restore refused or cancelled (doris-sql.md 4.6, doris-rpc.md 3.12).
-	{"state is not NORMAL", "wait until the schema change or restore of the destination's table in the text is over, or cancel it (SHOW ALTER TABLE COLUMN, SHOW RESTORE)"},
+	{"is not NORMAL", remedyBusy},
+	{"in atomic restore state", remedyBusy},
 	{"has unfinished load job", "stop the other loads into the destination's table in the text"},
 	{"Failed to find enough backend", "add backends to the destination, or delete the job and create it again with replication_num"},
 	{"with the same name but a different type", "rename or drop what has that name on the destination"},
@@ -40,9 +41,10 @@ var told = []struct{ part, remedy string }{
 	{"binlog feature is not enabled", "set enable_feature_binlog = true in be.conf of the source's backends and restart them"},
 	{"get binlog info failed", "no backend of the source has the rows of this binlog any more: job_skip_binlog with skip_by partialsync brings the table by a snapshot"},
 	{"no enough space", "make room on the disks of the backend in the text"},
-	{"downloaded file", "the rows arrive damaged: look at the network between the clusters and at the disks of the source's backend"},
+	{"file size is not equal", "the rows arrive damaged: look at the network between the clusters and at the disks of the source's backend"},
+	{"md5 is not equal", "the rows arrive damaged: look at the network between the clusters and at the disks of the source's backend"},
 	// A transaction (doris-rpc.md 3.7, 3.8).
-	{"data quota", "raise the quota of the destination's database (ALTER DATABASE d SET DATA QUOTA ...; SHOW DATA shows it), or make room"},
+	{"data size exceeds quota", "raise the quota of the destination's database (ALTER DATABASE d SET DATA QUOTA ...; SHOW DATA shows it), or make room"},
 }
 
 // remedyTold finds the remedy for what Doris says, "" if there is none. A
@@ -68,6 +70,7 @@ func remedyOf(text string) string {
 
 // The remedies of more than one error.
 const (
+	remedyBusy        = "wait until the schema change or restore of the destination's table in the text is over (SHOW ALTER TABLE COLUMN, SHOW RESTORE), or cancel it: CANCEL ALTER TABLE COLUMN FROM t; CANCEL RESTORE FROM d"
 	remedyUnreachable = "check that the server runs and can be reached from here; if its public address has changed, tell the new one with update_host_mapping"
 	remedyFetch       = "check that the destination's backend can reach the source's at the address in the text; if that has changed, tell the new one with update_host_mapping"
 	remedySnapshot    = "if it does not go away: job_skip_binlog with skip_by partialsync or fullsync"

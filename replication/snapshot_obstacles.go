@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/doris-ccr/ccr/doris/sqlclient"
@@ -16,7 +17,7 @@ import (
 var (
 	otherSchema    = regexp.MustCompile(`(Table|View) (.*?) already exist but with different schema`)
 	otherPartition = regexp.MustCompile(`Partition .*? in table (.*?) has (?:different|conflict) partition item`)
-	viewInTheWay   = regexp.MustCompile(`Only support re(?:s)?tore OLAP table: (\S+?)[\],]?$`)
+	kindInTheWay   = regexp.MustCompile(`Only support re(?:s)?tore OLAP table: (\S+?)[\],]?$`)
 )
 
 // learn reads from cancelled restores what stands in the way: tables of another
@@ -26,6 +27,15 @@ func (r *restore) learn(ctx context.Context, cancelled []sqlclient.RestoreJob) (
 	for i, c := range cancelled {
 		latest := i == len(cancelled)-1
 		table, view := obstacle(c.Status)
+		if view != "" && !r.dropped[view] {
+			other, err := r.isNoView(ctx, view)
+			if err != nil {
+				return nil, err
+			}
+			if other {
+				view = "" // somebody's: it is not for us to drop it
+			}
+		}
 		switch {
 		case table != "" && r.partitionsOnly():
 			return &job.SnapshotRestored{Wanted: &job.SnapshotWanted{
@@ -57,6 +67,21 @@ func (r *restore) learn(ctx context.Context, cancelled []sqlclient.RestoreJob) (
 	return nil, nil
 }
 
+// isNoView tells whether the destination has something of a name that is no view:
+// a table of another system, say. Doris has one word for all that is in the way.
+func (r *restore) isNoView(ctx context.Context, name string) (bool, error) {
+	db := r.j.spec.Destination.Database
+	exists, err := r.j.destination.sql.TableExists(ctx, db, name)
+	if err != nil || !exists {
+		return false, err
+	}
+	views, err := r.j.destination.sql.Views(ctx, db)
+	if err != nil {
+		return false, fmt.Errorf("look what %s is, which is in the way of a restore: %w", name, err)
+	}
+	return !slices.Contains(views, name), nil
+}
+
 // makeRoom drops a destination's table that the restore stumbled over just now.
 func (r *restore) makeRoom(ctx context.Context, table string, latest bool) error {
 	if !latest || r.dropped[table] {
@@ -80,7 +105,7 @@ func obstacle(status string) (table, view string) {
 	if m := otherPartition.FindStringSubmatch(status); m != nil {
 		return m[1], ""
 	}
-	if m := viewInTheWay.FindStringSubmatch(strings.TrimSpace(status)); m != nil {
+	if m := kindInTheWay.FindStringSubmatch(strings.TrimSpace(status)); m != nil {
 		return "", m[1]
 	}
 	return "", ""

@@ -444,7 +444,7 @@ func TestRestoreSnapshot(t *testing.T) {
 		require.Empty(t, dst.submitted)
 	})
 	t.Run("another schema is restored beside", func(t *testing.T) {
-		src, dst := &script{snapshot: snapshotOf(oneTable)}, &script{outcome: []sqlclient.RestoreJob{differs, viewDiffers}, names: []string{"t", "v", alias}}
+		src, dst := &script{snapshot: snapshotOf(oneTable)}, &script{outcome: []sqlclient.RestoreJob{differs, viewDiffers}, names: []string{"t", "v", alias}, views: []string{"v"}}
 		got, err := scripted(databaseSpec(), src, dst).RestoreSnapshot(ctx, ordered(databaseSpec(), nil, "s"), nil)
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{"t": alias}, got.Aliases)
@@ -452,6 +452,15 @@ func TestRestoreSnapshot(t *testing.T) {
 		require.Equal(t, []fe.TableRef{{Table: "t", Alias: alias}, {Table: "v"}}, dst.submitted[1].Tables, "all objects are listed")
 		require.Equal(t, []string{"DROP v"}, dst.executed)
 		require.Equal(t, job.RestoreLabel("s", 3), dst.submitted[2].Label)
+	})
+	t.Run("what is no view is not dropped", func(t *testing.T) {
+		noOLAP := sqlclient.RestoreJob{State: sqlclient.JobCancelled, Status: "[COMMON_ERROR, msg: Only support restore OLAP table: t]"}
+		src, dst := &script{snapshot: snapshotOf(oneTable)}, &script{outcome: []sqlclient.RestoreJob{noOLAP, noOLAP, noOLAP}, names: []string{"t"}}
+		got, err := scripted(databaseSpec(), src, dst).RestoreSnapshot(ctx, ordered(databaseSpec(), nil, "s"), nil)
+		require.NoError(t, err)
+		require.True(t, got.Wanted.Retry)
+		require.Equal(t, "rename or drop what has that name on the destination", got.Wanted.Remedy)
+		require.Empty(t, dst.executed)
 	})
 	t.Run("snapshot lost", func(t *testing.T) {
 		src := &script{snapErr: fe.ErrSnapshotNotExist}

@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/dorisim/faults"
+)
+
+// Servers that do not answer, or refuse the account.
+func connectionRemedies() []remedyRow {
+	const (
+		unreachable = "### It cannot reach a server (`rpc`)"
+		denied      = "### Access denied"
+	)
+	return []remedyRow{
+		{name: "a frontend is started", helps: []string{"check that the server runs and can be reached from here"}, pages: []string{unreachable},
+			play: func(t *trouble) {
+				t.tables("t")
+				t.replicate()
+				require.NoError(t, t.pair.Destination.KillFE(0))
+				t.exec(after)
+				t.stands("connect", t.row.helps[0])
+				require.NoError(t, t.pair.Destination.RestartFE(0))
+				t.goesOn()
+			}},
+		{name: "a backend is started", helps: []string{"check that the server runs and can be reached from here"}, pages: []string{unreachable},
+			play: func(t *trouble) {
+				t.tables("t")
+				t.replicate()
+				require.NoError(t, t.pair.Destination.KillBE(0))
+				t.exec(after)
+				t.stands("destination backend", t.row.helps[0])
+				require.NoError(t, t.pair.Destination.RestartBE(0))
+				t.goesOn()
+			}},
+		{name: "the way between the backends is opened", helps: []string{"check that the destination's backend can reach the source's at the address in the text"}, pages: []string{"### The destination's backend cannot fetch from the source's (`be`)"},
+			play: func(t *trouble) {
+				t.tables("t")
+				t.replicate()
+				closed, err := t.pair.Source.Faults().Add(faults.Rule{Point: "be.http.binlog", Action: faults.DropBefore})
+				require.NoError(t, err)
+				t.exec(after)
+				t.stands("HTTP_ERROR", t.row.helps[0])
+				t.pair.Source.Faults().Remove(closed)
+				t.goesOn()
+			}},
+		{name: "the old password is given back", helps: []string{"check the user's password and privileges on both clusters"}, pages: []string{denied},
+			play: func(t *trouble) {
+				t.lockedOut()
+				t.execDestination("SET PASSWORD FOR 'ccr' = PASSWORD('old')")
+				t.goesOn()
+			}},
+		{name: "a job with the new password", helps: []string{"check the user's password and privileges on both clusters"}, pages: []string{denied},
+			play: func(t *trouble) {
+				t.lockedOut()
+				t.deleted()
+				t.createAs(t.jobName()+"_again", "new")
+				t.goesOn()
+			}},
+		{name: "a privilege is granted again", helps: []string{"check_ccr names what is missing"}, pages: []string{denied},
+			play: func(t *trouble) {
+				t.asAccount()
+				t.execDestination("REVOKE LOAD_PRIV ON d.* FROM 'ccr'")
+				t.exec(after)
+				t.stands("denied", t.row.helps[0])
+				overall, lines := t.check(func(body map[string]any) {
+					body["name"], body["allow_table_exists"] = t.jobName()+"_check", true
+					dest := side(body, "dest")
+					dest["user"], dest["password"] = "ccr", "old"
+				})
+				require.Equal(t, "fail", overall)
+				t.remedy = lines["destination: privileges"].Remedy
+				t.follow(t.dst, "GRANT .*")
+				t.goesOn()
+			}},
+	}
+}
+
+// asAccount runs a job with an account of its own on the destination.
+func (t *trouble) asAccount() {
+	t.Helper()
+	t.tables("t")
+	t.execDestination("CREATE USER 'ccr' IDENTIFIED BY 'old'", "CREATE DATABASE d",
+		"GRANT SELECT_PRIV, LOAD_PRIV, ALTER_PRIV, CREATE_PRIV, DROP_PRIV, SHOW_VIEW_PRIV ON d.* TO 'ccr'")
+	t.createAs(t.jobName(), "old")
+	t.follows()
+}
+
+func (t *trouble) createAs(name, password string) {
+	t.Helper()
+	dest := t.pair.Destination.Spec("d", "")
+	dest["user"], dest["password"] = "ccr", password
+	t.createJobOf(name, map[string]any{"dest": dest, "allow_table_exists": true})
+}
+
+// lockedOut changes the password of a job's account.
+func (t *trouble) lockedOut() {
+	t.Helper()
+	t.asAccount()
+	t.execDestination("SET PASSWORD FOR 'ccr' = PASSWORD('new')")
+	t.exec(after)
+	t.stands("denied", t.row.helps[0])
+}
