@@ -16,8 +16,9 @@ const plainLimit = 1 << 20
 
 // readable encodes an answer so that whoever has no data converter of ours (the
 // temporal command, tctl, the Web UI) can read it, whatever its size: other
-// payloads are compressed when they are large.
-func readable(answer any) (converter.RawValue, error) {
+// payloads are compressed when they are large. One that Temporal would not take is
+// an error here, with a remedy: some servers would let its reader wait in vain.
+func (w Workflow) readable(answer any) (converter.RawValue, error) {
 	payload, err := converter.GetDefaultDataConverter().ToPayload(answer)
 	if err != nil {
 		return converter.RawValue{}, fmt.Errorf("encode the answer: %w", err)
@@ -25,7 +26,13 @@ func readable(answer any) (converter.RawValue, error) {
 	if len(payload.GetData()) <= plainLimit {
 		payload.Metadata[job.PayloadPlain] = []byte("1")
 	}
-	return converter.NewRawValue(payload), nil
+	raw := converter.NewRawValue(payload)
+	if payload.Size() > w.payloadLimit() { // else it is not when it is compressed
+		if m := w.measure(raw); m.Size > m.Limit {
+			return converter.RawValue{}, fmt.Errorf("the answer has %d bytes, more than the %d that Temporal takes; %s", m.Size, m.Limit, remedyTooLarge)
+		}
+	}
+	return raw, nil
 }
 
 // answerQueries registers the queries. None of them does anything but read the
@@ -44,7 +51,7 @@ func (r *run) answerQueries() error {
 	}
 	for _, q := range queries {
 		o := workflow.QueryHandlerOptions{Description: q.description}
-		if err := workflow.SetQueryHandlerWithOptions(r.ctx, q.name, func() (converter.RawValue, error) { return readable(q.answer()) }, o); err != nil {
+		if err := workflow.SetQueryHandlerWithOptions(r.ctx, q.name, func() (converter.RawValue, error) { return r.settings.readable(q.answer()) }, o); err != nil {
 			return fmt.Errorf("register query %s: %w", q.name, err)
 		}
 	}

@@ -41,7 +41,10 @@ func (r *run) tooLarge() bool {
 		return false
 	}
 	var m measured
-	recorded := workflow.SideEffect(r.ctx, func(workflow.Context) any { return r.settings.measure(r.spec, r.p) })
+	recorded := workflow.SideEffect(r.ctx, func(workflow.Context) any {
+		// A new run's input holds all that the input of a step does.
+		return r.settings.measure(job.WorkflowInput{Spec: r.spec, Progress: &r.p})
+	})
 	err := recorded.Get(&m)
 	r.oversized = err == nil && m.Size > m.Limit
 	if !r.oversized {
@@ -56,17 +59,21 @@ func (r *run) tooLarge() bool {
 	return true
 }
 
-// measure encodes the state as a new run's input, which holds all that the input
-// of a step does.
-func (w Workflow) measure(spec job.Spec, p job.Progress) measured {
-	m := measured{Limit: w.PayloadLimit}
-	if m.Limit <= 0 {
-		m.Limit = DefaultPayloadLimit
+// payloadLimit is how large a payload may be, in bytes.
+func (w Workflow) payloadLimit() int {
+	if w.PayloadLimit <= 0 {
+		return DefaultPayloadLimit
 	}
+	return w.PayloadLimit
+}
+
+// measure encodes a value as it travels.
+func (w Workflow) measure(value any) measured {
+	m := measured{Limit: w.payloadLimit()}
 	if w.DataConverter == nil {
 		return m
 	}
-	payload, err := w.DataConverter.ToPayload(job.WorkflowInput{Spec: spec, Progress: &p})
+	payload, err := w.DataConverter.ToPayload(value)
 	if err == nil {
 		m.Size = payload.Size()
 	}

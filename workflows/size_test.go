@@ -46,6 +46,8 @@ func TestAStateThatIsTooLarge(t *testing.T) {
 			require.Contains(t, s.Problem.Text, "more than the 100000 that Temporal takes")
 			require.Contains(t, s.Problem.Remedy, "limit.blobSize.error")
 			require.Empty(t, b.steps, "nothing is scheduled with it")
+			_, err := b.QueryWorkflow(job.QueryProgress)
+			require.ErrorContains(t, err, "the answer has 100005 bytes, more than the 100000 that Temporal takes; raise limit.blobSize.error")
 			large = 10
 		})
 		b.signal(2*time.Hour, job.SignalResume, job.Command{})
@@ -58,7 +60,7 @@ func TestAStateThatIsTooLarge(t *testing.T) {
 	})
 	t.Run("few tables are not measured", func(t *testing.T) {
 		b := newBench(t)
-		w := Workflow{DataConverter: converter.GetDefaultDataConverter(), PayloadLimit: 1}
+		w := Workflow{DataConverter: converter.GetDefaultDataConverter(), PayloadLimit: 1500}
 		b.RegisterWorkflowWithOptions(w.ReplicationJob, workflow.RegisterOptions{Name: "limited"})
 		streaming(b, 100)
 		b.idle()
