@@ -227,6 +227,9 @@ type Position struct {
 	TxnID int64 `json:"txn_id,omitempty"`
 	// Applied counts UPSERTs applied since the job was created.
 	Applied int64 `json:"applied,omitempty"`
+	// Partition is the greatest id of a source partition that the job has met, in a
+	// snapshot or an UPSERT, 0 unknown: one with a greater id was made since.
+	Partition int64 `json:"partition,omitempty"`
 }
 
 // Met says when the binlogs up to a commit seq had been met.
@@ -310,6 +313,8 @@ type Restored struct {
 	// CommitSeq of the whole backup (getSnapshot field 7), 0 if the server is
 	// too old to tell.
 	CommitSeq int64 `json:"commit_seq,omitempty"`
+	// Partition is the greatest id of a source partition in the snapshot.
+	Partition int64 `json:"partition,omitempty"`
 }
 
 // FullSyncInfo says why and where the last full sync started (http-api.md 3.12).

@@ -69,7 +69,7 @@ func TestStreamAsksForLess(t *testing.T) {
 		return nil
 	}
 	got := b.stream(want[39], StreamHooks{})
-	require.Nil(t, got.Problem)
+	require.Equal(t, job.EndStopped, got.End, "%+v", got.Problem) // it may be trying a larger one just then
 	require.Equal(t, want, b.dst.visible())
 
 	b = newBench(t)

@@ -96,7 +96,7 @@ func (j *Job) compareTables(ctx context.Context, p *job.Progress, ids []int64, o
 		case table.AsyncView() || j.leavesOut(table.Name):
 			continue
 		}
-		if why := j.mayDiffer(ctx, id, p.Tables[id], table, to[destinations[i]]); why != "" {
+		if why := j.mayDiffer(ctx, p, id, table, to[destinations[i]]); why != "" {
 			out.Missing = append(out.Missing, job.PartialSync{TableID: id, Table: table.Name, Replace: true, Again: true, Why: why + " while the source did not record"})
 		}
 	}
@@ -122,27 +122,37 @@ func (j *Job) compareViews(ctx context.Context, p *job.Progress, views []string,
 	}
 }
 
+// firstVersion is that of a partition which nobody has written yet.
+const firstVersion = 1
+
 // mayDiffer says why a table may not be the same on both sides, "" if it is. A
 // restore gives a partition the source's version and each load that is replayed
 // raises it by one on both sides: the same version is the same content, if nobody
-// else writes there. A definition can change without any.
-func (j *Job) mayDiffer(ctx context.Context, id int64, known job.Table, source, destination *meta.Table) string {
+// else writes there, and if it is the same partition. TRUNCATE and INSERT OVERWRITE
+// make new ones, which have the same versions as the old ones soon; the source
+// gives out ids in ascending order. A definition can change without any.
+func (j *Job) mayDiffer(ctx context.Context, p *job.Progress, id int64, source, destination *meta.Table) string {
+	known, newest := p.Tables[id], p.Position.Partition
 	switch {
 	case destination == nil:
 		return fmt.Sprintf("table %s is not on the destination", source.Name)
 	case known.Name != source.Name:
 		return fmt.Sprintf("table %s was renamed to %s", known.Name, source.Name)
 	}
-	c, err := j.compareTable(ctx, id, known, compareWhat{})
+	// A job of an older version does not know the newest: its rows are counted.
+	c, err := j.compareTable(ctx, id, known, compareWhat{rows: newest == 0})
 	switch {
 	case err != nil:
 		return fmt.Sprintf("table %s cannot be compared (%v)", source.Name, err)
 	case len(c.differences) > 0:
 		return fmt.Sprintf("table %s was changed (%s)", source.Name, c.differences[0].Text)
 	}
-	for _, v := range c.versions {
-		if v.source != v.destination {
+	for partition, v := range c.versions {
+		switch {
+		case v.source != v.destination:
 			return fmt.Sprintf("table %s was written", source.Name)
+		case newest > 0 && partition > newest && v.source > firstVersion:
+			return fmt.Sprintf("a partition of table %s is another one than before", source.Name)
 		}
 	}
 	return ""

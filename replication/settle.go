@@ -287,6 +287,16 @@ func touchOf(rec binlog.Record) touch {
 // tablesIn are the source tables of an UPSERT.
 func tablesIn(u *binlog.Upsert) []int64 { return slices.Sorted(maps.Keys(u.TableRecords)) }
 
+// newestPartition is the greatest id of the source partitions of an UPSERT.
+func newestPartition(u *binlog.Upsert) (id int64) {
+	for _, table := range u.TableRecords {
+		for _, part := range table.PartitionRecords {
+			id = max(id, part.PartitionID)
+		}
+	}
+	return id
+}
+
 // late deals with binlogs that were filed after others with greater commit seqs.
 func (s *shift) late(stop context.Context, missed []binlog.Record) *ending {
 	for _, rec := range missed {

@@ -150,6 +150,7 @@ func (j *Job) destinationName(source string) string {
 func (j *Job) finishFull(p *job.Progress, restored map[int64]job.Table) job.SnapshotFinished {
 	f := job.SnapshotFinished{State: job.DBTablesIncrementalSync, Tables: restored, Position: p.Position}
 	f.Position.CommitSeq = startAfter(p.Snapshot, restored)
+	f.Position.Partition = max(p.Position.Partition, p.Snapshot.Restored.Partition)
 	f.Position.TxnID = 0
 	if j.spec.Type() == job.TableSync {
 		// A table job has no filter: its only table's barrier is the position.
@@ -194,6 +195,7 @@ func (j *Job) finishPartial(p *job.Progress, restored map[int64]job.Table) job.S
 		f.Tables = map[int64]job.Table{}
 	}
 	f.Position.CommitSeq = max(snap.Trigger, p.Position.CommitSeq)
+	f.Position.Partition = max(p.Position.Partition, snap.Restored.Partition)
 	table := j.spec.Type() == job.TableSync
 	if table {
 		f.State = job.TableIncrementalSync

@@ -368,6 +368,9 @@ func (r *restore) finished(ctx context.Context) (*job.SnapshotRestored, error) {
 			return nil, metaErrorf("snapshot %s does not tell the commit seq of table %s", r.ordered.Name, name)
 		}
 		result.Restored.Tables[t.ID] = job.Table{Name: name, CommitSeq: seq}
+		for _, id := range t.Partitions {
+			result.Restored.Partition = max(result.Restored.Partition, id)
+		}
 		if r.partitionsOnly() {
 			if err := r.partitions(result.Restored, t, seq); err != nil {
 				return nil, err

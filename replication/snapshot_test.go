@@ -426,7 +426,7 @@ func TestRestoreSnapshot(t *testing.T) {
 		defer func() { require.Equal(t, []int64{7}, dst.rolledBack, "left by an attempt that stood still") }()
 		got, err := scripted(databaseSpec(), src, dst).RestoreSnapshot(ctx, ordered(databaseSpec(), nil, "s"), nil)
 		require.NoError(t, err)
-		require.Equal(t, &job.Restored{CommitSeq: 40, Tables: map[int64]job.Table{
+		require.Equal(t, &job.Restored{CommitSeq: 40, Partition: 100, Tables: map[int64]job.Table{
 			10: {Name: "t", CommitSeq: 60}, 12: {Name: "v", CommitSeq: 40, View: true},
 		}}, got.Restored)
 		require.Len(t, dst.submitted, 1)

@@ -41,6 +41,7 @@ type entry struct {
 	timestamp int64
 	upsert    bool
 	txn       int64 // destination transaction, 0 if none was needed
+	partition int64 // see job.Position
 	finished  bool
 }
 
@@ -136,6 +137,7 @@ func (t *tracker) advance() {
 		if e.upsert {
 			t.position.Applied++
 			t.position.Timestamp = max(t.position.Timestamp, e.timestamp)
+			t.position.Partition = max(t.position.Partition, e.partition)
 		}
 		if e.txn != 0 {
 			t.position.TxnID = e.txn

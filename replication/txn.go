@@ -55,7 +55,7 @@ func newTxn(s *shift, rec binlog.Record, u *binlog.Upsert, records map[int64]bin
 	if spec.ReuseBinlogLabel && u.Label != "" {
 		label = u.Label
 	}
-	e := &entry{seq: rec.CommitSeq, tables: tablesIn(u), timestamp: rec.Timestamp, upsert: true}
+	e := &entry{seq: rec.CommitSeq, tables: tablesIn(u), timestamp: rec.Timestamp, upsert: true, partition: newestPartition(u)}
 	return &txn{
 		s: s, upsert: u, records: records, fetched: fetched, label: label,
 		entry: e, entries: []*entry{e}, done: make(chan struct{}),

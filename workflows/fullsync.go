@@ -215,7 +215,7 @@ func (r *run) tableGone() {
 
 // startFromNothing begins incremental sync of a database without any table.
 func (r *run) startFromNothing(commitSeq int64) {
-	r.p.Position = job.Position{CommitSeq: commitSeq, Applied: r.p.Position.Applied}
+	r.p.Position = job.Position{CommitSeq: commitSeq, Applied: r.p.Position.Applied, Partition: r.p.Position.Partition}
 	r.p.Tables, r.p.Partitions, r.p.ShadowIndexes = nil, nil, nil
 	r.event(levelInfo, "the database has no tables yet, following its binlogs after commit seq %d", commitSeq)
 	r.startIncremental(job.DBIncrementalSync)
