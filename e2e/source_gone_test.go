@@ -100,7 +100,7 @@ func TestBinlogsOfADatabaseSwitchedOffAndOn(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, harness.PairOptions{})
 	e.exec("CREATE DATABASE a")
-	for _, table := range []string{"t", "u", "gone"} {
+	for _, table := range []string{"t", "u", "gone", "daily", "same"} {
 		e.exec(fmt.Sprintf(recordedTable, "a", table), fmt.Sprintf("INSERT INTO a.%s VALUES (1, 'one')", table))
 	}
 	e.exec("CREATE VIEW a.v AS SELECT id FROM a.t")
@@ -110,16 +110,18 @@ func TestBinlogsOfADatabaseSwitchedOffAndOn(t *testing.T) {
 
 	e.exec(`ALTER DATABASE a SET PROPERTIES ("binlog.enable" = "false")`)
 	e.stalledWith(job, "source database a does not record binlogs", `ALTER DATABASE a SET PROPERTIES ("binlog.enable" = "true")`)
-	for _, table := range []string{"t", "u", "gone"} {
+	for _, table := range []string{"t", "u", "gone", "daily", "same"} {
 		e.exec(fmt.Sprintf(`ALTER TABLE a.%s SET ("binlog.enable" = "false")`, table))
 	}
 	e.exec("INSERT INTO a.t VALUES (2, 'unrecorded')", "ALTER TABLE a.t RENAME t2", "DROP TABLE a.gone",
 		fmt.Sprintf(strings.Replace(recordedTable, `, "binlog.enable" = "true"`, "", 1), "a", "new"), "INSERT INTO a.new VALUES (1, 'new')",
-		"ALTER VIEW a.v AS SELECT id + 1 AS id FROM a.u")
-	e.enableBinlog("a", "t2", "u", "new")
+		"ALTER VIEW a.v AS SELECT id + 1 AS id FROM a.u",
+		// Written anew, its partition has the version that the old one had.
+		"TRUNCATE TABLE a.daily", "INSERT INTO a.daily VALUES (2, 'another day')")
+	e.enableBinlog("a", "t2", "u", "new", "daily", "same")
 	e.exec("INSERT INTO a.u VALUES (3, 'recorded')")
 	e.awaitThat(job, func(ctx context.Context) error {
-		for _, table := range []string{"t2", "u", "new", "v"} {
+		for _, table := range []string{"t2", "u", "new", "v", "daily", "same"} {
 			if err := harness.CompareTables(ctx, e.src, "a", table, e.dst, "b", table); err != nil {
 				return err
 			}
@@ -131,6 +133,7 @@ func TestBinlogsOfADatabaseSwitchedOffAndOn(t *testing.T) {
 	events, err := e.ccr.Call(e.ctx, "job_events", map[string]any{"name": job})
 	require.NoError(t, err)
 	require.Contains(t, fmt.Sprint(events), "left on the destination as they are: gone")
+	require.NotContains(t, fmt.Sprint(events), "table same", "nobody has written it")
 	tables, err := harness.Tables(e.ctx, e.dst, "b")
 	require.NoError(t, err)
 	require.NotContains(t, tables, "t", "it has another name now")
