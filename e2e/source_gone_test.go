@@ -100,7 +100,7 @@ func TestBinlogsOfADatabaseSwitchedOffAndOn(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, harness.PairOptions{})
 	e.exec("CREATE DATABASE a")
-	for _, table := range []string{"t", "u", "gone", "daily", "same"} {
+	for _, table := range []string{"t", "u", "gone", "dropped", "daily", "same"} {
 		e.exec(fmt.Sprintf(recordedTable, "a", table), fmt.Sprintf("INSERT INTO a.%s VALUES (1, 'one')", table))
 	}
 	e.exec("CREATE VIEW a.v AS SELECT id FROM a.t")
@@ -119,7 +119,7 @@ func TestBinlogsOfADatabaseSwitchedOffAndOn(t *testing.T) {
 		// Written anew, its partition has the version that the old one had.
 		"TRUNCATE TABLE a.daily", "INSERT INTO a.daily VALUES (2, 'another day')")
 	e.enableBinlog("a", "t2", "u", "new", "daily", "same")
-	e.exec("INSERT INTO a.u VALUES (3, 'recorded')")
+	e.exec("DROP TABLE a.dropped", "INSERT INTO a.u VALUES (3, 'recorded')")
 	e.awaitThat(job, func(ctx context.Context) error {
 		for _, table := range []string{"t2", "u", "new", "v", "daily", "same"} {
 			if err := harness.CompareTables(ctx, e.src, "a", table, e.dst, "b", table); err != nil {
@@ -137,6 +137,7 @@ func TestBinlogsOfADatabaseSwitchedOffAndOn(t *testing.T) {
 	tables, err := harness.Tables(e.ctx, e.dst, "b")
 	require.NoError(t, err)
 	require.NotContains(t, tables, "t", "it has another name now")
+	require.NotContains(t, tables, "dropped", "its drop is recorded")
 }
 
 // Another database of the same name is not followed unasked.

@@ -204,6 +204,8 @@ type TablesSelected struct {
 	Wanted *SnapshotWanted `json:"wanted,omitempty"`
 	// Gone are tables that the source has dropped without a record of it.
 	Gone []int64 `json:"gone,omitempty"`
+	// Dropped are tables whose drop is recorded after a gap, and carried out.
+	Dropped []int64 `json:"dropped,omitempty"`
 	// GapTo is the next Progress.GapTo, 0 if there was no gap to close.
 	GapTo int64 `json:"gap_to,omitempty"`
 }

@@ -233,16 +233,19 @@ func TestRecordsThatOpenAGap(t *testing.T) {
 func TestCloseGap(t *testing.T) {
 	p := job.Progress{Gap: &job.Gap{Reason: "it was off"}, Position: job.Position{CommitSeq: 100}, Tables: map[int64]job.Table{
 		10: {Name: "t", DestID: 20}, 11: {Name: "u", DestID: 21}, 12: {Name: "gone", DestID: 22}, 13: {Name: "v", View: true}, 14: {Name: "w", View: true},
-		15: {Name: "long gone", CommitSeq: job.Contained},
+		15: {Name: "long gone", CommitSeq: job.Contained}, 17: {Name: "dropped", DestID: 27}, 18: {Name: "taken", DestID: 28},
 	}}
-	src := &script{tables: map[int64]*meta.Table{10: {ID: 10, Name: "t"}, 11: {ID: 11, Name: "u2"}, 16: {ID: 16, Name: "new"}},
-		names: []string{"t", "u2", "new", "v", "x"}, views: []string{"v", "x"}, log: map[int64][]binlog.Record{0: {{CommitSeq: 130}, {CommitSeq: 140}}}}
-	dst := &script{id: 2, tables: map[int64]*meta.Table{20: {ID: 20, Name: "t"}, 21: {ID: 21, Name: "u"}}}
+	src := &script{tables: map[int64]*meta.Table{10: {ID: 10, Name: "t"}, 11: {ID: 11, Name: "u2"}, 16: {ID: 16, Name: "new"}, 19: {ID: 19, Name: "taken"}},
+		dropped: map[int64]int64{12: 90, 17: 138, 18: 139}, // that of 12 is of before it was recovered
+		names:   []string{"t", "u2", "new", "taken", "v", "x"}, views: []string{"v", "x"}, log: map[int64][]binlog.Record{0: {{CommitSeq: 130}, {CommitSeq: 140}}}}
+	dst := &script{id: 2, tables: map[int64]*meta.Table{20: {ID: 20, Name: "t"}, 21: {ID: 21, Name: "u"}, 27: {ID: 27, Name: "dropped"}, 28: {ID: 28, Name: "taken"}}}
 	in := job.StepInput{Spec: *databaseSpec(), Progress: p}
 	out, err := scripted(databaseSpec(), src, dst).SelectTables(context.Background(), in)
 	require.NoError(t, err)
 	require.Equal(t, int64(140), out.GapTo)
 	require.Equal(t, []int64{12, 14}, out.Gone)
+	require.Equal(t, []int64{17, 18}, out.Dropped, "their drops are recorded")
+	require.Equal(t, []string{"DROP dropped"}, dst.executed, "the other gives way to the snapshot of its successor")
 	var again, included []string
 	for _, part := range out.Missing {
 		if part.Again {
@@ -253,7 +256,7 @@ func TestCloseGap(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"t", "u2", "v"}, again)
-	require.Equal(t, []string{"new", "x"}, included)
+	require.Equal(t, []string{"new", "taken", "x"}, included)
 
 	// Off still, or again: the gap goes on.
 	src.off = map[string]bool{"src": true}

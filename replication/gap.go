@@ -79,28 +79,52 @@ func (j *Job) compareTables(ctx context.Context, p *job.Progress, ids []int64, o
 	if len(sources) == 0 {
 		return 0, nil
 	}
-	from, err := j.source.tablesByID(ctx, sources)
+	from, err := j.source.metaByID(ctx, sources)
 	if err != nil {
 		return 0, err
 	}
-	to, err := j.destination.tablesByID(ctx, destinations)
+	to, err := j.destination.metaByID(ctx, destinations)
 	if err != nil {
 		return 0, err
 	}
 	for i, id := range sources {
-		table := from[id]
+		table := from.Tables[id]
+		dropped, recorded := from.DroppedTables[id]
 		switch {
+		case table == nil && recorded && (dropped == 0 || dropped > p.Position.CommitSeq):
+			if err := j.dropAfterGap(ctx, p, id, to.Tables[destinations[i]]); err != nil {
+				return 0, err
+			}
+			out.Dropped = append(out.Dropped, id)
+			continue
 		case table == nil:
 			out.Gone = append(out.Gone, id)
 			continue
 		case table.AsyncView() || j.leavesOut(table.Name):
 			continue
 		}
-		if why := j.mayDiffer(ctx, p, id, table, to[destinations[i]]); why != "" {
+		if why := j.mayDiffer(ctx, p, id, table, to.Tables[destinations[i]]); why != "" {
 			out.Missing = append(out.Missing, job.PartialSync{TableID: id, Table: table.Name, Replace: true, Again: true, Why: why + " while the source did not record"})
 		}
 	}
 	return len(sources), nil
+}
+
+// dropAfterGap drops a table whose drop the source has recorded after the gap: the
+// binlogs of what became of its name until then are about names that other tables
+// have by now. One whose name is taken gives way to the snapshot of the other.
+func (j *Job) dropAfterGap(ctx context.Context, p *job.Progress, id int64, table *meta.Table) error {
+	if table == nil || stillMapped(p.Tables, id, table.ID) {
+		return nil
+	}
+	taken, err := j.source.tableByName(ctx, table.Name)
+	if err != nil || taken != nil {
+		return err
+	}
+	if err := j.destination.sql.DropTable(ctx, j.spec.Destination.Database, table.Name); err != nil {
+		return fmt.Errorf("drop table %s, whose drop is recorded after the gap: %w", table.Name, err)
+	}
+	return nil
 }
 
 // compareViews adds to out what is to come again of the views that the job has:
@@ -158,12 +182,12 @@ func (j *Job) mayDiffer(ctx context.Context, p *job.Progress, id int64, source, 
 	return ""
 }
 
-// tablesByID reads the metadata of some tables; those that are not there are
+// metaByID reads the metadata of some tables; those that are not there are
 // missing in the result.
-func (c *cluster) tablesByID(ctx context.Context, ids []int64) (map[int64]*meta.Table, error) {
+func (c *cluster) metaByID(ctx context.Context, ids []int64) (*meta.Database, error) {
 	db, err := c.fe.Meta(ctx, fe.MetaRequest{DatabaseID: c.spec.DatabaseID, Database: c.spec.Database, TableIDs: ids})
 	if err != nil {
 		return nil, fmt.Errorf("read metadata of %s database %s: %w", c.side, c.spec.Database, err)
 	}
-	return db.Tables, nil
+	return db, nil
 }

@@ -141,6 +141,7 @@ type script struct {
 	database
 	tables    map[int64]*meta.Table
 	id        int64           // of the database, 0 = 1
+	dropped   map[int64]int64 // tables, as the metadata lists them
 	off       map[string]bool // whose SHOW CREATE says that no binlogs are recorded
 	metaErr   error
 	names     []string // SHOW TABLES
@@ -211,7 +212,7 @@ func (s *script) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, er
 	if s.metaErr != nil {
 		return nil, s.metaErr
 	}
-	db := &meta.Database{ID: max(s.id, 1), Tables: map[int64]*meta.Table{}}
+	db := &meta.Database{ID: max(s.id, 1), Tables: map[int64]*meta.Table{}, DroppedTables: s.dropped}
 	for id, t := range s.tables {
 		if slices.Contains(req.TableIDs, id) || slices.Contains(req.Tables, t.Name) {
 			db.Tables[id] = t

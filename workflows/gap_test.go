@@ -48,6 +48,21 @@ func TestAGapIsClosedWhenTheSourceRecordsAgain(t *testing.T) {
 	require.Contains(t, b.events(), "what was written meanwhile is in no binlog")
 }
 
+// A table whose drop is recorded after the gap is dropped, and not told to be left.
+func TestAGapIsClosedWithoutWhatIsDropped(t *testing.T) {
+	b := newBench(t)
+	b.shift(time.Second, job.StreamResult{End: job.EndGapOver, Gap: &switchedOff})
+	once(b, job.ActivitySelectTables, 0, func(in job.StepInput) (job.TablesSelected, error) {
+		require.Contains(t, in.Progress.Tables, int64(11))
+		return job.TablesSelected{GapTo: 150, Dropped: []int64{11}}, nil
+	})
+	b.idle()
+	b.at(5*time.Minute, func() { require.NotContains(t, b.progress().Tables, int64(11)) })
+	b.deleteAt(6 * time.Minute)
+	b.mustRun()
+	require.NotContains(t, b.events(), "left on the destination")
+}
+
 // Where so much may differ that one full sync is cheaper, there is one.
 func TestAGapOfManyTablesIsAFullSync(t *testing.T) {
 	b := newBench(t)

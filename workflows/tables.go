@@ -90,6 +90,9 @@ func (r *run) closeGap(out job.TablesSelected) {
 		return
 	}
 	r.event(levelInfo, "the source records again: of %d tables %d come by a snapshot each", len(r.p.Tables), again(out.Missing))
+	for _, id := range out.Dropped {
+		delete(r.p.Tables, id)
+	}
 	var gone []string
 	for _, id := range out.Gone {
 		gone = append(gone, r.p.Tables[id].Name)
