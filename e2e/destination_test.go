@@ -102,19 +102,21 @@ func TestDatabaseOfTheDestinationIsDropped(t *testing.T) {
 	job := e.createJob("d", "", "d", "")
 	e.awaitEqual(job, "d", "d")
 
-	e.execDestination("DROP DATABASE d FORCE")
-	e.exec("INSERT INTO d.a VALUES (2, 'a')")
+	e.execDestination("DROP DATABASE d FORCE") // and nothing is written
 	e.stalledWith(job, "database", "force_fullsync creates it again")
 	_, err := e.ccr.Call(e.ctx, "force_fullsync", map[string]any{"name": job})
 	require.NoError(t, err)
 	e.awaitEqual(job, "d", "d")
 	e.notStalled(job)
 	e.awaitState(job, "DBTablesIncrementalSync", "DBIncrementalSync")
+	e.exec("INSERT INTO d.a VALUES (2, 'a')")
+	e.awaitEqual(job, "d", "d")
 	e.requireFullSyncs(job, 2)
 
 	// A partial sync finds the database created again by hand, and everything in
 	// it gone.
 	e.execDestination("DROP DATABASE d FORCE", "CREATE DATABASE d")
+	e.stalledWith(job, "is another one", "force_fullsync")
 	detail, err := e.ccr.Call(e.ctx, "job_progress", map[string]any{"name": job})
 	require.NoError(t, err)
 	_, err = e.ccr.Call(e.ctx, "job_skip_binlog", map[string]any{"name": job, "skip_by": "partialsync", "skip_table": "b", "skip_table_id": e.sourceTable(detail, "b")})

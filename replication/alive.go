@@ -60,6 +60,34 @@ func (j *Job) lookAtSource(ctx context.Context) (finding, error) {
 	return recording(text, "the source database "+src.Database, fmt.Sprintf(`ALTER DATABASE %s SET PROPERTIES ("binlog.enable" = "true")`, src.Database)), nil
 }
 
+// lookAtBoth looks at the source, and at the destination if nothing is wrong there.
+func (j *Job) lookAtBoth(ctx context.Context) (finding, error) {
+	f, err := j.lookAtSource(ctx)
+	if err != nil || !f.fine() {
+		return f, err
+	}
+	return j.lookAtDestination(ctx)
+}
+
+// lookAtDestination looks whether the destination still has the job's database.
+// While nothing is written, nobody else asks.
+func (j *Job) lookAtDestination(ctx context.Context) (finding, error) {
+	dest := &j.spec.Destination
+	id, err := j.destination.databaseID(ctx)
+	switch {
+	case errors.Is(err, fe.ErrDatabaseNotFound):
+		return finding{what: "no destination", err: withRemedy(metaErrorf("the destination database %s does not exist any more", dest.Database),
+			"force_fullsync creates it again with all that was in it; or delete the job")}, nil
+	case err != nil:
+		return finding{}, err
+	case dest.DatabaseID != 0 && id != dest.DatabaseID:
+		return finding{what: fmt.Sprintf("destination %d", id), err: withRemedy(
+			metaErrorf("the destination database %s is another one than the job has written to: its id was %d and is %d", dest.Database, dest.DatabaseID, id),
+			"force_fullsync brings everything to the one that has the name now; or delete the job")}, nil
+	}
+	return finding{}, nil
+}
+
 // databaseReplaced is the error that another database has the source's name: what
 // it holds may have nothing to do with what was replicated, so that a person
 // decides.

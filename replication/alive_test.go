@@ -65,6 +65,31 @@ func TestLookAtSource(t *testing.T) {
 	}
 }
 
+// What a look at the destination finds while nobody writes there.
+func TestLookAtDestination(t *testing.T) {
+	for name, c := range map[string]struct {
+		dst script
+		err string // "" = fine
+	}{
+		"as it was":     {dst: script{id: 2}},
+		"dropped":       {dst: script{metaErr: fe.ErrDatabaseNotFound}, err: "destination database dst does not exist any more"},
+		"created again": {dst: script{id: 9}, err: "destination database dst is another one than the job has written to: its id was 2 and is 9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := scripted(databaseSpec(), &script{}, &c.dst).lookAtBoth(context.Background())
+			require.NoError(t, err)
+			require.Equal(t, c.err == "", f.fine())
+			if c.err != "" {
+				require.ErrorContains(t, f.err, c.err)
+				require.Contains(t, Remedy(f.err), "force_fullsync")
+			}
+		})
+	}
+	f, err := scripted(databaseSpec(), &script{off: map[string]bool{"src": true}}, &script{metaErr: fe.ErrDatabaseNotFound}).lookAtBoth(context.Background())
+	require.NoError(t, err)
+	require.True(t, f.off, "the source comes first")
+}
+
 // A finding is believed when it lasts: two statements may be meant as one, and
 // binlogs that tell the same may be on their way.
 func TestAFindingIsBelievedWhenItLasts(t *testing.T) {

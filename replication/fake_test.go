@@ -135,7 +135,7 @@ func (f *fakeSource) Close() error { return nil }
 
 func pick(tables map[int64]*meta.Table, req fe.MetaRequest, gone meta.Database) *meta.Database {
 	db := gone
-	db.ID, db.Tables = max(req.DatabaseID, 1), map[int64]*meta.Table{}
+	db.ID, db.Tables = max(db.ID, req.DatabaseID, 1), map[int64]*meta.Table{}
 	for id, t := range tables {
 		if slices.Contains(req.TableIDs, id) || slices.Contains(req.Tables, t.Name) {
 			db.Tables[id] = t
@@ -401,7 +401,7 @@ func (f *fakeDestination) Backends(context.Context) ([]meta.Backend, error) {
 
 func (f *fakeDestination) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, error) {
 	f.count("getMeta")
-	return pick(f.tables, req, meta.Database{}), nil
+	return pick(f.tables, req, meta.Database{ID: 2}), nil
 }
 
 // deny is how Doris refuses what only administrators may do.

@@ -128,7 +128,7 @@ func (b *book) looked(now time.Time, took time.Duration, f finding, lastBinlog t
 	return again && (lastBinlog.Before(b.since) || now.Sub(b.since) >= foundFor)
 }
 
-// watch looks at the source whenever it is time to, until ctx is done or the
+// watch looks at source and destination whenever it is time to, until ctx is done or the
 // shift cannot go on.
 func (s *shift) watch(ctx context.Context, found chan<- *ending) {
 	b := s.book
@@ -160,14 +160,14 @@ func lookedUp(found <-chan *ending, e *ending) *ending {
 	}
 }
 
-// look looks once. What the source cannot tell is looked at again next time:
-// whoever reads its binlogs says what is wrong with it.
+// look looks once. What a side cannot tell is looked at again next time: whoever
+// reads its binlogs, or writes to it, says what is wrong with it.
 func (s *shift) look(ctx context.Context, b *book) (finding, bool) {
 	started := time.Now()
-	f, err := s.job.lookAtSource(ctx)
+	f, err := s.job.lookAtBoth(ctx)
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
-			s.log.Debug("the source does not tell whether it is what it was", "error", err)
+			s.log.Debug("source and destination do not tell whether they are what they were", "error", err)
 		}
 		f = finding{}
 	}
@@ -182,7 +182,7 @@ func (s *shift) lookFirst(ctx context.Context) *ending {
 	if !s.in.Probe && s.in.Progress.Gap == nil {
 		return nil
 	}
-	f, err := s.job.lookAtSource(ctx)
+	f, err := s.job.lookAtBoth(ctx)
 	known := s.in.Progress.Problem
 	switch {
 	case err == nil && f.what == noTableLeft && s.unread(ctx):
