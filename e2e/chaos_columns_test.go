@@ -98,6 +98,7 @@ func (p *program) alter(ctx context.Context, t *chaosTable, statement string, do
 		if name, _ := p.pickOf(func(name string, other *chaosTable) bool { return other == t && name != p.followed }); name != "" {
 			if ok, err := p.try(ctx, "DROP TABLE "+name+" FORCE"); ok || err != nil {
 				delete(p.tables, name)
+				p.leaves(name)
 				return err
 			}
 		}
@@ -216,6 +217,9 @@ func (p *program) view(ctx context.Context) error {
 	case p.once(3):
 		ok, err := p.try(ctx, "DROP VIEW "+view)
 		p.views[view] = !ok
+		if ok {
+			p.leaves(view)
+		}
 		return err
 	}
 	_, err := p.try(ctx, "ALTER VIEW "+view+" AS "+body)

@@ -21,6 +21,8 @@ type chaosTable struct {
 	rollups    []string
 	views      []string // synchronous materialized views
 	sequence   bool     // n is the sequence column
+	twice      bool     // it has two replicas
+	hidden     bool     // the sequence is a column that only loads name
 	busy       bool     // an ALTER job runs
 }
 

@@ -37,6 +37,13 @@ type program struct {
 	serial       int    // of values and names: none comes twice
 	altering     bool   // an ALTER job runs, what else happens meanwhile is short
 	paused       bool
+	kinds        *rand.Rand // of what statements do not depend on: replicas, hidden columns
+
+	disturbances []disturbance      // that are still to come
+	disturbed    bool               // one is under way
+	unrecorded   bool               // the source's database has its binlogs off
+	left         map[string]bool    // what was dropped meanwhile: the destination may keep it
+	excuses      map[*scene]*excuse // of the jobs
 
 	played  int // statements so far
 	kills   []chaosKill
@@ -63,6 +70,9 @@ func newProgram(seed uint64, pair *harness.Pair, dst *sql.DB, process *chaosProc
 		kills:   chaosKills(seed, chaosRounds*chaosRound),
 	}
 	p.orders = chaosOrders(seed, chaosRounds*chaosRound, p.kills)
+	p.disturbances = chaosDisturbances(seed, chaosRounds*chaosRound)
+	p.kinds = rand.New(rand.NewPCG(seed, 5))
+	p.left, p.excuses = map[string]bool{}, map[*scene]*excuse{}
 	follow := func(s *scenario, job, database string) *scene {
 		return &scene{scenario: s, pair: pair, ccr: process.ccr, patience: chaosPatience, job: job, srcDB: "s" + name, dstDB: database, dst: dst}
 	}
@@ -179,6 +189,9 @@ func (p *program) statement(ctx context.Context) error {
 		}
 	}
 	p.give(ctx)
+	if err := p.disturb(ctx); err != nil {
+		return err
+	}
 	p.played++
 	deeds, sum := p.deeds(), 0
 	for _, d := range deeds {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/doris-ccr/ccr/e2e/harness"
 )
@@ -16,13 +17,14 @@ func (p *program) quiet(ctx context.Context) error {
 	p.note("-- quiet")
 	p.ordering.Wait()
 	for i, s := range p.jobs() {
-		w := wait{scene: s, fullSyncs: 1 + p.fullSyncs.Load()}
+		w := wait{scene: s, excuse: p.excuse(s), fullSyncs: 1 + p.fullSyncs.Load()}
 		if i > 0 {
 			w.fullSyncs = 1 + int64(p.replacements)
 		}
 		if err := p.waitFor(ctx, &w); err != nil {
 			return fmt.Errorf("job %s: %w", s.job, err)
 		}
+		w.differences, w.damages = false, nil
 	}
 	return nil
 }
@@ -30,10 +32,15 @@ func (p *program) quiet(ctx context.Context) error {
 // wait is for one job at a quiet point.
 type wait struct {
 	*scene
-	fullSyncs int64 // so many are allowed
-	lag       int64 // that was seen last
-	moved     bool  // another one was seen before
+	*excuse
+	fullSyncs int64     // so many are allowed, beside those that mend the destination
+	lag       int64     // that was seen last
+	moved     bool      // another one was seen before
+	fine      time.Time // since when the job says without a break that it is fine, while the sides differ
 }
+
+// silentFor is how long a job may say that it is fine while the sides differ.
+const silentFor = time.Minute
 
 // waitFor looks less often than a scenario does, since many programs wait. Its
 // patience begins again while the job gets on, and when another program has had
@@ -43,10 +50,11 @@ func (p *program) waitFor(ctx context.Context, w *wait) error {
 		kills := p.process.kills.Load()
 		w.moved = false
 		err := harness.AwaitEvery(ctx, chaosLook, p.patience, func(ctx context.Context) error {
-			if err := w.caughtUp(ctx); err != nil {
+			if err := p.caughtUp(ctx, w); err != nil {
+				w.fine = time.Time{}
 				return err
 			}
-			return p.alike(ctx, w.scene)
+			return w.silent(p.alike(ctx, w.scene), kills != p.process.kills.Load())
 		})
 		again := ctx.Err() == nil && errors.Is(err, harness.ErrDeadline) && (w.moved || kills != p.process.kills.Load())
 		if !again {
@@ -55,9 +63,35 @@ func (p *program) waitFor(ctx context.Context, w *wait) error {
 	}
 }
 
-// caughtUp returns nil if the job has nothing left to do. Never a surprise full
-// sync: one more than the program allows ends the wait.
-func (w *wait) caughtUp(ctx context.Context) error {
+// silent gives up when the sides have differed for silentFor, if the job has said
+// all the time that it is fine: nobody would ever know. A process that was killed
+// in between could say nothing.
+func (w *wait) silent(different error, killed bool) error {
+	switch {
+	case different == nil:
+		return nil
+	case w.fine.IsZero() || killed:
+		w.fine = time.Now()
+	case time.Since(w.fine) > silentFor:
+		return fmt.Errorf("silently different: the job has said for %s that it is fine, but %w: %w", silentFor, different, harness.ErrGiveUp)
+	}
+	return different
+}
+
+// caughtUp returns nil if the job says that it is fine: it has nothing left to do
+// and knows of no difference. Never a surprise full sync: one more than the program
+// allows ends the wait. What the program has dropped on the destination is mended
+// as the documentation says.
+func (p *program) caughtUp(ctx context.Context, w *wait) error {
+	if len(w.damages) > 0 {
+		status, err := w.ccr.Status(ctx, w.job)
+		if err == nil {
+			err = p.mend(ctx, w.scene, status)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	reply, err := w.ccr.Call(ctx, "get_lag", map[string]any{"name": w.job})
 	if err != nil {
 		return err
@@ -72,14 +106,16 @@ func (w *wait) caughtUp(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
-	case status.FullSyncs > w.fullSyncs:
-		return fmt.Errorf("a surprise: %d full syncs, %d are allowed: %w", status.FullSyncs, w.fullSyncs, harness.ErrGiveUp)
+	case status.FullSyncs > w.fullSyncs+w.excuse.fullSyncs:
+		return fmt.Errorf("a surprise: %d full syncs, %d are allowed: %w", status.FullSyncs, w.fullSyncs+w.excuse.fullSyncs, harness.ErrGiveUp)
+	case len(status.Differences) > 0 && (w.differences || len(w.damages) > 0):
+		return fmt.Errorf("differences are still told: %v", status.Differences)
 	case len(status.Differences) > 0: // nobody but the job writes on the destination
 		return fmt.Errorf("a false alarm, or a fault: %v: %w", status.Differences, harness.ErrGiveUp)
 	case status.Stalled:
 		return fmt.Errorf("stalled: %s", status.LastError.Text)
-	case !strings.Contains(status.ProgressState, "IncrementalSync"):
-		return fmt.Errorf("job is in %s", status.ProgressState)
+	case status.State != "running" || !strings.Contains(status.ProgressState, "IncrementalSync"):
+		return fmt.Errorf("job is %s, in %s", status.State, status.ProgressState)
 	}
 	return nil
 }
@@ -106,6 +142,7 @@ func (p *program) alike(ctx context.Context, s *scene) error {
 	if err != nil {
 		return err
 	}
+	have = slices.DeleteFunc(have, func(name string) bool { return p.left[name] && !contains(want, name) })
 	if !slices.Equal(want, have) {
 		return fmt.Errorf("tables differ: source has %v, destination %v", want, have)
 	}

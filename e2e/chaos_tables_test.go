@@ -18,6 +18,15 @@ func (p *program) create(ctx context.Context) error {
 
 func (p *program) createAs(ctx context.Context, name string) error {
 	t := &chaosTable{model: one(p, chaosModels), by: one(p, chaosPartitionings), v: "v", n: "n"}
+	t.sequence = t.unique() && p.once(4)
+	t.hidden = t.unique() && !t.sequence && p.kinds.IntN(6) == 0
+	t.twice = p.kinds.IntN(5) == 0
+	_, err := p.createTable(ctx, name, t)
+	return err
+}
+
+// createTable creates a table of a model, with what else it may have.
+func (p *program) createTable(ctx context.Context, name string, t *chaosTable) (bool, error) {
 	id, keys := "id INT", "id"
 	switch {
 	case t.by == byAutoRange:
@@ -30,15 +39,20 @@ func (p *program) createAs(ctx context.Context, name string) error {
 		columns = []string{id, "v VARCHAR(40) REPLACE", "n INT SUM"}
 	}
 	properties := []string{`"replication_num" = "1"`}
+	if t.twice {
+		properties[0] = `"replication_num" = "2"`
+	}
 	switch t.model {
 	case mergeOnWrite:
 		properties = append(properties, `"enable_unique_key_merge_on_write" = "true"`)
 	case mergeOnRead:
 		properties = append(properties, `"enable_unique_key_merge_on_write" = "false"`)
 	}
-	if t.unique() && p.once(4) {
-		t.sequence = true
+	switch {
+	case t.sequence:
 		properties = append(properties, `"function_column.sequence_col" = "n"`)
+	case t.hidden:
+		properties = append(properties, `"function_column.sequence_type" = "int"`)
 	}
 	if t.model != aggregate && p.once(10) {
 		index := p.name("idx")
@@ -55,7 +69,7 @@ func (p *program) createAs(ctx context.Context, name string) error {
 	if ok {
 		p.tables[name] = t
 	}
-	return err
+	return ok, err
 }
 
 // partitioning draws the partitions of a new table.
@@ -114,12 +128,13 @@ func (p *program) drop(ctx context.Context) error {
 		return nil
 	}
 	force := ""
-	if p.once(2) {
+	if p.once(2) || p.unrecorded { // what is recovered later has to record
 		force = " FORCE"
 	}
 	ok, err := p.try(ctx, "DROP TABLE "+name+force)
 	if ok {
 		delete(p.tables, name)
+		p.leaves(name)
 		if force == "" {
 			p.bin = append(p.bin, binned{name, t.clone()})
 		}
@@ -206,7 +221,7 @@ func (p *program) swap(ctx context.Context) error {
 
 func (p *program) replace(ctx context.Context) error {
 	a, b := p.two()
-	if b == "" || len(p.tables) < 4 {
+	if b == "" || len(p.tables) < 4 || p.unrecorded {
 		return p.create(ctx)
 	}
 	ok, err := p.try(ctx, "ALTER TABLE "+a+" REPLACE WITH TABLE "+b+` PROPERTIES ("swap" = "false")`)

@@ -28,7 +28,21 @@ const (
 
 // TestChaos runs random programs of DDL and DML on the source while jobs follow,
 // and kills their ccr-standalone in between. At each quiet point of a program
-// both sides have the same tables, rows and definitions.
+// both sides have the same tables, rows and definitions, or the job says that it
+// is not fine; when it says so because of what the program has broken, the remedy
+// of docs/troubleshooting.md is given, and has to help.
+//
+// Beside their statements programs have orders of operators, and disturbances:
+//
+//   - ingests that fail, are slow or lose their replies, with loads into
+//     merge-on-write tables with sequence columns meanwhile
+//   - backends of either side that are added and decommissioned
+//   - other loads into the destination, which in half of the batches remembers few
+//     labels, and a kill with them
+//   - binlogs of the source switched off and on again, with writes meanwhile
+//   - the table of a table job dropped, and created again or recovered later
+//   - tables of the destination dropped, and its database
+//   - steps that are paused in Temporal for a while
 //
 // Programs are played in batches: those of a batch share two clusters and one
 // ccr-standalone, and each has a database and a job of its own.
@@ -84,6 +98,8 @@ func (c *chaosRun) batch(first, n uint64) {
 	dst, err := pair.Destination.Open("")
 	require.NoError(c, err)
 	defer dst.Close()
+	process.source.cluster, process.destination.cluster = pair.Source, pair.Destination
+	require.NoError(c, process.fewLabels(c.Context(), pair.Destination, chaosLabels(first)))
 	failedBefore := c.failed.Load()
 
 	var players errgroup.Group
@@ -100,6 +116,7 @@ func (c *chaosRun) batch(first, n uint64) {
 	}
 	require.NoError(c, players.Wait())
 	c.kills += process.end(c.T, c.failed.Load() > failedBefore)
+	c.Logf("chaos: disturbances: %v", &process.tally)
 	c.Logf("chaos: %d of %d programs done, %d failed, %d kills, %.0f s", c.done.Load(), c.programs, c.failed.Load(), c.kills, time.Since(c.started).Seconds())
 }
 
@@ -129,6 +146,10 @@ type chaosProcess struct {
 	one     sync.Mutex   // of one killer at a time
 	up      sync.RWMutex // held for writing while the process is down
 	kills   atomic.Int64
+
+	tally               tally
+	source, destination chaosNodes
+	labels              int // that the destination remembers of a database, 0: 2000
 }
 
 func newChaosProcess(t *testing.T, batch uint64) *chaosProcess {

@@ -11,10 +11,14 @@ import (
 
 // columns are those that a row of rowIn has values for.
 func (t *chaosTable) columns() string {
+	names := fmt.Sprintf("id, %s, %s", t.v, t.n)
 	if t.by == byAutoRange {
-		return fmt.Sprintf("(d, id, %s, %s)", t.v, t.n)
+		names = "d, " + names
 	}
-	return fmt.Sprintf("(id, %s, %s)", t.v, t.n)
+	if t.hidden {
+		names += ", __DORIS_SEQUENCE_COL__"
+	}
+	return "(" + names + ")"
 }
 
 // rowIn is a new row of the table, or of one of its partitions.
@@ -37,7 +41,16 @@ func (p *program) valuesIn(t *chaosTable, part *span) string {
 	if part != nil {
 		id += part.from
 	}
-	return fmt.Sprintf("%s%d, 'value %d', %d", day, id, p.next(), p.IntN(1000))
+	return day + p.valuesOf(t, id)
+}
+
+// valuesOf are those of a row with an id, without a day.
+func (p *program) valuesOf(t *chaosTable, id int) string {
+	values := fmt.Sprintf("%d, 'value %d', %d", id, p.next(), p.IntN(1000))
+	if t.hidden {
+		values += fmt.Sprintf(", %d", p.IntN(1000))
+	}
+	return values
 }
 
 func (p *program) written() (string, *chaosTable) {
@@ -86,13 +99,16 @@ func (p *program) deletion(name string, t *chaosTable) string {
 }
 
 func (p *program) update(ctx context.Context) error {
-	name, t := p.pickOf(func(_ string, t *chaosTable) bool { return t.unique() && t.writable() })
+	name, t := p.pickOf(func(_ string, t *chaosTable) bool { return t.updatable() })
 	if t == nil {
 		return p.insert(ctx)
 	}
 	_, err := p.try(ctx, p.updating(name, t))
 	return err
 }
+
+// updatable tables take an UPDATE, which names no hidden column.
+func (t *chaosTable) updatable() bool { return t.unique() && t.writable() && !t.hidden }
 
 func (p *program) updating(name string, t *chaosTable) string {
 	return fmt.Sprintf("UPDATE %s SET %s = 'update %d' WHERE id > %d", name, t.v, p.next(), p.IntN(200))
@@ -101,7 +117,7 @@ func (p *program) updating(name string, t *chaosTable) string {
 // partialUpdate writes some columns of rows only.
 func (p *program) partialUpdate(ctx context.Context) error {
 	name, t := p.pickOf(func(_ string, t *chaosTable) bool {
-		return t.model == mergeOnWrite && t.writable() && t.by != byAutoRange && len(t.keys) == 0 && !t.sequence
+		return t.model == mergeOnWrite && t.writable() && t.by != byAutoRange && len(t.keys) == 0 && !t.sequence && !t.hidden
 	})
 	if t == nil {
 		return p.update(ctx)
@@ -139,7 +155,7 @@ func (p *program) transaction(ctx context.Context) error {
 			return nil
 		}
 		switch {
-		case t.unique() && p.once(3):
+		case t.updatable() && p.once(3):
 			statements = append(statements, p.updating(name, t))
 		case p.once(4):
 			statements = append(statements, p.deletion(name, t))
@@ -157,7 +173,7 @@ func (p *program) transaction(ctx context.Context) error {
 
 // copyRows is INSERT INTO ... SELECT into a table that takes every id.
 func (p *program) copyRows(ctx context.Context) error {
-	to, t := p.pickOf(func(_ string, t *chaosTable) bool { return t.by == "" })
+	to, t := p.pickOf(func(_ string, t *chaosTable) bool { return t.by == "" && !t.hidden })
 	from, f := p.pickOf(func(_ string, f *chaosTable) bool { return f != t })
 	if t == nil || f == nil {
 		return p.insert(ctx)

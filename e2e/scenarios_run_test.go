@@ -89,6 +89,7 @@ type scene struct {
 	stopWatching func()
 	current      string           // the source's present name of a table job's table
 	explanation  string           // what the job said of itself in the end
+	switched     bool             // binlogs of the source were switched off and on
 	began        harness.Progress // when the first sync was over
 	held         map[string]int   // fault rules by the point that they hold
 	over         bool             // all steps are done

@@ -142,19 +142,22 @@ type Status struct {
 		Text   string `json:"text"`
 		Remedy string `json:"remedy"`
 	} `json:"last_error"`
-	FullSyncs    int64 `json:"full_syncs"`
-	PartialSyncs int64 `json:"partial_syncs"`
-	Differences  []struct {
-		Table string `json:"table"`
-		Kind  string `json:"kind"`
-		Text  string `json:"text"`
-	} `json:"differences"`
-	Comparing struct {
+	FullSyncs    int64  `json:"full_syncs"`
+	PartialSyncs int64  `json:"partial_syncs"`
+	Differences  []Told `json:"differences"`
+	Comparing    struct {
 		NotCompared []struct {
 			Table string `json:"table"`
 			Text  string `json:"text"`
 		} `json:"not_compared"`
 	} `json:"comparing"`
+}
+
+// Told is a difference that a job has found.
+type Told struct {
+	Table string `json:"table"`
+	Kind  string `json:"kind"`
+	Text  string `json:"text"`
 }
 
 // Status asks job_status.
