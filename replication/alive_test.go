@@ -258,7 +258,7 @@ func TestRecordsThatOpenAGap(t *testing.T) {
 func TestCloseGap(t *testing.T) {
 	p := job.Progress{Gap: &job.Gap{Reason: "it was off"}, Position: job.Position{CommitSeq: 100}, Tables: map[int64]job.Table{
 		10: {Name: "t", DestID: 20}, 11: {Name: "u", DestID: 21}, 12: {Name: "gone", DestID: 22}, 13: {Name: "v", View: true}, 14: {Name: "w", View: true},
-		15: {Name: "long gone", CommitSeq: job.Contained}, 17: {Name: "dropped", DestID: 27}, 18: {Name: "taken", DestID: 28},
+		15: {Name: "long gone", CommitSeq: job.Contained}, 30: {Name: "met gone", CommitSeq: job.Contained, DestID: 40}, 17: {Name: "dropped", DestID: 27}, 18: {Name: "taken", DestID: 28},
 	}}
 	src := &script{tables: map[int64]*meta.Table{10: {ID: 10, Name: "t"}, 11: {ID: 11, Name: "u2"}, 16: {ID: 16, Name: "new"}, 19: {ID: 19, Name: "taken"}},
 		dropped: map[int64]int64{12: 90, 17: 138, 18: 139}, // that of 12 is of before it was recovered
@@ -268,7 +268,7 @@ func TestCloseGap(t *testing.T) {
 	out, err := scripted(databaseSpec(), src, dst).SelectTables(context.Background(), in)
 	require.NoError(t, err)
 	require.Equal(t, int64(140), out.GapTo)
-	require.Equal(t, []int64{12, 14}, out.Gone)
+	require.Equal(t, []int64{12, 30, 14}, out.Gone)
 	require.Equal(t, []int64{17, 18}, out.Dropped, "their drops are recorded")
 	require.Equal(t, []string{"DROP dropped"}, dst.executed, "the other gives way to the snapshot of its successor")
 	var again, included []string

@@ -66,12 +66,41 @@ func (j *Job) recordedTo(ctx context.Context, position int64) (int64, error) {
 	return max(position, 1), nil
 }
 
+// gapAhead tells whether the binlogs after a position say that the source has not
+// recorded for a while, or whether it does not now.
+func (j *Job) gapAhead(ctx context.Context, position int64, p *job.Progress) (bool, error) {
+	f, err := j.lookAtSource(ctx)
+	if err != nil || f.off {
+		return f.off, err
+	}
+	for range maxRetraced {
+		got, err := j.source.fe.Binlogs(ctx, j.binlogRequest(position, gapBatch))
+		if err != nil && !errors.Is(err, fe.ErrBinlogNotFound) {
+			return false, fmt.Errorf("look for a time without binlogs after commit seq %d: %w", position, err)
+		}
+		if err != nil || len(got.Binlogs) == 0 {
+			return false, nil
+		}
+		for _, rec := range got.Binlogs {
+			inner, err := rec.Unwrap()
+			if err != nil {
+				return false, err
+			}
+			if v, err := judge(inner, &j.spec, p); err == nil && v == unrecorded {
+				return true, nil
+			}
+			position = rec.CommitSeq
+		}
+	}
+	return false, nil
+}
+
 // compareTables adds to out what is to come again of some tables, and returns how
 // many there are.
 func (j *Job) compareTables(ctx context.Context, p *job.Progress, ids []int64, out *job.TablesSelected) (int, error) {
 	var sources, destinations []int64
 	for _, id := range ids {
-		if t := p.Tables[id]; !t.View && !t.External && t.CommitSeq != job.Contained {
+		if t := p.Tables[id]; !t.View && !t.External && (t.CommitSeq != job.Contained || t.DestID != 0) {
 			sources = append(sources, id)
 			destinations = append(destinations, t.DestID)
 		}
@@ -100,7 +129,7 @@ func (j *Job) compareTables(ctx context.Context, p *job.Progress, ids []int64, o
 		case table == nil:
 			out.Gone = append(out.Gone, id)
 			continue
-		case table.AsyncView() || j.leavesOut(table.Name):
+		case table.AsyncView() || j.leavesOut(table.Name) || p.Tables[id].CommitSeq == job.Contained:
 			continue
 		}
 		if why := j.mayDiffer(ctx, p, id, table, to.Tables[destinations[i]]); why != "" {

@@ -109,6 +109,27 @@ func (s *shift) nameOf(id int64) string {
 	return fmt.Sprintf("with id %d", id)
 }
 
+// wantVanished deals with a table that the source does not have and does not report
+// as dropped. An answer that lacks it is no fact. But where the source has stopped
+// recording later in the log it may have been dropped then: the workflow finds out
+// (tableGone), the log is followed up to the gap, and closing the gap compares what
+// is there.
+func (s *shift) wantVanished(ctx context.Context, wrong *mismatch) error {
+	vanished := metaErrorf("%s", wrong.text)
+	known, mapped := s.in.Progress.Tables[wrong.table]
+	if !mapped || s.in.Spec.Type() != job.DatabaseSync {
+		return vanished
+	}
+	position, _ := s.tracker.now()
+	if ahead, err := s.job.gapAhead(ctx, position.CommitSeq, &s.in.Progress); err != nil || !ahead {
+		return errors.Join(vanished, err)
+	}
+	return &wantSnapshot{wanted: job.SnapshotWanted{
+		Partial: &job.PartialSync{TableID: wrong.table, Table: known.Name, Replace: true},
+		Reason:  wrong.text + ", and the source has not recorded everything since",
+	}}
+}
+
 // wantPartial asks for a snapshot of the one table that does not fit. If the
 // source does not have that table either, a snapshot would not help.
 func (s *shift) wantPartial(ctx context.Context, wrong *mismatch) error {
@@ -119,7 +140,7 @@ func (s *shift) wantPartial(ctx context.Context, wrong *mismatch) error {
 	table := found[wrong.table]
 	switch {
 	case table.Table == nil:
-		return metaErrorf("%s", wrong.text)
+		return s.wantVanished(ctx, wrong)
 	case s.job.leavesOut(table.Name):
 		// It has got a name that is left out; the binlog that says so comes later.
 		s.leaveOut(wrong.table)

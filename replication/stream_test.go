@@ -367,6 +367,20 @@ func TestStreamDoesNotBelieveHalfAnAnswer(t *testing.T) {
 	require.NotEmpty(t, got.Problem.Remedy)
 }
 
+// Unless the log says that the source has not recorded everything since: then the
+// table may have been dropped unrecorded, and nothing is to stand for it.
+func TestStreamOfATableThatWasDroppedUnrecorded(t *testing.T) {
+	b := newBench(t)
+	want := b.upserts(8)
+	delete(b.src.tables, 13)
+	b.append(900, job.AlterDatabaseProperty, map[string]any{"dbId": 1, "properties": map[string]any{"binlog.enable": "false"}})
+	got := b.stream(0, StreamHooks{})
+	require.Equal(t, job.EndSnapshot, got.End, "%+v", got.Problem)
+	require.Equal(t, int64(13), got.Wanted.Partial.TableID)
+	require.Contains(t, got.Wanted.Reason, "has not recorded everything since")
+	require.Equal(t, want[:3], b.dst.commits())
+}
+
 func TestStreamBlocked(t *testing.T) {
 	b := newBench(t)
 	want := b.upserts(20)
