@@ -330,3 +330,23 @@ func TestWhatAnOldSourceChangedIsBroughtOnce(t *testing.T) {
 	require.True(t, strings.HasSuffix(e.wanted.Reason, "an index"))
 	require.Nil(t, s.bringUnrecorded(10, b.p.Tables[10], "t0", index), "it did not help")
 }
+
+// One list of names finds what the destination has lost, long before its turn to
+// be compared comes.
+func TestWhatTheDestinationHasLost(t *testing.T) {
+	spec := databaseSpec()
+	in := job.StreamInput{StepInput: job.StepInput{Spec: *spec, Progress: job.Progress{Tables: map[int64]job.Table{
+		10: {Name: "t", DestID: 20}, 11: {Name: "lost", DestID: 21}, 12: {Name: "told", DestID: 22}, 13: {Name: "v", View: true},
+	}}}}
+	dst := &script{id: 2, names: []string{"t", "theirs"}}
+	s := &shift{job: scripted(spec, &script{}, dst), in: in, book: &book{}}
+	s.book.table(12).told = []job.Difference{{Table: "told"}}
+	lost := s.lost(t.Context())
+	require.Equal(t, []map[int64]job.Table{{11: in.Progress.Tables[11]}, {13: in.Progress.Tables[13]}}, lost)
+	now := time.Unix(1_700_000_000, 0)
+	s.book.contents.listed = now
+	require.Equal(t, differsFor, s.book.namesDue(now, time.Minute), "and looks again soon")
+	dst.names = []string{"t", "lost", "v"}
+	require.Empty(t, s.lost(t.Context()))
+	require.Equal(t, namesEvery*time.Minute, s.book.namesDue(now, time.Minute))
+}

@@ -197,6 +197,7 @@ func (s *shift) run(ctx context.Context) ending {
 		helpers.Go(func() { s.fetch(stop, batches) })
 		helpers.Go(func() { s.watch(stop, found) })
 		helpers.Go(func() { s.survey(stop, found) })
+		helpers.Go(func() { s.surveyNames(stop, found) })
 		if !s.tracker.inOrder {
 			helpers.Go(func() { s.readAgain(stop, again) })
 		}

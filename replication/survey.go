@@ -36,8 +36,10 @@ const (
 	// doubtEvery is how often a table that differed is compared again.
 	doubtEvery = time.Minute
 	// namesEvery is how often the names of all tables and views are compared, in
-	// units of surveyEvery: every two minutes, as it is set by default.
-	namesEvery = 8
+	// units of surveyEvery: every half minute, as it is set by default.
+	namesEvery = 2
+	// lostAtOnce bounds how many tables are looked at that a list of names lacks.
+	lostAtOnce = 4
 	// uncountable is how long the rows of a table are not counted that took too long.
 	uncountable = time.Hour
 )
@@ -77,6 +79,7 @@ type contents struct {
 	last     int64     // the table that was compared last in turn
 	due      time.Time // of the next one
 	listed   time.Time // when the names were compared
+	lost     bool      // the destination lacked some of them
 	compared time.Time // when a table was compared last
 	// missing are the names that only the source has, told and suspected.
 	missing, suspected []job.Difference
@@ -282,10 +285,7 @@ func (s *shift) survey(ctx context.Context, found chan<- *ending) {
 	budget := s.job.c.surveysOf(s.job.spec.Source)
 	for sleep(ctx, time.Until(s.book.surveyDue())) && sleep(ctx, budget.reserve(time.Now(), false)) {
 		started := time.Now()
-		e := s.compareNames(ctx)
-		if e == nil {
-			e = s.compareNext(ctx)
-		}
+		e := s.compareNext(ctx, s.followed())
 		s.job.opts.Metrics.differing(s.job.spec.Name, len(s.book.differences()))
 		s.book.setSurveyDue(time.Now(), time.Since(started), every)
 		if e == nil {
@@ -296,6 +296,27 @@ func (s *shift) survey(ctx context.Context, found chan<- *ending) {
 			return
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// surveyNames compares the names of all tables and views until ctx is done. One
+// list finds what a turn through all tables would find much later.
+func (s *shift) surveyNames(ctx context.Context, found chan<- *ending) {
+	every := s.job.opts.SurveyEvery
+	if every < 0 {
+		return
+	}
+	budget := s.job.c.pulsesOf(s.job.spec.Source)
+	for sleep(ctx, max(every, s.book.namesDue(time.Now(), every))) && sleep(ctx, budget.reserve(time.Now(), false)) {
+		e := s.compareNames(ctx)
+		if e == nil {
+			continue
+		}
+		select {
+		case found <- e:
+			return
+		case <-ctx.Done():
 		}
 	}
 }
@@ -331,9 +352,8 @@ func (s *shift) followed() map[int64]job.Table {
 	return tables
 }
 
-// compareNext compares the next table that is quiet.
-func (s *shift) compareNext(ctx context.Context) *ending {
-	tables := s.followed()
+// compareNext compares the next of some tables that is quiet.
+func (s *shift) compareNext(ctx context.Context, tables map[int64]job.Table) *ending {
 	position, _ := s.tracker.now()
 	id, what := s.book.pick(tables, time.Now(), s.drainedAt(), position.CommitSeq, s.mayNotRecord())
 	if id == 0 {
@@ -405,10 +425,19 @@ func (b *book) bring(id int64, what []job.Difference) bool {
 }
 
 // compareNames looks for tables and views that the source has and the job does
-// not, although it has read all binlogs.
+// not, although it has read all binlogs, and for those that the destination has
+// lost.
 func (s *shift) compareNames(ctx context.Context) *ending {
 	now := time.Now()
-	if s.in.Spec.Type() == job.TableSync || now.Sub(s.drainedAt()) > quietFor || now.Sub(s.lastBinlog()) < quietFor || !s.book.listNames(now, namesEvery*s.job.opts.SurveyEvery) {
+	if now.Sub(s.drainedAt()) > quietFor || now.Sub(s.lastBinlog()) < quietFor || !s.book.listNames(now, s.job.opts.SurveyEvery) {
+		return nil
+	}
+	for _, table := range s.lost(ctx) {
+		if e := s.compareNext(ctx, table); e != nil {
+			return e
+		}
+	}
+	if s.in.Spec.Type() == job.TableSync {
 		return nil
 	}
 	names, err := s.job.unknownNames(ctx, s.in.Progress.Tables)
@@ -430,16 +459,64 @@ func (s *shift) compareNames(ctx context.Context) *ending {
 	return &ending{end: job.EndShiftOver}
 }
 
-// listNames tells whether it is time to compare the names.
-func (b *book) listNames(now time.Time, every time.Duration) bool {
+// lost are tables and views whose names the destination does not list, and of which
+// nothing is told yet. They have to be compared: the name alone proves nothing.
+func (s *shift) lost(ctx context.Context) (some []map[int64]job.Table) {
+	dest := &s.in.Spec.Destination
+	names, err := s.job.destination.sql.Tables(ctx, dest.Database)
+	if err != nil {
+		return nil // whoever looks at the destination says what is wrong
+	}
+	there := map[string]bool{}
+	for _, name := range names {
+		there[name] = true
+	}
+	tables := s.followed()
+	for _, id := range slices.Sorted(maps.Keys(tables)) {
+		name := tables[id].Name
+		if s.in.Spec.Type() == job.TableSync {
+			name = cmp.Or(dest.Table, name)
+		}
+		if !there[name] && len(some) < lostAtOnce && !s.book.toldOf(id) {
+			some = append(some, map[int64]job.Table{id: tables[id]})
+		}
+	}
+	s.book.lost(len(some) > 0)
+	return some
+}
+
+// toldOf tells whether differences of the table are told already.
+func (b *book) toldOf(id int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.contents.suspected) > 0 {
-		every = min(every, differsFor)
+	return len(b.table(id).told) > 0
+}
+
+// lost notes whether the destination lacked names when they were listed last.
+func (b *book) lost(any bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.contents.lost = any
+}
+
+// namesDue is how long it is until the names are to be compared.
+func (b *book) namesDue(now time.Time, every time.Duration) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	pause := namesEvery * every
+	if len(b.contents.suspected) > 0 || b.contents.lost {
+		pause = min(pause, differsFor)
 	}
-	if now.Sub(b.contents.listed) < every {
+	return b.contents.listed.Add(pause).Sub(now)
+}
+
+// listNames tells whether it is time to compare the names.
+func (b *book) listNames(now time.Time, every time.Duration) bool {
+	if b.namesDue(now, every) > 0 {
 		return false
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.contents.listed = now
 	return true
 }
