@@ -71,6 +71,24 @@ func (e *env) requireOnlyHere(table string) {
 	require.Contains(e, rows[0], "only here")
 }
 
+// The same for a table job.
+func TestDatabaseOfATableJobIsDropped(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, harness.PairOptions{BEs: 1})
+	e.exec("CREATE DATABASE a", fmt.Sprintf(recordedTable, "a", "t"), "INSERT INTO a.t VALUES (1, 'one')")
+	job := e.createJob("a", "t", "b", "copy")
+	e.sameAs(job, "t", "copy")
+	e.execDestination("DROP DATABASE b FORCE")
+	e.stalledWith(job, "does not exist any more", "force_fullsync creates it again")
+	_, err := e.ccr.Call(e.ctx, "force_fullsync", map[string]any{"name": job})
+	require.NoError(t, err)
+	e.sameAs(job, "t", "copy")
+	e.notStalled(job)
+	e.exec("INSERT INTO a.t VALUES (2, 'two')")
+	e.sameAs(job, "t", "copy")
+	e.requireFullSyncs(job, 2)
+}
+
 // Two jobs do not write to one table.
 func TestOneJobATable(t *testing.T) {
 	t.Parallel()

@@ -48,17 +48,16 @@ func (j *Job) RestoreSnapshot(ctx context.Context, in job.StepInput, report func
 	if r.aliases == nil {
 		r.aliases = map[string]string{}
 	}
-	if result, err := r.identify(ctx); result != nil || err != nil {
-		return orRestored(result), err
-	}
-	made, err := j.ensureDatabase(ctx)
+	made, err := j.ensureDatabase(ctx) // before anything is looked for in it
 	if err != nil {
 		return job.SnapshotRestored{}, err
 	}
-	if result, err := r.needsWhole(ctx); result != nil || err != nil {
-		out := orRestored(result)
-		out.DestinationDatabaseID = made
-		return out, err
+	for _, ask := range []func(context.Context) (*job.SnapshotRestored, error){r.identify, r.needsWhole} {
+		if result, err := ask(ctx); result != nil || err != nil {
+			out := orRestored(result)
+			out.DestinationDatabaseID = made
+			return out, err
+		}
 	}
 	// What an attempt that stood still has left open must not be committed into
 	// tables that the snapshot has filled.
