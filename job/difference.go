@@ -38,6 +38,10 @@ type Comparing struct {
 	NotComparedTotal int           `json:"not_compared_total,omitempty"`
 }
 
+// AllTables stands in NotCompared for the names of all tables, which are compared,
+// too.
+const AllTables = "*"
+
 // NotCompared is a table that is not compared, or of which the rows are not
 // counted.
 type NotCompared struct {

@@ -297,6 +297,12 @@ func TestWhatIsNotComparedIsTold(t *testing.T) {
 	require.Equal(t, at(11), got.ComparedAt)
 	require.Len(t, b.comparing(at(7), time.Second).NotCompared, 1, "a burst of loads is nothing to tell")
 
+	for _, s := range []int{20, 30} {
+		b.namesAnswered(at(s), fmt.Errorf("refused at %d", s))
+	}
+	require.Equal(t, job.NotCompared{Table: job.AllTables, Text: "refused at 30", Since: at(20)}, b.comparing(at(40), time.Second).NotCompared[0])
+	b.namesAnswered(at(41), nil)
+
 	// Each was compared in the end.
 	b.compared(10, comparison{}, compareWhat{rows: true}, b.lastMet(10), at(60))
 	b.compared(11, comparison{}, compareWhat{}, b.lastMet(11), at(61))

@@ -83,6 +83,9 @@ type contents struct {
 	compared time.Time // when a table was compared last
 	// missing are the names that only the source has, told and suspected.
 	missing, suspected []job.Difference
+	// failed is why the names could not be compared, and failedAt since when.
+	failed   string
+	failedAt time.Time
 }
 
 // seed begins with what is known to differ, of the tables that the job still has.
@@ -441,8 +444,11 @@ func (s *shift) compareNames(ctx context.Context) *ending {
 		return nil
 	}
 	names, err := s.job.unknownNames(ctx, s.in.Progress.Tables)
-	if err != nil {
-		return nil // the next time; whoever follows the binlogs says what is wrong
+	if ctx.Err() != nil {
+		return nil
+	}
+	if s.book.namesAnswered(now, err); err != nil {
+		return nil // the next time
 	}
 	if !s.lastBinlog().Before(now) {
 		return nil

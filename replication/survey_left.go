@@ -54,6 +54,22 @@ func (b *book) uncomparable(id int64, now time.Time, what compareWhat, err error
 	}
 }
 
+// namesAnswered notes whether the names of all tables could be compared.
+func (b *book) namesAnswered(now time.Time, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := &b.contents
+	switch {
+	case err == nil:
+		c.failed = ""
+	case c.failed == "":
+		c.failedAt = now
+		fallthrough
+	default:
+		c.failed = limited(err.Error())
+	}
+}
+
 // recall begins with when a table was compared last.
 func (b *book) recall(known *job.Comparing) {
 	b.mu.Lock()
@@ -70,6 +86,9 @@ func (b *book) comparing(now time.Time, every time.Duration) *job.Comparing {
 	c := job.Comparing{Off: every < 0, ComparedAt: b.contents.compared}
 	if c.Off {
 		return &c
+	}
+	if failed := b.contents.failed; failed != "" {
+		c.NotCompared = append(c.NotCompared, job.NotCompared{Table: job.AllTables, Text: failed, Since: b.contents.failedAt})
 	}
 	for _, t := range b.contents.tables {
 		switch {
