@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -75,10 +74,7 @@ func TestImportFromMySQL(t *testing.T) {
 func TestImportFromPostgreSQL(t *testing.T) {
 	t.Parallel()
 	pg, err := harness.StartPostgres(t.Context())
-	if errors.Is(err, harness.ErrNoPostgres) {
-		t.Skip(err) // make setup installs it
-	}
-	require.NoError(t, err)
+	require.NoError(t, err, "make setup installs PostgreSQL")
 	t.Cleanup(func() { require.NoError(t, pg.Stop()) })
 	db, err := sql.Open("postgres", fmt.Sprintf("postgres://postgres@%s/postgres?sslmode=disable", pg.Addr()))
 	require.NoError(t, err)
