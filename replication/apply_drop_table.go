@@ -1,7 +1,9 @@
 package replication
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
@@ -24,17 +26,8 @@ func applyDropTable(a *application) (job.ApplyResult, error) {
 	}
 	result := job.ApplyResult{Tables: job.TableChanges{Drop: []int64{drop.TableID}}}
 	db := a.j.spec.Destination.Database
-	if drop.View || known.View {
-		name := drop.TableName
-		if known.Name != "" {
-			name = known.Name
-		}
-		result.Summary = "DROP VIEW " + name
-		return result, a.j.destination.sql.DropView(a.ctx, db, name)
-	}
-	if known.External {
-		result.Summary = "DROP TABLE " + known.Name
-		return result, a.j.destination.sql.DropTable(a.ctx, db, known.Name)
+	if drop.View || known.View || known.External {
+		return a.dropByName(result, cmp.Or(known.Name, drop.TableName), !known.External)
 	}
 	result.Summary = fmt.Sprintf("table %s is not on the destination any more", known.Name)
 	if known.DestID == 0 || stillMapped(a.p.Tables, drop.TableID, known.DestID) {
@@ -46,4 +39,22 @@ func applyDropTable(a *application) (job.ApplyResult, error) {
 	}
 	result.Summary = "DROP TABLE " + table.Name
 	return result, a.j.destination.sql.DropTable(a.ctx, db, table.Name)
+}
+
+// dropByName drops what has no id on the destination. A successor that is there
+// already has the name: by a snapshot, or because this binlog was filed late.
+func (a *application) dropByName(result job.ApplyResult, name string, view bool) (job.ApplyResult, error) {
+	for id, t := range a.p.Tables {
+		if t.Name == name && t.CommitSeq != job.Contained && !slices.Contains(result.Tables.Drop, id) {
+			result.Summary = fmt.Sprintf("%s on the destination is another one", name)
+			return result, nil
+		}
+	}
+	db := a.j.spec.Destination.Database
+	if view {
+		result.Summary = "DROP VIEW " + name
+		return result, a.j.destination.sql.DropView(a.ctx, db, name)
+	}
+	result.Summary = "DROP TABLE " + name
+	return result, a.j.destination.sql.DropTable(a.ctx, db, name)
 }

@@ -275,9 +275,24 @@ func TestApplyDropTable(t *testing.T) {
 	require.True(t, a.run(t).Done)
 	require.Empty(t, a.dst.executed)
 
-	a = drop(12, true)
-	require.True(t, a.run(t).Done)
-	require.Equal(t, []string{"DROP t"}, a.dst.executed)
+	for name, c := range map[string]struct {
+		known    map[int64]job.Table
+		executed []string
+	}{
+		"view":                        {executed: []string{"DROP w"}},
+		"known view":                  {known: map[int64]job.Table{12: {Name: "w", View: true}}, executed: []string{"DROP w"}},
+		"its successor is there":      {known: map[int64]job.Table{12: {Name: "w", View: true}, 13: {Name: "w", View: true}}},
+		"only the successor":          {known: map[int64]job.Table{13: {Name: "w", View: true, CommitSeq: 600}}},
+		"a table took its name":       {known: map[int64]job.Table{13: {Name: "w", DestID: 23}}},
+		"another that is gone too":    {known: map[int64]job.Table{13: {Name: "w", View: true, CommitSeq: job.Contained}}, executed: []string{"DROP w"}},
+		"external":                    {known: map[int64]job.Table{12: {Name: "w", External: true}}, executed: []string{"DROP w"}},
+		"external, and its successor": {known: map[int64]job.Table{12: {Name: "w", External: true}, 13: {Name: "w", DestID: 23}}},
+	} {
+		a = applying(job.DropTable, binlog.DropTable{TableID: 12, TableName: "w", View: !c.known[12].External}, 12)
+		a.in.Progress.Tables = c.known
+		require.True(t, a.run(t).Done, name)
+		require.Equal(t, c.executed, a.dst.executed, name)
+	}
 }
 
 // The table that a table job follows is gone from the source, and its destination
