@@ -337,6 +337,11 @@ func TestRecordsBeforeAllSnapshotsOpenNoGap(t *testing.T) {
 	got, err := judge(on, databaseSpec(), p)
 	require.NoError(t, err)
 	require.Equal(t, pass, got)
+	p.PartialSyncs = 2
+	got, err = judge(on, databaseSpec(), p)
+	require.NoError(t, err)
+	require.Equal(t, unrecorded, got, "what was created meanwhile is in none of them")
+	p.PartialSyncs = 0
 	p.Tables[11] = job.Table{CommitSeq: 90}
 	got, err = judge(on, databaseSpec(), p)
 	require.NoError(t, err)

@@ -72,7 +72,8 @@ func opensGap(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 		return false
 	}
 	if rec.Type == job.AlterDatabaseProperty {
-		if inAllSnapshots(rec.CommitSeq, p) {
+		// Where tables came one by one, others may have been created unrecorded.
+		if p.PartialSyncs == 0 && inAllSnapshots(rec.CommitSeq, p) {
 			return false
 		}
 		set, err := binlog.DecodeDatabaseProperty(rec.Data)
