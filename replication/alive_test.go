@@ -90,6 +90,19 @@ func TestLookAtDestination(t *testing.T) {
 	require.True(t, f.off, "the source comes first")
 }
 
+// A turn that a shift did not take is the next shift's: those that nobody takes
+// would delay all others.
+func TestATurnIsNotGivenTwice(t *testing.T) {
+	b, budget := &book{}, newPollBudget(1)
+	require.True(t, b.await(t.Context(), &b.surveyTurn, budget), "the first is at once")
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for range 100 {
+		require.False(t, b.await(ended, &b.surveyTurn, budget))
+	}
+	require.Less(t, budget.reserve(time.Now(), false), 5*time.Second)
+}
+
 // A finding is believed when it lasts: two statements may be meant as one, and
 // binlogs that tell the same may be on their way.
 func TestAFindingIsBelievedWhenItLasts(t *testing.T) {

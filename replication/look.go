@@ -38,11 +38,14 @@ const (
 // book is what a process remembers of a job between its shifts, which end with
 // every DDL.
 type book struct {
-	mu      sync.Mutex
-	used    time.Time
-	due     time.Time // of the next look
-	suspect finding   // of the last one
-	since   time.Time // of the first look that found it
+	mu   sync.Mutex
+	used time.Time
+	due  time.Time // of the next look
+	// turns in what jobs share, that were given and not taken yet: a shift that ends
+	// meanwhile leaves its turn to the next one of the job.
+	lookTurn, surveyTurn, namesTurn time.Time
+	suspect                         finding   // of the last one
+	since                           time.Time // of the first look that found it
 
 	told    map[string]time.Time // what was told, and when last; see noteOnce
 	hurried time.Time            // when a shift ended for it
@@ -128,12 +131,31 @@ func (b *book) looked(now time.Time, took time.Duration, f finding, lastBinlog t
 	return again && (lastBinlog.Before(b.since) || now.Sub(b.since) >= foundFor)
 }
 
+// await waits for the job's turn. A shift that ends before leaves it to the next:
+// shifts end with every DDL, and turns that nobody takes would make everybody wait.
+func (b *book) await(ctx context.Context, turn *time.Time, budget *pollBudget) bool {
+	now := time.Now()
+	b.mu.Lock()
+	if turn.IsZero() {
+		*turn = now.Add(budget.reserve(now, false))
+	}
+	pause := turn.Sub(now)
+	b.mu.Unlock()
+	if !sleep(ctx, pause) {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	*turn = time.Time{}
+	return true
+}
+
 // watch looks at source and destination whenever it is time to, until ctx is done or the
 // shift cannot go on.
 func (s *shift) watch(ctx context.Context, found chan<- *ending) {
 	b := s.book
 	budget := s.job.c.pulsesOf(s.job.spec.Source)
-	for sleep(ctx, time.Until(b.nextLook())) && sleep(ctx, budget.reserve(time.Now(), false)) {
+	for sleep(ctx, time.Until(b.nextLook())) && b.await(ctx, &b.lookTurn, budget) {
 		f, believed := s.look(ctx, b)
 		if !believed || f.what == noTableLeft && s.unread(ctx) {
 			continue

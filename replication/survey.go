@@ -286,7 +286,7 @@ func (s *shift) survey(ctx context.Context, found chan<- *ending) {
 	}
 	s.job.opts.Metrics.differing(s.job.spec.Name, len(s.book.differences()))
 	budget := s.job.c.surveysOf(s.job.spec.Source)
-	for sleep(ctx, time.Until(s.book.surveyDue())) && sleep(ctx, budget.reserve(time.Now(), false)) {
+	for sleep(ctx, time.Until(s.book.surveyDue())) && s.book.await(ctx, &s.book.surveyTurn, budget) {
 		started := time.Now()
 		e := s.compareNext(ctx, s.followed())
 		s.job.opts.Metrics.differing(s.job.spec.Name, len(s.book.differences()))
@@ -311,7 +311,7 @@ func (s *shift) surveyNames(ctx context.Context, found chan<- *ending) {
 		return
 	}
 	budget := s.job.c.pulsesOf(s.job.spec.Source)
-	for sleep(ctx, max(every, s.book.namesDue(time.Now(), every))) && sleep(ctx, budget.reserve(time.Now(), false)) {
+	for sleep(ctx, max(every, s.book.namesDue(time.Now(), every))) && s.book.await(ctx, &s.book.namesTurn, budget) {
 		e := s.compareNames(ctx)
 		if e == nil {
 			continue
