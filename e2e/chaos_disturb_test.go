@@ -63,6 +63,14 @@ func chaosDisturbances(seed uint64, statements int) (all []disturbance) {
 	return all
 }
 
+// withAnotherTable adds what concerns table jobs most.
+func withAnotherTable(seed uint64, all []disturbance, statements int) []disturbance {
+	r := rand.New(rand.NewPCG(seed, 6))
+	all = append(all, disturbance{Rand: r, name: "another table", statement: r.IntN(statements), do: anotherTable})
+	slices.SortStableFunc(all, func(a, b disturbance) int { return a.statement - b.statement })
+	return all
+}
+
 // disturb does what is due, unless something is under way that it would be part
 // of: then it comes with the first statement after that.
 func (p *program) disturb(ctx context.Context) error {

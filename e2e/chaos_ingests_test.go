@@ -8,15 +8,17 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/faults"
 )
 
-// ingestFaults are what can happen to ingests: at the destination's backends, or
-// to the rows on their way from the source's.
-var ingestFaults = []struct {
+// ingestFault is a rule of the destination, or of the source.
+type ingestFault struct {
 	source bool
 	rule   faults.Rule
-}{
+}
+
+// ingestFaults are what can happen to ingests: at the destination's backends, or
+// to the rows on their way from the source's.
+var ingestFaults = []ingestFault{
 	{rule: faults.Rule{Point: "be.ingest_binlog", Action: faults.Fail, Message: "failed by a random program"}},
 	{rule: faults.Rule{Point: "be.ingest_binlog", Action: faults.DropBefore}},
-	{rule: faults.Rule{Point: "be.ingest_binlog", Action: faults.DropAfter}},
 	{rule: faults.Rule{Point: "be.ingest_binlog@1", Action: faults.Fail, Message: "failed by a random program"}},
 	{rule: faults.Rule{Point: "be.ingest_binlog", Action: faults.Delay, DelayMillis: 400}},
 	{rule: faults.Rule{Point: "be.ingest_binlog", Action: faults.DelayAfter, DelayMillis: 700}},
@@ -26,6 +28,10 @@ var ingestFaults = []struct {
 	{rule: faults.Rule{Point: "fe.beginTxn", Action: faults.DropAfter}},
 	{rule: faults.Rule{Point: "fe.rollbackTxn", Action: faults.DropBefore}},
 }
+
+// lostReplies leave it unknown whether an ingest was done. Whoever repeats it in the
+// same transaction ingests twice.
+var lostReplies = ingestFault{rule: faults.Rule{Point: "be.ingest_binlog", Action: faults.DropAfter}}
 
 // failingIngests lets some ingests of the batch fail or take long, while the
 // program writes a merge-on-write table whose loads have each key several times:
@@ -67,7 +73,10 @@ func failingIngests(ctx context.Context, p *program) error {
 // are.
 func (p *program) failIngests() error {
 	f := one(p, ingestFaults)
-	f.rule.Skip, f.rule.Count = p.IntN(4), 1+p.IntN(4)
+	if p.once(2) {
+		f = lostReplies
+	}
+	f.rule.Skip, f.rule.Count = p.IntN(4), 2+p.IntN(8)
 	side := p.pair.Destination
 	if f.source {
 		side = p.pair.Source

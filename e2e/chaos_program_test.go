@@ -79,6 +79,7 @@ func newProgram(seed uint64, pair *harness.Pair, dst *sql.DB, process *chaosProc
 	p.scene = follow(&scenario{name: name, options: p.options()}, name, "d"+name)
 	if p.once(3) {
 		p.followed = "f"
+		p.disturbances = withAnotherTable(seed, p.disturbances, chaosRounds*chaosRound/2)
 		p.follower = follow(&scenario{name: name, options: p.options(), table: p.followed, as: one(p, []string{"f", "alias"})}, name+"_table", "f"+name)
 	}
 	return p
