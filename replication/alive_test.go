@@ -269,12 +269,12 @@ func TestRecordsThatOpenAGap(t *testing.T) {
 
 // What a database job brings again when its source records again.
 func TestCloseGap(t *testing.T) {
-	p := job.Progress{Gap: &job.Gap{Reason: "it was off"}, Position: job.Position{CommitSeq: 100}, Tables: map[int64]job.Table{
+	p := job.Progress{Gap: &job.Gap{Reason: "it was off"}, Position: job.Position{CommitSeq: 100}, Settled: 94, Tables: map[int64]job.Table{
 		10: {Name: "t", DestID: 20}, 11: {Name: "u", DestID: 21}, 12: {Name: "gone", DestID: 22}, 13: {Name: "v", View: true}, 14: {Name: "w", View: true},
-		15: {Name: "long gone", CommitSeq: job.Contained}, 30: {Name: "met gone", CommitSeq: job.Contained, DestID: 40}, 17: {Name: "dropped", DestID: 27}, 18: {Name: "taken", DestID: 28},
+		15: {Name: "long gone", CommitSeq: job.Contained}, 30: {Name: "met gone", CommitSeq: job.Contained, DestID: 40}, 31: {Name: "filed late", DestID: 41}, 17: {Name: "dropped", DestID: 27}, 18: {Name: "taken", DestID: 28},
 	}}
 	src := &script{tables: map[int64]*meta.Table{10: {ID: 10, Name: "t"}, 11: {ID: 11, Name: "u2"}, 16: {ID: 16, Name: "new"}, 19: {ID: 19, Name: "taken"}},
-		dropped: map[int64]int64{12: 90, 17: 138, 18: 139}, // that of 12 is of before it was recovered
+		dropped: map[int64]int64{12: 90, 31: 95, 17: 138, 18: 139}, // that of 12 is of before it was recovered
 		names:   []string{"t", "u2", "new", "taken", "v", "x"}, views: []string{"v", "x"}, log: map[int64][]binlog.Record{0: {{CommitSeq: 130}, {CommitSeq: 140}}}}
 	dst := &script{id: 2, tables: map[int64]*meta.Table{20: {ID: 20, Name: "t"}, 21: {ID: 21, Name: "u"}, 27: {ID: 27, Name: "dropped"}, 28: {ID: 28, Name: "taken"}}}
 	in := job.StepInput{Spec: *databaseSpec(), Progress: p}
@@ -282,7 +282,7 @@ func TestCloseGap(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(140), out.GapTo)
 	require.Equal(t, []int64{12, 30, 14}, out.Gone)
-	require.Equal(t, []int64{17, 18}, out.Dropped, "their drops are recorded")
+	require.Equal(t, []int64{17, 18, 31}, out.Dropped, "their drops are recorded")
 	require.Equal(t, []string{"DROP dropped"}, dst.executed, "the other gives way to the snapshot of its successor")
 	var again, included []string
 	for _, part := range out.Missing {

@@ -120,7 +120,7 @@ func (j *Job) compareTables(ctx context.Context, p *job.Progress, ids []int64, o
 		table := from.Tables[id]
 		dropped, recorded := from.DroppedTables[id]
 		switch {
-		case table == nil && recorded && (dropped == 0 || dropped > p.Position.CommitSeq):
+		case table == nil && recorded && (dropped == 0 || dropped > p.Durable()):
 			if err := j.dropAfterGap(ctx, p, id, to.Tables[destinations[i]]); err != nil {
 				return 0, err
 			}
