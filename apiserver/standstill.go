@@ -31,7 +31,7 @@ const (
 func standstill(name string, d *workflowservice.DescribeWorkflowExecutionResponse, now time.Time) *job.Problem {
 	if d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED {
 		return held(d.GetWorkflowExtendedInfo().GetPauseInfo().GetPausedTime(), now,
-			"unpause it: temporal workflow unpause -w "+job.WorkflowID(name),
+			fmt.Sprintf("unpause it with the tool that has paused it (temporal workflow unpause -w %s, if your temporal has that command)", job.WorkflowID(name)),
 			"the job's workflow is paused in Temporal")
 	}
 	if p := taskStandstill(name, d.GetPendingWorkflowTask(), now); p != nil {

@@ -135,7 +135,7 @@ func (t *trouble) withForeignTable() {
 	t.Helper()
 	t.tables("t")
 	t.replicate()
-	t.exec(`CREATE EXTERNAL TABLE d.elsewhere (id INT) ENGINE=MYSQL PROPERTIES ("host" = "127.0.0.1", "port" = "3306", "user" = "u", "password" = "", "database" = "m", "table" = "x")`)
+	t.exec(externalTable("elsewhere"))
 	t.order("force_fullsync", nil)
 	t.full = 2
 	t.stands()

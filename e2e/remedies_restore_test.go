@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
 	"github.com/doris-ccr/ccr/e2e/harness"
@@ -45,6 +46,26 @@ func restoreRemedies() []remedyRow {
 				t.follow(t.dst, "CANCEL ALTER TABLE COLUMN FROM t", "FROM t", "FROM d.t")
 				t.goesOn()
 			}},
+		{name: "a restore into a table is cancelled", helps: []string{"wait until the restore on the destination is over (SHOW RESTORE), or cancel it: CANCEL RESTORE FROM d"}, pages: []string{"`is in restore process`"},
+			play: func(t *trouble) {
+				t.tables("t")
+				t.replicate()
+				t.restoreByHand(false)
+				t.exec(after)
+				t.stands("is in restore process", t.row.helps[0])
+				t.follow(t.dst, "CANCEL RESTORE FROM d")
+				t.goesOn()
+			}},
+		{name: "a restore beside a table is cancelled", helps: []string{"or cancel it: CANCEL ALTER TABLE COLUMN FROM t; CANCEL RESTORE FROM d"}, texts: []string{"in atomic restore state"}, pages: []string{notNormal},
+			play: func(t *trouble) {
+				t.tables("t")
+				t.replicate()
+				t.restoreByHand(true)
+				t.exec("ALTER TABLE d.t RENAME PARTITION p2 renamed")
+				t.stands()
+				t.follow(t.dst, "CANCEL RESTORE FROM d")
+				t.goesOn()
+			}},
 		{name: "other loads are stopped", helps: []string{"stop the other loads into the destination's table"}, texts: []string{"has unfinished load job"}, pages: []string{"`Table ...'s has unfinished load job`"},
 			pair: harness.PairOptions{Version: core.Version21},
 			play: func(t *trouble) {
@@ -80,14 +101,14 @@ func restoreRemedies() []remedyRow {
 			}},
 		{name: "a table of another kind is dropped", helps: []string{"rename or drop what has that name on the destination"}, texts: []string{"Only support restore OLAP table"}, pages: []string{namesake},
 			play: func(t *trouble) {
-				t.withNamesake(`CREATE EXTERNAL TABLE d.t (id INT) ENGINE=MYSQL PROPERTIES ("host" = "127.0.0.1", "port" = "3306", "user" = "u", "password" = "", "database" = "m", "table" = "x")`)
+				t.withNamesake(externalTable("t"))
 				t.execDestination("DROP TABLE d.t")
 				t.goesOn()
 			}},
 		{name: "a table of another kind is dropped in older versions", helps: []string{"rename or drop what has that name on the destination"}, texts: []string{"Only support retore OLAP table"}, pages: []string{namesake},
 			pair: harness.PairOptions{Version: core.Version30},
 			play: func(t *trouble) {
-				t.withNamesake(`CREATE EXTERNAL TABLE d.t (id INT) ENGINE=MYSQL PROPERTIES ("host" = "127.0.0.1", "port" = "3306", "user" = "u", "password" = "", "database" = "m", "table" = "x")`)
+				t.withNamesake(externalTable("t"))
 				t.execDestination("DROP TABLE d.t")
 				t.goesOn()
 			}},
@@ -179,4 +200,34 @@ func (t *trouble) withNamesake(statement string) {
 	t.execDestination("CREATE DATABASE d", statement)
 	t.job = t.createJob("d", "", "d", "")
 	t.stands()
+}
+
+// restoreByHand begins a restore of somebody else's into the destination's table,
+// which hangs.
+func (t *trouble) restoreByHand(atomic bool) {
+	t.Helper()
+	t.exec("BACKUP SNAPSHOT d.by_hand TO `__keep_on_local__` ON (t) PROPERTIES (\"type\" = \"full\")")
+	client := func(c *harness.Cluster) *fe.Client {
+		made := fe.New(fe.Config{Frontends: []fe.Endpoint{{Host: "127.0.0.1", Port: c.ThriftPort()}}, User: "root"})
+		t.Cleanup(func() { made.Close() })
+		return made
+	}
+	source := client(t.pair.Source)
+	var snapshot fe.Snapshot
+	require.NoError(t, harness.Await(t.ctx, catchUp, func(ctx context.Context) (err error) {
+		snapshot, err = source.Snapshot(ctx, fe.SnapshotRequest{Database: "d", Label: "by_hand"})
+		return err
+	}))
+	token, err := source.MasterToken(t.ctx)
+	require.NoError(t, err)
+	backend := t.pair.Source.BE(0)
+	extra := fmt.Sprintf(`,"extra_info":{"be_network_map":{"%d":{"ip":"127.0.0.1","port":%d}},"token":%q}}`, backend.ID(), backend.HTTPPort(), token)
+	held, err := t.pair.Destination.Faults().Add(faults.Rule{Point: "restore.DOWNLOADING", Action: faults.Hold})
+	require.NoError(t, err)
+	t.Cleanup(func() { t.pair.Destination.Faults().Remove(held) })
+	require.NoError(t, client(t.pair.Destination).RestoreSnapshot(t.ctx, fe.RestoreRequest{
+		Database: "d", Label: "by_hand", Tables: []fe.TableRef{{Table: "t"}}, AtomicRestore: atomic,
+		Meta: snapshot.Meta, JobInfo: []byte(strings.TrimSuffix(strings.TrimSpace(string(snapshot.JobInfo)), "}") + extra),
+	}))
+	t.awaitColumn(func(ctx context.Context) ([]string, error) { return column(ctx, t.dst, "SHOW RESTORE FROM d", "State") }, "DOWNLOADING")
 }

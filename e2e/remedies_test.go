@@ -35,7 +35,7 @@ type remedyRow struct {
 // remedyRows are all that play here.
 func remedyRows() []remedyRow {
 	var rows []remedyRow
-	for _, some := range [][]remedyRow{backupRemedies(), restoreRemedies(), loadRemedies(), connectionRemedies()} {
+	for _, some := range [][]remedyRow{backupRemedies(), restoreRemedies(), loadRemedies(), connectionRemedies(), goneRemedies(), stepRemedies()} {
 		rows = append(rows, some...)
 	}
 	return rows
@@ -47,7 +47,7 @@ func TestRemediesHelp(t *testing.T) {
 	t.Parallel()
 	first := newEnv(t, harness.PairOptions{}) // starts the shared process
 	var players errgroup.Group
-	players.SetLimit(atOnce)
+	players.SetLimit(troubled)
 	for _, row := range remedyRows() {
 		players.Go(func() error {
 			t.Run(row.name, func(t *testing.T) {
@@ -63,6 +63,10 @@ func TestRemediesHelp(t *testing.T) {
 	}
 	require.NoError(t, players.Wait())
 }
+
+// troubled bounds how many rows are played beside each other: they wait for what
+// is tried again after seconds.
+const troubled = 14
 
 // trouble is a row being played.
 type trouble struct {
@@ -194,7 +198,7 @@ func (t *trouble) goesOn(tables ...string) {
 	t.requireFullSyncs(t.job, t.full)
 }
 
-// break switches a fault on that answers as Doris does, and returns what ends it.
+// answering switches a fault on that answers as Doris does, and returns what ends it.
 func (t *trouble) answering(cluster *harness.Cluster, point, text string) (mend func()) {
 	t.Helper()
 	rule, err := cluster.Faults().Add(faults.Rule{Point: point, Action: faults.Fail, Message: text})

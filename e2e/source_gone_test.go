@@ -88,7 +88,7 @@ func TestBinlogsOfATableSwitchedOffAndOn(t *testing.T) {
 	e.sameAs(job, "t", "copy")
 
 	e.exec(`ALTER TABLE a.t SET ("binlog.enable" = "false")`, "INSERT INTO a.t VALUES (2, 'unrecorded')")
-	e.stalledWith(job, "source table a.t does not record binlogs", `ALTER TABLE a.t SET ("binlog.enable" = "true")`)
+	e.stalledWith(job, "source table a.t does not record binlogs", "ALTER TABLE `a`.`t` SET (\"binlog.enable\" = \"true\")")
 	e.exec(`ALTER TABLE a.t SET ("binlog.enable" = "true")`, "INSERT INTO a.t VALUES (3, 'recorded')")
 	e.sameAs(job, "t", "copy")
 	e.notStalled(job)
@@ -109,7 +109,7 @@ func TestBinlogsOfADatabaseSwitchedOffAndOn(t *testing.T) {
 	e.awaitEqual(job, "a", "b")
 
 	e.exec(`ALTER DATABASE a SET PROPERTIES ("binlog.enable" = "false")`)
-	e.stalledWith(job, "source database a does not record binlogs", `ALTER DATABASE a SET PROPERTIES ("binlog.enable" = "true")`)
+	e.stalledWith(job, "source database a does not record binlogs", "ALTER DATABASE `a` SET PROPERTIES (\"binlog.enable\" = \"true\")")
 	for _, table := range []string{"t", "u", "gone", "daily", "same"} {
 		e.exec(fmt.Sprintf(`ALTER TABLE a.%s SET ("binlog.enable" = "false")`, table))
 	}

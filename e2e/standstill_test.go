@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,10 +37,8 @@ func TestStepPausedInTemporal(t *testing.T) {
 	require.NoError(t, err)
 	e.stalledWith(name, "is paused in Temporal", "temporal activity unpause -w ccr-job-"+name+" --activity-id "+step)
 	e.exec("INSERT INTO d.t VALUES (2, 'b')")
-	_, err = c.WorkflowService().UnpauseActivity(e.ctx, &workflowservice.UnpauseActivityRequest{
-		Namespace: "default", Execution: execution, Activity: &workflowservice.UnpauseActivityRequest_Id{Id: step},
-	})
-	require.NoError(t, err)
+	b := &byHand{env: e}
+	b.run(regexp.MustCompile("temporal activity unpause .*").FindString(e.remedy(name)))
 	e.awaitEqual(name, "d", "d")
 	e.notStalled(name)
 	e.requireFullSyncs(name, 1)

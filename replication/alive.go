@@ -8,6 +8,7 @@ import (
 
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -44,7 +45,7 @@ func (j *Job) lookAtSource(ctx context.Context) (finding, error) {
 	switch {
 	case errors.Is(err, fe.ErrDatabaseNotFound):
 		return finding{what: "no database", err: withRemedy(metaErrorf("the source database %s does not exist any more", src.Database),
-			"RECOVER DATABASE "+src.Database+"; or create it again with its tables, then force_fullsync; or delete the job")}, nil
+			"RECOVER DATABASE "+sqlclient.Quote(src.Database)+"; or create it again with its tables, then force_fullsync; or delete the job")}, nil
 	case err != nil:
 		return finding{}, err
 	case src.DatabaseID != 0 && id != src.DatabaseID:
@@ -57,7 +58,7 @@ func (j *Job) lookAtSource(ctx context.Context) (finding, error) {
 	if err != nil {
 		return finding{}, fmt.Errorf("look whether the source database %s records binlogs: %w", src.Database, err)
 	}
-	return recording(text, "the source database "+src.Database, fmt.Sprintf(`ALTER DATABASE %s SET PROPERTIES ("binlog.enable" = "true")`, src.Database)), nil
+	return recording(text, "the source database "+src.Database, recordDatabase(src.Database)), nil
 }
 
 // lookAtBoth looks at the source, and at the destination if nothing is wrong there.
@@ -122,7 +123,19 @@ func (j *Job) lookAtTable(ctx context.Context) (finding, error) {
 		return finding{}, fmt.Errorf("look whether the source table %s.%s records binlogs: %w", src.Database, table.Name, err)
 	}
 	return recording(text, fmt.Sprintf("the source table %s.%s", src.Database, table.Name),
-		fmt.Sprintf(`ALTER TABLE %s.%s SET ("binlog.enable" = "true")`, src.Database, table.Name)), nil
+		recordTable(src.Database, table.Name)), nil
+}
+
+// recordTable switches a table's binlogs on.
+func recordTable(database, table string) string {
+	return fmt.Sprintf(`ALTER TABLE %s SET ("binlog.enable" = "true")`, sqlclient.Name(database, table))
+}
+
+// recordDatabase switches a database's binlogs on, which Doris refuses while one
+// of its tables has them off (doris-binlogs.md 1.1).
+func recordDatabase(database string) string {
+	return fmt.Sprintf(`ALTER DATABASE %[1]s SET PROPERTIES ("binlog.enable" = "true"), after ALTER TABLE %[1]s.t SET ("binlog.enable" = "true") for each table that has them off`,
+		sqlclient.Quote(database))
 }
 
 // recording finds out from a SHOW CREATE whether binlogs are recorded.

@@ -201,7 +201,7 @@ func TestAnIdleShiftNoticesThatBinlogsAreOff(t *testing.T) {
 	b.sql.off = map[string]bool{"t": true}
 	got := b.stream(0, StreamHooks{})
 	require.Equal(t, job.EndBlocked, got.End)
-	require.Contains(t, got.Problem.Remedy, `ALTER TABLE src.t SET ("binlog.enable" = "true")`)
+	require.Contains(t, got.Problem.Remedy, "ALTER TABLE `src`.`t` SET (\"binlog.enable\" = \"true\")")
 	require.NotNil(t, got.Gap)
 
 	// Told, and off still: nothing new. Then on: the gap is closed before anything else.

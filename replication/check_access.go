@@ -55,7 +55,7 @@ func (s *setup) checkMemory(ctx context.Context) {
 	case !m.told:
 		s.add(check, job.CheckPass, "", "user %s may not read the settings without Admin_priv: no more than the defaults is counted on (%s)", dst.spec.User, remembers)
 	case m.number > 0 && m.number < fewLabels || m.seconds < shortLabels:
-		s.add(check, job.CheckWarn, fmt.Sprintf(`ADMIN SET FRONTEND CONFIG ("%s" = "%d"), ("%s" = "%d") on the destination's master, and the same in fe.conf`,
+		s.add(check, job.CheckWarn, fmt.Sprintf(`ADMIN SET FRONTEND CONFIG ("%s" = "%d"); ADMIN SET FRONTEND CONFIG ("%s" = "%d"); on the destination's master, and the same in fe.conf`,
 			labelNumber, defaultLabelNumber, labelSeconds, defaultLabelSeconds),
 			"the destination soon forgets which loads it has (%s): the job reports more often, and after a crash tables may have to come by snapshots", remembers)
 	default:

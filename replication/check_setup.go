@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 	"golang.org/x/sync/errgroup"
 )
@@ -275,9 +276,9 @@ func (s *setup) checkSourceDatabase(ctx context.Context, seen bool) bool {
 	const check = "source: database"
 	err := s.j.checkSource(ctx, &s.spec.Source, s.spec.Type())
 	if err != nil {
-		remedy := fmt.Sprintf("switch binlogs on for each table, then: ALTER DATABASE %s SET PROPERTIES (\"binlog.enable\" = \"true\")", s.spec.Source.Database)
+		remedy := fmt.Sprintf("switch binlogs on for each table, then: ALTER DATABASE %s SET PROPERTIES (\"binlog.enable\" = \"true\")", sqlclient.Quote(s.spec.Source.Database))
 		if s.spec.Type() == job.TableSync {
-			remedy = fmt.Sprintf("ALTER TABLE %s.%s SET (\"binlog.enable\" = \"true\")", s.spec.Source.Database, s.spec.Source.Table)
+			remedy = fmt.Sprintf("ALTER TABLE %s SET (\"binlog.enable\" = \"true\")", sqlclient.Name(s.spec.Source.Database, s.spec.Source.Table))
 		}
 		var refusal *Refusal
 		if errors.As(err, &refusal) && strings.HasSuffix(refusal.Text, "not exists") {
