@@ -35,7 +35,7 @@ type remedyRow struct {
 // remedyRows are all that play here.
 func remedyRows() []remedyRow {
 	var rows []remedyRow
-	for _, some := range [][]remedyRow{backupRemedies(), restoreRemedies(), loadRemedies(), connectionRemedies(), goneRemedies(), stepRemedies()} {
+	for _, some := range [][]remedyRow{backupRemedies(), restoreRemedies(), loadRemedies(), connectionRemedies(), goneRemedies(), stepRemedies(), versionRemedies()} {
 		rows = append(rows, some...)
 	}
 	return rows

@@ -347,7 +347,7 @@ func (s *shift) gapAt(rec binlog.Record) *ending {
 // errTxnInsertOff is the existing tool's text (doris-binlogs.md 3.9).
 //
 //lint:ignore ST1005 scripts look for it
-var errTxnInsertOff = withRemedy(errors.New("The txn insert is not supported yet"), "switch feature_txn_insert on, or job_skip_binlog")
+var errTxnInsertOff = withRemedy(errors.New("The txn insert is not supported yet"), "switch feature_txn_insert on; or job_skip_binlog with skip_by fullsync brings what it did")
 
 // upsert puts an UPSERT into the pipeline.
 func (s *shift) upsert(stop context.Context, rec binlog.Record, fetched time.Time) *ending {

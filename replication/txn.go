@@ -283,7 +283,7 @@ func (t *txn) begin(ctx context.Context) (id int64, applied bool, err error) {
 	t.sent = time.Time{} // the label was free: nothing of before is applied
 	if n := len(t.upsert.SubTxnIDs); n > 0 && len(got.SubIDs) != n {
 		err := fmt.Errorf("begin transaction %s: %d sub-transactions asked for, %d given", t.label, n, len(got.SubIDs))
-		return 0, false, withRemedy(err, "the destination must support transactional inserts (3.0 or later)")
+		return 0, false, withRemedy(err, "the destination must support transactional inserts (3.0 or later); or job_skip_binlog with skip_by fullsync brings what they did")
 	}
 	return 0, false, nil
 }
