@@ -101,6 +101,7 @@ func anotherTable(ctx context.Context, p *program) error {
 	delete(p.tables, name)
 	if follow {
 		p.followed = ""
+		p.excuse(p.follower).differences = true // while no table has the name that is what the job finds
 	}
 	if err := p.meanwhile(ctx, 5); err != nil {
 		return err
