@@ -57,7 +57,7 @@ func run(ctx context.Context, profile core.Profile, transactions, rate int, dura
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{profile: profile}
-	if b.pair, err = harness.StartPair(ctx, harness.PairOptions{BEs: 1, Realistic: profile.Name == core.Realistic.Name}); err != nil {
+	if b.pair, err = harness.StartPair(ctx, harness.PairOptions{BEs: 1, Realistic: profile.Name == core.Realistic.Name, LateFiling: &core.LateFiling{}}); err != nil {
 		return err
 	}
 	defer b.pair.Close()
