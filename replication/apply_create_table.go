@@ -121,6 +121,13 @@ func (a *application) createView(create binlog.CreateTable, name string) (job.Ap
 	case view.doubtful:
 		return wantView(create.TableID, name, errors.New("a comment with quotes or backslashes is not told from the query for certain")), nil
 	}
+	for id, t := range a.p.Tables {
+		// Read after a snapshot that has the next view of that name, whose own binlog
+		// is contained in it: this one was dropped by then.
+		if id != create.TableID && t.View && t.Name == name && a.containedIn(id) && t.CommitSeq != job.Contained {
+			return job.ApplyResult{Summary: fmt.Sprintf("%s on the destination is another one", name)}, nil
+		}
+	}
 	view.query = rewriteDatabase(view.query, src, db)
 	statement := view.create(sqlclient.Name(db, name))
 	if a.j.opts.Features.CreateViewDropExists {

@@ -235,6 +235,15 @@ func TestApplyCreateTable(t *testing.T) {
 	got = a.run(t)
 	require.Equal(t, map[int64]job.Table{11: {Name: "n", View: true}}, got.Tables.Set)
 	require.Equal(t, []string{"DROP n", "CREATE VIEW `dst`.`n` AS SELECT f(`internal`.`dst`.`t`.`a`) FROM `internal`.`dst`.`t`"}, a.dst.executed)
+
+	// The next view of that name came by a snapshot: this one was dropped by then.
+	b := create("CREATE VIEW `n` AS SELECT 1")
+	b.in.Progress.Tables[19] = job.Table{Name: "n", View: true, CommitSeq: 600}
+	got = b.run(t)
+	require.True(t, got.Done)
+	require.Contains(t, got.Summary, "another one")
+	require.Empty(t, b.dst.executed)
+
 	a.dst.refuse = map[string]error{"CREATE VIEW": refusal("Can not found function 'f'")}
 	require.True(t, a.run(t).Done)
 
