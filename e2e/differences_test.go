@@ -123,6 +123,21 @@ func TestDifferencesAreTold(t *testing.T) {
 	e.requireFullSyncs(job, 1)
 }
 
+// What is told of a table that another has taken the place of is over.
+func TestDifferencesOfATableThatWasCreatedAgain(t *testing.T) {
+	t.Parallel()
+	e := newComparingEnv(t, harness.PairOptions{})
+	e.exec("CREATE DATABASE a", fmt.Sprintf(recordedTable, "a", "t"), "INSERT INTO a.t VALUES (1, 'one')")
+	job := e.createJob("a", "t", "b", "copy")
+	e.sameAs(job, "t", "copy")
+	e.exec("DROP TABLE a.t FORCE")
+	e.differing(job, "t objects the source does not have the table")
+	e.exec(fmt.Sprintf(recordedTable, "a", "t"), "INSERT INTO a.t VALUES (2, 'two')")
+	e.sameAs(job, "t", "copy")
+	e.differing(job)
+	e.notStalled(job)
+}
+
 // An older frontend changes some things without any binlog (doris-binlogs.md
 // 2.2): a look at names and definitions finds them, and brings what has changed.
 func TestWhatAnOlderSourceDoesNotRecord(t *testing.T) {

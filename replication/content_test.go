@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -355,4 +356,14 @@ func TestWhatTheDestinationHasLost(t *testing.T) {
 	dst.names = []string{"t", "lost", "v"}
 	require.Empty(t, s.lost(t.Context()))
 	require.Equal(t, namesEvery*time.Minute, s.book.namesDue(now, time.Minute))
+}
+
+// The list that says that nothing differs any more is not one that says nothing.
+func TestNoDifferenceIsSaid(t *testing.T) {
+	s := &shift{job: scripted(databaseSpec(), &script{}, &script{}), book: &book{}}
+	text, err := json.Marshal(job.StreamResult{Differences: s.differing()})
+	require.NoError(t, err)
+	var heard job.StreamResult
+	require.NoError(t, json.Unmarshal(text, &heard))
+	require.NotNil(t, heard.Differences)
 }

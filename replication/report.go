@@ -119,6 +119,9 @@ func (s *shift) differing() *[]job.Difference {
 		return nil
 	}
 	list := s.book.differences()
+	if list == nil {
+		list = []job.Difference{} // as JSON, nil would say that nobody compares
+	}
 	return &list
 }
 

@@ -285,6 +285,11 @@ func (s *shift) survey(ctx context.Context, found chan<- *ending) {
 		return
 	}
 	s.job.opts.Metrics.differing(s.job.spec.Name, len(s.book.differences()))
+	if !sameDifferences(s.book.differences(), s.in.Progress.Differences) {
+		// What was told of a table that another has taken the place of is over.
+		found <- &ending{end: job.EndShiftOver}
+		return
+	}
 	budget := s.job.c.surveysOf(s.job.spec.Source)
 	for sleep(ctx, time.Until(s.book.surveyDue())) && s.book.await(ctx, &s.book.surveyTurn, budget) {
 		started := time.Now()
