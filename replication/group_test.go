@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -68,6 +69,7 @@ func TestGroupCommitOutcomeUnknown(t *testing.T) {
 	for name, effect := range map[string]bool{"before the effect": false, "after the effect": true} {
 		t.Run(name, func(t *testing.T) {
 			b, want := grouped(t, 40)
+			b.opts.RetryBudget = time.Minute
 			var mu sync.Mutex
 			left := 2
 			fail := func(int64) error {

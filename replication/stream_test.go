@@ -188,6 +188,7 @@ func TestStreamCommitOutcomeUnknown(t *testing.T) {
 	for name, effect := range map[string]bool{"before the effect": false, "after the effect": true} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
+			b.opts.RetryBudget = time.Minute
 			want := b.upserts(30)
 			var once sync.Once
 			fail := func(seq int64) (err error) {
