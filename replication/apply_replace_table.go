@@ -132,9 +132,18 @@ func (a *application) bringNew(replace binlog.ReplaceTable) (job.ApplyResult, er
 		return job.ApplyResult{}, err
 	}
 	result := job.ApplyResult{Wanted: want}
-	if !replace.Swap && want.Partial.Table == replace.OriginTableName {
-		result.Tables.Drop = []int64{replace.OriginTableID} // the snapshot takes its place
+	if replace.Swap {
+		return result, nil
 	}
+	old, err := a.destinationOf(replace.OriginTableID)
+	switch {
+	case err != nil:
+		return job.ApplyResult{}, err
+	case old != nil && old.Name != want.Partial.Table:
+		// One of the two has another name by now, so the snapshot does not replace it.
+		return a.dropReplaced(replace, result)
+	}
+	result.Tables.Drop = []int64{replace.OriginTableID}
 	return result, nil
 }
 

@@ -259,6 +259,24 @@ func TestApplyReplaceTable(t *testing.T) {
 		require.Equal(t, replaced, a.run(t).Tables)
 		require.Equal(t, statement(false), a.dst.executed)
 	})
+	t.Run("the old one has another name there", func(t *testing.T) {
+		a := replace(false) // its RENAME was passed over, for it was found gone
+		a.in.Progress.Tables[10] = job.Table{Name: "was", DestID: 20, CommitSeq: job.Contained}
+		a.dst.tables[20].Name = "was"
+		got := a.run(t)
+		require.Equal(t, int64(11), got.Wanted.Partial.TableID)
+		require.Equal(t, []int64{10}, got.Tables.Drop)
+		require.Equal(t, []string{"DROP was"}, a.dst.executed, "the snapshot does not take its place")
+	})
+	t.Run("the new one has another name by now", func(t *testing.T) {
+		a := replace(false)
+		delete(a.in.Progress.Tables, 11)
+		a.src.tables[11].Name = "later"
+		got := a.run(t)
+		require.Equal(t, "later", got.Wanted.Partial.Table)
+		require.Equal(t, []int64{10}, got.Tables.Drop)
+		require.Equal(t, []string{"DROP a"}, a.dst.executed)
+	})
 	t.Run("done already", func(t *testing.T) {
 		a := replace(true)
 		a.dst.tables[20].Name, a.dst.tables[21].Name = "b", "a"
