@@ -126,8 +126,9 @@ type Progress struct {
 	// what the job follows has to be compared, or brought again, when it records
 	// again. nil: none.
 	Gap *Gap `json:"gap,omitempty"`
-	// GapTo: records up to here that say that binlogs were switched off or on are
-	// of a gap that is closed already.
+	// GapTo: all tables have been compared since the binlogs up to here were filed.
+	// So none of them matters that is lost, and records up to here that binlogs were
+	// switched off or on are of a gap that is closed already.
 	GapTo int64 `json:"gap_to,omitempty"`
 
 	// Differences are what source and destination are known to differ in

@@ -275,12 +275,12 @@ func TestCloseGap(t *testing.T) {
 	}}
 	src := &script{tables: map[int64]*meta.Table{10: {ID: 10, Name: "t"}, 11: {ID: 11, Name: "u2"}, 16: {ID: 16, Name: "new"}, 19: {ID: 19, Name: "taken"}},
 		dropped: map[int64]int64{12: 90, 31: 95, 17: 138, 18: 139}, // that of 12 is of before it was recovered
-		names:   []string{"t", "u2", "new", "taken", "v", "x"}, views: []string{"v", "x"}, log: map[int64][]binlog.Record{0: {{CommitSeq: 130}, {CommitSeq: 140}}}}
+		names:   []string{"t", "u2", "new", "taken", "v", "x"}, views: []string{"v", "x"}, log: map[int64][]binlog.Record{0: {{CommitSeq: 130}, {CommitSeq: 140}, {CommitSeq: 150}}}}
 	dst := &script{id: 2, tables: map[int64]*meta.Table{20: {ID: 20, Name: "t"}, 21: {ID: 21, Name: "u"}, 27: {ID: 27, Name: "dropped"}, 28: {ID: 28, Name: "taken"}}}
 	in := job.StepInput{Spec: *databaseSpec(), Progress: p}
 	out, err := scripted(databaseSpec(), src, dst).SelectTables(context.Background(), in)
 	require.NoError(t, err)
-	require.Equal(t, int64(140), out.GapTo)
+	require.Equal(t, int64(150), out.GapTo, "the end, not that of one answer")
 	require.Equal(t, []int64{12, 30, 14}, out.Gone)
 	require.Equal(t, []int64{17, 18, 31}, out.Dropped, "their drops are recorded")
 	require.Equal(t, []string{"DROP dropped"}, dst.executed, "the other gives way to the snapshot of its successor")

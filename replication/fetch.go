@@ -75,7 +75,7 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 		}
 		if n > 0 {
 			req.PrevCommitSeq = got.Binlogs[n-1].CommitSeq
-			if got.Status == status.BinlogTooOldCommitSeq {
+			if got.Status == status.BinlogTooOldCommitSeq && req.PrevCommitSeq > s.in.Progress.GapTo {
 				return // the loop ends at the DUMMY
 			}
 		}

@@ -54,8 +54,15 @@ func (j *Job) closeGap(ctx context.Context, p *job.Progress) (job.TablesSelected
 }
 
 // recordedTo is the end of the binlogs that are there now, or a place on the way
-// to it, never 0.
+// to it if the source does not tell where that is, never 0.
 func (j *Job) recordedTo(ctx context.Context, position int64) (int64, error) {
+	lag, err := j.lag(ctx, position)
+	if err != nil {
+		return 0, err
+	}
+	if lag.LastCommitSeq > 0 {
+		return max(lag.LastCommitSeq, position, 1), nil
+	}
 	got, err := j.source.fe.Binlogs(ctx, j.binlogRequest(position, gapBatch))
 	if err != nil && !errors.Is(err, fe.ErrBinlogNotFound) {
 		return 0, fmt.Errorf("read binlogs after commit seq %d: %w", position, err)

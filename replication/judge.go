@@ -33,6 +33,9 @@ func judge(rec binlog.Record, spec *job.Spec, p *job.Progress) (verdict, error) 
 	case job.Upsert:
 		return apply, nil
 	case job.Dummy:
+		if rec.CommitSeq <= p.GapTo {
+			return pass, nil // what was collected is older than the comparison of all tables
+		}
 		return lost, nil
 	case job.AlterDatabaseProperty, job.ModifyTableProperty:
 		switch {

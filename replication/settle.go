@@ -183,7 +183,7 @@ func (s *shift) catchUp(stop context.Context) *ending {
 		return e
 	}
 	position, _ := s.tracker.now()
-	if s.in.Spec.CommitOrder == job.CommitOrderPerTable && collected > position.CommitSeq {
+	if s.in.Spec.CommitOrder == job.CommitOrderPerTable && collected > max(position.CommitSeq, s.in.Progress.GapTo) {
 		return &ending{end: job.EndSnapshot, wanted: &job.SnapshotWanted{Reason: lostReason(position.CommitSeq, collected)}}
 	}
 	if e := s.sortOut(stop, all, position.CommitSeq); e != nil {

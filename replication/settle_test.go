@@ -279,6 +279,25 @@ func TestStreamMetBinlogsMayBeCollected(t *testing.T) {
 	require.Equal(t, []int64{106}, b.dst.visible())
 }
 
+// What was collected is no loss either once all tables have been compared since.
+func TestStreamBinlogsBeforeAClosedGapMayBeCollected(t *testing.T) {
+	for gapTo, lost := range map[int64]bool{104: false, 103: true} {
+		b := newBench(t)
+		b.append(104, job.Dummy, nil)
+		b.upsert(106, 10)
+		b.p.Position, b.p.GapTo = job.Position{CommitSeq: 100}, gapTo
+		if lost {
+			got := b.stream(0, StreamHooks{})
+			require.Equal(t, job.EndSnapshot, got.End)
+			require.Contains(t, got.Wanted.Reason, "are lost")
+			continue
+		}
+		got := b.settled(106)
+		require.Equal(t, job.EndStopped, got.End, "%+v", got)
+		require.Equal(t, []int64{106}, b.dst.visible())
+	}
+}
+
 // Versions of a partition are consecutive: a load of which no binlog was ever met
 // is noticed by the next one of its partition.
 func TestStreamNoticesALoadThatItDidNotMeet(t *testing.T) {

@@ -181,6 +181,14 @@ func (s *script) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.BinlogBatc
 	return got, nil
 }
 
+// BinlogLag only tells the end of the log.
+func (s *script) BinlogLag(_ context.Context, req fe.BinlogRequest) (job.Lag, error) {
+	if log := s.log[req.TableID]; len(log) > 0 {
+		return job.Lag{LastCommitSeq: log[len(log)-1].CommitSeq}, nil
+	}
+	return job.Lag{}, nil
+}
+
 // LockBinlog finds nothing to lock before the first backup if s.unrecorded.
 func (s *script) LockBinlog(_ context.Context, req fe.LockRequest) (int64, error) {
 	if s.unrecorded && len(s.executed) == 0 {

@@ -200,8 +200,8 @@ func (s *shift) unknownUpserts(ctx context.Context, position job.Position, visit
 		}
 		size.got(got.Binlogs)
 		if got.Status == status.BinlogTooOldCommitSeq && len(got.Binlogs) > 0 {
-			if to := got.Binlogs[0].CommitSeq; req.PrevCommitSeq < to && to <= position.CommitSeq {
-				req.PrevCommitSeq = to // it is dealt with
+			if to := got.Binlogs[0].CommitSeq; req.PrevCommitSeq < to && to <= max(position.CommitSeq, s.in.Progress.GapTo) {
+				req.PrevCommitSeq = to // it is dealt with, or older than the comparison of all tables
 				continue
 			}
 			return &wantSnapshot{wanted: job.SnapshotWanted{Reason: lostReason(req.PrevCommitSeq, got.Binlogs[0].CommitSeq)}}
