@@ -32,7 +32,7 @@ type program struct {
 	bin          []binned
 	views        map[string]bool
 	followed     string // the present name of the table job's table
-	settled      bool   // the first quiet point is passed: every job has its snapshot
+	settled      bool   // every job has found its tables: a quiet point is passed
 	replacements int    // of the table under that name by another one
 	serial       int    // of values and names: none comes twice
 	altering     bool   // an ALTER job runs, what else happens meanwhile is short

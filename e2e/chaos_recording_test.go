@@ -135,7 +135,7 @@ func (p *program) createUnder(ctx context.Context, name string, follow bool) err
 		}
 	}
 	if follow {
-		p.followed = name
+		p.followed, p.settled = name, false // until the next quiet point the job has yet to find it
 	}
 	return p.burst(ctx)
 }

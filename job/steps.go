@@ -76,6 +76,9 @@ type SnapshotFinished struct {
 	// Foreign names tables and views that stay on the destination although the
 	// source does not have them.
 	Foreign []string `json:"foreign,omitempty"`
+	// Wanted is set, and nothing else, when another snapshot is needed: what was
+	// restored is not there any more.
+	Wanted *SnapshotWanted `json:"wanted,omitempty"`
 }
 
 // SnapshotWanted orders a snapshot: full if Partial is nil.

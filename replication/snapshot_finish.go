@@ -26,7 +26,11 @@ func (j *Job) FinishSnapshot(ctx context.Context, in job.StepInput) (job.Snapsho
 		}
 	}
 	restored, err := j.findRestored(ctx, snap.Restored.Tables)
-	if err != nil {
+	var lost *lostTableError
+	switch {
+	case errors.As(err, &lost):
+		return job.SnapshotFinished{Wanted: &job.SnapshotWanted{Retry: true, Reason: lost.Error()}}, nil
+	case err != nil:
 		return job.SnapshotFinished{}, err
 	}
 	if _, err := j.dropAliases(ctx, &in.Progress); err != nil {
@@ -106,6 +110,14 @@ func (j *Job) swapIn(ctx context.Context, name, alias string) error {
 // metaChunk is how many tables one getMeta asks for: their whole trees come back.
 const metaChunk = 50
 
+// lostTableError: somebody has dropped a table between its restore and the end of
+// the sync.
+type lostTableError struct{ table string }
+
+func (e *lostTableError) Error() string {
+	return fmt.Sprintf("table %s was restored, and is not on the destination any more", e.table)
+}
+
 // findRestored fills in the destination ids of restored tables.
 func (j *Job) findRestored(ctx context.Context, tables map[int64]job.Table) (map[int64]job.Table, error) {
 	ids := map[string]int64{} // by destination name
@@ -130,7 +142,7 @@ func (j *Job) findRestored(ctx context.Context, tables map[int64]job.Table) (map
 	for source, t := range tables {
 		if !t.View {
 			if t.DestID = ids[j.destinationName(t.Name)]; t.DestID == 0 {
-				return nil, metaErrorf("table %s was restored but is not on the destination", j.destinationName(t.Name))
+				return nil, &lostTableError{j.destinationName(t.Name)}
 			}
 		}
 		found[source] = t

@@ -84,6 +84,9 @@ func (r *run) finishSnapshot() {
 		r.stepFailed(err, "finish snapshot")
 		return
 	}
+	if r.redirected(out.Wanted, false, 0) {
+		return
+	}
 	if !out.State.Incremental() {
 		r.fail(job.Problem{Kind: job.KindNormal, Text: fmt.Sprintf("finish snapshot: the step reported %q, which is no incremental state", out.State), Remedy: remedyVersions})
 		return
@@ -156,7 +159,7 @@ func (r *run) snapshotFailed(wanted *job.SnapshotWanted) {
 		return
 	}
 	p := job.Problem{Kind: job.KindNormal, Text: "backing up fails again and again: " + wanted.Reason, Remedy: wanted.Remedy}
-	if r.p.Phase == job.PhaseRestore {
+	if r.p.Phase == job.PhaseRestore || r.p.Phase == job.PhaseFinishSnapshot {
 		p.Text = restoreTrouble + wanted.Reason
 	}
 	if p.Remedy == "" {

@@ -109,6 +109,31 @@ func TestAnExpiredBackupIsMadeAgainInTheSameFullSync(t *testing.T) {
 	require.Len(t, map[string]bool{names[0]: true, names[1]: true, names[2]: true, names[3]: true}, lost+1, "each attempt has a name of its own")
 }
 
+// What was restored is dropped on the destination before the sync is done.
+func TestASnapshotThatIsLostAfterItsRestoreIsTakenAgain(t *testing.T) {
+	b := newBench(t)
+	taken := 0
+	always(b, job.ActivityTakeSnapshot, 0, func(in job.StepInput) (job.SnapshotTaken, error) {
+		taken++
+		return job.SnapshotTaken{Name: job.SnapshotName(&in.Spec, in.Progress.Epoch, false, in.Progress.Snapshot.Attempt)}, nil
+	})
+	once(b, job.ActivityFinishSnapshot, 0, func(job.StepInput) (job.SnapshotFinished, error) {
+		return job.SnapshotFinished{Wanted: &job.SnapshotWanted{Retry: true, Reason: "table orders was restored, and is gone"}}, nil
+	})
+	once(b, job.ActivityFinishSnapshot, 0, func(job.StepInput) (job.SnapshotFinished, error) {
+		return job.SnapshotFinished{State: job.DBIncrementalSync, Position: job.Position{CommitSeq: 100}}, nil
+	})
+	b.idle()
+	b.at(time.Minute, func() {
+		require.Equal(t, 2, taken)
+		require.Equal(t, 1, b.status().FullSyncs)
+		require.Equal(t, job.PhaseStream, b.status().Phase)
+		require.Contains(t, b.events(), "taking the snapshot again: table orders was restored, and is gone")
+	})
+	b.deleteAt(2 * time.Minute)
+	b.mustRun()
+}
+
 // A sync whose snapshots fail again and again is a job that cannot go on, and
 // says why: not only its events do. A backup that works does not clear what the
 // restore stumbles over.
