@@ -28,7 +28,8 @@ func (m *meter) Read(p []byte) (int, error) {
 	if m.left <= 0 {
 		return 0, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, m.limit)
 	}
-	n, err := m.Conn.Read(p)
+	// All of a large string can be there at once.
+	n, err := m.Conn.Read(p[:min(int64(len(p)), m.left)])
 	m.left -= int64(n)
 	return n, err
 }
