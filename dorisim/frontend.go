@@ -13,6 +13,7 @@ import (
 
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/fe"
+	"github.com/doris-ccr/ccr/dorisim/port"
 	"github.com/doris-ccr/ccr/dorisim/sql"
 )
 
@@ -98,8 +99,8 @@ func (f *Frontend) serve(name string, serve func() error) {
 
 func (f *Frontend) listen() ([]net.Listener, error) {
 	var listeners []net.Listener
-	for _, port := range []*int{&f.mysql, &f.thrift, &f.web} {
-		l, err := net.Listen("tcp", net.JoinHostPort(f.host, strconv.Itoa(*port)))
+	for _, number := range []*int{&f.mysql, &f.thrift, &f.web} {
+		l, err := port.Listen(f.host, *number)
 		if err != nil {
 			for _, open := range listeners {
 				_ = open.Close()
@@ -107,7 +108,7 @@ func (f *Frontend) listen() ([]net.Listener, error) {
 			return nil, fmt.Errorf("frontend %d: %w", f.index, err)
 		}
 		if a, ok := l.Addr().(*net.TCPAddr); ok {
-			*port = a.Port
+			*number = a.Port
 		}
 		listeners = append(listeners, l)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/thriftgen/backendservice"
+	"github.com/doris-ccr/ccr/dorisim/port"
 	"github.com/doris-ccr/ccr/dorisim/thriftserver"
 )
 
@@ -98,13 +99,13 @@ func (b *Backend) HTTPPort() int {
 	return b.ports.http
 }
 
-func (b *Backend) listen(port *int) (net.Listener, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(b.cfg.Host, strconv.Itoa(*port)))
+func (b *Backend) listen(number *int) (net.Listener, error) {
+	l, err := port.Listen(b.cfg.Host, *number)
 	if err != nil {
 		return nil, err
 	}
 	if addr, ok := l.Addr().(*net.TCPAddr); ok {
-		*port = addr.Port
+		*number = addr.Port
 	}
 	return l, nil
 }
