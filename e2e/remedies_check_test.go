@@ -41,11 +41,7 @@ func TestCheckRemediesHelp(t *testing.T) {
 	for _, row := range checkRows() {
 		players.Go(func() error {
 			t.Run(row.name, func(t *testing.T) {
-				if row.pair.BEs == 0 {
-					row.pair.BEs = 1
-				}
-				e := clusters(t, row.pair)
-				e.ccr = first.ccr
+				e := first.beside(t, row.pair)
 				c := &checking{trouble: &trouble{env: e, row: &remedyRow{helps: row.helps}}, line: row.line, body: map[string]any{
 					"name": e.jobName(), "src": e.pair.Source.Spec("d", ""), "dest": e.pair.Destination.Spec("d", "")}}
 				row.play(c)

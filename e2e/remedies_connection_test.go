@@ -4,6 +4,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/dorisim/faults"
+
+	"github.com/doris-ccr/ccr/e2e/harness"
 )
 
 // Servers that do not answer, or refuse the account.
@@ -12,27 +14,24 @@ func connectionRemedies() []remedyRow {
 		unreachable = "### It cannot reach a server (`rpc`)"
 		denied      = "### Access denied"
 	)
+	// started is a server of the destination that is down and is started again.
+	started := func(name, text string, kill, start func(*harness.Pair) error) remedyRow {
+		return remedyRow{name: name, helps: []string{"check that the server runs and can be reached from here"}, pages: []string{unreachable},
+			play: func(t *trouble) {
+				t.tables("t")
+				t.replicate()
+				require.NoError(t, kill(t.pair))
+				t.exec(after)
+				t.stands(text, t.row.helps[0])
+				require.NoError(t, start(t.pair))
+				t.goesOn()
+			}}
+	}
 	return []remedyRow{
-		{name: "a frontend is started", helps: []string{"check that the server runs and can be reached from here"}, pages: []string{unreachable},
-			play: func(t *trouble) {
-				t.tables("t")
-				t.replicate()
-				require.NoError(t, t.pair.Destination.KillFE(0))
-				t.exec(after)
-				t.stands("connect", t.row.helps[0])
-				require.NoError(t, t.pair.Destination.RestartFE(0))
-				t.goesOn()
-			}},
-		{name: "a backend is started", helps: []string{"check that the server runs and can be reached from here"}, pages: []string{unreachable},
-			play: func(t *trouble) {
-				t.tables("t")
-				t.replicate()
-				require.NoError(t, t.pair.Destination.KillBE(0))
-				t.exec(after)
-				t.stands("destination backend", t.row.helps[0])
-				require.NoError(t, t.pair.Destination.RestartBE(0))
-				t.goesOn()
-			}},
+		started("a frontend is started", "connect",
+			func(p *harness.Pair) error { return p.Destination.KillFE(0) }, func(p *harness.Pair) error { return p.Destination.RestartFE(0) }),
+		started("a backend is started", "destination backend",
+			func(p *harness.Pair) error { return p.Destination.KillBE(0) }, func(p *harness.Pair) error { return p.Destination.RestartBE(0) }),
 		{name: "the way between the backends is opened", helps: []string{"check that the destination's backend can reach the source's at the address in the text"}, pages: []string{"### The destination's backend cannot fetch from the source's (`be`)"},
 			play: func(t *trouble) {
 				t.tables("t")

@@ -41,6 +41,15 @@ func remedyRows() []remedyRow {
 	return rows
 }
 
+// beside starts two more clusters, of a backend each unless told otherwise, for the
+// same ccr-standalone.
+func (e *env) beside(t *testing.T, o harness.PairOptions) *env {
+	o.BEs = max(1, o.BEs)
+	other := clusters(t, o)
+	other.ccr = e.ccr
+	return other
+}
+
 // What stalls a job says what helps, and that does, literally: nothing else is
 // done to the job, and it copies nothing that it need not.
 func TestRemediesHelp(t *testing.T) {
@@ -51,12 +60,7 @@ func TestRemediesHelp(t *testing.T) {
 	for _, row := range remedyRows() {
 		players.Go(func() error {
 			t.Run(row.name, func(t *testing.T) {
-				if row.pair.BEs == 0 {
-					row.pair.BEs = 1
-				}
-				e := clusters(t, row.pair)
-				e.ccr = first.ccr
-				row.play(&trouble{env: e, row: &row, full: 1})
+				row.play(&trouble{env: first.beside(t, row.pair), row: &row, full: 1})
 			})
 			return nil
 		})

@@ -287,7 +287,10 @@ func (s *shift) survey(ctx context.Context, found chan<- *ending) {
 	s.job.opts.Metrics.differing(s.job.spec.Name, len(s.book.differences()))
 	if !sameDifferences(s.book.differences(), s.in.Progress.Differences) {
 		// What was told of a table that another has taken the place of is over.
-		found <- &ending{end: job.EndShiftOver}
+		select {
+		case found <- &ending{end: job.EndShiftOver}:
+		case <-ctx.Done():
+		}
 		return
 	}
 	budget := s.job.c.surveysOf(s.job.spec.Source)
