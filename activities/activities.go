@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
@@ -42,7 +43,7 @@ type replicator interface {
 	FinishSnapshot(context.Context, job.StepInput) (job.SnapshotFinished, error)
 	Stream(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error)
 	Apply(context.Context, job.ApplyInput) (job.ApplyResult, error)
-	Lag(context.Context, job.StepInput) (job.Lag, error)
+	Lag(context.Context, job.StepInput) (binlog.Lag, error)
 	CheckSetup(context.Context) (job.CheckReport, error)
 	SelectTables(context.Context, job.StepInput) (job.TablesSelected, error)
 	CleanUp(context.Context, job.CleanUpInput) (job.CleanedUp, error)

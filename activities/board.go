@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -25,7 +26,7 @@ const (
 // board is what this process knows of the lags of jobs: of its shifts, and of
 // jobs that it was asked to look at because no shift does.
 type board struct {
-	observe func(context.Context, job.StepInput) (job.Lag, error)
+	observe func(context.Context, job.StepInput) (binlog.Lag, error)
 
 	mu      sync.Mutex
 	shifts  map[string]*boardShift
@@ -50,7 +51,7 @@ type watched struct {
 	asked    time.Time
 }
 
-func newBoard(observe func(context.Context, job.StepInput) (job.Lag, error)) *board {
+func newBoard(observe func(context.Context, job.StepInput) (binlog.Lag, error)) *board {
 	return &board{observe: observe, shifts: map[string]*boardShift{}, watched: map[string]*watched{}, sources: map[string]chan struct{}{}}
 }
 
@@ -179,11 +180,11 @@ func (a *Activities) Lags(wanted job.LagsWanted) job.LagsKnown { return a.board.
 func (a *Activities) Close() { a.board.close() }
 
 // observe asks the source of a job for its lag.
-func (a *Activities) observe(ctx context.Context, in job.StepInput) (job.Lag, error) {
-	return guard(a.log.With("job", in.Spec.Name), job.ActivityObserveLag, func() (job.Lag, error) {
+func (a *Activities) observe(ctx context.Context, in job.StepInput) (binlog.Lag, error) {
+	return guard(a.log.With("job", in.Spec.Name), job.ActivityObserveLag, func() (binlog.Lag, error) {
 		r, err := a.connect(in.Spec)
 		if err != nil {
-			return job.Lag{}, err
+			return binlog.Lag{}, err
 		}
 		defer r.Close()
 		return r.Lag(ctx, in)

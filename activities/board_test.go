@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
 )
@@ -27,12 +28,12 @@ func TestTheBoardTellsOfShifts(t *testing.T) {
 		ask := func() job.ToldLag {
 			return b.acts.Lags(job.LagsWanted{Jobs: []string{"j1", "elsewhere"}})["j1"]
 		}
-		h.Heartbeat(job.Heartbeat{Lag: job.Lag{Binlogs: 3, ObservedAt: time.Now()}})
+		h.Heartbeat(job.Heartbeat{Lag: binlog.Lag{Binlogs: 3, ObservedAt: time.Now()}})
 		told := ask()
 		require.Equal(t, int64(3), told.Lag.Binlogs)
 		require.Less(t, told.Age, boardFresh)
 		require.Empty(t, h.Look, "what is fresh is not asked for")
-		h.Heartbeat(job.Heartbeat{Lag: job.Lag{Binlogs: 3, ObservedAt: time.Now().Add(-2 * boardFresh)}})
+		h.Heartbeat(job.Heartbeat{Lag: binlog.Lag{Binlogs: 3, ObservedAt: time.Now().Add(-2 * boardFresh)}})
 		require.Greater(t, ask().Age, boardFresh, "the truth about its age")
 		ask()
 		<-h.Look
@@ -51,14 +52,14 @@ func TestTheBoardTellsOfShifts(t *testing.T) {
 func TestTheBoardSparesTheSource(t *testing.T) {
 	const jobs = 500
 	var calls, under, most atomic.Int64
-	b := newBoard(func(_ context.Context, in job.StepInput) (job.Lag, error) {
+	b := newBoard(func(_ context.Context, in job.StepInput) (binlog.Lag, error) {
 		calls.Add(1)
 		if n := under.Add(1); n > most.Load() {
 			most.Store(n)
 		}
 		defer under.Add(-1)
 		time.Sleep(time.Millisecond) // a short way to the source
-		return job.Lag{Binlogs: in.Progress.Position.CommitSeq}, nil
+		return binlog.Lag{Binlogs: in.Progress.Position.CommitSeq}, nil
 	})
 	defer b.close()
 	var wanted job.LagsWanted
@@ -78,11 +79,11 @@ func TestTheBoardSparesTheSource(t *testing.T) {
 }
 
 func TestTheBoardAsksAnewForANewPositionAndTellsErrors(t *testing.T) {
-	b := newBoard(func(_ context.Context, in job.StepInput) (job.Lag, error) {
+	b := newBoard(func(_ context.Context, in job.StepInput) (binlog.Lag, error) {
 		if in.Progress.Position.CommitSeq == 2 {
-			return job.Lag{}, errors.New("connection refused")
+			return binlog.Lag{}, errors.New("connection refused")
 		}
-		return job.Lag{Binlogs: 9}, nil
+		return binlog.Lag{Binlogs: 9}, nil
 	})
 	ask := func(position int64) (told job.ToldLag) {
 		require.Eventually(t, func() (found bool) {

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -67,8 +68,8 @@ func (a *Activities) ApplyBinlog(ctx context.Context, in job.ApplyInput) (job.Ap
 }
 
 // ObserveLag asks the source how far the job is behind.
-func (a *Activities) ObserveLag(ctx context.Context, in job.StepInput) (job.Lag, error) {
-	return step(ctx, a, in, handOver, func(ctx context.Context, r replicator, _ func(job.Heartbeat)) (job.Lag, error) {
+func (a *Activities) ObserveLag(ctx context.Context, in job.StepInput) (binlog.Lag, error) {
+	return step(ctx, a, in, handOver, func(ctx context.Context, r replicator, _ func(job.Heartbeat)) (binlog.Lag, error) {
 		return r.Lag(ctx, in)
 	})
 }

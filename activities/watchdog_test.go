@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -13,7 +14,7 @@ func TestAShiftThatDoesNotMoveSaysSo(t *testing.T) {
 	var w watchdog
 	start := time.Unix(1_700_000_000, 0)
 	waiting := func(commitSeq int64) job.Heartbeat {
-		return job.Heartbeat{Position: job.Position{CommitSeq: commitSeq}, Lag: job.Lag{Binlogs: 3}}
+		return job.Heartbeat{Position: job.Position{CommitSeq: commitSeq}, Lag: binlog.Lag{Binlogs: 3}}
 	}
 	require.Nil(t, w.watch(waiting(9), start).Problem)
 	require.Nil(t, w.watch(waiting(9), start.Add(wedgedAfter-time.Second)).Problem)

@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -70,31 +71,31 @@ type boardRound struct {
 
 // shiftLag returns what the process tells that has run the shift of the job
 // lately; errNoBoard if there is none or it does not any more.
-func (b *boards) shiftLag(ctx context.Context, name string) (job.Lag, error) {
+func (b *boards) shiftLag(ctx context.Context, name string) (binlog.Lag, error) {
 	b.mu.Lock()
 	home := b.home[name]
 	b.mu.Unlock()
 	if home == nil {
-		return job.Lag{}, errNoBoard
+		return binlog.Lag{}, errNoBoard
 	}
 	return b.await(ctx, name, nil, func() []*board { return []*board{home} })
 }
 
 // lag looks for the job among all processes. in is what the source can be asked
 // with if no shift of it runs, nil for a job that should be streaming.
-func (b *boards) lag(ctx context.Context, name string, in *job.StepInput) (job.Lag, error) {
+func (b *boards) lag(ctx context.Context, name string, in *job.StepInput) (binlog.Lag, error) {
 	list, err := b.list(ctx)
 	if err != nil {
-		return job.Lag{}, err
+		return binlog.Lag{}, err
 	}
 	return b.await(ctx, name, in, func() []*board { return list })
 }
 
 // await asks until the answer is fresh.
-func (b *boards) await(ctx context.Context, name string, in *job.StepInput, among func() []*board) (job.Lag, error) {
+func (b *boards) await(ctx context.Context, name string, in *job.StepInput, among func() []*board) (binlog.Lag, error) {
 	ctx, cancel := context.WithTimeout(ctx, boardPatience)
 	defer cancel()
-	var lag job.Lag
+	var lag binlog.Lag
 	err := poll(ctx, func(ctx context.Context) (bool, error) {
 		told, err := b.ask(ctx, name, in, among())
 		switch {

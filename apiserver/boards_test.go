@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -23,7 +24,7 @@ func shiftsOf(age time.Duration, names ...string) func(job.LagsWanted) (job.Lags
 		known := job.LagsKnown{}
 		for _, name := range wanted.Jobs {
 			if runs[name] {
-				known[name] = job.ToldLag{Lag: job.Lag{Binlogs: 5}, Age: age}
+				known[name] = job.ToldLag{Lag: binlog.Lag{Binlogs: 5}, Age: age}
 			}
 		}
 		return known, nil
@@ -33,7 +34,7 @@ func shiftsOf(age time.Duration, names ...string) func(job.LagsWanted) (job.Lags
 // streamsLately is a job whose heartbeats are too old to answer.
 func streamsLately(j *fakeJob) {
 	j.activity = job.ActivityStream
-	j.beat = &job.Heartbeat{Lag: job.Lag{ObservedAt: time.Now().Add(-2 * lagMaxAge)}}
+	j.beat = &job.Heartbeat{Lag: binlog.Lag{ObservedAt: time.Now().Add(-2 * lagMaxAge)}}
 }
 
 // Hundreds of jobs that are asked for at once cost a few questions, nothing in
@@ -88,7 +89,7 @@ func TestGetLagOfAPausedJobLeavesItsHistoryAlone(t *testing.T) {
 	j := f.add("j1", func(j *fakeJob) {
 		j.status.Running = false
 		j.status.Position.CommitSeq = 77
-		j.status.Lag = job.Lag{Binlogs: 1, ObservedAt: time.Now().Add(-time.Hour)}
+		j.status.Lag = binlog.Lag{Binlogs: 1, ObservedAt: time.Now().Add(-time.Hour)}
 		j.spec.Source.Password = "sealed"
 	})
 	asked := 0
@@ -102,7 +103,7 @@ func TestGetLagOfAPausedJobLeavesItsHistoryAlone(t *testing.T) {
 		}
 		return job.LagsKnown{"j1": told}, nil
 	}}
-	told = job.ToldLag{Lag: job.Lag{Binlogs: 7}}
+	told = job.ToldLag{Lag: binlog.Lag{Binlogs: 7}}
 	require.Contains(t, ask(newServer(t, f, nil), "/get_lag", `{"name":"j1"}`).Body.String(), `{"success":true,"lag":7,`)
 	require.Empty(t, j.signals)
 
@@ -118,7 +119,7 @@ func TestGetLagWithDeadWorkers(t *testing.T) {
 	f := newFake()
 	j := f.add("j1", streamsLately)
 	j.onSignal = func(j *fakeJob, _ string, cmd job.Command) {
-		j.status.Lag = job.Lag{Binlogs: 3, ObservedAt: time.Now()}
+		j.status.Lag = binlog.Lag{Binlogs: 3, ObservedAt: time.Now()}
 		j.conclude(cmd, "")
 	}
 	f.boards = map[string]func(job.LagsWanted) (job.LagsKnown, error){"ccr-worker-a": dead, "ccr-worker-b": shiftsOf(0, "j1")}

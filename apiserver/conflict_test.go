@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -16,7 +17,7 @@ func writer(host, database, table string, filter job.TableFilter, frontends ...s
 	s := job.Spec{Destination: job.Cluster{Host: host, ThriftPort: 9020, Database: database, Table: table}, TableFilter: filter}
 	s.Source.Table = table
 	for _, f := range frontends {
-		s.Destination.Frontends = append(s.Destination.Frontends, job.Frontend{Host: f, ThriftPort: 9020})
+		s.Destination.Frontends = append(s.Destination.Frontends, meta.Frontend{Host: f, ThriftPort: 9020})
 	}
 	return s
 }
@@ -104,7 +105,7 @@ func TestCreateGivesWay(t *testing.T) {
 	f.with(func() {
 		f.onStart = func(j *fakeJob) {
 			j.status.Checked = true
-			j.spec.Destination.Frontends = []job.Frontend{{Host: "other", ThriftPort: 9020}}
+			j.spec.Destination.Frontends = []meta.Frontend{{Host: "other", ThriftPort: 9020}}
 			f.jobs[job.WorkflowID("first")] = &fakeJob{
 				spec:   job.Spec{Name: "first", CreatedAt: j.spec.CreatedAt.Add(-time.Second), Destination: job.Cluster{Host: "other", ThriftPort: 9020, Database: "db_b"}},
 				status: job.Status{Name: "first", Running: true, Checked: true},
@@ -120,7 +121,7 @@ func TestCreateGivesWay(t *testing.T) {
 		f.onStart = func(j *fakeJob) {
 			j.status.Checked = true
 			f.jobs[job.WorkflowID("first")].spec.CreatedAt = j.spec.CreatedAt.Add(time.Second)
-			j.spec.Destination.Frontends = []job.Frontend{{Host: "other", ThriftPort: 9020}}
+			j.spec.Destination.Frontends = []meta.Frontend{{Host: "other", ThriftPort: 9020}}
 		}
 	})
 	require.Equal(t, `{"success":true}`, strings.TrimSpace(ask(s, "/create_ccr", minimal).Body.String()))

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -133,14 +135,14 @@ func TestJobStatus(t *testing.T) {
 		j.status.Phase = job.PhaseApply
 		j.status.Stalled = true
 		j.status.Problem = &job.Problem{
-			Text: "no such column", Kind: job.KindFE, CommitSeq: 7, BinlogType: job.RenameColumn,
+			Text: "no such column", Kind: job.KindFE, CommitSeq: 7, BinlogType: binlog.TypeRenameColumn,
 			Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Tries: 3, Remedy: "job_skip_binlog",
 		}
 	})
 	f.add("cut-off", func(j *fakeJob) {
 		j.status.Position.CommitSeq = 7
 		j.status.Stalled = true
-		j.status.Problem = &job.Problem{Text: "no route", Kind: job.KindRPC, CommitSeq: 7, BinlogType: job.Dummy, Tries: 1}
+		j.status.Problem = &job.Problem{Text: "no route", Kind: job.KindRPC, CommitSeq: 7, BinlogType: binlog.TypeDummy, Tries: 1}
 	})
 	s := newServer(t, f, nil)
 	require.NotContains(t, ask(s, "/job_status", `{"name":"cut-off"}`).Body.String(), `"binlog`, "that one is applied")
@@ -159,7 +161,7 @@ func TestJobDetail(t *testing.T) {
 			Source: job.Cluster{
 				Host: "127.0.0.1", Port: 39030, ThriftPort: 39020, User: "root", Password: job.Mask, Database: "d", DatabaseID: 10,
 				HostMapping: map[string]string{"1.1.1.1": "2.2.2.2"},
-				Frontends:   []job.Frontend{{Host: "127.0.0.1", Port: 39030, ThriftPort: 39020, IsMaster: true}},
+				Frontends:   []meta.Frontend{{Host: "127.0.0.1", Port: 39030, ThriftPort: 39020, IsMaster: true}},
 			},
 			Destination: job.Cluster{Host: "fe2", Port: 9030, ThriftPort: 9020, User: "u", Password: "ccr1:sealed:box", Database: "e"},
 		}
@@ -206,7 +208,7 @@ func TestJobProgress(t *testing.T) {
 			Partitions:    map[int64]int64{5: 91},
 			ShadowIndexes: map[int64]int64{7: 8},
 			Snapshot:      &job.Snapshot{Partial: &job.PartialSync{TableID: 11, Table: "t", Partitions: []string{"p1"}}, Aliases: map[string]string{"t": "__ccr_t_1"}},
-			Pending:       &job.Binlog{CommitSeq: 101, Type: job.AddPartition},
+			Pending:       &job.Binlog{CommitSeq: 101, Type: binlog.TypeAddPartition},
 			FullSyncs:     2, PartialSyncs: 3, PartialSyncStartedAt: time.Unix(1700000070, 0),
 			PartialSyncInfo: job.PartialSyncInfo{CommitSeq: 95, Table: "t", Info: "schema change"},
 		}

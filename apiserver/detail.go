@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -138,7 +139,7 @@ func newDetail(spec job.Spec, p job.Progress) *detailObject {
 
 func newClusterDetail(c job.Cluster) clusterDetail {
 	d := clusterDetail{
-		frontendDetail: newFrontendDetail(job.Frontend{Host: c.Host, Port: c.Port, ThriftPort: c.ThriftPort}),
+		frontendDetail: newFrontendDetail(meta.Frontend{Host: c.Host, Port: c.Port, ThriftPort: c.ThriftPort}),
 		Frontends:      []frontendDetail{},
 		User:           c.User,
 		Password:       c.Password.String(), // masked
@@ -159,6 +160,6 @@ func newClusterDetail(c job.Cluster) clusterDetail {
 	return d
 }
 
-func newFrontendDetail(f job.Frontend) frontendDetail {
+func newFrontendDetail(f meta.Frontend) frontendDetail {
 	return frontendDetail{Host: f.Host, Port: strconv.Itoa(f.Port), ThriftPort: strconv.Itoa(f.ThriftPort), IsMaster: f.IsMaster}
 }

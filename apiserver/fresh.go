@@ -7,6 +7,7 @@ import (
 
 	workflowpb "go.temporal.io/api/workflow/v1"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -155,7 +156,7 @@ func newerPosition(known, reported job.Position) job.Position {
 	return known
 }
 
-func newerLag(known, reported job.Lag) job.Lag {
+func newerLag(known, reported binlog.Lag) binlog.Lag {
 	if reported.ObservedAt.After(known.ObservedAt) {
 		return reported
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -20,7 +21,7 @@ func TestAnswersAreAsFreshAsTheHeartbeat(t *testing.T) {
 		j.status.Position.CommitSeq = 100
 		j.progress = job.Progress{Phase: job.PhaseStream, State: job.DBIncrementalSync, Position: job.Position{CommitSeq: 100}}
 		j.activity = job.ActivityStream
-		j.beat = &job.Heartbeat{Position: job.Position{CommitSeq: 150}, Lag: job.Lag{Binlogs: 3, ObservedAt: now}}
+		j.beat = &job.Heartbeat{Position: job.Position{CommitSeq: 150}, Lag: binlog.Lag{Binlogs: 3, ObservedAt: now}}
 	})
 	s := newServer(t, f, nil)
 	require.Contains(t, ask(s, "/job_status", `{"name":"j1"}`).Body.String(), `"commit_seq":150,"phase":"stream",`)
@@ -56,7 +57,7 @@ func TestAnswersAreAsFreshAsTheHeartbeat(t *testing.T) {
 
 func TestGetLag(t *testing.T) {
 	local := func(ms int64) string { return time.UnixMilli(ms).Format("2006-01-02 15:04:05") }
-	lag := job.Lag{
+	lag := binlog.Lag{
 		Binlogs: 1, FirstCommitSeq: 36388, LastCommitSeq: 36486, NextCommitSeq: 36481,
 		FirstTimestamp: 1741846518000, LastTimestamp: 1741846812000, NextTimestamp: 1741846807000, ObservedAt: time.Now(),
 	}
@@ -73,7 +74,9 @@ func TestGetLag(t *testing.T) {
 
 	t.Run("unknown times are the epoch", func(t *testing.T) {
 		s := newServer(t, f, nil) // one that has not been told yet
-		f.with(func() { j.beat = &job.Heartbeat{Lag: job.Lag{Binlogs: 1, FirstTimestamp: -1, ObservedAt: time.Now()}} })
+		f.with(func() {
+			j.beat = &job.Heartbeat{Lag: binlog.Lag{Binlogs: 1, FirstTimestamp: -1, ObservedAt: time.Now()}}
+		})
 		require.Contains(t, ask(s, "/get_lag", `{"name":"j1"}`).Body.String(), `"first_binlog_timestamp":"`+local(0)+`"`)
 	})
 }
@@ -84,7 +87,7 @@ func TestGetLagWaitsForTheNextHeartbeat(t *testing.T) {
 	f := newFake()
 	j := f.add("j1", func(j *fakeJob) {
 		j.activity = job.ActivityStream
-		j.beat = &job.Heartbeat{Lag: job.Lag{ObservedAt: time.Now().Add(-lagMaxAge)}}
+		j.beat = &job.Heartbeat{Lag: binlog.Lag{ObservedAt: time.Now().Add(-lagMaxAge)}}
 	})
 	s := newServer(t, f, func(o *Options) { o.CommandTimeout = 10 * time.Second })
 	reply := make(chan string, 1)
@@ -95,7 +98,7 @@ func TestGetLagWaitsForTheNextHeartbeat(t *testing.T) {
 		return j.describes > 2
 	}, 5*time.Second, time.Millisecond)
 	require.Empty(t, reply)
-	f.with(func() { j.beat = &job.Heartbeat{Lag: job.Lag{Binlogs: 2, ObservedAt: time.Now()}} })
+	f.with(func() { j.beat = &job.Heartbeat{Lag: binlog.Lag{Binlogs: 2, ObservedAt: time.Now()}} })
 	require.Contains(t, <-reply, `{"success":true,"lag":2,`)
 	require.Empty(t, j.signals)
 }
@@ -106,9 +109,9 @@ func TestGetLagAsksAShiftWithOldHeartbeats(t *testing.T) {
 	f := newFake()
 	j := f.add("j1", func(j *fakeJob) {
 		j.activity = job.ActivityStream
-		j.beat = &job.Heartbeat{Position: job.Position{CommitSeq: 777}, Lag: job.Lag{ObservedAt: time.Now().Add(-2 * lagMaxAge)}}
+		j.beat = &job.Heartbeat{Position: job.Position{CommitSeq: 777}, Lag: binlog.Lag{ObservedAt: time.Now().Add(-2 * lagMaxAge)}}
 		j.onSignal = func(j *fakeJob, _ string, cmd job.Command) {
-			j.status.Lag = job.Lag{Binlogs: 3, ObservedAt: time.Now()}
+			j.status.Lag = binlog.Lag{Binlogs: 3, ObservedAt: time.Now()}
 			j.conclude(cmd, "")
 		}
 	})
@@ -138,9 +141,9 @@ func TestGetLagAsksAPausedJob(t *testing.T) {
 	f := newFake()
 	j := f.add("j1", func(j *fakeJob) {
 		j.status.Running = false
-		j.status.Lag = job.Lag{Binlogs: 1, ObservedAt: time.Now().Add(-time.Hour)}
+		j.status.Lag = binlog.Lag{Binlogs: 1, ObservedAt: time.Now().Add(-time.Hour)}
 		j.onSignal = func(j *fakeJob, _ string, cmd job.Command) {
-			j.status.Lag = job.Lag{Binlogs: 7, ObservedAt: time.Now()}
+			j.status.Lag = binlog.Lag{Binlogs: 7, ObservedAt: time.Now()}
 			j.conclude(cmd, "")
 		}
 	})
@@ -163,7 +166,7 @@ func TestGetLagAsksAPausedJob(t *testing.T) {
 			ask(s, "/get_lag", `{"name":"j1"}`).Body.String())
 	})
 	t.Run("no made-up zero, if nothing is known", func(t *testing.T) {
-		f.with(func() { j.status.Lag = job.Lag{} })
+		f.with(func() { j.status.Lag = binlog.Lag{} })
 		require.Contains(t, ask(s, "/get_lag", `{"name":"j1"}`).Body.String(),
 			`{"success":false,"error_msg":"lag of job j1 is not known yet: source is down","lag":0,`)
 	})
@@ -224,7 +227,7 @@ func TestMetrics(t *testing.T) {
 	f.add("j1", func(j *fakeJob) {
 		j.status.Stalled = true
 		j.status.FullSyncs, j.status.PartialSyncs = 2, 5
-		j.status.Lag = job.Lag{Binlogs: 4, NextTimestamp: 1000, LastTimestamp: 9000, ObservedAt: time.Now()}
+		j.status.Lag = binlog.Lag{Binlogs: 4, NextTimestamp: 1000, LastTimestamp: 9000, ObservedAt: time.Now()}
 	})
 	f.add("new", nil)
 	registry := prometheus.NewRegistry()
@@ -259,7 +262,7 @@ func TestMetricsKeepTheLagOfAPausedJobFresh(t *testing.T) {
 	observed := func(age time.Duration) func(*fakeJob) {
 		return func(j *fakeJob) {
 			j.status.Running, j.status.Checked = false, true
-			j.status.Lag = job.Lag{ObservedAt: time.Now().Add(-age)}
+			j.status.Lag = binlog.Lag{ObservedAt: time.Now().Add(-age)}
 		}
 	}
 	old, fresh := f.add("old", observed(time.Hour)), f.add("fresh", observed(time.Second))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -55,7 +56,7 @@ func (s *Server) handleGetLag(c echo.Context) error {
 }
 
 // lagOf returns the lag of a job, fresh enough.
-func (s *Server) lagOf(c echo.Context, name string) (job.Lag, error) {
+func (s *Server) lagOf(c echo.Context, name string) (binlog.Lag, error) {
 	ctx, cancel := s.patience(c)
 	defer cancel()
 	return s.jobs.freshLag(ctx, name, by(c))
@@ -66,7 +67,7 @@ func (s *Server) failLag(c echo.Context, err error) error {
 	return send(c, http.StatusOK, lagReply{base: failure(err)})
 }
 
-func newLag(l job.Lag) lagObject {
+func newLag(l binlog.Lag) lagObject {
 	return lagObject{
 		Lag:                  l.Binlogs,
 		FirstCommitSeq:       l.FirstCommitSeq,
@@ -93,7 +94,7 @@ func localTime(ms int64) string {
 // answers, the job itself is told to look, which its history has to keep. If none
 // of this happens in time, the last lag that is known is the answer, but not a zero
 // older than zeroMaxAge: people decide on it that the destination may take over.
-func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
+func (j *jobs) freshLag(ctx context.Context, name, by string) (binlog.Lag, error) {
 	if lag, ok := j.lags.get(name); ok {
 		return lag, nil
 	}
@@ -103,7 +104,7 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 	}
 	s, err := j.status(ctx, name)
 	if err != nil {
-		return job.Lag{}, err
+		return binlog.Lag{}, err
 	}
 	// Temporal answers: what is missing is a fresh lag.
 	ctx, cancel := context.WithTimeout(ctx, j.try)
@@ -124,11 +125,11 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (job.Lag, error) {
 		j.lags.put(name, newest)
 		return newest, nil
 	case errors.Is(err, errUnknownJob):
-		return job.Lag{}, err
+		return binlog.Lag{}, err
 	case newest.ObservedAt.IsZero():
-		return job.Lag{}, fmt.Errorf("lag of job %s is not known yet: %w", name, err)
+		return binlog.Lag{}, fmt.Errorf("lag of job %s is not known yet: %w", name, err)
 	case newest.Binlogs == 0 && time.Since(newest.ObservedAt) > zeroMaxAge:
-		return job.Lag{}, fmt.Errorf("lag of job %s was 0 at %s, what it is now cannot be found out: %w",
+		return binlog.Lag{}, fmt.Errorf("lag of job %s was 0 at %s, what it is now cannot be found out: %w",
 			name, localTime(newest.ObservedAt.UnixMilli()), err)
 	}
 	return newest, nil
@@ -140,7 +141,7 @@ type lagLook struct {
 	name, by string
 	began    time.Time
 
-	newest  job.Lag // the newest that was found
+	newest  binlog.Lag // the newest that was found
 	tries   int
 	asked   bool   // the worker processes
 	request string // id of the order to the job, "" if none was given
@@ -181,19 +182,19 @@ func (l *lagLook) goOn(ctx context.Context, s job.Status) (bool, error) {
 
 // boardLag asks the worker processes for the lag of a job. A refusedError says
 // that its source does not answer; after any other the job itself can be asked.
-func (j *jobs) boardLag(ctx context.Context, name string, s job.Status, streaming bool) (job.Lag, error) {
+func (j *jobs) boardLag(ctx context.Context, name string, s job.Status, streaming bool) (binlog.Lag, error) {
 	if !s.Checked || s.Phase == job.PhaseDeleting {
-		return job.Lag{}, errNoBoard
+		return binlog.Lag{}, errNoBoard
 	}
 	if streaming {
 		return j.boards.lag(ctx, name, nil)
 	}
 	if list, err := j.boards.list(ctx); err != nil || len(list) == 0 {
-		return job.Lag{}, errors.Join(errNoBoard, err)
+		return binlog.Lag{}, errors.Join(errNoBoard, err)
 	}
 	var in job.StepInput
 	if err := j.query(ctx, name, job.QueryLagInput, &in); err != nil {
-		return job.Lag{}, err
+		return binlog.Lag{}, err
 	}
 	in.Progress.Position = newerPosition(in.Progress.Position, s.Position)
 	return j.boards.lag(ctx, name, &in)
@@ -253,7 +254,7 @@ func (j *jobs) lookAgain(ctx context.Context, name string, s *job.Status) {
 // asked to observe theirs.
 type lagDesk struct {
 	mu     sync.Mutex
-	recent map[string]job.Lag
+	recent map[string]binlog.Lag
 	swept  time.Time
 	// asked are the orders of the second that began at since.
 	asked int
@@ -261,7 +262,7 @@ type lagDesk struct {
 }
 
 // get returns a lag that is fresh enough for anybody.
-func (d *lagDesk) get(name string) (job.Lag, bool) {
+func (d *lagDesk) get(name string) (binlog.Lag, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	lag, known := d.recent[name]
@@ -269,13 +270,13 @@ func (d *lagDesk) get(name string) (job.Lag, bool) {
 }
 
 // latest returns what was told last of a job's lag, zero if that is forgotten.
-func (d *lagDesk) latest(name string) job.Lag {
+func (d *lagDesk) latest(name string) binlog.Lag {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.recent[name]
 }
 
-func (d *lagDesk) put(name string, lag job.Lag) {
+func (d *lagDesk) put(name string, lag binlog.Lag) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if time.Since(d.swept) > time.Minute {
@@ -283,7 +284,7 @@ func (d *lagDesk) put(name string, lag job.Lag) {
 		d.recent, d.swept = nil, time.Now()
 	}
 	if d.recent == nil {
-		d.recent = map[string]job.Lag{}
+		d.recent = map[string]binlog.Lag{}
 	}
 	d.recent[name] = lag
 }

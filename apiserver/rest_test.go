@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -36,7 +37,7 @@ func TestResourcesAnswerAsOperatorsDo(t *testing.T) {
 		j.spec.Source.Password = job.Mask
 		j.status.FullSyncs = 1
 		j.progress.State = job.DBIncrementalSync
-		j.status.Lag = job.Lag{Binlogs: 3, ObservedAt: time.Now()}
+		j.status.Lag = binlog.Lag{Binlogs: 3, ObservedAt: time.Now()}
 		j.progress.Events = []job.Event{{At: time.Unix(1700000000, 0).UTC(), Level: "info", Text: "began"}}
 	})
 	s := newServer(t, f, nil)

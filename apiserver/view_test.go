@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -23,14 +24,14 @@ func viewFake() *fakeTemporal {
 	f.add("good", func(j *fakeJob) {
 		j.spec = job.Spec{Name: "good", Source: job.Cluster{Table: "t", HostMapping: map[string]string{"a": "b"}},
 			Destination: job.Cluster{Table: "t2"}, CommitOrder: job.CommitOrderPerTable, ReplicationNum: 2}
-		j.status.Lag = job.Lag{Binlogs: 4, NextTimestamp: 1000, LastTimestamp: 9000, ObservedAt: time.Now()}
+		j.status.Lag = binlog.Lag{Binlogs: 4, NextTimestamp: 1000, LastTimestamp: 9000, ObservedAt: time.Now()}
 		j.status.FullSyncAt, j.status.FullSyncReason = time.Unix(1700000000, 0), "new job"
 		j.status.LastEvent = &job.Event{At: time.Unix(1700000001, 0), Text: "full sync finished"}
 		j.status.Differences = []job.Difference{{Table: "t", Kind: job.DifferentRows, Text: "2 rows & 3"}, {Table: "u", Text: "a column"}}
 	})
 	f.add("paused", func(j *fakeJob) {
 		j.status.Running = false
-		j.status.Lag = job.Lag{Binlogs: 7, ObservedAt: time.Unix(1700000002, 0)}
+		j.status.Lag = binlog.Lag{Binlogs: 7, ObservedAt: time.Unix(1700000002, 0)}
 	})
 	f.add("stuck", func(j *fakeJob) {
 		j.status.Stalled, j.status.Problem = true, &job.Problem{Text: evil + "\nsecond line"}

@@ -1,6 +1,9 @@
 package job
 
-import "time"
+import (
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"time"
+)
 
 // Every worker process has a workflow of its own, on a task queue of its own, for
 // as long as it runs. Its query QueryLags reads what the process knows of its
@@ -31,7 +34,7 @@ type LagsKnown map[string]ToldLag
 
 // ToldLag is the lag of a job as one process knows it.
 type ToldLag struct {
-	Lag Lag `json:"lag"`
+	Lag binlog.Lag `json:"lag"`
 	// Age is how long ago the source was asked, in ns: clocks of two machines
 	// need not agree.
 	Age time.Duration `json:"age"`

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/stretchr/testify/require"
 )
 
@@ -68,7 +69,7 @@ func TestHostMappingMergesAndAnEmptyValueDeletes(t *testing.T) {
 // Public addresses that change are followed: by the frontends that the cluster
 // told, and by the one that the job was created with.
 func TestHostMappingMovesFrontends(t *testing.T) {
-	c := Cluster{Host: "1.1.1.1", ThriftPort: 9020, HostMapping: map[string]string{"fe1": "1.1.1.1", "fe2": "1.1.1.2", "be1": "1.1.1.1"}, Frontends: []Frontend{
+	c := Cluster{Host: "1.1.1.1", ThriftPort: 9020, HostMapping: map[string]string{"fe1": "1.1.1.1", "fe2": "1.1.1.2", "be1": "1.1.1.1"}, Frontends: []meta.Frontend{
 		{Host: "1.1.1.1", ThriftPort: 9020, Private: "fe1"}, {Host: "1.1.1.2", ThriftPort: 9020, Private: "fe2"},
 	}}
 	told := c.Frontends
@@ -82,10 +83,10 @@ func TestHostMappingMovesFrontends(t *testing.T) {
 	c.MergeHostMapping(map[string]string{"fe2": "2.2.2.2"})
 	require.Equal(t, "2.2.2.2", c.Frontends[1].Host)
 
-	direct := Cluster{Host: "10.0.0.1", ThriftPort: 9020, Frontends: []Frontend{{Host: "10.0.0.1", ThriftPort: 9020}}}
+	direct := Cluster{Host: "10.0.0.1", ThriftPort: 9020, Frontends: []meta.Frontend{{Host: "10.0.0.1", ThriftPort: 9020}}}
 	direct.MergeHostMapping(map[string]string{"10.0.0.1": "3.3.3.3"})
 	require.Equal(t, "3.3.3.3", direct.Host)
-	require.Equal(t, Frontend{Host: "3.3.3.3", ThriftPort: 9020, Private: "10.0.0.1"}, direct.Frontends[0])
+	require.Equal(t, meta.Frontend{Host: "3.3.3.3", ThriftPort: 9020, Private: "10.0.0.1"}, direct.Frontends[0])
 }
 
 func TestNamesFitDorisLabels(t *testing.T) {

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"math"
 	"slices"
 	"time"
@@ -168,7 +169,7 @@ type Progress struct {
 	// Problem is set while the job cannot go on; the first success clears it.
 	Problem *Problem `json:"problem,omitempty"`
 	// Lag as last observed.
-	Lag Lag `json:"lag"`
+	Lag binlog.Lag `json:"lag"`
 
 	// Full and partial syncs so far, the first full sync included, and why the
 	// last of each started; the times are below.
@@ -331,29 +332,6 @@ type PartialSyncInfo struct {
 	// Table is the source name of the table that was copied again.
 	Table string `json:"table"`
 	Info  string `json:"info"`
-}
-
-// Lag is the distance between a job and its source.
-type Lag struct {
-	Binlogs        int64 `json:"lag"` // not yet consumed
-	FirstCommitSeq int64 `json:"first_commit_seq"`
-	LastCommitSeq  int64 `json:"last_commit_seq"`
-	NextCommitSeq  int64 `json:"next_commit_seq"`
-	// Timestamps in ms since the epoch; -1 or 0 = unknown.
-	FirstTimestamp int64 `json:"first_timestamp"`
-	LastTimestamp  int64 `json:"last_timestamp"`
-	NextTimestamp  int64 `json:"next_timestamp"`
-	// ObservedAt is when the source was asked.
-	ObservedAt time.Time `json:"observed_at,omitzero"`
-}
-
-// Seconds is last binlog time minus next binlog time, as time_interval_secs
-// (http-api.md 3.3); 0 when either is unknown or nothing is left.
-func (l Lag) Seconds() int64 {
-	if l.Binlogs == 0 || l.LastTimestamp <= 0 || l.NextTimestamp <= 0 || l.LastTimestamp < l.NextTimestamp {
-		return 0
-	}
-	return (l.LastTimestamp - l.NextTimestamp) / 1000
 }
 
 // SettleIncremental moves a database job from the filtered to the plain

@@ -10,6 +10,7 @@ package job
 import (
 	"errors"
 	"fmt"
+	"github.com/doris-ccr/ccr/doris/meta"
 	"maps"
 	"regexp"
 	"slices"
@@ -110,17 +111,6 @@ func (s *Spec) Type() SyncType {
 	return DatabaseSync
 }
 
-// Frontend is one FE of a cluster as clients reach it.
-type Frontend struct {
-	Host       string `json:"host"`
-	Port       int    `json:"port"`        // MySQL
-	ThriftPort int    `json:"thrift_port"` // RPC
-	IsMaster   bool   `json:"is_master"`
-	// Private is what the cluster itself calls Host, if that differs: the key in
-	// the host mapping.
-	Private string `json:"private,omitempty"`
-}
-
 // Cluster is one side of a job.
 type Cluster struct {
 	// Host is an FE as the worker reaches it (a public address if the cluster
@@ -144,9 +134,9 @@ type Cluster struct {
 	HostMapping map[string]string `json:"host_mapping,omitempty"`
 
 	// Resolved by CheckJob.
-	DatabaseID int64      `json:"db_id,omitempty"`
-	TableID    int64      `json:"table_id,omitempty"`
-	Frontends  []Frontend `json:"frontends,omitempty"`
+	DatabaseID int64           `json:"db_id,omitempty"`
+	TableID    int64           `json:"table_id,omitempty"`
+	Frontends  []meta.Frontend `json:"frontends,omitempty"`
 }
 
 // NameOfJob is the name of the table that a table job is for: whatever has it is

@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"time"
 )
 
@@ -22,8 +23,8 @@ type Problem struct {
 	Text string `json:"text"`
 	Kind Kind   `json:"kind"`
 	// Binlog at which the job stands, if it is one.
-	CommitSeq  int64      `json:"commit_seq,omitempty"`
-	BinlogType BinlogType `json:"binlog_type,omitempty"`
+	CommitSeq  int64       `json:"commit_seq,omitempty"`
+	BinlogType binlog.Type `json:"binlog_type,omitempty"`
 	// Late: the binlog was filed after one with a greater commit seq, and the
 	// position has passed it.
 	Late  bool      `json:"late,omitempty"`
@@ -64,9 +65,9 @@ type Status struct {
 	Position      Position  `json:"position"`
 	// Stalled: it should go on and cannot; Problem says why. A paused job is not
 	// stalled, whatever its last problem was.
-	Stalled bool     `json:"stalled"`
-	Problem *Problem `json:"problem,omitempty"`
-	Lag     Lag      `json:"lag"`
+	Stalled bool       `json:"stalled"`
+	Problem *Problem   `json:"problem,omitempty"`
+	Lag     binlog.Lag `json:"lag"`
 	// Doing says what the job does, or would do next; NextStep what a person can
 	// do (Advice).
 	Doing        string    `json:"doing,omitempty"`
@@ -102,11 +103,11 @@ func (s Status) StateWord() string {
 type Heartbeat struct {
 	Position Position `json:"position,omitzero"`
 	// Settled and Ahead are those of Progress.
-	Settled int64     `json:"settled,omitempty"`
-	Ahead   []int64   `json:"ahead,omitempty"`
-	Lag     Lag       `json:"lag,omitzero"`
-	Problem *Problem  `json:"problem,omitempty"`
-	At      time.Time `json:"at"`
+	Settled int64      `json:"settled,omitempty"`
+	Ahead   []int64    `json:"ahead,omitempty"`
+	Lag     binlog.Lag `json:"lag,omitzero"`
+	Problem *Problem   `json:"problem,omitempty"`
+	At      time.Time  `json:"at"`
 	// Heard is set while it is still unknown what earlier attempts have applied:
 	// when the last of them told how far it was.
 	Heard time.Time `json:"heard,omitzero"`

@@ -1,6 +1,9 @@
 package job
 
-import "time"
+import (
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"time"
+)
 
 // The inputs and results of the activities (architecture.md 3). Each step gets the
 // spec with sealed passwords and the part of the progress that it needs.
@@ -124,8 +127,8 @@ type StreamResult struct {
 	Wanted   *SnapshotWanted `json:"wanted,omitempty"`
 	// Problem is what blocks the shift, or what it was trying again when it was
 	// stopped.
-	Problem *Problem `json:"problem,omitempty"`
-	Lag     Lag      `json:"lag"`
+	Problem *Problem   `json:"problem,omitempty"`
+	Lag     binlog.Lag `json:"lag"`
 	// Tables are changed entries of the table mapping, by source id.
 	Tables TableChanges `json:"tables,omitzero"`
 	// Resealed is set when the passwords were sealed with an old key.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
@@ -157,7 +158,7 @@ func (s *shift) endingOf(f finding) *ending {
 			Reason:  fmt.Sprintf("another table is called %s on the source now: its id was %d and is %d", f.other.Name, src.TableID, f.other.ID),
 		}}
 	case f.err != nil:
-		e := s.blocked(f.err, s.nextSeq(), job.Dummy)
+		e := s.blocked(f.err, s.nextSeq(), binlog.TypeDummy)
 		if f.off && s.in.Progress.Gap == nil {
 			e.gap = &job.Gap{Reason: f.err.Error(), CommitSeq: s.nextSeq()}
 		}

@@ -180,7 +180,7 @@ func TestAnIdleShiftNoticesThatItsTableIsGone(t *testing.T) {
 
 	// As long as its log has binlogs that were not read yet they have the word: the
 	// table may have been replaced, and what took its place renamed.
-	b.append(150, job.ReplaceTable, map[string]any{"dbId": 1, "origTblId": 10, "origTblName": "t", "newTblName": 11, "actualNewTblName": "u"}, 10)
+	b.append(150, binlog.TypeReplaceTable, map[string]any{"dbId": 1, "origTblId": 10, "origTblName": "t", "newTblName": 11, "actualNewTblName": "u"}, 10)
 	got = probe()
 	require.Equal(t, job.EndBinlog, got.End)
 	require.Equal(t, int64(150), got.Binlog.CommitSeq)
@@ -242,22 +242,22 @@ func TestRecordsThatOpenAGap(t *testing.T) {
 	for name, c := range map[string]struct {
 		spec *job.Spec
 		seq  int64
-		typ  job.BinlogType
+		typ  binlog.Type
 		data string
 		want verdict
 	}{
-		"database off":               {databaseSpec(), 100, job.AlterDatabaseProperty, database(`"binlog.enable":"false"`), unrecorded},
-		"database on, so it was off": {databaseSpec(), 100, job.AlterDatabaseProperty, database(`"binlog.enable":"true"`), unrecorded},
-		"closed already":             {databaseSpec(), 50, job.AlterDatabaseProperty, database(`"binlog.enable":"true"`), pass},
-		"another property":           {databaseSpec(), 100, job.AlterDatabaseProperty, database(`"binlog.ttl_seconds":"1"`), pass},
-		"table off":                  {tableSpec(), 100, job.ModifyTableProperty, table(`"binlog.enable":"false"`), unrecorded},
-		"all four of a table":        {tableSpec(), 100, job.ModifyTableProperty, table(`"binlog.enable":"true","binlog.ttl_seconds":"1"`), handOver},
-		"table of a database off":    {databaseSpec(), 100, job.ModifyTableProperty, table(`"binlog.enable":"false"`), unrecorded},
-		"in the table's snapshot":    {databaseSpec(), 70, job.ModifyTableProperty, table(`"binlog.enable":"false"`), pass},
+		"database off":               {databaseSpec(), 100, binlog.TypeAlterDatabaseProperty, database(`"binlog.enable":"false"`), unrecorded},
+		"database on, so it was off": {databaseSpec(), 100, binlog.TypeAlterDatabaseProperty, database(`"binlog.enable":"true"`), unrecorded},
+		"closed already":             {databaseSpec(), 50, binlog.TypeAlterDatabaseProperty, database(`"binlog.enable":"true"`), pass},
+		"another property":           {databaseSpec(), 100, binlog.TypeAlterDatabaseProperty, database(`"binlog.ttl_seconds":"1"`), pass},
+		"table off":                  {tableSpec(), 100, binlog.TypeModifyTableProperty, table(`"binlog.enable":"false"`), unrecorded},
+		"all four of a table":        {tableSpec(), 100, binlog.TypeModifyTableProperty, table(`"binlog.enable":"true","binlog.ttl_seconds":"1"`), handOver},
+		"table of a database off":    {databaseSpec(), 100, binlog.TypeModifyTableProperty, table(`"binlog.enable":"false"`), unrecorded},
+		"in the table's snapshot":    {databaseSpec(), 70, binlog.TypeModifyTableProperty, table(`"binlog.enable":"false"`), pass},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rec := binlog.Record{CommitSeq: c.seq, Type: c.typ, Data: c.data}
-			if c.typ == job.ModifyTableProperty {
+			if c.typ == binlog.TypeModifyTableProperty {
 				rec.TableIDs = []int64{10}
 			}
 			got, err := judge(rec, c.spec, p)
@@ -345,7 +345,7 @@ func TestWhatIsTheSameAfterAGapIsNotBroughtAgain(t *testing.T) {
 // A source that cannot say which binlog is the newest is read from the beginning:
 // that is when it was switched on, and every table came later.
 func TestRecordsBeforeAllSnapshotsOpenNoGap(t *testing.T) {
-	on := binlog.Record{CommitSeq: 100, Type: job.AlterDatabaseProperty, Data: `{"dbId":1,"properties":{"binlog.enable":"true"}}`}
+	on := binlog.Record{CommitSeq: 100, Type: binlog.TypeAlterDatabaseProperty, Data: `{"dbId":1,"properties":{"binlog.enable":"true"}}`}
 	p := &job.Progress{Tables: map[int64]job.Table{10: {CommitSeq: 120}, 11: {CommitSeq: 130}, 12: {View: true}}}
 	got, err := judge(on, databaseSpec(), p)
 	require.NoError(t, err)

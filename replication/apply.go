@@ -21,32 +21,32 @@ type handler func(a *application) (job.ApplyResult, error)
 // handlers has every type that ends a shift; any other blocks the job until a
 // person decides, for passing it over would lose something. How to add one:
 // docs/binlogs.md.
-var handlers = map[job.BinlogType]handler{
-	job.AddPartition:                applyAddPartition,
-	job.CreateTable:                 applyCreateTable,
-	job.DropPartition:               applyDropPartition,
-	job.DropTable:                   applyDropTable,
-	job.AlterJob:                    applyAlterJob,
-	job.ModifyTableAddOrDropColumns: applyModifyColumns,
-	job.AlterDatabaseProperty:       applyNothing,
-	job.ModifyTableProperty:         applyTableProperty,
-	job.Barrier:                     applyNothing,
-	job.ModifyPartitions:            applyNothing,
-	job.ReplacePartitions:           applyReplacePartitions,
-	job.TruncateTable:               applyTruncate,
-	job.RenameTable:                 applyRename,
-	job.RenameColumn:                applyRenameColumn,
-	job.ModifyComment:               applyComment,
-	job.ModifyViewDef:               applyViewDef,
-	job.ReplaceTable:                applyReplaceTable,
-	job.ModifyInvertedIndices:       applyInvertedIndices,
-	job.IndexChangeJob:              applyIndexChange,
-	job.RenameRollup:                applyRename,
-	job.RenamePartition:             applyRename,
-	job.DropRollup:                  applyDropRollup,
-	job.RecoverInfo:                 applyRecover,
-	job.ModifyDistributionBucketNum: applyDistribution,
-	job.ModifyDistributionType:      applyDistributionType,
+var handlers = map[binlog.Type]handler{
+	binlog.TypeAddPartition:                applyAddPartition,
+	binlog.TypeCreateTable:                 applyCreateTable,
+	binlog.TypeDropPartition:               applyDropPartition,
+	binlog.TypeDropTable:                   applyDropTable,
+	binlog.TypeAlterJob:                    applyAlterJob,
+	binlog.TypeModifyTableAddOrDropColumns: applyModifyColumns,
+	binlog.TypeAlterDatabaseProperty:       applyNothing,
+	binlog.TypeModifyTableProperty:         applyTableProperty,
+	binlog.TypeBarrier:                     applyNothing,
+	binlog.TypeModifyPartitions:            applyNothing,
+	binlog.TypeReplacePartitions:           applyReplacePartitions,
+	binlog.TypeTruncateTable:               applyTruncate,
+	binlog.TypeRenameTable:                 applyRename,
+	binlog.TypeRenameColumn:                applyRenameColumn,
+	binlog.TypeModifyComment:               applyComment,
+	binlog.TypeModifyViewDef:               applyViewDef,
+	binlog.TypeReplaceTable:                applyReplaceTable,
+	binlog.TypeModifyInvertedIndices:       applyInvertedIndices,
+	binlog.TypeIndexChangeJob:              applyIndexChange,
+	binlog.TypeRenameRollup:                applyRename,
+	binlog.TypeRenamePartition:             applyRename,
+	binlog.TypeDropRollup:                  applyDropRollup,
+	binlog.TypeRecoverInfo:                 applyRecover,
+	binlog.TypeModifyDistributionBucketNum: applyDistribution,
+	binlog.TypeModifyDistributionType:      applyDistributionType,
 }
 
 // application is one binlog being applied.
@@ -190,8 +190,8 @@ func applyNothing(*application) (job.ApplyResult, error) {
 // cannot be told from what they have (doris-binlogs.md 4.5.6).
 func (a *application) meetsPartitions() (table int64, conflict bool) {
 	switch a.rec.Type {
-	case job.DropPartition, job.TruncateTable, job.RenamePartition, job.ModifyTableAddOrDropColumns,
-		job.RenameColumn, job.ModifyInvertedIndices, job.DropRollup, job.RenameRollup:
+	case binlog.TypeDropPartition, binlog.TypeTruncateTable, binlog.TypeRenamePartition, binlog.TypeModifyTableAddOrDropColumns,
+		binlog.TypeRenameColumn, binlog.TypeModifyInvertedIndices, binlog.TypeDropRollup, binlog.TypeRenameRollup:
 	default:
 		return 0, false // harmless, by a snapshot anyway, or about the whole table
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // mow is the destination's t_mow before the first of the recorded changes.
@@ -130,7 +129,7 @@ func TestColumnClause(t *testing.T) {
 // columnsJob is a job at a recorded change of t_mow; the destination's table is
 // as the text says before the statement, and as after says behind it.
 func columnsJob(t *testing.T, statement, before, after string) *applied {
-	a := applying(job.ModifyTableAddOrDropColumns, strings.ReplaceAll(recordedDDL(t)[statement], `"tableId": 10095`, `"tableId": 10`), 10)
+	a := applying(binlog.TypeModifyTableAddOrDropColumns, strings.ReplaceAll(recordedDDL(t)[statement], `"tableId": 10095`, `"tableId": 10`), 10)
 	a.dst.create, a.dst.hidden = before, []string{"__DORIS_DELETE_SIGN__", "__DORIS_VERSION_COL__"}
 	a.dst.onExec = func(string) { a.dst.create = after }
 	return a
@@ -215,7 +214,7 @@ func TestApplyColumnsWithRollups(t *testing.T) {
 		"rollup of another job": {column, "", "", line, map[string][]string{"t": {"k", "v", "c"}, "r": {"k"}}, 1, "the indexes of the destination"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := applying(job.ModifyTableAddOrDropColumns, fmt.Sprintf(payload, c.base, c.rollup), 10)
+			a := applying(binlog.TypeModifyTableAddOrDropColumns, fmt.Sprintf(payload, c.base, c.rollup), 10)
 			a.dst.create, a.dst.indexColumns = fmt.Sprintf(table, c.before), c.rollups
 			a.dst.onExec = func(string) { a.dst.create = fmt.Sprintf(table, c.after) }
 			got := a.run(t)

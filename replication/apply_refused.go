@@ -31,7 +31,7 @@ func passes(err error) bool {
 
 // byItsNature are the types that no snapshot of one object can stand for: a
 // removal, and an exchange of two tables.
-var byItsNature = []job.BinlogType{job.DropTable, job.ReplaceTable, job.AlterDatabaseProperty}
+var byItsNature = []binlog.Type{binlog.TypeDropTable, binlog.TypeReplaceTable, binlog.TypeAlterDatabaseProperty}
 
 // unlessRefused answers the refusal of a statement by a snapshot of the object
 // that the statement was for: a job does not stand still because the destination
@@ -67,7 +67,7 @@ func (a *application) unlessRefused(result job.ApplyResult, err error) (job.Appl
 // snapshotInstead brings the object that the binlog is about. An external table
 // has no rows that a snapshot could hold.
 func (a *application) snapshotInstead(why error) (job.ApplyResult, error) {
-	if a.rec.Type == job.CreateTable {
+	if a.rec.Type == binlog.TypeCreateTable {
 		create, err := binlog.DecodeCreateTable(a.rec.Data)
 		switch name := create.TableName; {
 		case err != nil || isExternal(create.SQL):

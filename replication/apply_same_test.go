@@ -33,7 +33,7 @@ func TestCreatedOtherwise(t *testing.T) {
 		"comment with a quote":    {"CREATE VIEW `n` COMMENT 'it's' AS SELECT 1;", nil, view},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := applying(job.CreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: c.sql}, 11)
+			a := applying(binlog.TypeCreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: c.sql}, 11)
 			a.src.tables[11] = &meta.Table{ID: 11, Name: "n"}
 			a.dst.onExec = func(string) {
 				// A view's comment is printed between single quotes.
@@ -53,7 +53,7 @@ func TestCreatedOtherwise(t *testing.T) {
 		})
 	}
 
-	a := applying(job.ModifyViewDef, `{"tableId":12,"inlineViewDef":"SELECT 1 FROM `+"`internal`.`src`.`t`"+`"}`, 12)
+	a := applying(binlog.TypeModifyViewDef, `{"tableId":12,"inlineViewDef":"SELECT 1 FROM `+"`internal`.`src`.`t`"+`"}`, 12)
 	a.in.Progress.Tables[12] = job.Table{Name: "v", View: true}
 	require.True(t, a.run(t).Done)
 	a.dst.onExec = func(string) { a.dst.made["v"] = "CREATE VIEW `v` AS SELECT 2 FROM `internal`.`dst`.`t`;" }
@@ -65,7 +65,7 @@ func TestCreatedOtherwise(t *testing.T) {
 // TestStatementsGetTheirVariables: a refusal that names a session variable is
 // answered with it.
 func TestStatementsGetTheirVariables(t *testing.T) {
-	a := applying(job.CreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: plainCreate}, 11)
+	a := applying(binlog.TypeCreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: plainCreate}, 11)
 	a.dst.refuse = map[string]error{"CREATE TABLE": refusal("DECIMAL256 is disabled by default. set enable_decimal256 = true to enable it.")}
 	a.dst.needs = "enable_decimal256"
 	require.True(t, a.run(t).Done)
@@ -79,18 +79,18 @@ func TestPartitionsOfOtherRanges(t *testing.T) {
 	rename := `{"tb":10,"p":500,"nP":"p5","oP":"p4"}`
 	const key, otherKey = "[types: [INT]; keys: [1]; ..types: [INT]; keys: [2]; )", "[types: [INT]; keys: [1]; ..types: [INT]; keys: [9]; )"
 	for name, c := range map[string]struct {
-		typ        job.BinlogType
+		typ        binlog.Type
 		payload    string
 		have, want string // "" for no such partition
 		executed   int
 		snapshot   bool
 	}{
-		"new":             {job.AddPartition, add, "", key, 1, false},
-		"the same":        {job.AddPartition, add, key, key, 1, false},
-		"another":         {job.AddPartition, add, otherKey, key, 0, true},
-		"gone since":      {job.AddPartition, add, otherKey, "", 1, false},
-		"renamed already": {job.RenamePartition, rename, key, key, 0, false},
-		"renamed another": {job.RenamePartition, rename, otherKey, key, 0, true},
+		"new":             {binlog.TypeAddPartition, add, "", key, 1, false},
+		"the same":        {binlog.TypeAddPartition, add, key, key, 1, false},
+		"another":         {binlog.TypeAddPartition, add, otherKey, key, 0, true},
+		"gone since":      {binlog.TypeAddPartition, add, otherKey, "", 1, false},
+		"renamed already": {binlog.TypeRenamePartition, rename, key, key, 0, false},
+		"renamed another": {binlog.TypeRenamePartition, rename, otherKey, key, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := applying(c.typ, c.payload, 10)
@@ -113,7 +113,7 @@ func TestPartitionsOfOtherRanges(t *testing.T) {
 // TestRenamedColumnOfAnotherType: that the new name is there is not enough.
 func TestRenamedColumnOfAnotherType(t *testing.T) {
 	for _, typ := range []string{"int", "varchar(100)"} {
-		a := applying(job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"e"}`, 10)
+		a := applying(binlog.TypeRenameColumn, `{"tableId":10,"colName":"a","newColName":"e"}`, 10)
 		a.in.Unknown = true
 		a.src.columns, a.dst.columns = []string{"k int", "e int"}, []string{"k int", "e " + typ}
 		got := a.run(t)
@@ -125,7 +125,7 @@ func TestRenamedColumnOfAnotherType(t *testing.T) {
 
 func TestRollupsOfOtherColumns(t *testing.T) {
 	for _, same := range []bool{true, false} {
-		a := applying(job.RenameRollup, `{"tb":10,"nR":"s","oR":"r"}`, 10)
+		a := applying(binlog.TypeRenameRollup, `{"tb":10,"nR":"s","oR":"r"}`, 10)
 		a.in.Unknown, a.dst.rollups = true, []string{"t", "s"}
 		a.src.indexColumns = map[string][]string{"t": {"k", "v"}, "s": {"v"}}
 		a.dst.indexColumns = map[string][]string{"t": {"k", "v"}, "s": {"v"}}

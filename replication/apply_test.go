@@ -145,7 +145,7 @@ type applied struct {
 	in       job.ApplyInput
 }
 
-func applying(t job.BinlogType, payload any, tables ...int64) *applied {
+func applying(t binlog.Type, payload any, tables ...int64) *applied {
 	data, ok := payload.(string)
 	if !ok {
 		raw, _ := json.Marshal(payload)
@@ -187,7 +187,7 @@ const plainCreate = "CREATE TABLE `n` (\n  `id` int NULL\n) ENGINE=OLAP\nDUPLICA
 
 func TestApplyCreateTable(t *testing.T) {
 	create := func(sql string) *applied {
-		return applying(job.CreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: sql}, 11)
+		return applying(binlog.TypeCreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: sql}, 11)
 	}
 	a := create(plainCreate)
 	a.dst.unfinished = 2
@@ -256,7 +256,7 @@ func TestApplyCreateTable(t *testing.T) {
 
 func TestApplyDropTable(t *testing.T) {
 	drop := func(id int64, view bool) *applied {
-		return applying(job.DropTable, binlog.DropTable{TableID: id, TableName: "t", View: view}, id)
+		return applying(binlog.TypeDropTable, binlog.DropTable{TableID: id, TableName: "t", View: view}, id)
 	}
 	a := drop(10, false)
 	got := a.run(t)
@@ -297,7 +297,7 @@ func TestApplyDropTable(t *testing.T) {
 		"external":                    {known: map[int64]job.Table{12: {Name: "w", External: true}}, executed: []string{"DROP w"}},
 		"external, and its successor": {known: map[int64]job.Table{12: {Name: "w", External: true}, 13: {Name: "w", DestID: 23}}},
 	} {
-		a = applying(job.DropTable, binlog.DropTable{TableID: 12, TableName: "w", View: !c.known[12].External}, 12)
+		a = applying(binlog.TypeDropTable, binlog.DropTable{TableID: 12, TableName: "w", View: !c.known[12].External}, 12)
 		a.in.Progress.Tables = c.known
 		require.True(t, a.run(t).Done, name)
 		require.Equal(t, c.executed, a.dst.executed, name)
@@ -310,7 +310,7 @@ func TestApplyDropTable(t *testing.T) {
 func TestRefusalsOfATableThatIsGone(t *testing.T) {
 	for name, gone := range map[string]bool{"gone": true, "there": false} {
 		t.Run(name, func(t *testing.T) {
-			a := applying(job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10)
+			a := applying(binlog.TypeRenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10)
 			a.in.Spec.Source.Table, a.in.Spec.Source.TableID = "t", 10
 			a.in.Spec.Destination.Table, a.in.Spec.Destination.TableID = "t", 20
 			a.dst.refuse = map[string]error{"RENAME COLUMN": refusal("Column[a] does not exists")}
@@ -326,49 +326,49 @@ func TestRefusalsOfATableThatIsGone(t *testing.T) {
 
 func TestApplyPartitions(t *testing.T) {
 	add := `{"tableId":10,"partition":{"nm":"p5","di":{"type":"HASH","bucketNum":7,"distributionColumns":[{"name":"id"}]}},"sql":"ADD PARTITION ` + "`p5`" + ` VALUES [(\"1\"), (\"2\"));"}`
-	a := applying(job.AddPartition, add, 10)
+	a := applying(binlog.TypeAddPartition, add, 10)
 	a.dst.tables[20].Name = "renamed" // the destination's name goes by id
 	a.run(t)
 	require.Equal(t, []string{"ALTER TABLE `dst`.`renamed` ADD PARTITION IF NOT EXISTS `p5` VALUES [(\"1\"), (\"2\")) DISTRIBUTED BY HASH(`id`) BUCKETS 7"}, a.dst.executed)
 
-	a = applying(job.AddPartition, add, 10)
+	a = applying(binlog.TypeAddPartition, add, 10)
 	a.dst.refuse = map[string]error{"ADD PARTITION": refusal("Range [1, 2) is intersected with range: [0, 9)")}
 	require.Equal(t, &job.PartialSync{TableID: 10, Table: "t", Replace: true}, a.run(t).Wanted.Partial)
 
-	a = applying(job.DropPartition, `{"tableId":10,"partitionName":"p1","forceDrop":true}`, 10)
+	a = applying(binlog.TypeDropPartition, `{"tableId":10,"partitionName":"p1","forceDrop":true}`, 10)
 	a.run(t)
 	require.Equal(t, []string{"ALTER TABLE `dst`.`t` DROP PARTITION IF EXISTS `p1` FORCE"}, a.dst.executed)
 
-	a = applying(job.TruncateTable, `{"tblId":10,"isEntireTable":false,"rawSql":"PARTITIONS (p5)","op":{"100":"p5"}}`, 10)
+	a = applying(binlog.TypeTruncateTable, `{"tblId":10,"isEntireTable":false,"rawSql":"PARTITIONS (p5)","op":{"100":"p5"}}`, 10)
 	a.run(t)
 	require.Equal(t, []string{"TRUNCATE TABLE `dst`.`t` PARTITIONS (p5)"}, a.dst.executed)
 	a.in.Progress.Partitions = map[int64]int64{100: 700}
 	require.True(t, a.run(t).Wanted.Partial.Replace, "the partition's rows are newer than the TRUNCATE")
 
-	a = applying(job.TruncateTable, `{"tblId":10,"isEntireTable":true,"rawSql":""}`, 10)
+	a = applying(binlog.TypeTruncateTable, `{"tblId":10,"isEntireTable":true,"rawSql":""}`, 10)
 	a.run(t)
 	require.Equal(t, []string{"TRUNCATE TABLE `dst`.`t`"}, a.dst.executed)
 
 	replace := `{"tblId":10,"tblName":"t","partitions":["p2"],"tempPartitions":["tp"],"strictRange":%t,"useTempPartitionName":%t}`
-	a = applying(job.ReplacePartitions, fmt.Sprintf(replace, true, false), 10)
+	a = applying(binlog.TypeReplacePartitions, fmt.Sprintf(replace, true, false), 10)
 	require.Equal(t, &job.PartialSync{TableID: 10, Table: "t", Replace: true}, a.run(t).Wanted.Partial, "p2 is gone since")
 	a.src.tables[10].Partitions = []*meta.Partition{{ID: 7, Name: "p2"}}
 	require.Equal(t, &job.PartialSync{TableID: 10, Table: "t", Partitions: []string{"p2"}}, a.run(t).Wanted.Partial)
 	for _, flags := range [][2]bool{{false, false}, {true, true}} {
-		a = applying(job.ReplacePartitions, fmt.Sprintf(replace, flags[0], flags[1]), 10)
+		a = applying(binlog.TypeReplacePartitions, fmt.Sprintf(replace, flags[0], flags[1]), 10)
 		require.Equal(t, &job.PartialSync{TableID: 10, Table: "t", Replace: true}, a.run(t).Wanted.Partial)
 	}
 }
 
 func TestApplyAlterJob(t *testing.T) {
 	alter := `{"type":"SCHEMA_CHANGE","tableId":10,"tableName":"t","jobState":"%s","iim":{"31":30}}`
-	a := applying(job.AlterJob, fmt.Sprintf(alter, "PENDING"), 10)
+	a := applying(binlog.TypeAlterJob, fmt.Sprintf(alter, "PENDING"), 10)
 	a.in.Progress.ShadowIndexes = map[int64]int64{9: 8}
 	got := a.run(t)
 	require.True(t, got.Done)
 	require.Equal(t, map[int64]int64{9: 8, 31: 30}, got.ShadowIndexes)
 
-	a = applying(job.AlterJob, fmt.Sprintf(alter, "FINISHED"), 10)
+	a = applying(binlog.TypeAlterJob, fmt.Sprintf(alter, "FINISHED"), 10)
 	a.in.Progress.ShadowIndexes = got.ShadowIndexes
 	got = a.run(t)
 	require.Equal(t, &job.PartialSync{TableID: 10, Table: "t", Replace: true}, got.Wanted.Partial)
@@ -381,18 +381,18 @@ func TestApplyAlterJob(t *testing.T) {
 }
 
 func TestApplyTableProperty(t *testing.T) {
-	a := applying(job.ModifyTableProperty, `{"tableId":10,"properties":{"dynamic_partition.start":"-3","dynamic_partition.enable":"true","storage_policy":"x"}}`, 10)
+	a := applying(binlog.TypeModifyTableProperty, `{"tableId":10,"properties":{"dynamic_partition.start":"-3","dynamic_partition.enable":"true","storage_policy":"x"}}`, 10)
 	a.run(t)
 	require.Equal(t, []string{"ALTER TABLE `dst`.`t` SET (\"dynamic_partition.start\" = \"-3\")"}, a.dst.executed)
 }
 
 func TestApplyModifyColumns(t *testing.T) {
 	payload := `{"tableId":10,"rawSql":"ALTER TABLE ` + "`src`.`t`" + ` ADD COLUMN ` + "`c`" + ` int NULL","indexSchemaMap":{"30":[{"name":"id"},{"name":"C"},{"name":"__DORIS_DELETE_SIGN__","visible":false}],"31":[{"name":"id"}]}}`
-	a := applying(job.ModifyTableAddOrDropColumns, payload, 10)
+	a := applying(binlog.TypeModifyTableAddOrDropColumns, payload, 10)
 	a.run(t)
 	require.Equal(t, []string{"ALTER TABLE `dst`.`t` ADD COLUMN `c` int NULL"}, a.dst.executed)
 
-	a = applying(job.ModifyTableAddOrDropColumns, payload, 10)
+	a = applying(binlog.TypeModifyTableAddOrDropColumns, payload, 10)
 	a.in.Unknown = true
 	a.dst.columns = []string{"id", "c"}
 	require.True(t, a.run(t).Done)
@@ -403,7 +403,7 @@ func TestApplyModifyColumns(t *testing.T) {
 }
 
 func TestApplyOnTablesThatAreNotThere(t *testing.T) {
-	truncate := func() *applied { return applying(job.TruncateTable, `{"tblId":11,"isEntireTable":true}`, 11) }
+	truncate := func() *applied { return applying(binlog.TypeTruncateTable, `{"tblId":11,"isEntireTable":true}`, 11) }
 	require.True(t, truncate().run(t).Done, "gone from the source: ignored")
 
 	a := truncate()
@@ -414,11 +414,11 @@ func TestApplyOnTablesThatAreNotThere(t *testing.T) {
 	a.src.tables[11] = &meta.Table{ID: 11, Name: "n", Type: materializedView}
 	require.True(t, a.run(t).Done)
 
-	a = applying(job.TruncateTable, `{"tblId":10,"isEntireTable":true}`, 10)
+	a = applying(binlog.TypeTruncateTable, `{"tblId":10,"isEntireTable":true}`, 10)
 	delete(a.dst.tables, 20)
 	require.NotNil(t, a.run(t).Wanted, "dropped on the destination")
 
-	a = applying(job.TruncateTable, `{"tblId":10,"isEntireTable":true}`, 10)
+	a = applying(binlog.TypeTruncateTable, `{"tblId":10,"isEntireTable":true}`, 10)
 	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, CommitSeq: 500}
 	require.True(t, a.run(t).Done)
 	require.Empty(t, a.dst.executed)
@@ -428,27 +428,27 @@ func TestApplyUnhandled(t *testing.T) {
 	got := applying(99, `{}`, 10).run(t)
 	require.Contains(t, got.Problem.Text, "unknown binlog type: 99")
 	require.Contains(t, got.Problem.Remedy, "skip_binlog")
-	require.Equal(t, job.BinlogType(99), got.Problem.BinlogType)
+	require.Equal(t, binlog.Type(99), got.Problem.BinlogType)
 }
 
 func TestApplyUnwrapsAndReadsAgain(t *testing.T) {
-	a := applying(job.Barrier, `{"binlogType":13,"binlog":"{\"tblId\":10,\"isEntireTable\":true}"}`, 10)
+	a := applying(binlog.TypeBarrier, `{"binlogType":13,"binlog":"{\"tblId\":10,\"isEntireTable\":true}"}`, 10)
 	a.run(t)
 	require.Equal(t, []string{"TRUNCATE TABLE `dst`.`t`"}, a.dst.executed)
 
-	a = applying(job.TruncateTable, "", 10)
+	a = applying(binlog.TypeTruncateTable, "", 10)
 	a.in.Progress.Pending.Truncated = true
-	a.src.log.Binlogs = []binlog.Record{{CommitSeq: 500, Type: job.TruncateTable, TableIDs: []int64{10}, Data: `{"tblId":10,"isEntireTable":true}`}}
+	a.src.log.Binlogs = []binlog.Record{{CommitSeq: 500, Type: binlog.TypeTruncateTable, TableIDs: []int64{10}, Data: `{"tblId":10,"isEntireTable":true}`}}
 	a.run(t)
 	require.Len(t, a.dst.executed, 1)
 
-	a.src.log = fe.BinlogBatch{Status: status.BinlogTooOldCommitSeq, Binlogs: []binlog.Record{{CommitSeq: 900, Type: job.Dummy}}}
+	a.src.log = fe.BinlogBatch{Status: status.BinlogTooOldCommitSeq, Binlogs: []binlog.Record{{CommitSeq: 900, Type: binlog.TypeDummy}}}
 	got := a.run(t)
 	require.Nil(t, got.Wanted.Partial, "it is lost")
 }
 
 func TestApplySkipped(t *testing.T) {
-	a := applying(job.RenameColumn, `{}`, 10)
+	a := applying(binlog.TypeRenameColumn, `{}`, 10)
 	a.in.Progress.Skip = &job.SkipBinlog{SkipBy: job.SkipSilence, SkipCommitSeq: 500}
 	require.True(t, a.run(t).Done)
 }

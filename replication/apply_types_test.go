@@ -28,77 +28,77 @@ func TestApplyTypes(t *testing.T) {
 		altTable = "ALTER TABLE `dst`.`t` "
 	)
 	for name, c := range map[string]struct {
-		typ     job.BinlogType
+		typ     binlog.Type
 		payload string
 		change  func(a *applied)
 		want    []string
 		partial *job.PartialSync
 	}{
-		"rename table":               {job.RenameTable, fmt.Sprintf(rename, "u", "t", "", "", "", ""), nil, []string{altTable + "RENAME `u`"}, nil},
-		"rename table, no old name":  {job.RenameTable, `{"tb":10,"nT":"u"}`, nil, []string{altTable + "RENAME `u`"}, nil},
-		"rename table, done already": {job.RenameTable, `{"tb":10,"nT":"u"}`, func(a *applied) { a.dst.tables[20].Name = "u" }, nil, nil},
-		"rename table, name taken": {job.RenameTable, `{"tb":10,"nT":"u"}`, func(a *applied) {
+		"rename table":               {binlog.TypeRenameTable, fmt.Sprintf(rename, "u", "t", "", "", "", ""), nil, []string{altTable + "RENAME `u`"}, nil},
+		"rename table, no old name":  {binlog.TypeRenameTable, `{"tb":10,"nT":"u"}`, nil, []string{altTable + "RENAME `u`"}, nil},
+		"rename table, done already": {binlog.TypeRenameTable, `{"tb":10,"nT":"u"}`, func(a *applied) { a.dst.tables[20].Name = "u" }, nil, nil},
+		"rename table, name taken": {binlog.TypeRenameTable, `{"tb":10,"nT":"u"}`, func(a *applied) {
 			a.dst.refuse = map[string]error{"RENAME": refusal("Table name[u] is already used")}
 		}, nil, whole},
-		"rename rollup":                  {job.RenameRollup, fmt.Sprintf(rename, "", "", "s", "r", "", ""), nil, []string{altTable + "RENAME ROLLUP `r` `s`"}, nil},
-		"rename rollup, early type":      {job.RenameTable, fmt.Sprintf(rename, "", "", "s", "r", "", ""), nil, []string{altTable + "RENAME ROLLUP `r` `s`"}, nil},
-		"rename rollup, no old name":     {job.RenameRollup, `{"tb":10,"nR":"s"}`, nil, nil, whole},
-		"rename partition":               {job.RenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), nil, []string{altTable + "RENAME PARTITION `p` `q`"}, nil},
-		"rename partition, done already": {job.RenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) { a.in.Unknown, a.dst.partitions = true, []string{"q"} }, nil, nil},
-		"rename partition, not done":     {job.RenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) { a.in.Unknown, a.dst.partitions = true, []string{"p"} }, []string{altTable + "RENAME PARTITION `p` `q`"}, nil},
-		"rename partition, it is not there": {job.RenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) {
+		"rename rollup":                  {binlog.TypeRenameRollup, fmt.Sprintf(rename, "", "", "s", "r", "", ""), nil, []string{altTable + "RENAME ROLLUP `r` `s`"}, nil},
+		"rename rollup, early type":      {binlog.TypeRenameTable, fmt.Sprintf(rename, "", "", "s", "r", "", ""), nil, []string{altTable + "RENAME ROLLUP `r` `s`"}, nil},
+		"rename rollup, no old name":     {binlog.TypeRenameRollup, `{"tb":10,"nR":"s"}`, nil, nil, whole},
+		"rename partition":               {binlog.TypeRenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), nil, []string{altTable + "RENAME PARTITION `p` `q`"}, nil},
+		"rename partition, done already": {binlog.TypeRenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) { a.in.Unknown, a.dst.partitions = true, []string{"q"} }, nil, nil},
+		"rename partition, not done":     {binlog.TypeRenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) { a.in.Unknown, a.dst.partitions = true, []string{"p"} }, []string{altTable + "RENAME PARTITION `p` `q`"}, nil},
+		"rename partition, it is not there": {binlog.TypeRenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) {
 			a.dst.refuse = map[string]error{"RENAME": refusal("Partition[p] does not exists")}
 		}, nil, whole},
-		"rename column":               {job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, nil, []string{altTable + "RENAME COLUMN `a` `b`"}, nil},
-		"rename column, done already": {job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, func(a *applied) { a.in.Unknown, a.dst.columns = true, []string{"b"} }, nil, nil},
-		"comments of columns":         {job.ModifyComment, `{"type":"COLUMN","tblId":10,"colToComment":{"b":"it's \"b\"","a":"x\\y"}}`, nil, []string{altTable + "MODIFY COLUMN `a` COMMENT \"x\\\\y\", MODIFY COLUMN `b` COMMENT \"it\\'s \\\"b\\\"\""}, nil},
-		"comment of the table":        {job.ModifyComment, `{"type":"TABLE","tblId":10,"tblComment":""}`, nil, []string{altTable + `MODIFY COMMENT ""`}, nil},
-		"view":                        {job.ModifyViewDef, view, nil, []string{"ALTER VIEW `dst`.`v` AS SELECT 1 FROM `internal`.`dst`.`t`"}, nil},
-		"view's comment":              {job.ModifyViewDef, `{"tableId":12,"inlineViewDef":"","comment":"c"}`, nil, []string{"ALTER VIEW `dst`.`v` MODIFY COMMENT \"c\""}, nil},
-		"view over a changed table": {job.ModifyViewDef, view, func(a *applied) {
+		"rename column":               {binlog.TypeRenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, nil, []string{altTable + "RENAME COLUMN `a` `b`"}, nil},
+		"rename column, done already": {binlog.TypeRenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, func(a *applied) { a.in.Unknown, a.dst.columns = true, []string{"b"} }, nil, nil},
+		"comments of columns":         {binlog.TypeModifyComment, `{"type":"COLUMN","tblId":10,"colToComment":{"b":"it's \"b\"","a":"x\\y"}}`, nil, []string{altTable + "MODIFY COLUMN `a` COMMENT \"x\\\\y\", MODIFY COLUMN `b` COMMENT \"it\\'s \\\"b\\\"\""}, nil},
+		"comment of the table":        {binlog.TypeModifyComment, `{"type":"TABLE","tblId":10,"tblComment":""}`, nil, []string{altTable + `MODIFY COMMENT ""`}, nil},
+		"view":                        {binlog.TypeModifyViewDef, view, nil, []string{"ALTER VIEW `dst`.`v` AS SELECT 1 FROM `internal`.`dst`.`t`"}, nil},
+		"view's comment":              {binlog.TypeModifyViewDef, `{"tableId":12,"inlineViewDef":"","comment":"c"}`, nil, []string{"ALTER VIEW `dst`.`v` MODIFY COMMENT \"c\""}, nil},
+		"view over a changed table": {binlog.TypeModifyViewDef, view, func(a *applied) {
 			a.dst.refuse = map[string]error{"ALTER VIEW": refusal("Unknown column 'x' in 't'")}
 		}, nil, &job.PartialSync{TableID: 12, Table: "v", View: true}},
-		"view over a table that has moved on": {job.ModifyViewDef, view, func(a *applied) {
+		"view over a table that has moved on": {binlog.TypeModifyViewDef, view, func(a *applied) {
 			a.dst.refuse = map[string]error{"ALTER VIEW": refusal("Table [t] does not exist in database [dst].")}
 		}, nil, &job.PartialSync{TableID: 12, Table: "v", View: true}},
-		"view of another sql_mode": {job.ModifyViewDef, `{"tableId":12,"inlineViewDef":"SELECT 'a' || 'b'","sqlMode":34}`, nil, nil, &job.PartialSync{TableID: 12, Table: "v", View: true}},
-		"view of the default mode": {job.ModifyViewDef, `{"tableId":12,"inlineViewDef":"SELECT 1","sqlMode":32}`, nil, []string{"ALTER VIEW `dst`.`v` AS SELECT 1"}, nil},
-		"view with an unknown function": {job.ModifyViewDef, view, func(a *applied) {
+		"view of another sql_mode": {binlog.TypeModifyViewDef, `{"tableId":12,"inlineViewDef":"SELECT 'a' || 'b'","sqlMode":34}`, nil, nil, &job.PartialSync{TableID: 12, Table: "v", View: true}},
+		"view of the default mode": {binlog.TypeModifyViewDef, `{"tableId":12,"inlineViewDef":"SELECT 1","sqlMode":32}`, nil, []string{"ALTER VIEW `dst`.`v` AS SELECT 1"}, nil},
+		"view with an unknown function": {binlog.TypeModifyViewDef, view, func(a *applied) {
 			a.dst.refuse = map[string]error{"ALTER VIEW": refusal("Can not found function 'f'")}
 		}, nil, nil},
-		"view that is not replicated": {job.ModifyViewDef, `{"tableId":13,"inlineViewDef":"SELECT 1"}`, nil, nil, nil},
-		"add index":                   {job.ModifyInvertedIndices, `{"tableId":10,"alterInvertedIndexes":[{"i":1,"in":"a"}],"isDropInvertedIndex":false}`, nil, nil, whole},
-		"drop index":                  {job.ModifyInvertedIndices, drop, func(a *applied) { a.dst.indexes = []string{"b", "a"} }, []string{altTable + "DROP INDEX `a`, DROP INDEX `b`"}, nil},
-		"drop index, half there":      {job.ModifyInvertedIndices, drop, func(a *applied) { a.dst.indexes = []string{"b"} }, []string{altTable + "DROP INDEX `b`"}, nil},
-		"drop index, done already":    {job.ModifyInvertedIndices, drop, nil, nil, nil},
-		"build index":                 {job.IndexChangeJob, fmt.Sprintf(build, "FINISHED", false), nil, []string{"BUILD INDEX `a` ON `dst`.`t` PARTITION (`p1`)"}, nil},
-		"build index, no partitions": {job.IndexChangeJob, fmt.Sprintf(build, "FINISHED", false), func(a *applied) {
+		"view that is not replicated": {binlog.TypeModifyViewDef, `{"tableId":13,"inlineViewDef":"SELECT 1"}`, nil, nil, nil},
+		"add index":                   {binlog.TypeModifyInvertedIndices, `{"tableId":10,"alterInvertedIndexes":[{"i":1,"in":"a"}],"isDropInvertedIndex":false}`, nil, nil, whole},
+		"drop index":                  {binlog.TypeModifyInvertedIndices, drop, func(a *applied) { a.dst.indexes = []string{"b", "a"} }, []string{altTable + "DROP INDEX `a`, DROP INDEX `b`"}, nil},
+		"drop index, half there":      {binlog.TypeModifyInvertedIndices, drop, func(a *applied) { a.dst.indexes = []string{"b"} }, []string{altTable + "DROP INDEX `b`"}, nil},
+		"drop index, done already":    {binlog.TypeModifyInvertedIndices, drop, nil, nil, nil},
+		"build index":                 {binlog.TypeIndexChangeJob, fmt.Sprintf(build, "FINISHED", false), nil, []string{"BUILD INDEX `a` ON `dst`.`t` PARTITION (`p1`)"}, nil},
+		"build index, no partitions": {binlog.TypeIndexChangeJob, fmt.Sprintf(build, "FINISHED", false), func(a *applied) {
 			a.dst.refuse = map[string]error{"PARTITION": refusal("table t is not partitioned, cannot build index with partitions")}
 		}, []string{"BUILD INDEX `a` ON `dst`.`t`"}, nil},
-		"build index, still runs":   {job.IndexChangeJob, fmt.Sprintf(build, "RUNNING", false), nil, nil, nil},
-		"build index, a drop":       {job.IndexChangeJob, fmt.Sprintf(build, "FINISHED", true), nil, nil, nil},
-		"drop rollup":               {job.DropRollup, rollup, func(a *applied) { a.dst.rollups = []string{"t", "r", "s"} }, []string{altTable + "DROP ROLLUP `r`"}, nil},
-		"drop rollup, done already": {job.DropRollup, rollup, func(a *applied) { a.dst.rollups = []string{"t"} }, nil, nil},
-		"drop rollup, lost sibling": {job.DropRollup, rollup, func(a *applied) {
+		"build index, still runs":   {binlog.TypeIndexChangeJob, fmt.Sprintf(build, "RUNNING", false), nil, nil, nil},
+		"build index, a drop":       {binlog.TypeIndexChangeJob, fmt.Sprintf(build, "FINISHED", true), nil, nil, nil},
+		"drop rollup":               {binlog.TypeDropRollup, rollup, func(a *applied) { a.dst.rollups = []string{"t", "r", "s"} }, []string{altTable + "DROP ROLLUP `r`"}, nil},
+		"drop rollup, done already": {binlog.TypeDropRollup, rollup, func(a *applied) { a.dst.rollups = []string{"t"} }, nil, nil},
+		"drop rollup, lost sibling": {binlog.TypeDropRollup, rollup, func(a *applied) {
 			a.dst.rollups, a.src.dropped = []string{"t", "r", "s", "k"}, map[int64]int64{31: 500, 32: 500, 33: 400}
 			a.src.tables[10].Partitions = []*meta.Partition{partition(100, "t", "", index(30, "t", 1), index(34, "k", 2))}
 		}, []string{altTable + "DROP ROLLUP `r`, `s`"}, nil},
-		"drop rollup, another is renamed later": {job.DropRollup, rollup, func(a *applied) {
+		"drop rollup, another is renamed later": {binlog.TypeDropRollup, rollup, func(a *applied) {
 			a.dst.rollups, a.src.dropped = []string{"t", "r", "s"}, map[int64]int64{31: 500, 32: 500}
 			a.src.tables[10].Partitions = []*meta.Partition{partition(100, "t", "", index(30, "t", 1), index(34, "k", 2))}
 		}, []string{altTable + "DROP ROLLUP `r`"}, nil},
-		"buckets":         {job.ModifyDistributionBucketNum, fmt.Sprintf(buckets, "HASH", false), nil, []string{altTable + "MODIFY DISTRIBUTION DISTRIBUTED BY HASH(`id`,`v`) BUCKETS 20"}, nil},
-		"buckets, random": {job.ModifyDistributionBucketNum, fmt.Sprintf(buckets, "RANDOM", false), nil, []string{altTable + "MODIFY DISTRIBUTION DISTRIBUTED BY RANDOM BUCKETS 20"}, nil},
-		"buckets, auto":   {job.ModifyDistributionBucketNum, fmt.Sprintf(buckets, "HASH", true), nil, []string{altTable + "MODIFY DISTRIBUTION DISTRIBUTED BY HASH(`id`,`v`) BUCKETS AUTO"}, nil},
-		"random":          {job.ModifyDistributionType, `{"tb":10}`, nil, []string{altTable + `SET ("distribution_type" = "random")`}, nil},
-		"random, done already": {job.ModifyDistributionType, `{"tb":10}`, func(a *applied) {
+		"buckets":         {binlog.TypeModifyDistributionBucketNum, fmt.Sprintf(buckets, "HASH", false), nil, []string{altTable + "MODIFY DISTRIBUTION DISTRIBUTED BY HASH(`id`,`v`) BUCKETS 20"}, nil},
+		"buckets, random": {binlog.TypeModifyDistributionBucketNum, fmt.Sprintf(buckets, "RANDOM", false), nil, []string{altTable + "MODIFY DISTRIBUTION DISTRIBUTED BY RANDOM BUCKETS 20"}, nil},
+		"buckets, auto":   {binlog.TypeModifyDistributionBucketNum, fmt.Sprintf(buckets, "HASH", true), nil, []string{altTable + "MODIFY DISTRIBUTION DISTRIBUTED BY HASH(`id`,`v`) BUCKETS AUTO"}, nil},
+		"random":          {binlog.TypeModifyDistributionType, `{"tb":10}`, nil, []string{altTable + `SET ("distribution_type" = "random")`}, nil},
+		"random, done already": {binlog.TypeModifyDistributionType, `{"tb":10}`, func(a *applied) {
 			a.in.Unknown, a.dst.create = true, "...\nDISTRIBUTED BY RANDOM BUCKETS 2\n"
 		}, nil, nil},
-		"recover table": {job.RecoverInfo, `{"tableId":10,"tableName":"t","partitionId":-1}`, nil, nil, whole},
-		"recover a table that was found gone": {job.RecoverInfo, `{"tableId":10,"tableName":"t","partitionId":-1}`, func(a *applied) {
+		"recover table": {binlog.TypeRecoverInfo, `{"tableId":10,"tableName":"t","partitionId":-1}`, nil, nil, whole},
+		"recover a table that was found gone": {binlog.TypeRecoverInfo, `{"tableId":10,"tableName":"t","partitionId":-1}`, func(a *applied) {
 			a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, CommitSeq: job.Contained}
 		}, nil, whole},
-		"wrapped": {job.Barrier, `{"binlogType":15,"binlog":"{\"tableId\":10,\"colName\":\"a\",\"newColName\":\"b\"}"}`, nil, []string{altTable + "RENAME COLUMN `a` `b`"}, nil},
+		"wrapped": {binlog.TypeBarrier, `{"binlogType":15,"binlog":"{\"tableId\":10,\"colName\":\"a\",\"newColName\":\"b\"}"}`, nil, []string{altTable + "RENAME COLUMN `a` `b`"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := func() *applied {
@@ -144,8 +144,8 @@ func TestApplyTypes(t *testing.T) {
 }
 
 func TestEveryTypeIsHandled(t *testing.T) {
-	for typ := job.Upsert; typ.Known(); typ++ {
-		if typ == job.Upsert || typ == job.Dummy {
+	for typ := binlog.TypeUpsert; typ.Known(); typ++ {
+		if typ == binlog.TypeUpsert || typ == binlog.TypeDummy {
 			continue // the stream's own
 		}
 		require.Contains(t, handlers, typ, typ.String())
@@ -153,7 +153,7 @@ func TestEveryTypeIsHandled(t *testing.T) {
 }
 
 func TestApplyCreateTableAgain(t *testing.T) {
-	a := applying(job.CreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: plainCreate}, 11)
+	a := applying(binlog.TypeCreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: plainCreate}, 11)
 	a.in.Unknown = true
 	a.dst.tables[99], a.dst.names = &meta.Table{ID: 99, Name: "n"}, []string{"t", "n"}
 	got := a.run(t) // created by an earlier attempt, dropped on the source since
@@ -171,11 +171,11 @@ func TestApplyCreateTableAgain(t *testing.T) {
 
 func TestApplyOnVanishedTable(t *testing.T) {
 	gone := map[int64]job.Table{10: {Name: "t", DestID: 20, CommitSeq: job.Contained}}
-	a := applying(job.AlterJob, `{"type":"SCHEMA_CHANGE","tableId":10,"tableName":"t","jobState":"FINISHED"}`, 10)
+	a := applying(binlog.TypeAlterJob, `{"type":"SCHEMA_CHANGE","tableId":10,"tableName":"t","jobState":"FINISHED"}`, 10)
 	delete(a.src.tables, 10)
 	require.Equal(t, gone, a.run(t).Tables.Set)
 
-	a = applying(job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10)
+	a = applying(binlog.TypeRenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10)
 	a.dst.refuse = map[string]error{"RENAME": refusal("Column[a] does not exists")}
 	require.Equal(t, whole, a.run(t).Wanted.Partial)
 	delete(a.src.tables, 10)
@@ -192,7 +192,7 @@ func TestApplyPassedOnWithoutAnAnswer(t *testing.T) {
 		"errCode = 2, detailMessage = Failed to find enough backend, please check the replication": job.KindDB,
 		"errCode = 2, detailMessage = There are still some transactions waiting to be completed.":  job.KindDB,
 	} {
-		a := applying(job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10)
+		a := applying(binlog.TypeRenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10)
 		a.dst.refuse = map[string]error{"RENAME": refusal(message)}
 		require.Equal(t, kind, a.run(t).Problem.Kind)
 	}
@@ -200,14 +200,14 @@ func TestApplyPassedOnWithoutAnAnswer(t *testing.T) {
 
 // A column that the destination has under neither name was not renamed.
 func TestApplyRenameColumnOfNoColumn(t *testing.T) {
-	a := applying(job.RenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10)
+	a := applying(binlog.TypeRenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10)
 	a.in.Unknown, a.dst.columns = true, []string{"c"}
 	a.run(t)
 	require.Len(t, a.dst.executed, 1)
 }
 
 func TestApplyRenameTable(t *testing.T) {
-	rename := func() *applied { return applying(job.RenameTable, `{"tb":10,"nT":"u","oT":"t"}`, 10) }
+	rename := func() *applied { return applying(binlog.TypeRenameTable, `{"tb":10,"nT":"u","oT":"t"}`, 10) }
 	require.Equal(t, map[int64]job.Table{10: {Name: "u", DestID: 20}}, rename().run(t).Tables.Set)
 
 	a := rename() // a table job follows its table, whatever it is called
@@ -221,7 +221,7 @@ func TestApplyRenameTable(t *testing.T) {
 func TestApplyReplaceTable(t *testing.T) {
 	// Source: a (10) REPLACE WITH b (11); destination: a (20), b (21).
 	replace := func(swap bool) *applied {
-		a := applying(job.ReplaceTable, fmt.Sprintf(`{"origTblId":10,"origTblName":"a","newTblName":11,"actualNewTblName":"b","swapTable":%t}`, swap), 10)
+		a := applying(binlog.TypeReplaceTable, fmt.Sprintf(`{"origTblId":10,"origTblName":"a","newTblName":11,"actualNewTblName":"b","swapTable":%t}`, swap), 10)
 		a.src.tables = map[int64]*meta.Table{11: {ID: 11, Name: "a"}}
 		if swap {
 			a.src.tables[10] = &meta.Table{ID: 10, Name: "b"}
@@ -336,13 +336,13 @@ func TestApplyReplaceTable(t *testing.T) {
 }
 
 func TestApplyWhilePartitionsAreAhead(t *testing.T) {
-	a := applying(job.DropPartition, `{"tableId":10,"partitionName":"p1"}`, 10)
+	a := applying(binlog.TypeDropPartition, `{"tableId":10,"partitionName":"p1"}`, 10)
 	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, Partly: 600}
 	require.Equal(t, whole, a.run(t).Wanted.Partial)
 	require.Empty(t, a.dst.executed)
 	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, Partly: 499}
 	require.True(t, a.run(t).Done)
-	a = applying(job.ModifyComment, `{"type":"TABLE","tblId":10,"tblComment":"c"}`, 10)
+	a = applying(binlog.TypeModifyComment, `{"type":"TABLE","tblId":10,"tblComment":"c"}`, 10)
 	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, Partly: 600}
 	require.True(t, a.run(t).Done, "means nothing to the rows")
 }
@@ -350,7 +350,7 @@ func TestApplyWhilePartitionsAreAhead(t *testing.T) {
 // What the destination refuses without harm is told, and the job goes on.
 func TestApplyRefusals(t *testing.T) {
 	unknown := refusal("errCode = 2, detailMessage = Unknown table property: [group_commit_mode]")
-	a := applying(job.ModifyTableProperty, `{"tableId":10,"properties":{"group_commit_mode":"off","group_commit_data_bytes":"7"}}`, 10)
+	a := applying(binlog.TypeModifyTableProperty, `{"tableId":10,"properties":{"group_commit_mode":"off","group_commit_data_bytes":"7"}}`, 10)
 	a.dst.refuse = map[string]error{"group_commit_mode": unknown}
 	got := a.run(t)
 	require.True(t, got.Done)
@@ -359,7 +359,7 @@ func TestApplyRefusals(t *testing.T) {
 	a.dst.refuse = map[string]error{"group_commit_mode": refusal("Table[t]'s state(ROLLUP) is not NORMAL")}
 	require.NotNil(t, a.run(t).Problem, "it may be set later")
 
-	create := applying(job.CreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: "CREATE VIEW `n` AS SELECT f(1)"}, 11)
+	create := applying(binlog.TypeCreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: "CREATE VIEW `n` AS SELECT f(1)"}, 11)
 	create.dst.refuse = map[string]error{"CREATE VIEW": refusal("Can not found function 'f'")}
 	got = create.run(t)
 	require.True(t, got.Done)
@@ -371,7 +371,7 @@ func TestApplyRefusals(t *testing.T) {
 func TestApplyViewThatIsNotThere(t *testing.T) {
 	const def = "SELECT `internal`.`src`.`t`.`id` AS `id` FROM `internal`.`src`.`t`"
 	altered := func(views map[string]string) *applied {
-		a := applying(job.ModifyViewDef, binlog.ViewDef{TableID: 30, InlineViewDef: def}, 30)
+		a := applying(binlog.TypeModifyViewDef, binlog.ViewDef{TableID: 30, InlineViewDef: def}, 30)
 		a.in.Progress.Tables[31] = job.Table{Name: "known", View: true}
 		a.src.views = views
 		return a

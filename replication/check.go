@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -105,14 +106,14 @@ func (c *cluster) refused(doing string, err error) error {
 }
 
 // frontends lists the cluster's frontends with public hosts.
-func (c *cluster) frontends(ctx context.Context) ([]job.Frontend, error) {
+func (c *cluster) frontends(ctx context.Context) ([]meta.Frontend, error) {
 	list, _, err := c.listFrontends(ctx)
 	return list, err
 }
 
 // listFrontends is frontends. told is false if the cluster refuses to list them:
 // the list then has those that are known without.
-func (c *cluster) listFrontends(ctx context.Context) (list []job.Frontend, told bool, err error) {
+func (c *cluster) listFrontends(ctx context.Context) (list []meta.Frontend, told bool, err error) {
 	list, err = c.sql.Frontends(ctx)
 	if lacksPrivilege(err) {
 		list, err = c.knownFrontends(ctx)
@@ -136,13 +137,13 @@ func (c *cluster) listFrontends(ctx context.Context) (list []job.Frontend, told 
 // knownFrontends are the frontend that the job names, the master as the others
 // name it, and those that were known before. Only administrators may list all
 // (doris-sql.md 2.14).
-func (c *cluster) knownFrontends(ctx context.Context) ([]job.Frontend, error) {
+func (c *cluster) knownFrontends(ctx context.Context) ([]meta.Frontend, error) {
 	if _, err := c.fe.MasterToken(ctx); err != nil { // the one question that needs no privilege
 		return nil, c.refused("find the master", err)
 	}
-	known := []job.Frontend{{Host: c.spec.Host, Port: c.spec.Port, ThriftPort: c.spec.ThriftPort}}
-	same := func(f job.Frontend) func(job.Frontend) bool {
-		return func(other job.Frontend) bool { return f.Host == other.Host && f.ThriftPort == other.ThriftPort }
+	known := []meta.Frontend{{Host: c.spec.Host, Port: c.spec.Port, ThriftPort: c.spec.ThriftPort}}
+	same := func(f meta.Frontend) func(meta.Frontend) bool {
+		return func(other meta.Frontend) bool { return f.Host == other.Host && f.ThriftPort == other.ThriftPort }
 	}
 	for _, f := range c.spec.Frontends {
 		if !slices.ContainsFunc(known, same(f)) {
@@ -154,7 +155,7 @@ func (c *cluster) knownFrontends(ctx context.Context) ([]job.Frontend, error) {
 		return known, nil
 	}
 	master := c.master()
-	f := job.Frontend{Host: master.Host, Port: c.spec.Port, ThriftPort: master.Port}
+	f := meta.Frontend{Host: master.Host, Port: c.spec.Port, ThriftPort: master.Port}
 	i := slices.IndexFunc(known, same(f))
 	if i < 0 {
 		i, known = len(known), append(known, f) // frontends of a cluster have the same query port, as a rule

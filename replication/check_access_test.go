@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -100,7 +101,7 @@ func TestFrontendsThatAreNotListed(t *testing.T) {
 	b := newBench(t)
 	c := b.job().destination
 	c.spec = job.Cluster{Host: "fe1", Port: 9030, ThriftPort: 9020, User: "ccr", Database: "d",
-		Frontends: []job.Frontend{{Host: "fe1", Port: 9030, ThriftPort: 9020, IsMaster: true}, {Host: "fe2", Port: 9031, ThriftPort: 9020}}}
+		Frontends: []meta.Frontend{{Host: "fe1", Port: 9030, ThriftPort: 9020, IsMaster: true}, {Host: "fe2", Port: 9031, ThriftPort: 9020}}}
 	master := fe.Endpoint{Host: "fe1", Port: 9020}
 	c.master = func() fe.Endpoint { return master }
 	denied := &sqlclient.Error{Code: 1227, Message: "errCode = 2, detailMessage = Access denied; you need (at least one of) the (ADMIN/OPERATOR) privilege(s) for this operation"}
@@ -108,12 +109,12 @@ func TestFrontendsThatAreNotListed(t *testing.T) {
 	list, told, err := c.listFrontends(t.Context())
 	require.NoError(t, err)
 	require.False(t, told)
-	require.Equal(t, []job.Frontend{{Host: "fe1", Port: 9030, ThriftPort: 9020, IsMaster: true}, {Host: "fe2", Port: 9031, ThriftPort: 9020}}, list)
+	require.Equal(t, []meta.Frontend{{Host: "fe1", Port: 9030, ThriftPort: 9020, IsMaster: true}, {Host: "fe2", Port: 9031, ThriftPort: 9020}}, list)
 
 	master.Host = "fe3"
 	list, _, err = c.listFrontends(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, job.Frontend{Host: "fe3", Port: 9030, ThriftPort: 9020, IsMaster: true}, list[2])
+	require.Equal(t, meta.Frontend{Host: "fe3", Port: 9030, ThriftPort: 9020, IsMaster: true}, list[2])
 	require.False(t, list[0].IsMaster)
 
 	b.dst.frontendsErr = errors.New("broken")

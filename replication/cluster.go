@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
@@ -31,7 +32,7 @@ type frontend interface {
 	Backends(ctx context.Context) ([]meta.Backend, error)
 	Meta(ctx context.Context, req fe.MetaRequest) (*meta.Database, error)
 	Binlogs(ctx context.Context, req fe.BinlogRequest) (fe.BinlogBatch, error)
-	BinlogLag(ctx context.Context, req fe.BinlogRequest) (job.Lag, error)
+	BinlogLag(ctx context.Context, req fe.BinlogRequest) (binlog.Lag, error)
 	LockBinlog(ctx context.Context, req fe.LockRequest) (int64, error)
 	BeginTxn(ctx context.Context, req fe.BeginRequest) (fe.Txn, error)
 	CommitTxn(ctx context.Context, req fe.CommitRequest) (visible bool, err error)
@@ -48,7 +49,7 @@ type database interface {
 	ExecWith(ctx context.Context, set sqlclient.Setting, statement string) error
 	Query(ctx context.Context, statement string) ([]sqlclient.Row, error)
 	FrontendConfig(ctx context.Context, key string) (value string, ok bool, err error)
-	Frontends(ctx context.Context) ([]job.Frontend, error)
+	Frontends(ctx context.Context) ([]meta.Frontend, error)
 	DatabaseExists(ctx context.Context, db string) (bool, error)
 	CreateDatabase(ctx context.Context, db string) error
 	CreateDatabaseText(ctx context.Context, db string) (string, error)

@@ -202,11 +202,11 @@ func TestOnlyQuietTablesAreCompared(t *testing.T) {
 	}
 	b := &book{}
 	for _, seq := range []int64{1, 2} {
-		b.met(binlog.Record{CommitSeq: seq, Type: job.Upsert, TableIDs: []int64{10}}, now)
+		b.met(binlog.Record{CommitSeq: seq, Type: binlog.TypeUpsert, TableIDs: []int64{10}}, now)
 	}
 	require.Equal(t, mark{2, now}, b.table(10).met)
 	require.Zero(t, b.table(10).changed)
-	b.met(binlog.Record{CommitSeq: 3, Type: job.AddPartition, TableIDs: []int64{10}}, now)
+	b.met(binlog.Record{CommitSeq: 3, Type: binlog.TypeAddPartition, TableIDs: []int64{10}}, now)
 	require.Equal(t, mark{3, now}, b.table(10).changed)
 }
 
@@ -251,7 +251,7 @@ func TestADifferenceIsToldWhenItLasts(t *testing.T) {
 
 	// A load in between, or a version that has moved: nothing is known.
 	b.compared(10, found("2 and 3"), rows, mark{}, at(200))
-	b.met(binlog.Record{CommitSeq: 5, Type: job.Upsert, TableIDs: []int64{10}}, at(201))
+	b.met(binlog.Record{CommitSeq: 5, Type: binlog.TypeUpsert, TableIDs: []int64{10}}, at(201))
 	_, news = b.compared(10, found("2 and 3"), rows, mark{}, at(220))
 	require.False(t, news)
 	met := b.lastMet(10)
@@ -280,7 +280,7 @@ func TestWhatIsNotComparedIsTold(t *testing.T) {
 	require.Equal(t, &job.Comparing{Off: true, ComparedAt: at(-100)}, b.comparing(start, -1))
 
 	look := func(s int, c comparison, err error) {
-		b.met(binlog.Record{CommitSeq: 50, Type: job.Upsert, TableIDs: []int64{10}}, at(s))
+		b.met(binlog.Record{CommitSeq: 50, Type: binlog.TypeUpsert, TableIDs: []int64{10}}, at(s))
 		id, what := b.pick(tables, at(s), at(s), 100, false)
 		switch {
 		case id == 11:

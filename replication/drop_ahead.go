@@ -12,7 +12,6 @@ import (
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // dropsRead bounds how many binlogs of dropped indexes one look reads: each is a
@@ -131,7 +130,7 @@ func (j *Job) rollupDrops(ctx context.Context, table int64, gone map[int64]int64
 // rollupDrop reads the binlog again; nil if it is gone, or not a DROP_ROLLUP.
 func (j *Job) rollupDrop(ctx context.Context, seq int64) (*binlog.DropRollup, error) {
 	rec, err := j.readAhead(ctx, seq)
-	if err != nil || rec.Type != job.DropRollup {
+	if err != nil || rec.Type != binlog.TypeDropRollup {
 		return nil, err
 	}
 	drop, err := binlog.DecodeDropRollup(rec.Data)

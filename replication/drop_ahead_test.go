@@ -31,13 +31,13 @@ func TestRollupIsDroppedAheadOfItsTurn(t *testing.T) {
 		for i, seq := range []int64{102, 104, 106} {
 			version := int64(i + 2)
 			b.dst.seqs[[2]int64{5000, version}] = seq
-			b.append(seq, job.Upsert, binlog.Upsert{CommitSeq: seq, TableRecords: map[int64]binlog.TableRecord{
+			b.append(seq, binlog.TypeUpsert, binlog.Upsert{CommitSeq: seq, TableRecords: map[int64]binlog.TableRecord{
 				10: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: 100, Version: version, SubTxnID: -1}}, IndexIDs: indexes},
 			}}, 10)
 		}
 	}
 	drop := func(b *bench, seq, table int64, name string) {
-		b.append(seq, job.DropRollup, binlog.DropRollup{TableID: table, IndexID: 1100, IndexName: name}, table)
+		b.append(seq, binlog.TypeDropRollup, binlog.DropRollup{TableID: table, IndexID: 1100, IndexName: name}, table)
 	}
 	const statement = "ALTER TABLE `dst`.`t0` DROP ROLLUP "
 
@@ -68,7 +68,7 @@ func TestRollupIsDroppedAheadOfItsTurn(t *testing.T) {
 		b := newBench(t)
 		b.withRollups("s")
 		loads(b, 1000)
-		b.src.log = append([]binlog.Record{{CommitSeq: 98, Type: job.DropRollup, TableIDs: []int64{10},
+		b.src.log = append([]binlog.Record{{CommitSeq: 98, Type: binlog.TypeDropRollup, TableIDs: []int64{10},
 			Data: `{"tableId":10,"indexId":1100,"indexName":"r"}`}}, b.src.log...)
 		b.src.gone.DroppedIndexes = map[int64]int64{1100: 98, 1101: 98}
 		got := b.stream(106, StreamHooks{})
@@ -82,7 +82,7 @@ func TestRollupIsDroppedAheadOfItsTurn(t *testing.T) {
 		"of another name":      func(b *bench) { drop(b, 120, 10, "x") },
 		"binlog not there":     func(*bench) {},
 		"a rename is to come":  func(b *bench) { drop(b, 120, 10, "r"); b.sourceRollup("q") },
-		"a schema change":      func(b *bench) { b.append(120, job.AlterJob, map[string]any{"tableId": 10}, 10) },
+		"a schema change":      func(b *bench) { b.append(120, binlog.TypeAlterJob, map[string]any{"tableId": 10}, 10) },
 		"more than the source": func(b *bench) { b.withRollups("x", "y"); drop(b, 120, 10, "r") },
 	} {
 		t.Run("snapshot: "+name, func(t *testing.T) {

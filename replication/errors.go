@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/be"
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
@@ -111,7 +112,7 @@ func Classify(err error) (kind job.Kind, retryable bool) {
 }
 
 // problemOf describes an error at a binlog for the job's status.
-func problemOf(err error, seq int64, t job.BinlogType) *job.Problem {
+func problemOf(err error, seq int64, t binlog.Type) *job.Problem {
 	kind, _ := Classify(err)
 	remedy := Remedy(err)
 	if remedy == "" {

@@ -13,7 +13,7 @@ import (
 // by its name (doris-binlogs.md 6.8, row 81).
 func TestExternalTables(t *testing.T) {
 	const text = "CREATE EXTERNAL TABLE `o` (\n  `id` int NULL\n) ENGINE=ODBC\nPROPERTIES (\n\"odbc_catalog_resource\" = \"r\"\n)"
-	create := applying(job.CreateTable, binlog.CreateTable{TableID: 11, TableName: "o", TableType: "ODBC", SQL: text}, 11)
+	create := applying(binlog.TypeCreateTable, binlog.CreateTable{TableID: 11, TableName: "o", TableType: "ODBC", SQL: text}, 11)
 	got := create.run(t)
 	require.True(t, got.Done)
 	require.Equal(t, map[int64]job.Table{11: {Name: "o", External: true}}, got.Tables.Set)
@@ -24,14 +24,14 @@ func TestExternalTables(t *testing.T) {
 	require.True(t, got.Done, "the job goes on without it")
 	require.Empty(t, got.Tables.Set)
 
-	rename := applying(job.RenameTable, `{"tb":11,"nT":"p"}`, 11)
+	rename := applying(binlog.TypeRenameTable, `{"tb":11,"nT":"p"}`, 11)
 	rename.in.Progress.Tables[11] = job.Table{Name: "o", External: true}
 	rename.dst.names = append(rename.dst.names, "o")
 	got = rename.run(t)
 	require.Equal(t, []string{"ALTER TABLE `dst`.`o` RENAME `p`"}, rename.dst.executed)
 	require.Equal(t, map[int64]job.Table{11: {Name: "p", External: true}}, got.Tables.Set)
 
-	drop := applying(job.DropTable, binlog.DropTable{TableID: 11, TableName: "p"}, 11)
+	drop := applying(binlog.TypeDropTable, binlog.DropTable{TableID: 11, TableName: "p"}, 11)
 	drop.in.Progress.Tables[11] = job.Table{Name: "p", External: true}
 	got = drop.run(t)
 	require.Equal(t, []string{"DROP p"}, drop.dst.executed)

@@ -39,7 +39,7 @@ type fakeSource struct {
 	asked   map[string]int
 	batches int // binlogs a call, 0 = as many as asked for
 	locked  []int64
-	lag     job.Lag
+	lag     binlog.Lag
 	// backends, if there is another than the usual one.
 	backends []meta.Backend
 	// refuse may fail a call for binlogs.
@@ -82,15 +82,15 @@ func (f *fakeSource) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.Binlog
 	switch {
 	case len(got) == 0:
 		return fe.BinlogBatch{Status: status.BinlogTooNewCommitSeq}, nil
-	case got[0].Type == job.Dummy:
+	case got[0].Type == binlog.TypeDummy:
 		return fe.BinlogBatch{Status: status.BinlogTooOldCommitSeq, Binlogs: got[:1]}, nil
 	}
 	return fe.BinlogBatch{Binlogs: got}, nil
 }
 
-func (f *fakeSource) BinlogLag(_ context.Context, req fe.BinlogRequest) (lag job.Lag, err error) {
+func (f *fakeSource) BinlogLag(_ context.Context, req fe.BinlogRequest) (lag binlog.Lag, err error) {
 	f.count("getBinlogLag")
-	if f.lag != (job.Lag{}) {
+	if f.lag != (binlog.Lag{}) {
 		return f.lag, nil
 	}
 	f.mu.Lock()
@@ -414,7 +414,7 @@ func (f *fakeDestination) deny() error {
 
 func (f *fakeDestination) MasterToken(context.Context) (string, error) { return "token", nil }
 
-func (f *fakeDestination) Frontends(context.Context) ([]job.Frontend, error) {
+func (f *fakeDestination) Frontends(context.Context) ([]meta.Frontend, error) {
 	return nil, f.frontendsErr
 }
 
@@ -588,10 +588,10 @@ func (b *bench) upsert(seq int64, tables ...int64) {
 			IndexIDs:         []int64{id + 990},
 		}
 	}
-	b.append(seq, job.Upsert, u, tables...)
+	b.append(seq, binlog.TypeUpsert, u, tables...)
 }
 
-func (b *bench) append(seq int64, t job.BinlogType, payload any, tables ...int64) {
+func (b *bench) append(seq int64, t binlog.Type, payload any, tables ...int64) {
 	data, err := json.Marshal(payload)
 	require.NoError(b.t, err)
 	b.src.mu.Lock()

@@ -32,15 +32,15 @@ func (a *applied) switched(t *testing.T, change func(*job.Features)) job.ApplyRe
 
 func TestFeaturesOfStatements(t *testing.T) {
 	const medium = "CREATE TABLE `n` (\n  `id` int NULL\n) ENGINE=OLAP\nDISTRIBUTED BY HASH(`id`) BUCKETS 1\nPROPERTIES (\n\"storage_medium\" = \"ssd\"\n)"
-	a := applying(job.CreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: medium}, 11)
+	a := applying(binlog.TypeCreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: medium}, 11)
 	a.switched(t, func(f *job.Features) { f.FilterStorageMedium = false })
 	require.Contains(t, a.dst.executed[0], `"storage_medium" = "ssd"`)
 
-	a = applying(job.CreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: "CREATE VIEW `n` AS SELECT 1"}, 11)
+	a = applying(binlog.TypeCreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: "CREATE VIEW `n` AS SELECT 1"}, 11)
 	a.switched(t, func(f *job.Features) { f.CreateViewDropExists = false })
 	require.Equal(t, []string{"CREATE VIEW `dst`.`n` AS SELECT 1"}, a.dst.executed)
 
-	a = applying(job.AlterJob, `{"type":"SCHEMA_CHANGE","tableId":10,"tableName":"t","jobState":"FINISHED"}`, 10)
+	a = applying(binlog.TypeAlterJob, `{"type":"SCHEMA_CHANGE","tableId":10,"tableName":"t","jobState":"FINISHED"}`, 10)
 	got := a.switched(t, func(f *job.Features) { f.SchemaChangePartialSync = false })
 	require.NotNil(t, got.Wanted)
 	require.Nil(t, got.Wanted.Partial)
@@ -49,7 +49,7 @@ func TestFeaturesOfStatements(t *testing.T) {
 // A rollup that is left out takes no part in loads, until a snapshot of its
 // table has brought it all the same.
 func TestFeatureSkipRollupBinlogs(t *testing.T) {
-	a := applying(job.AlterJob, `{"type":"ROLLUP","tableId":10,"tableName":"t","jobState":"FINISHED","rollupIndexId":1001,"baseIndexid":1000}`, 10)
+	a := applying(binlog.TypeAlterJob, `{"type":"ROLLUP","tableId":10,"tableName":"t","jobState":"FINISHED","rollupIndexId":1001,"baseIndexid":1000}`, 10)
 	got := a.switched(t, func(f *job.Features) { f.SkipRollupBinlogs = true })
 	require.True(t, got.Done)
 	require.Equal(t, map[int64]int64{1001: leftOutRollup}, got.ShadowIndexes)
@@ -78,7 +78,7 @@ func TestFeaturesOfTransactions(t *testing.T) {
 
 	b = newBench(t)
 	b.opts.Features = without(func(f *job.Features) { f.TxnInsert = false })
-	b.append(102, job.Upsert, binlog.Upsert{CommitSeq: 102, SubTxnIDs: []int64{1, 2}, TableRecords: map[int64]binlog.TableRecord{
+	b.append(102, binlog.TypeUpsert, binlog.Upsert{CommitSeq: 102, SubTxnIDs: []int64{1, 2}, TableRecords: map[int64]binlog.TableRecord{
 		10: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: 100, Version: 102, SubTxnID: 1}}}}}, 10)
 	got := b.stream(0, StreamHooks{})
 	require.Equal(t, job.EndBlocked, got.End)

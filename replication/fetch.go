@@ -46,7 +46,7 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 				continue // the sizes were not what they have been: no trouble
 			}
 			err = fmt.Errorf("read %d binlogs after commit seq %d: %w", req.Limit, req.PrevCommitSeq, oversized(req.Limit, err))
-			s.troubled(err, req.PrevCommitSeq, job.Dummy)
+			s.troubled(err, req.PrevCommitSeq, binlog.TypeDummy)
 			trouble = true
 			if size.less(req.Limit, err) {
 				continue

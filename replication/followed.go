@@ -106,7 +106,7 @@ func retrace(rec binlog.Record, id int64, name string) (int64, string, error) {
 		return id, name, err
 	}
 	switch inner.Type {
-	case job.RenameTable:
+	case binlog.TypeRenameTable:
 		info, err := binlog.DecodeTableInfo(inner.Data)
 		if err != nil {
 			return id, name, err
@@ -114,7 +114,7 @@ func retrace(rec binlog.Record, id int64, name string) (int64, string, error) {
 		if info.TableID == id && info.NewTable != "" && (info.OldTable == name || info.OldTable == "") {
 			name = info.NewTable
 		}
-	case job.ReplaceTable:
+	case binlog.TypeReplaceTable:
 		replace, err := binlog.DecodeReplaceTable(inner.Data)
 		if err != nil {
 			return id, name, err

@@ -16,16 +16,16 @@ import (
 // What a table job's table has become where its id and its name disagree. The
 // job follows id 10, called t.
 func TestFollowedTable(t *testing.T) {
-	record := func(seq int64, kind job.BinlogType, table int64, data string, args ...any) binlog.Record {
+	record := func(seq int64, kind binlog.Type, table int64, data string, args ...any) binlog.Record {
 		return binlog.Record{CommitSeq: seq, Type: kind, TableIDs: []int64{table}, Data: fmt.Sprintf(data, args...)}
 	}
 	rename := func(seq, id int64, from, to string) binlog.Record {
-		return record(seq, job.RenameTable, id, `{"tb":%d,"oT":%q,"nT":%q}`, id, from, to)
+		return record(seq, binlog.TypeRenameTable, id, `{"tb":%d,"oT":%q,"nT":%q}`, id, from, to)
 	}
 	replace := func(seq, origin, with int64, name string) binlog.Record {
-		return record(seq, job.ReplaceTable, origin, `{"origTblId":%d,"origTblName":%q,"newTblName":%d,"actualNewTblName":"other","swapTable":true}`, origin, name, with)
+		return record(seq, binlog.TypeReplaceTable, origin, `{"origTblId":%d,"origTblName":%q,"newTblName":%d,"actualNewTblName":"other","swapTable":true}`, origin, name, with)
 	}
-	load := record(101, job.Upsert, 10, `{}`)
+	load := record(101, binlog.TypeUpsert, 10, `{}`)
 	for name, c := range map[string]struct {
 		tables map[int64]string
 		log    map[int64][]binlog.Record

@@ -9,12 +9,11 @@ import (
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // An attempt that is no longer the current one changes nothing any more.
 func TestGuard(t *testing.T) {
-	a := applying(job.TruncateTable, binlog.Truncate{TableID: 10, EntireTable: true}, 10)
+	a := applying(binlog.TypeTruncateTable, binlog.Truncate{TableID: 10, EntireTable: true}, 10)
 	j := a.job()
 	stale := errors.New("stale")
 	j.Guard(func(context.Context) error { return stale })

@@ -30,31 +30,31 @@ func judge(rec binlog.Record, spec *job.Spec, p *job.Progress) (verdict, error) 
 		return skipped, nil
 	}
 	switch rec.Type {
-	case job.Upsert:
+	case binlog.TypeUpsert:
 		return apply, nil
-	case job.Dummy:
+	case binlog.TypeDummy:
 		if rec.CommitSeq <= p.GapTo {
 			return pass, nil // what was collected is older than the comparison of all tables
 		}
 		return lost, nil
-	case job.AlterDatabaseProperty, job.ModifyTableProperty:
+	case binlog.TypeAlterDatabaseProperty, binlog.TypeModifyTableProperty:
 		switch {
 		case opensGap(rec, spec, p):
 			return unrecorded, nil
-		case rec.Type == job.AlterDatabaseProperty:
+		case rec.Type == binlog.TypeAlterDatabaseProperty:
 			return pass, nil
 		}
-	case job.ModifyPartitions, job.Barrier:
+	case binlog.TypeModifyPartitions, binlog.TypeBarrier:
 		return pass, nil // a BARRIER that wraps something has been unwrapped
-	case job.CreateTable, job.DropTable:
+	case binlog.TypeCreateTable, binlog.TypeDropTable:
 		if leftOut(rec, spec, p) {
 			return pass, nil
 		}
-	case job.AddPartition:
+	case binlog.TypeAddPartition:
 		if add, err := binlog.DecodeAddPartition(rec.Data); err == nil && add.Temporary {
 			return pass, nil
 		}
-	case job.DropPartition:
+	case binlog.TypeDropPartition:
 		if drop, err := binlog.DecodeDropPartition(rec.Data); err == nil && drop.Temporary {
 			return pass, nil
 		}
@@ -74,7 +74,7 @@ func opensGap(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 	if rec.CommitSeq <= p.GapTo || contained(rec, spec, p) {
 		return false
 	}
-	if rec.Type == job.AlterDatabaseProperty {
+	if rec.Type == binlog.TypeAlterDatabaseProperty {
 		// Where tables came one by one, others may have been created unrecorded.
 		if p.PartialSyncs == 0 && inAllSnapshots(rec.CommitSeq, p) {
 			return false
@@ -122,7 +122,7 @@ func leftOut(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 	if spec.Everything() {
 		return false
 	}
-	if rec.Type == job.CreateTable {
+	if rec.Type == binlog.TypeCreateTable {
 		create, err := binlog.DecodeCreateTable(rec.Data)
 		return err == nil && create.TableName != "" && !spec.Selects(create.TableName)
 	}
@@ -136,7 +136,7 @@ func leftOut(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 // decided here.
 func contained(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 	switch rec.Type {
-	case job.AlterJob, job.ReplaceTable:
+	case binlog.TypeAlterJob, binlog.TypeReplaceTable:
 		return false
 	}
 	if spec.Type() != job.DatabaseSync {
@@ -155,7 +155,7 @@ func contained(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 	}
 	// The drop of a table that was found gone ends its entry, and its recovery
 	// brings it back: both are a step's work.
-	return rec.Type != job.DropTable && rec.Type != job.RecoverInfo
+	return rec.Type != binlog.TypeDropTable && rec.Type != binlog.TypeRecoverInfo
 }
 
 // carried is the record as it travels through the workflow.

@@ -32,7 +32,7 @@ func TestJudge(t *testing.T) {
 		},
 		Skip: &job.SkipBinlog{SkipBy: job.SkipSilence, SkipCommitSeq: 777},
 	}
-	rec := func(seq int64, typ job.BinlogType, data string, tables ...int64) binlog.Record {
+	rec := func(seq int64, typ binlog.Type, data string, tables ...int64) binlog.Record {
 		return binlog.Record{CommitSeq: seq, Type: typ, TableIDs: tables, Data: data}
 	}
 	for name, c := range map[string]struct {
@@ -40,28 +40,28 @@ func TestJudge(t *testing.T) {
 		spec *job.Spec
 		want verdict
 	}{
-		"upsert":                       {rec(50, job.Upsert, "{}", 10), nil, apply},
-		"dummy":                        {rec(50, job.Dummy, ""), nil, lost},
-		"bare barrier":                 {rec(50, job.Barrier, "{}", 10), nil, pass},
-		"database property":            {rec(50, job.AlterDatabaseProperty, "{}"), nil, pass},
-		"modify partitions":            {rec(50, job.ModifyPartitions, "{}", 10), nil, pass},
-		"temporary partition":          {rec(150, job.AddPartition, `{"isTempPartition":true}`, 10), nil, pass},
-		"drop of temporary partition":  {rec(150, job.DropPartition, `{"isTempPartition":true}`, 10), nil, pass},
-		"partition":                    {rec(150, job.AddPartition, `{"isTempPartition":false}`, 10), nil, handOver},
-		"partition in the snapshot":    {rec(100, job.AddPartition, `{}`, 10), nil, pass},
-		"partition after the snapshot": {rec(101, job.AddPartition, `{}`, 10), nil, handOver},
-		"partition, table job":         {rec(100, job.AddPartition, `{}`, 10), tableSpec(), handOver},
-		"table not in the snapshot":    {rec(50, job.TruncateTable, `{}`, 12), nil, handOver},
-		"alter job keeps books":        {rec(50, job.AlterJob, `{}`, 10), nil, handOver},
-		"replace has rules of its own": {rec(50, job.ReplaceTable, `{}`, 10), nil, handOver},
-		"drop in the snapshot":         {rec(50, job.DropTable, `{}`, 10), nil, pass},
-		"drop of a table found gone":   {rec(500, job.DropTable, `{}`, 11), nil, handOver},
-		"recovery of one found gone":   {rec(500, job.RecoverInfo, `{}`, 11), nil, handOver},
-		"other of a table found gone":  {rec(500, job.TruncateTable, `{}`, 11), nil, pass},
-		"not handled yet":              {rec(500, job.RenameColumn, `{}`, 10), nil, handOver},
+		"upsert":                       {rec(50, binlog.TypeUpsert, "{}", 10), nil, apply},
+		"dummy":                        {rec(50, binlog.TypeDummy, ""), nil, lost},
+		"bare barrier":                 {rec(50, binlog.TypeBarrier, "{}", 10), nil, pass},
+		"database property":            {rec(50, binlog.TypeAlterDatabaseProperty, "{}"), nil, pass},
+		"modify partitions":            {rec(50, binlog.TypeModifyPartitions, "{}", 10), nil, pass},
+		"temporary partition":          {rec(150, binlog.TypeAddPartition, `{"isTempPartition":true}`, 10), nil, pass},
+		"drop of temporary partition":  {rec(150, binlog.TypeDropPartition, `{"isTempPartition":true}`, 10), nil, pass},
+		"partition":                    {rec(150, binlog.TypeAddPartition, `{"isTempPartition":false}`, 10), nil, handOver},
+		"partition in the snapshot":    {rec(100, binlog.TypeAddPartition, `{}`, 10), nil, pass},
+		"partition after the snapshot": {rec(101, binlog.TypeAddPartition, `{}`, 10), nil, handOver},
+		"partition, table job":         {rec(100, binlog.TypeAddPartition, `{}`, 10), tableSpec(), handOver},
+		"table not in the snapshot":    {rec(50, binlog.TypeTruncateTable, `{}`, 12), nil, handOver},
+		"alter job keeps books":        {rec(50, binlog.TypeAlterJob, `{}`, 10), nil, handOver},
+		"replace has rules of its own": {rec(50, binlog.TypeReplaceTable, `{}`, 10), nil, handOver},
+		"drop in the snapshot":         {rec(50, binlog.TypeDropTable, `{}`, 10), nil, pass},
+		"drop of a table found gone":   {rec(500, binlog.TypeDropTable, `{}`, 11), nil, handOver},
+		"recovery of one found gone":   {rec(500, binlog.TypeRecoverInfo, `{}`, 11), nil, handOver},
+		"other of a table found gone":  {rec(500, binlog.TypeTruncateTable, `{}`, 11), nil, pass},
+		"not handled yet":              {rec(500, binlog.TypeRenameColumn, `{}`, 10), nil, handOver},
 		"unknown type":                 {rec(500, 99, `{}`, 10), nil, handOver},
-		"ordered to skip":              {rec(777, job.RenameColumn, `{}`, 10), nil, skipped},
-		"ordered to skip an upsert":    {rec(777, job.Upsert, `{}`, 10), nil, skipped},
+		"ordered to skip":              {rec(777, binlog.TypeRenameColumn, `{}`, 10), nil, skipped},
+		"ordered to skip an upsert":    {rec(777, binlog.TypeUpsert, `{}`, 10), nil, skipped},
 	} {
 		spec := c.spec
 		if spec == nil {
@@ -74,10 +74,10 @@ func TestJudge(t *testing.T) {
 }
 
 func TestCarriedLeavesOutLargeData(t *testing.T) {
-	small := carried(binlog.Record{CommitSeq: 1, Type: job.DropTable, Data: `{"tableName":"t"}`}, &job.Progress{})
+	small := carried(binlog.Record{CommitSeq: 1, Type: binlog.TypeDropTable, Data: `{"tableName":"t"}`}, &job.Progress{})
 	require.Equal(t, `{"tableName":"t"}`, small.Data)
 	require.NotEmpty(t, small.Summary)
-	large := carried(binlog.Record{CommitSeq: 1, Type: job.CreateTable, Data: string(make([]byte, job.MaxCarriedData+1))}, &job.Progress{})
+	large := carried(binlog.Record{CommitSeq: 1, Type: binlog.TypeCreateTable, Data: string(make([]byte, job.MaxCarriedData+1))}, &job.Progress{})
 	require.True(t, large.Truncated)
 	require.Empty(t, large.Data)
 }

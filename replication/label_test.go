@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -31,12 +32,12 @@ func TestReuseBinlogLabelCollision(t *testing.T) {
 		require.Equal(t, int64(102), got.Position.CommitSeq, "what is before it is applied")
 	}
 	b := start(sqlclient.TxnVisible)
-	b.src.lag = job.Lag{Binlogs: 1, LastCommitSeq: 103}
+	b.src.lag = binlog.Lag{Binlogs: 1, LastCommitSeq: 103}
 	got := b.stream(0, StreamHooks{Resume: &job.Heartbeat{Position: b.p.Position, At: time.Now()}})
 	require.Equal(t, job.EndBlocked, got.End, "the earlier attempt cannot have come so far")
 
 	b = start(sqlclient.TxnVisible)
-	b.src.lag = job.Lag{Binlogs: 2, LastCommitSeq: 104}
+	b.src.lag = binlog.Lag{Binlogs: 2, LastCommitSeq: 104}
 	got = b.stream(104, StreamHooks{Resume: &job.Heartbeat{Position: b.p.Position, At: time.Now()}})
 	require.Equal(t, int64(104), got.Position.CommitSeq, "an earlier attempt has applied it")
 	require.Equal(t, []int64{102}, b.dst.visible())

@@ -212,12 +212,12 @@ func TestApplyWaitsWithoutTheList(t *testing.T) {
 	b := newDeniedBench(t)
 	j := b.job()
 	b.dst.unpublished = []string{"p1", "p1"}
-	rec := binlog.Record{CommitSeq: 102, Type: job.TruncateTable, TableIDs: []int64{10, 99}}
+	rec := binlog.Record{CommitSeq: 102, Type: binlog.TypeTruncateTable, TableIDs: []int64{10, 99}}
 	require.NoError(t, j.awaitVisible(t.Context(), rec, &b.p))
 	require.Empty(t, b.dst.unpublished, "asked until all is shown")
 
 	b.dst.unpublished = []string{"p1"}
-	rec.Type = job.AddPartition
+	rec.Type = binlog.TypeAddPartition
 	require.NoError(t, j.awaitVisible(t.Context(), rec, &b.p))
 	require.NotEmpty(t, b.dst.unpublished, "a new partition waits for no other")
 
@@ -239,7 +239,7 @@ func TestRollBackAllByLabel(t *testing.T) {
 	require.Equal(t, sqlclient.TxnAborted, b.dst.txns[left].state)
 
 	b.src.log = nil
-	b.append(150, job.Dummy, map[string]any{})
+	b.append(150, binlog.TypeDummy, map[string]any{})
 	require.NoError(t, j.rollbackAll(t.Context(), &b.p))
 
 	b.p.Position = job.Position{}
@@ -251,7 +251,7 @@ func TestRollBackAllByLabel(t *testing.T) {
 // Labels whose binlogs are lost cannot be asked for: they come by a full sync.
 func TestStreamCannotAskForLostBinlogs(t *testing.T) {
 	b := newDeniedBench(t)
-	b.append(150, job.Dummy, map[string]any{})
+	b.append(150, binlog.TypeDummy, map[string]any{})
 	got := b.stream(0, b.heard())
 	require.Equal(t, job.EndSnapshot, got.End)
 	require.Nil(t, got.Wanted.Partial)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -18,13 +19,13 @@ const (
 )
 
 // lag asks the source how many binlogs there are after a commit seq.
-func (j *Job) lag(ctx context.Context, position int64) (job.Lag, error) {
+func (j *Job) lag(ctx context.Context, position int64) (binlog.Lag, error) {
 	lag, err := j.source.fe.BinlogLag(ctx, j.binlogRequest(position, 0))
 	if errors.Is(err, fe.ErrBinlogNotFound) {
-		lag, err = job.Lag{}, nil // nothing recorded, nothing to catch up with
+		lag, err = binlog.Lag{}, nil // nothing recorded, nothing to catch up with
 	}
 	if err != nil {
-		return job.Lag{}, fmt.Errorf("ask for the binlog lag: %w", err)
+		return binlog.Lag{}, fmt.Errorf("ask for the binlog lag: %w", err)
 	}
 	lag.ObservedAt = time.Now()
 	return lag, nil
@@ -43,14 +44,14 @@ type reached struct {
 // others with greater commit seqs stands before the position, and is missing all
 // the same (doris-binlogs.md 1.2): where the position has no lag, what is not
 // settled is counted.
-func (j *Job) lagAfter(ctx context.Context, r reached) (job.Lag, error) {
+func (j *Job) lagAfter(ctx context.Context, r reached) (binlog.Lag, error) {
 	lag, err := j.lag(ctx, r.position)
 	if err != nil || lag.Binlogs > 0 || r.settled >= r.position {
 		return lag, err
 	}
 	all, err := j.lag(ctx, r.settled)
 	if err != nil {
-		return job.Lag{}, err
+		return binlog.Lag{}, err
 	}
 	if late := all.Binlogs - int64(r.dealt); late > 0 {
 		all.Binlogs = late
@@ -60,7 +61,7 @@ func (j *Job) lagAfter(ctx context.Context, r reached) (job.Lag, error) {
 }
 
 // Lag measures how far the job is behind its source.
-func (j *Job) Lag(ctx context.Context, in job.StepInput) (job.Lag, error) {
+func (j *Job) Lag(ctx context.Context, in job.StepInput) (binlog.Lag, error) {
 	p := &in.Progress
 	r := reached{position: p.Position.CommitSeq, settled: p.Durable(), dealt: len(p.Ahead)}
 	if r.dealt == 0 || p.Ahead[r.dealt-1] < r.position {
@@ -124,7 +125,7 @@ func (s *shift) atRest() bool {
 	return s.idle && open == 0 && (s.tracker.inOrder || to <= from)
 }
 
-func (s *shift) setLag(lag job.Lag) {
+func (s *shift) setLag(lag binlog.Lag) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lag = lag

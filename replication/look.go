@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -212,7 +213,7 @@ func (s *shift) lookFirst(ctx context.Context) *ending {
 	case err == nil:
 		return s.endingOf(f)
 	case ctx.Err() == nil && (s.in.Progress.Gap != nil || known != nil && known.Kind == job.KindMeta):
-		return s.blocked(err, s.nextSeq(), job.Dummy)
+		return s.blocked(err, s.nextSeq(), binlog.TypeDummy)
 	}
 	return nil // reading the binlogs tells what is wrong
 }

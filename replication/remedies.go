@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/doris-ccr/ccr/doris/be"
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // told are texts of Doris that say what a person has to do, if one knows Doris;
@@ -131,11 +131,11 @@ func Remedy(err error) string {
 }
 
 // remedyAt is the remedy for an error at a binlog that has none of its own.
-func remedyAt(seq int64, t job.BinlogType) string {
+func remedyAt(seq int64, t binlog.Type) string {
 	switch {
-	case seq == 0 || t == job.Dummy:
+	case seq == 0 || t == binlog.TypeDummy:
 		return ""
-	case t == job.Upsert:
+	case t == binlog.TypeUpsert:
 		return remedySnapshot
 	}
 	return fmt.Sprintf(`make the change on the destination by hand, then job_skip_binlog with {"skip_by":"silence","skip_commit_seq":%d}; or let a snapshot bring it: skip_by "partialsync" or "fullsync"`, seq)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/doris/be"
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/doris/status"
@@ -99,11 +100,11 @@ func TestRemedyIsNotReadFromAStatement(t *testing.T) {
 // tell an operator what to order.
 func TestProblemsAtBinlogsHaveRemedies(t *testing.T) {
 	other := fmt.Errorf("the RENAME_COLUMN record at commit seq 7 has no new name")
-	require.Contains(t, problemOf(other, 7, job.RenameColumn).Remedy, `"skip_commit_seq":7`)
-	require.Contains(t, problemOf(refusal("Duplicate column name 'x'"), 7, job.AlterJob).Remedy, `"skip_commit_seq":7`)
-	require.Contains(t, problemOf(beRefusal(status.TabletMissing, "tablet 1 not found"), 7, job.Upsert).Remedy, "partialsync")
-	require.NotContains(t, problemOf(other, 7, job.Upsert).Remedy, "silence", "rows are not to be lost")
-	require.Contains(t, problemOf(refusal("Do not support backup table t with temp partitions"), 7, job.AlterJob).Remedy, "tmp_partitions")
+	require.Contains(t, problemOf(other, 7, binlog.TypeRenameColumn).Remedy, `"skip_commit_seq":7`)
+	require.Contains(t, problemOf(refusal("Duplicate column name 'x'"), 7, binlog.TypeAlterJob).Remedy, `"skip_commit_seq":7`)
+	require.Contains(t, problemOf(beRefusal(status.TabletMissing, "tablet 1 not found"), 7, binlog.TypeUpsert).Remedy, "partialsync")
+	require.NotContains(t, problemOf(other, 7, binlog.TypeUpsert).Remedy, "silence", "rows are not to be lost")
+	require.Contains(t, problemOf(refusal("Do not support backup table t with temp partitions"), 7, binlog.TypeAlterJob).Remedy, "tmp_partitions")
 }
 
 // A new job has nothing to which update_host_mapping could be said: the remedies

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -59,7 +60,7 @@ func (s *shift) heartbeat() job.Heartbeat {
 // troubled notes that something is being retried. Of several binlogs in trouble
 // the first one is told of: the job stands there, and that one is what an
 // operator may have to skip.
-func (s *shift) troubled(err error, seq int64, t job.BinlogType) {
+func (s *shift) troubled(err error, seq int64, t binlog.Type) {
 	position, _ := s.tracker.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()

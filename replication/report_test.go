@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestStreamLooksAtItsSourceWhenItIsAsked(t *testing.T) {
 	b := newBench(t)
 	ctx, cancel := context.WithCancel(context.Background())
-	look, reports := make(chan struct{}), make(chan job.Lag, 1)
+	look, reports := make(chan struct{}), make(chan binlog.Lag, 1)
 	over := make(chan struct{})
 	go func() {
 		defer close(over)

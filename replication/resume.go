@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 )
@@ -31,12 +32,12 @@ func (s *shift) resume(ctx context.Context) *ending {
 			return &ending{end: job.EndStopped}
 		}
 		err = fmt.Errorf("ask the destination what is applied: %w", err)
-		s.troubled(err, position.CommitSeq, job.Upsert)
+		s.troubled(err, position.CommitSeq, binlog.TypeUpsert)
 		if _, retryable := Classify(err); !retryable || !retry.failed(ctx) {
 			if ctx.Err() != nil {
 				return &ending{end: job.EndStopped}
 			}
-			return s.blocked(err, position.CommitSeq, job.Upsert)
+			return s.blocked(err, position.CommitSeq, binlog.TypeUpsert)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // rewritten tells whether a schema change that the job knows nothing of has
@@ -54,7 +53,7 @@ func (s *shift) hasNewer(record binlog.TableRecord, source *tableMeta, gone drop
 // it was not a schema change that finished there.
 func (j *Job) schemaChange(ctx context.Context, seq int64) (map[int64]int64, error) {
 	rec, err := j.readAhead(ctx, seq)
-	if err != nil || rec.Type != job.AlterJob {
+	if err != nil || rec.Type != binlog.TypeAlterJob {
 		return nil, err
 	}
 	alter, err := binlog.DecodeAlterJob(rec.Data)

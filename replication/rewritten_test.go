@@ -16,16 +16,16 @@ func TestStreamLoadBeforeAnUnknownSchemaChange(t *testing.T) {
 	const change = `{"type":"SCHEMA_CHANGE","tableId":10,"tableName":"t0","jobState":"%s","iim":{"%d":%d}}`
 	for name, c := range map[string]struct {
 		seq      int64 // of what dropped the index
-		typ      job.BinlogType
+		typ      binlog.Type
 		payload  string
 		shadow   bool // the job knows of it
 		snapshot bool
 	}{
-		"schema change":                  {seq: 300, typ: job.AlterJob, payload: fmt.Sprintf(change, "FINISHED", 1009, 1000), snapshot: true},
-		"one that the job knows":         {seq: 300, typ: job.AlterJob, payload: fmt.Sprintf(change, "FINISHED", 1009, 1000), shadow: true, snapshot: true},
-		"of another index":               {seq: 300, typ: job.AlterJob, payload: fmt.Sprintf(change, "FINISHED", 1009, 1001)},
-		"a rollup of before was dropped": {seq: 300, typ: job.DropRollup, payload: `{"tableId":10,"indexId":1000,"indexName":"r"}`},
-		"servers that do not tell":       {seq: 0, typ: job.DropRollup, payload: `{}`, snapshot: true},
+		"schema change":                  {seq: 300, typ: binlog.TypeAlterJob, payload: fmt.Sprintf(change, "FINISHED", 1009, 1000), snapshot: true},
+		"one that the job knows":         {seq: 300, typ: binlog.TypeAlterJob, payload: fmt.Sprintf(change, "FINISHED", 1009, 1000), shadow: true, snapshot: true},
+		"of another index":               {seq: 300, typ: binlog.TypeAlterJob, payload: fmt.Sprintf(change, "FINISHED", 1009, 1001)},
+		"a rollup of before was dropped": {seq: 300, typ: binlog.TypeDropRollup, payload: `{"tableId":10,"indexId":1000,"indexName":"r"}`},
+		"servers that do not tell":       {seq: 0, typ: binlog.TypeDropRollup, payload: `{}`, snapshot: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -34,7 +34,7 @@ func TestStreamLoadBeforeAnUnknownSchemaChange(t *testing.T) {
 			if c.shadow {
 				b.p.ShadowIndexes = map[int64]int64{1009: 1000}
 			}
-			b.append(120, job.Upsert, binlog.Upsert{CommitSeq: 120, TableRecords: map[int64]binlog.TableRecord{10: {
+			b.append(120, binlog.TypeUpsert, binlog.Upsert{CommitSeq: 120, TableRecords: map[int64]binlog.TableRecord{10: {
 				PartitionRecords: []binlog.PartitionRecord{{PartitionID: 100, Version: 7, SubTxnID: -1}}, IndexIDs: []int64{1000, 1009},
 			}}}, 10)
 			b.src.log = append(b.src.log, binlog.Record{CommitSeq: 300, Type: c.typ, TableIDs: []int64{10}, Data: c.payload})

@@ -212,9 +212,9 @@ func (s *shift) lookAgain(stop context.Context, from, to int64) (all []binlog.Re
 		if stop.Err() != nil {
 			return nil, 0, &ending{end: job.EndStopped}
 		}
-		s.troubled(err, s.nextSeq(), job.Dummy)
+		s.troubled(err, s.nextSeq(), binlog.TypeDummy)
 		if _, retryable := Classify(err); !retryable || !retry.failed(stop) {
-			return nil, 0, s.blocked(err, s.nextSeq(), job.Dummy)
+			return nil, 0, s.blocked(err, s.nextSeq(), binlog.TypeDummy)
 		}
 	}
 }
@@ -265,9 +265,9 @@ func touchOf(rec binlog.Record) touch {
 		return touch{tables: rec.TableIDs}
 	}
 	switch inner.Type {
-	case job.Dummy, job.Barrier, job.ModifyPartitions, job.AlterDatabaseProperty:
+	case binlog.TypeDummy, binlog.TypeBarrier, binlog.TypeModifyPartitions, binlog.TypeAlterDatabaseProperty:
 		return touch{}
-	case job.Upsert:
+	case binlog.TypeUpsert:
 		if len(inner.TableIDs) > 0 {
 			return touch{tables: inner.TableIDs, upsert: true}
 		}
@@ -276,7 +276,7 @@ func touchOf(rec binlog.Record) touch {
 			return touch{upsert: true}
 		}
 		return touch{tables: tablesIn(&u), upsert: true}
-	case job.ReplaceTable:
+	case binlog.TypeReplaceTable:
 		if replace, err := binlog.DecodeReplaceTable(inner.Data); err == nil {
 			return touch{tables: []int64{replace.OriginTableID, replace.NewTableID}}
 		}
@@ -385,9 +385,9 @@ func (s *shift) lateChange(stop context.Context, rec binlog.Record) *ending {
 	for _, id := range touchOf(rec).tables {
 		by := int64(0)
 		switch rec.Type {
-		case job.CreateTable, job.DropTable, job.ReplaceTable, job.ModifyViewDef, job.AlterJob, job.ReplacePartitions, job.RecoverInfo:
+		case binlog.TypeCreateTable, binlog.TypeDropTable, binlog.TypeReplaceTable, binlog.TypeModifyViewDef, binlog.TypeAlterJob, binlog.TypeReplacePartitions, binlog.TypeRecoverInfo:
 			// They go by ids and by what is there, or bring the table anyway.
-		case job.AddPartition, job.RenameTable, job.RenamePartition, job.RenameRollup, job.ModifyComment, job.ModifyTableProperty:
+		case binlog.TypeAddPartition, binlog.TypeRenameTable, binlog.TypeRenamePartition, binlog.TypeRenameRollup, binlog.TypeModifyComment, binlog.TypeModifyTableProperty:
 			by = s.tracker.touchedAfter(rec.CommitSeq, id, true) // loads do not mind
 		default:
 			by = s.tracker.touchedAfter(rec.CommitSeq, id, false)

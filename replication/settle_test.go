@@ -109,10 +109,10 @@ func TestStreamLateUpsertThatWasOvertaken(t *testing.T) {
 
 func TestStreamLateChange(t *testing.T) {
 	add := func(b *bench) {
-		b.append(102, job.AddPartition, map[string]any{"tableId": 11, "sql": "ADD PARTITION p"}, 11)
+		b.append(102, binlog.TypeAddPartition, map[string]any{"tableId": 11, "sql": "ADD PARTITION p"}, 11)
 	}
 	truncate := func(b *bench) {
-		b.append(102, job.TruncateTable, map[string]any{"tblId": 11, "rawSql": "PARTITIONS (p)"}, 11)
+		b.append(102, binlog.TypeTruncateTable, map[string]any{"tblId": 11, "rawSql": "PARTITIONS (p)"}, 11)
 	}
 	for name, c := range map[string]struct {
 		change func(*bench)
@@ -271,7 +271,7 @@ func TestStreamReadsAgainWithOneCall(t *testing.T) {
 // What the source has collected since it was met is no loss.
 func TestStreamMetBinlogsMayBeCollected(t *testing.T) {
 	b := newBench(t)
-	b.append(104, job.Dummy, nil)
+	b.append(104, binlog.TypeDummy, nil)
 	b.upsert(106, 10)
 	b.p.Position, b.p.Settled, b.p.Ahead = job.Position{CommitSeq: 104}, 100, []int64{102, 104}
 	got := b.settled(106)
@@ -283,7 +283,7 @@ func TestStreamMetBinlogsMayBeCollected(t *testing.T) {
 func TestStreamBinlogsBeforeAClosedGapMayBeCollected(t *testing.T) {
 	for gapTo, lost := range map[int64]bool{104: false, 103: true} {
 		b := newBench(t)
-		b.append(104, job.Dummy, nil)
+		b.append(104, binlog.TypeDummy, nil)
 		b.upsert(106, 10)
 		b.p.Position, b.p.GapTo = job.Position{CommitSeq: 100}, gapTo
 		if lost {
@@ -303,7 +303,7 @@ func TestStreamBinlogsBeforeAClosedGapMayBeCollected(t *testing.T) {
 func TestStreamNoticesALoadThatItDidNotMeet(t *testing.T) {
 	b := newBench(t)
 	version := func(seq, table, version int64) {
-		b.append(seq, job.Upsert, binlog.Upsert{CommitSeq: seq, TableRecords: map[int64]binlog.TableRecord{
+		b.append(seq, binlog.TypeUpsert, binlog.Upsert{CommitSeq: seq, TableRecords: map[int64]binlog.TableRecord{
 			table: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: table + 90, Version: version, SubTxnID: -1}}, IndexIDs: []int64{table + 990}},
 		}}, table)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -84,7 +85,7 @@ func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
 			s.note("going on with other labels, for those of epoch %d are of no use any more", s.in.Progress.Epoch)
 			return ending{end: job.EndShiftOver, newEpoch: true}
 		}
-		return *s.blocked(failed.err, failed.seq, job.Upsert)
+		return *s.blocked(failed.err, failed.seq, binlog.TypeUpsert)
 	case open > 0 && trouble != nil: // its time was over before its troubles
 		return ending{end: job.EndBlocked, problem: trouble}
 	case open > 0:
@@ -119,7 +120,7 @@ func (s *shift) fail(seq int64, err error) {
 }
 
 // blocked ends the shift with a problem.
-func (s *shift) blocked(err error, seq int64, t job.BinlogType) *ending {
+func (s *shift) blocked(err error, seq int64, t binlog.Type) *ending {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := problemOf(err, seq, t)

@@ -182,11 +182,11 @@ func (s *script) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.BinlogBatc
 }
 
 // BinlogLag only tells the end of the log.
-func (s *script) BinlogLag(_ context.Context, req fe.BinlogRequest) (job.Lag, error) {
+func (s *script) BinlogLag(_ context.Context, req fe.BinlogRequest) (binlog.Lag, error) {
 	if log := s.log[req.TableID]; len(log) > 0 {
-		return job.Lag{LastCommitSeq: log[len(log)-1].CommitSeq}, nil
+		return binlog.Lag{LastCommitSeq: log[len(log)-1].CommitSeq}, nil
 	}
-	return job.Lag{}, nil
+	return binlog.Lag{}, nil
 }
 
 // LockBinlog finds nothing to lock before the first backup if s.unrecorded.

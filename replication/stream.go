@@ -71,7 +71,7 @@ type shift struct {
 	notes   []string  // for the job's events
 	failure *failure  // the one with the lowest commit seq
 	problem *job.Problem
-	lag     job.Lag
+	lag     binlog.Lag
 	idle    bool
 	// delivered is when binlogs came last.
 	delivered time.Time
@@ -233,7 +233,7 @@ func (s *shift) loop(stop context.Context, batches <-chan batch, again <-chan re
 			return &ending{end: job.EndShiftOver}
 		case b := <-batches:
 			if b.err != nil {
-				return s.blocked(b.err, s.nextSeq(), job.Dummy)
+				return s.blocked(b.err, s.nextSeq(), binlog.TypeDummy)
 			}
 			e := s.handleAll(stop, b)
 			if flushed := s.flush(stop); flushed != nil {
@@ -297,7 +297,7 @@ func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Tim
 		return nil
 	}
 	if id := s.in.Spec.Source.DatabaseID; rec.DBID != 0 && id != 0 && rec.DBID != id {
-		return s.blocked(databaseReplaced(&s.in.Spec.Source, rec.DBID), position.CommitSeq, job.Dummy)
+		return s.blocked(databaseReplaced(&s.in.Spec.Source, rec.DBID), position.CommitSeq, binlog.TypeDummy)
 	}
 	s.book.met(rec, time.Now())
 	inner, v, e := s.judged(rec)

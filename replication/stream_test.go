@@ -255,14 +255,14 @@ func TestStreamMeetsItsOwnLabel(t *testing.T) {
 func TestStreamEndsAtFences(t *testing.T) {
 	b := newBench(t)
 	want := b.upserts(12)
-	b.append(131, job.Barrier, map[string]any{"dbId": 1}, 10)
-	b.append(133, job.DropTable, map[string]any{"tableId": 13, "tableName": "t3"}, 13)
+	b.append(131, binlog.TypeBarrier, map[string]any{"dbId": 1}, 10)
+	b.append(133, binlog.TypeDropTable, map[string]any{"tableId": 13, "tableName": "t3"}, 13)
 	b.upsert(135, 10)
 	b.dst.onIngest = randomDelay
 	got := b.stream(0, StreamHooks{})
 	require.Equal(t, job.EndBinlog, got.End)
 	require.Equal(t, int64(133), got.Binlog.CommitSeq)
-	require.Equal(t, job.DropTable, got.Binlog.Type)
+	require.Equal(t, binlog.TypeDropTable, got.Binlog.Type)
 	require.Contains(t, got.Binlog.Summary, "t3")
 	require.Equal(t, want, b.dst.commits(), "all before it are committed, none after")
 	require.Equal(t, int64(131), got.Position.CommitSeq, "what needs nothing is passed")
@@ -270,16 +270,16 @@ func TestStreamEndsAtFences(t *testing.T) {
 
 func TestStreamUnwrapsBarrier(t *testing.T) {
 	b := newBench(t)
-	b.append(131, job.Barrier, map[string]any{"binlogType": job.RenameTable, "binlog": `{"tb":10,"nT":"x","oT":"t0"}`}, 10)
+	b.append(131, binlog.TypeBarrier, map[string]any{"binlogType": binlog.TypeRenameTable, "binlog": `{"tb":10,"nT":"x","oT":"t0"}`}, 10)
 	got := b.stream(0, StreamHooks{})
 	require.Equal(t, job.EndBinlog, got.End)
-	require.Equal(t, job.RenameTable, got.Binlog.Type)
+	require.Equal(t, binlog.TypeRenameTable, got.Binlog.Type)
 	require.Equal(t, int64(131), got.Binlog.CommitSeq)
 }
 
 func TestStreamLostBinlogs(t *testing.T) {
 	b := newBench(t)
-	b.append(500, job.Dummy, nil)
+	b.append(500, binlog.TypeDummy, nil)
 	got := b.stream(0, StreamHooks{})
 	require.Equal(t, job.EndSnapshot, got.End)
 	require.Nil(t, got.Wanted.Partial)
@@ -374,7 +374,7 @@ func TestStreamOfATableThatWasDroppedUnrecorded(t *testing.T) {
 	b := newBench(t)
 	want := b.upserts(8)
 	delete(b.src.tables, 13)
-	b.append(900, job.AlterDatabaseProperty, map[string]any{"dbId": 1, "properties": map[string]any{"binlog.enable": "false"}})
+	b.append(900, binlog.TypeAlterDatabaseProperty, map[string]any{"dbId": 1, "properties": map[string]any{"binlog.enable": "false"}})
 	got := b.stream(0, StreamHooks{})
 	require.Equal(t, job.EndSnapshot, got.End, "%+v", got.Problem)
 	require.Equal(t, int64(13), got.Wanted.Partial.TableID)
@@ -619,7 +619,7 @@ func TestStreamFiltersPartly(t *testing.T) {
 
 func TestStreamSubTransactions(t *testing.T) {
 	b := newBench(t)
-	b.append(120, job.Upsert, binlog.Upsert{
+	b.append(120, binlog.TypeUpsert, binlog.Upsert{
 		CommitSeq: 120, SubTxnIDs: []int64{70, 71, 72},
 		TableRecords: map[int64]binlog.TableRecord{
 			10: {IndexIDs: []int64{1000}, PartitionRecords: []binlog.PartitionRecord{
@@ -744,9 +744,9 @@ func TestTroubleIsToldOfTheFirstBinlog(t *testing.T) {
 	b := newBench(t)
 	j := b.job()
 	s := &shift{job: j, in: job.StreamInput{}, log: j.log, tracker: newTracker(job.Position{CommitSeq: 100}, false, 100, nil)}
-	s.troubled(errors.New("second"), 120, job.Upsert)
-	s.troubled(errors.New("first"), 110, job.Upsert)
-	s.troubled(errors.New("second again"), 120, job.Upsert)
+	s.troubled(errors.New("second"), 120, binlog.TypeUpsert)
+	s.troubled(errors.New("first"), 110, binlog.TypeUpsert)
+	s.troubled(errors.New("second again"), 120, binlog.TypeUpsert)
 	require.Equal(t, int64(110), s.problem.CommitSeq)
 	s.fine(120)
 	require.NotNil(t, s.problem, "the first one still stands")

@@ -135,7 +135,7 @@ func (b *book) met(rec binlog.Record, now time.Time) {
 	for _, id := range rec.TableIDs {
 		t := b.table(id)
 		t.met, t.loaded = mark{rec.CommitSeq, now}, true
-		if rec.Type != job.Upsert && rec.Type != job.Barrier {
+		if rec.Type != binlog.TypeUpsert && rec.Type != binlog.TypeBarrier {
 			t.changed = t.met
 		}
 	}

@@ -81,7 +81,7 @@ func (t *txn) run(ctx context.Context) {
 		var want *wantSnapshot
 		_, retryable := Classify(err)
 		if !errors.As(err, &want) {
-			t.s.troubled(err, t.first(), job.Upsert)
+			t.s.troubled(err, t.first(), binlog.TypeUpsert)
 		}
 		t.fresh = time.Now()
 		if errors.As(err, &want) || !retryable || !retry.failed(t.s.stop) {

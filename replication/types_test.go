@@ -24,7 +24,7 @@ var jobKinds = []string{"db", "table", "alias"}
 // contained in a snapshot of its table or of some of its partitions.
 // A type without a case fails it.
 func TestEveryType(t *testing.T) {
-	played := map[job.BinlogType]bool{job.Upsert: true, job.Dummy: true} // TestEveryTypeOfTheStream
+	played := map[binlog.Type]bool{binlog.TypeUpsert: true, binlog.TypeDummy: true} // TestEveryTypeOfTheStream
 	for i := range typeCases {
 		c := &typeCases[i]
 		played[c.typ] = true
@@ -32,10 +32,10 @@ func TestEveryType(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%d/%s", c.typ, i, kind), func(t *testing.T) { c.play(t, kind) })
 		}
 	}
-	for typ := job.Upsert; typ.Known(); typ++ {
+	for typ := binlog.TypeUpsert; typ.Known(); typ++ {
 		require.True(t, played[typ], "%s has no case", typ)
 		_, handled := handlers[typ]
-		require.Equal(t, typ != job.Upsert && typ != job.Dummy, handled, "%s has no handler", typ)
+		require.Equal(t, typ != binlog.TypeUpsert && typ != binlog.TypeDummy, handled, "%s has no handler", typ)
 	}
 }
 
@@ -101,7 +101,7 @@ func (c *typeCase) play(t *testing.T, kind string) {
 	once("unknown outcome, not done", func(a *applied) { a.in.Unknown = true })
 	once("wrapped in a BARRIER", func(a *applied) {
 		b := a.in.Progress.Pending
-		b.Data, b.Type = wrapped(b.Type, b.Data), job.Barrier
+		b.Data, b.Type = wrapped(b.Type, b.Data), binlog.TypeBarrier
 	})
 	once("too large to be carried", func(a *applied) {
 		b := a.in.Progress.Pending
@@ -197,7 +197,7 @@ func (c *typeCase) judged(t *testing.T, kind string) {
 	b := a.in.Progress.Pending
 	rec := binlog.Record{CommitSeq: b.CommitSeq, Type: b.Type, TableIDs: b.TableIDs, Data: b.Data}
 	want := handOver
-	if c.passed || c.typ == job.Barrier {
+	if c.passed || c.typ == binlog.TypeBarrier {
 		want = pass
 	}
 	got, err := judge(rec, &a.in.Spec, &a.in.Progress)
@@ -211,8 +211,8 @@ func (c *typeCase) judged(t *testing.T, kind string) {
 	}
 }
 
-func wrapped(typ job.BinlogType, data string) string {
-	if typ == job.Barrier {
+func wrapped(typ binlog.Type, data string) string {
+	if typ == binlog.TypeBarrier {
 		return data
 	}
 	raw, _ := json.Marshal(map[string]any{"binlogType": typ, "binlog": data, "tableId": 10})
@@ -271,7 +271,7 @@ func TestEveryTypeOfTheStream(t *testing.T) {
 			},
 			"wrapped in a BARRIER": func(t *testing.T, b *bench) {
 				rec := &b.src.log[0]
-				rec.Data, rec.Type = wrapped(rec.Type, rec.Data), job.Barrier
+				rec.Data, rec.Type = wrapped(rec.Type, rec.Data), binlog.TypeBarrier
 				once(t, b, StreamHooks{}, want)
 			},
 			"source's label": func(t *testing.T, b *bench) {
@@ -298,7 +298,7 @@ func TestEveryTypeOfTheStream(t *testing.T) {
 			},
 			"DUMMY": func(t *testing.T, b *bench) {
 				b.src.log = nil
-				b.append(150, job.Dummy, map[string]any{})
+				b.append(150, binlog.TypeDummy, map[string]any{})
 				got := b.stream(0, StreamHooks{})
 				require.Equal(t, job.EndSnapshot, got.End)
 				require.Nil(t, got.Wanted.Partial)

@@ -221,7 +221,7 @@ func (s *shift) unknownUpserts(ctx context.Context, position job.Position, visit
 			if len(records) > 0 {
 				visit(unknownUpsert{seq: rec.CommitSeq, records: records})
 			}
-			if rec.Type == job.Upsert {
+			if rec.Type == binlog.TypeUpsert {
 				upserts++
 			} else if s.endsShift(rec) {
 				return nil
@@ -240,7 +240,7 @@ func (s *shift) unknownUpserts(ctx context.Context, position job.Position, visit
 // recordsIn are the tables of an UPSERT that the job applies; of any other binlog
 // there are none.
 func (s *shift) recordsIn(rec binlog.Record) (map[int64]binlog.TableRecord, error) {
-	if rec.Type != job.Upsert {
+	if rec.Type != binlog.TypeUpsert {
 		return nil, nil
 	}
 	u, err := binlog.DecodeUpsert(rec.Data)

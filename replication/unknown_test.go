@@ -60,8 +60,8 @@ func TestStreamForgottenTransactions(t *testing.T) {
 			b.upsert(102, 12)
 			b.upsert(104, 10, 11)
 			b.upsert(106, 12)
-			b.append(108, job.Barrier, map[string]any{"dbId": 1}, 13)
-			b.append(110, job.ModifyComment, binlog.Comment{Type: "TABLE", TableID: 13}, 13)
+			b.append(108, binlog.TypeBarrier, map[string]any{"dbId": 1}, 13)
+			b.append(110, binlog.TypeModifyComment, binlog.Comment{Type: "TABLE", TableID: 13}, 13)
 			b.upsert(112, 13)
 			b.dst.others = c.others
 			position := job.Position{CommitSeq: 103, TxnID: 77}
@@ -121,7 +121,7 @@ func TestStreamKeepsWhenItWasHeard(t *testing.T) {
 // Only if the binlogs that tell the tables are lost a full sync is left.
 func TestStreamForgottenAndLost(t *testing.T) {
 	b := newBench(t)
-	b.append(150, job.Dummy, map[string]any{})
+	b.append(150, binlog.TypeDummy, map[string]any{})
 	got := b.stream(0, StreamHooks{Resume: &job.Heartbeat{Position: job.Position{CommitSeq: 101, TxnID: 77}, At: time.Now().Add(-20 * time.Hour)}})
 	require.Equal(t, job.EndSnapshot, got.End)
 	require.Nil(t, got.Wanted.Partial)

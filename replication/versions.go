@@ -82,7 +82,7 @@ func (s *shift) bringUnmet(ctx context.Context, upTo int64) *ending {
 		case err != nil && ctx.Err() != nil:
 			return &ending{end: job.EndStopped}
 		case err != nil:
-			return s.blocked(err, g.seq, job.Upsert)
+			return s.blocked(err, g.seq, binlog.TypeUpsert)
 		case table == nil || table.AsyncView() || s.job.leavesOut(table.Name):
 			continue
 		}

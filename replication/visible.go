@@ -74,7 +74,7 @@ func (j *Job) unpublishedFor(ctx context.Context, rec binlog.Record, p *job.Prog
 			return "", err
 		}
 	}
-	if rec.Type == job.AddPartition || rec.Type == job.CreateTable {
+	if rec.Type == binlog.TypeAddPartition || rec.Type == binlog.TypeCreateTable {
 		return "", nil
 	}
 	for _, id := range rec.TableIDs {

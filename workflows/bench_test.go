@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -65,8 +66,8 @@ func newBench(t *testing.T) *bench {
 		}, nil
 	})
 	register(b, job.ActivityApply, func(job.ApplyInput) (job.ApplyResult, error) { return job.ApplyResult{Done: true}, nil })
-	register(b, job.ActivityObserveLag, func(job.StepInput) (job.Lag, error) {
-		return job.Lag{Binlogs: 7, ObservedAt: b.Now()}, nil
+	register(b, job.ActivityObserveLag, func(job.StepInput) (binlog.Lag, error) {
+		return binlog.Lag{Binlogs: 7, ObservedAt: b.Now()}, nil
 	})
 	register(b, job.ActivitySelectTables, func(job.StepInput) (job.TablesSelected, error) { return job.TablesSelected{}, nil })
 	register(b, job.ActivityCleanUp, func(job.CleanUpInput) (job.CleanedUp, error) { return job.CleanedUp{}, nil })

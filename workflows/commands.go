@@ -10,6 +10,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -261,8 +262,8 @@ const changeSkipDrop = "skip-drop"
 // alone, and done once a snapshot has brought the table.
 func (r *run) standsAt(table int64) bool {
 	p := r.p.Pending
-	if p == nil || p.Type == job.ReplaceTable || len(p.TableIDs) != 1 || p.TableIDs[0] != table {
+	if p == nil || p.Type == binlog.TypeReplaceTable || len(p.TableIDs) != 1 || p.TableIDs[0] != table {
 		return false
 	}
-	return p.Type != job.DropTable || !r.version(changeSkipDrop)
+	return p.Type != binlog.TypeDropTable || !r.version(changeSkipDrop)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -189,7 +190,7 @@ func TestForceFullSyncInterruptsASnapshot(t *testing.T) {
 
 func TestSkipSilenceOfTheBinlogThatBlocksTheJob(t *testing.T) {
 	b := newBench(t)
-	b.shift(time.Second, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: job.ModifyComment}})
+	b.shift(time.Second, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: binlog.TypeModifyComment}})
 	always(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
 		return job.ApplyResult{Problem: &job.Problem{Text: "not supported", Kind: job.KindNormal, CommitSeq: 120}}, nil
 	})
@@ -294,11 +295,11 @@ func TestDesyncAndSync(t *testing.T) {
 func TestObserveLag(t *testing.T) {
 	b := newBench(t)
 	lags := 0
-	b.OnActivity(job.ActivityObserveLag, mock.Anything, mock.Anything).Return(func(context.Context, job.StepInput) (job.Lag, error) {
+	b.OnActivity(job.ActivityObserveLag, mock.Anything, mock.Anything).Return(func(context.Context, job.StepInput) (binlog.Lag, error) {
 		if lags++; lags > 1 {
-			return job.Lag{}, failed(job.Problem{Text: "source is down", Kind: job.KindRPC})
+			return binlog.Lag{}, failed(job.Problem{Text: "source is down", Kind: job.KindRPC})
 		}
-		return job.Lag{Binlogs: 42, ObservedAt: b.Now()}, nil
+		return binlog.Lag{Binlogs: 42, ObservedAt: b.Now()}, nil
 	})
 	b.idle()
 	b.signal(time.Minute, job.SignalObserveLag, job.Command{})
@@ -310,7 +311,7 @@ func TestObserveLag(t *testing.T) {
 	b.signal(3*time.Minute, job.SignalObserveLag, job.Command{})
 	b.at(200*time.Second, func() {
 		require.Equal(t, 1, lags)
-		require.Equal(t, int64(42), query[job.Lag](b, job.QueryLag).Binlogs)
+		require.Equal(t, int64(42), query[binlog.Lag](b, job.QueryLag).Binlogs)
 		require.Empty(t, b.outcome("observe_lag@3m0s").Refused)
 		require.False(t, b.status().Running)
 	})

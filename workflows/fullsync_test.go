@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -51,7 +52,7 @@ func TestWhatIsNewestBeforeTheBackupIsRecordedFirst(t *testing.T) {
 
 func TestAPartialSyncThatADDLAskedFor(t *testing.T) {
 	b := newBench(t)
-	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: job.AlterJob}})
+	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: binlog.TypeAlterJob}})
 	once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
 		return job.ApplyResult{Wanted: &job.SnapshotWanted{Partial: &partOrders, Reason: "schema change of orders"}}, nil
 	})
@@ -311,7 +312,7 @@ func TestTheFilteredStateEndsWhenAllTablesAreAtOnePosition(t *testing.T) {
 
 func TestApplyChangesTheMapping(t *testing.T) {
 	b := newBench(t)
-	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: job.DropTable},
+	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: binlog.TypeDropTable},
 		Tables: job.TableChanges{Set: map[int64]job.Table{12: {DestID: 22, Name: "items"}}}})
 	once(b, job.ActivityApply, 0, func(in job.ApplyInput) (job.ApplyResult, error) {
 		require.Equal(t, "items", in.Progress.Tables[12].Name)
@@ -329,7 +330,7 @@ func TestApplyChangesTheMapping(t *testing.T) {
 
 func TestTableJobFollowsARenamedTable(t *testing.T) {
 	b := tableBench(t)
-	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: job.RenameTable}})
+	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: binlog.TypeRenameTable}})
 	once(b, job.ActivityApply, 0, func(in job.ApplyInput) (job.ApplyResult, error) {
 		return job.ApplyResult{Done: true, SourceTable: "bills"}, nil
 	})

@@ -6,6 +6,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -64,7 +65,7 @@ func (r *run) observeLag(ctx workflow.Context) error {
 	}
 	o := r.settings.activityOptions("observe the lag", lagTimeout)
 	o.ScheduleToCloseTimeout = lagTimeout
-	var lag job.Lag
+	var lag binlog.Lag
 	in := r.input()
 	in.Progress.Position.CommitSeq = max(in.Progress.Position.CommitSeq, r.lag.position)
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, o), job.ActivityObserveLag, in).Get(ctx, &lag)
@@ -76,7 +77,7 @@ func (r *run) observeLag(ctx workflow.Context) error {
 }
 
 // observed keeps the newer observation.
-func (r *run) observed(lag job.Lag) {
+func (r *run) observed(lag binlog.Lag) {
 	if lag.ObservedAt.After(r.p.Lag.ObservedAt) {
 		r.p.Lag = lag
 	}

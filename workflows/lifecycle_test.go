@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -18,7 +19,7 @@ func workflowInput(e *workflow.ContinueAsNewError, in *job.WorkflowInput) error 
 
 func TestFromCheckToStreamAndOverADDL(t *testing.T) {
 	b := newBench(t)
-	ddl := &job.Binlog{CommitSeq: 120, Type: job.AddPartition, TableIDs: []int64{11}, Summary: "ADD_PARTITION p5 of orders"}
+	ddl := &job.Binlog{CommitSeq: 120, Type: binlog.TypeAddPartition, TableIDs: []int64{11}, Summary: "ADD_PARTITION p5 of orders"}
 	b.shift(time.Minute, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119, TxnID: 9, Applied: 19}, Binlog: ddl})
 	once(b, job.ActivityApply, time.Second, func(in job.ApplyInput) (job.ApplyResult, error) {
 		require.Equal(t, ddl, in.Progress.Pending)
@@ -63,7 +64,7 @@ func TestQueriesAnswerBeforeTheFirstStep(t *testing.T) {
 		require.False(t, s.Checked)
 		require.Equal(t, job.PhaseCheck, s.Phase)
 		require.Equal(t, job.DBFullSync, s.ProgressState)
-		require.Zero(t, query[job.Lag](b, job.QueryLag))
+		require.Zero(t, query[binlog.Lag](b, job.QueryLag))
 		detail := query[job.Spec](b, job.QueryDetail)
 		require.Equal(t, job.Sealed(job.Mask), detail.Source.Password)
 		require.Equal(t, job.Sealed(job.Mask), detail.Destination.Password)
@@ -115,7 +116,7 @@ func TestAWorkerThatStopsDuringTheChecksIsNoRefusal(t *testing.T) {
 
 func TestContinueAsNewCarriesEverything(t *testing.T) {
 	b := newBench(t)
-	b.shift(time.Minute, job.StreamResult{End: job.EndShiftOver, Position: job.Position{CommitSeq: 150, Applied: 50}, Lag: job.Lag{Binlogs: 3, ObservedAt: time.Unix(1_700_000_100, 0).UTC()}})
+	b.shift(time.Minute, job.StreamResult{End: job.EndShiftOver, Position: job.Position{CommitSeq: 150, Applied: 50}, Lag: binlog.Lag{Binlogs: 3, ObservedAt: time.Unix(1_700_000_100, 0).UTC()}})
 	b.idle()
 	b.signal(90*time.Second, job.SignalUpdateHostMapping, job.Command{HostMappings: job.HostMappings{Source: map[string]string{"10.0.0.1": "1.1.1.1"}}})
 	b.signal(2*time.Minute, job.SignalContinueAsNew, job.Command{})

@@ -10,6 +10,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -117,7 +118,7 @@ func TestWorkersThatDieAreAProblemInTheEnd(t *testing.T) {
 
 func TestApplyLooksForTheOutcomeOfAnEarlierAttempt(t *testing.T) {
 	b := newBench(t)
-	ddl := &job.Binlog{CommitSeq: 120, Type: job.RenameColumn}
+	ddl := &job.Binlog{CommitSeq: 120, Type: binlog.TypeRenameColumn}
 	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: ddl})
 	once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
 		return job.ApplyResult{Problem: &job.Problem{Text: "refused", Kind: job.KindDB}}, nil
@@ -140,7 +141,7 @@ func TestApplyLooksForTheOutcomeOfAnEarlierAttempt(t *testing.T) {
 func TestApplyLooksForTheOutcomeAfterAPartialSync(t *testing.T) {
 	b := newBench(t)
 	end := job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119},
-		Binlog: &job.Binlog{CommitSeq: 120, Type: job.RenameColumn, TableIDs: []int64{12}}}
+		Binlog: &job.Binlog{CommitSeq: 120, Type: binlog.TypeRenameColumn, TableIDs: []int64{12}}}
 	b.shift(0, end)
 	once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
 		return job.ApplyResult{}, failed(job.Problem{Text: "connection lost", Kind: job.KindRPC})
@@ -149,7 +150,7 @@ func TestApplyLooksForTheOutcomeAfterAPartialSync(t *testing.T) {
 	b.signal(500*time.Millisecond, job.SignalSkipBinlog, order(job.SkipPartialSync)) // of table 11
 	b.shift(0, end)
 	next := end
-	next.Position.CommitSeq, next.Binlog = 120, &job.Binlog{CommitSeq: 121, Type: job.RenameColumn, TableIDs: []int64{12}}
+	next.Position.CommitSeq, next.Binlog = 120, &job.Binlog{CommitSeq: 121, Type: binlog.TypeRenameColumn, TableIDs: []int64{12}}
 	b.shift(0, next)
 	b.idle()
 	b.deleteAt(time.Minute)
@@ -163,7 +164,7 @@ func TestApplyLooksForTheOutcomeAfterAPartialSync(t *testing.T) {
 // A REPLACE is about two tables: the snapshot of one does not make it done. And no
 // snapshot makes a DROP done.
 func TestAPartialSyncDoesNotTakeThePlaceOf(t *testing.T) {
-	for typ, position := range map[job.BinlogType]int64{job.ReplaceTable: 119, job.DropTable: 119, job.TruncateTable: 120} {
+	for typ, position := range map[binlog.Type]int64{binlog.TypeReplaceTable: 119, binlog.TypeDropTable: 119, binlog.TypeTruncateTable: 120} {
 		t.Run(typ.String(), func(t *testing.T) {
 			b := newBench(t)
 			b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119},
@@ -182,8 +183,8 @@ func TestAPartialSyncDoesNotTakeThePlaceOf(t *testing.T) {
 
 func TestACommandWaitsForABinlogThatIsBeingApplied(t *testing.T) {
 	b := newBench(t)
-	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: job.ReplaceTable}})
-	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 129}, Binlog: &job.Binlog{CommitSeq: 130, Type: job.ReplaceTable}})
+	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119}, Binlog: &job.Binlog{CommitSeq: 120, Type: binlog.TypeReplaceTable}})
+	b.shift(0, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 129}, Binlog: &job.Binlog{CommitSeq: 130, Type: binlog.TypeReplaceTable}})
 	once(b, job.ActivityApply, 5*time.Second, func(job.ApplyInput) (job.ApplyResult, error) { return job.ApplyResult{Done: true}, nil })
 	once(b, job.ActivityApply, time.Hour, func(job.ApplyInput) (job.ApplyResult, error) { return job.ApplyResult{Done: true}, nil })
 	always(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) { return job.ApplyResult{Done: true}, nil })

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -31,10 +32,10 @@ func TestStatusInEachState(t *testing.T) {
 		return job.SnapshotRestored{Restored: &job.Restored{Tables: map[int64]job.Table{11: {Name: "orders"}}}}, nil
 	})
 	state(150*time.Second, job.PhaseRestore, true, false, "restore snapshot s1", "nothing")
-	b.shift(time.Minute, job.StreamResult{End: job.EndBinlog, Binlog: &job.Binlog{CommitSeq: 120, Type: job.ModifyComment}})
+	b.shift(time.Minute, job.StreamResult{End: job.EndBinlog, Binlog: &job.Binlog{CommitSeq: 120, Type: binlog.TypeModifyComment}})
 	state(210*time.Second, job.PhaseStream, true, false, "stream binlogs after commit seq 100", "nothing")
 	once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
-		return job.ApplyResult{Problem: &job.Problem{Text: "not supported", CommitSeq: 120, BinlogType: job.ModifyComment}}, nil
+		return job.ApplyResult{Problem: &job.Problem{Text: "not supported", CommitSeq: 120, BinlogType: binlog.TypeModifyComment}}, nil
 	})
 	always(b, job.ActivityApply, 20*time.Minute, func(job.ApplyInput) (job.ApplyResult, error) { return job.ApplyResult{Done: true}, nil })
 	state(5*time.Minute, job.PhaseApply, true, true, "apply MODIFY_COMMENT", `"skip_commit_seq":120`)

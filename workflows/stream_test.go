@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -81,7 +82,7 @@ func TestTheEpochOfTheLastFullSyncIsKept(t *testing.T) {
 
 func TestWhatADestinationRefusesIsAnEvent(t *testing.T) {
 	b := newBench(t)
-	b.shift(0, job.StreamResult{End: job.EndBinlog, Binlog: &job.Binlog{CommitSeq: 131, Type: job.ModifyTableProperty, Summary: "MODIFY_TABLE_PROPERTY of orders"}})
+	b.shift(0, job.StreamResult{End: job.EndBinlog, Binlog: &job.Binlog{CommitSeq: 131, Type: binlog.TypeModifyTableProperty, Summary: "MODIFY_TABLE_PROPERTY of orders"}})
 	once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
 		return job.ApplyResult{Done: true, Summary: "not set", Refused: "Unknown table property: [x] (statement: ALTER TABLE orders SET (x))"}, nil
 	})
@@ -95,7 +96,7 @@ func TestWhatADestinationRefusesIsAnEvent(t *testing.T) {
 func TestARefusedStatementIsAnEvent(t *testing.T) {
 	b := newBench(t)
 	const text = "fe:9030: Error 1105: errCode = 2, the table is in the middle of something (statement: ALTER TABLE `d`.`orders` ADD COLUMN `c` int NULL)"
-	b.shift(0, job.StreamResult{End: job.EndBinlog, Binlog: &job.Binlog{CommitSeq: 131, Type: job.ModifyTableAddOrDropColumns}})
+	b.shift(0, job.StreamResult{End: job.EndBinlog, Binlog: &job.Binlog{CommitSeq: 131, Type: binlog.TypeModifyTableAddOrDropColumns}})
 	once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
 		return job.ApplyResult{Problem: &job.Problem{Text: text, Kind: job.KindDB, CommitSeq: 131}}, nil
 	})

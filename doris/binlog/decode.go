@@ -3,12 +3,10 @@ package binlog
 import (
 	"encoding/json"
 	"fmt"
-
-	"github.com/doris-ccr/ccr/job"
 )
 
 // decode turns the payload of a binlog of the given type into a T.
-func decode[T any](t job.BinlogType, data string) (T, error) {
+func decode[T any](t Type, data string) (T, error) {
 	var payload T
 	if data == "" {
 		return payload, fmt.Errorf("%s binlog has no payload", t)

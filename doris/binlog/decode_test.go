@@ -4,8 +4,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/doris-ccr/ccr/job"
 )
 
 // check decodes a payload of doris-binlogs.md and compares it as a whole.
@@ -136,34 +134,34 @@ func TestAlterJobOrigins(t *testing.T) {
 }
 
 func TestUnwrap(t *testing.T) {
-	rename := Record{CommitSeq: 7, Timestamp: 3, Type: job.Barrier, DBID: 10116,
+	rename := Record{CommitSeq: 7, Timestamp: 3, Type: TypeBarrier, DBID: 10116,
 		Data: `{"dbId":10116,"dbName":"ccr","tableId":10118,"tableName":"t1","binlogType":14,"binlog":"{\"db\":10116,\"tb\":10118,\"nT\":\"t1_new\",\"oT\":\"t1\"}"}`}
 	got, err := rename.Unwrap()
 	require.NoError(t, err)
-	require.Equal(t, Record{CommitSeq: 7, Timestamp: 3, Type: job.RenameTable, DBID: 10116, TableIDs: []int64{10118},
+	require.Equal(t, Record{CommitSeq: 7, Timestamp: 3, Type: TypeRenameTable, DBID: 10116, TableIDs: []int64{10118},
 		Data: `{"db":10116,"tb":10118,"nT":"t1_new","oT":"t1"}`}, got)
 
 	for name, r := range map[string]Record{
-		"bare":         {Type: job.Barrier, Data: `{"tableId":10118,"binlogType":0}`},
-		"no payload":   {Type: job.Barrier},
-		"other type":   {Type: job.DropTable, Data: "{}"},
-		"broken other": {Type: job.DropTable, Data: "{"},
+		"bare":         {Type: TypeBarrier, Data: `{"tableId":10118,"binlogType":0}`},
+		"no payload":   {Type: TypeBarrier},
+		"other type":   {Type: TypeDropTable, Data: "{}"},
+		"broken other": {Type: TypeDropTable, Data: "{"},
 	} {
 		got, err := r.Unwrap()
 		require.NoError(t, err, name)
 		require.Equal(t, r, got, name)
 	}
 
-	_, err = Record{Type: job.Barrier, Data: "{"}.Unwrap()
+	_, err = Record{Type: TypeBarrier, Data: "{"}.Unwrap()
 	require.Error(t, err)
-	_, err = Record{Type: job.Barrier, Data: `{"binlogType":10,"binlog":"{}"}`}.Unwrap()
+	_, err = Record{Type: TypeBarrier, Data: `{"binlogType":10,"binlog":"{}"}`}.Unwrap()
 	require.Error(t, err, "a barrier inside a barrier")
 }
 
 func TestTables(t *testing.T) {
-	require.Equal(t, []int64{5, 10118}, Record{Type: job.Upsert, TableIDs: []int64{10118}, Data: `{"tableRecords":{"5":{},"10118":{}}}`}.Tables())
-	require.Equal(t, []int64{10118, 10500}, Record{Type: job.ReplaceTable, TableIDs: []int64{10118}, Data: `{"origTblId":10118,"newTblName":10500}`}.Tables())
-	require.Equal(t, []int64{4}, Record{Type: job.ModifyPartitions, Data: `{"infos":[{"tableId":4},{"tableId":4}]}`}.Tables())
-	require.Equal(t, []int64{9}, Record{Type: job.Upsert, TableIDs: []int64{9}, Data: "{"}.Tables())
-	require.Empty(t, Record{Type: job.Dummy}.Tables())
+	require.Equal(t, []int64{5, 10118}, Record{Type: TypeUpsert, TableIDs: []int64{10118}, Data: `{"tableRecords":{"5":{},"10118":{}}}`}.Tables())
+	require.Equal(t, []int64{10118, 10500}, Record{Type: TypeReplaceTable, TableIDs: []int64{10118}, Data: `{"origTblId":10118,"newTblName":10500}`}.Tables())
+	require.Equal(t, []int64{4}, Record{Type: TypeModifyPartitions, Data: `{"infos":[{"tableId":4},{"tableId":4}]}`}.Tables())
+	require.Equal(t, []int64{9}, Record{Type: TypeUpsert, TableIDs: []int64{9}, Data: "{"}.Tables())
+	require.Empty(t, Record{Type: TypeDummy}.Tables())
 }

@@ -2,8 +2,6 @@ package binlog
 
 import (
 	"encoding/json"
-
-	"github.com/doris-ccr/ccr/job"
 )
 
 // AddPartition is ALTER TABLE ADD PARTITION (doris-binlogs.md 2.4).
@@ -25,7 +23,7 @@ type AddPartition struct {
 
 // DecodeAddPartition decodes an ADD_PARTITION.
 func DecodeAddPartition(data string) (AddPartition, error) {
-	return decode[AddPartition](job.AddPartition, data)
+	return decode[AddPartition](TypeAddPartition, data)
 }
 
 // Partition is the part of the server's partition object that replication uses.
@@ -106,7 +104,7 @@ type DropPartition struct {
 
 // DecodeDropPartition decodes a DROP_PARTITION.
 func DecodeDropPartition(data string) (DropPartition, error) {
-	return decode[DropPartition](job.DropPartition, data)
+	return decode[DropPartition](TypeDropPartition, data)
 }
 
 // ModifyPartitions is ALTER TABLE MODIFY PARTITION, or a cool-down
@@ -127,7 +125,7 @@ type PartitionInfo struct {
 
 // DecodeModifyPartitions decodes a MODIFY_PARTITIONS.
 func DecodeModifyPartitions(data string) (ModifyPartitions, error) {
-	return decode[ModifyPartitions](job.ModifyPartitions, data)
+	return decode[ModifyPartitions](TypeModifyPartitions, data)
 }
 
 // ReplacePartitions is ALTER TABLE REPLACE PARTITION, or INSERT OVERWRITE
@@ -148,7 +146,7 @@ type ReplacePartitions struct {
 
 // DecodeReplacePartitions decodes a REPLACE_PARTITIONS.
 func DecodeReplacePartitions(data string) (ReplacePartitions, error) {
-	return decode[ReplacePartitions](job.ReplacePartitions, data)
+	return decode[ReplacePartitions](TypeReplacePartitions, data)
 }
 
 // Truncate is TRUNCATE TABLE (doris-binlogs.md 2.15).
@@ -165,4 +163,4 @@ type Truncate struct {
 }
 
 // DecodeTruncate decodes a TRUNCATE_TABLE.
-func DecodeTruncate(data string) (Truncate, error) { return decode[Truncate](job.TruncateTable, data) }
+func DecodeTruncate(data string) (Truncate, error) { return decode[Truncate](TypeTruncateTable, data) }

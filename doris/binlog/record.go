@@ -7,8 +7,6 @@ package binlog
 import (
 	"fmt"
 	"slices"
-
-	"github.com/doris-ccr/ccr/job"
 )
 
 // Record is one binlog as a frontend serves it (doris-binlogs.md 2.1).
@@ -16,7 +14,7 @@ type Record struct {
 	CommitSeq int64
 	// Timestamp in ms since the epoch, -1 if unknown.
 	Timestamp int64
-	Type      job.BinlogType
+	Type      Type
 	DBID      int64
 	TableIDs  []int64
 	// Data is the JSON payload, "" for DUMMY.
@@ -30,7 +28,7 @@ type Record struct {
 // server that may not add types wraps newer ones (doris-binlogs.md 2.12). Any
 // other record, and a bare BARRIER, is returned as it is.
 func (r Record) Unwrap() (Record, error) {
-	if r.Type != job.Barrier {
+	if r.Type != TypeBarrier {
 		return r, nil
 	}
 	b, err := DecodeBarrier(r.Data)
@@ -41,8 +39,8 @@ func (r Record) Unwrap() (Record, error) {
 		return r, nil
 	}
 	inner := r
-	inner.Type, inner.Data = job.BinlogType(b.BinlogType), b.Binlog
-	if inner.Type == job.Barrier {
+	inner.Type, inner.Data = Type(b.BinlogType), b.Binlog
+	if inner.Type == TypeBarrier {
 		return r, fmt.Errorf("binlog %d is a BARRIER inside a BARRIER", r.CommitSeq)
 	}
 	if len(inner.TableIDs) == 0 && b.TableID > 0 {
@@ -57,17 +55,17 @@ func (r Record) Unwrap() (Record, error) {
 func (r Record) Tables() []int64 {
 	ids := slices.Clone(r.TableIDs)
 	switch r.Type {
-	case job.Upsert:
+	case TypeUpsert:
 		if u, err := DecodeUpsert(r.Data); err == nil {
 			for id := range u.TableRecords {
 				ids = append(ids, id)
 			}
 		}
-	case job.ReplaceTable:
+	case TypeReplaceTable:
 		if p, err := DecodeReplaceTable(r.Data); err == nil {
 			ids = append(ids, p.OriginTableID, p.NewTableID)
 		}
-	case job.ModifyPartitions:
+	case TypeModifyPartitions:
 		if p, err := DecodeModifyPartitions(r.Data); err == nil {
 			for _, info := range p.Infos {
 				ids = append(ids, info.TableID)

@@ -3,8 +3,6 @@ package binlog
 import (
 	"encoding/json"
 	"strings"
-
-	"github.com/doris-ccr/ccr/job"
 )
 
 // Column is the part of the server's column object that replication uses
@@ -144,7 +142,7 @@ func (a AlterJob) Origins() map[int64]int64 {
 }
 
 // DecodeAlterJob decodes an ALTER_JOB.
-func DecodeAlterJob(data string) (AlterJob, error) { return decode[AlterJob](job.AlterJob, data) }
+func DecodeAlterJob(data string) (AlterJob, error) { return decode[AlterJob](TypeAlterJob, data) }
 
 // ModifyColumns is a light ADD or DROP COLUMN (doris-binlogs.md 2.8).
 type ModifyColumns struct {
@@ -161,7 +159,7 @@ type ModifyColumns struct {
 
 // DecodeModifyColumns decodes a MODIFY_TABLE_ADD_OR_DROP_COLUMNS.
 func DecodeModifyColumns(data string) (ModifyColumns, error) {
-	return decode[ModifyColumns](job.ModifyTableAddOrDropColumns, data)
+	return decode[ModifyColumns](TypeModifyTableAddOrDropColumns, data)
 }
 
 // RenameColumn is ALTER TABLE RENAME COLUMN (doris-binlogs.md 2.17).
@@ -174,7 +172,7 @@ type RenameColumn struct {
 
 // DecodeRenameColumn decodes a RENAME_COLUMN.
 func DecodeRenameColumn(data string) (RenameColumn, error) {
-	return decode[RenameColumn](job.RenameColumn, data)
+	return decode[RenameColumn](TypeRenameColumn, data)
 }
 
 // InvertedIndices is a light ADD or DROP INDEX (doris-binlogs.md 2.21).
@@ -192,7 +190,7 @@ type InvertedIndices struct {
 
 // DecodeInvertedIndices decodes a MODIFY_TABLE_ADD_OR_DROP_INVERTED_INDICES.
 func DecodeInvertedIndices(data string) (InvertedIndices, error) {
-	return decode[InvertedIndices](job.ModifyInvertedIndices, data)
+	return decode[InvertedIndices](TypeModifyInvertedIndices, data)
 }
 
 // IndexChangeJob is a state change of BUILD INDEX in one partition, or of the
@@ -212,7 +210,7 @@ type IndexChangeJob struct {
 
 // DecodeIndexChangeJob decodes an INDEX_CHANGE_JOB.
 func DecodeIndexChangeJob(data string) (IndexChangeJob, error) {
-	return decode[IndexChangeJob](job.IndexChangeJob, data)
+	return decode[IndexChangeJob](TypeIndexChangeJob, data)
 }
 
 // DropRollup is DROP ROLLUP or DROP MATERIALIZED VIEW (doris-binlogs.md 2.24).
@@ -228,7 +226,7 @@ type DropRollup struct {
 
 // DecodeDropRollup decodes a DROP_ROLLUP.
 func DecodeDropRollup(data string) (DropRollup, error) {
-	return decode[DropRollup](job.DropRollup, data)
+	return decode[DropRollup](TypeDropRollup, data)
 }
 
 // indexNames lists the names of indexes for people.

@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/doris-ccr/ccr/job"
 )
 
 // maxSummary bounds a summary, in characters: it stands in one line of a list.
@@ -89,99 +87,99 @@ func with[T any](decode func(string) (T, error), text func(T, tableNames) string
 	}
 }
 
-var describers = map[job.BinlogType]func(string, tableNames) (string, error){
-	job.Upsert: with(DecodeUpsert, func(p Upsert, n tableNames) string {
+var describers = map[Type]func(string, tableNames) (string, error){
+	TypeUpsert: with(DecodeUpsert, func(p Upsert, n tableNames) string {
 		return "into " + n.list(slices.Sorted(maps.Keys(p.TableRecords)))
 	}),
-	job.AddPartition: with(DecodeAddPartition, func(p AddPartition, n tableNames) string {
+	TypeAddPartition: with(DecodeAddPartition, func(p AddPartition, n tableNames) string {
 		return temporary(p.Temporary) + p.Partition.Name + " of " + n.of(p.TableID, "")
 	}),
-	job.CreateTable: with(DecodeCreateTable, func(p CreateTable, n tableNames) string {
+	TypeCreateTable: with(DecodeCreateTable, func(p CreateTable, n tableNames) string {
 		if p.TableType != "" && p.TableType != "OLAP" {
 			return strings.ToLower(p.TableType) + " " + n.of(p.TableID, p.TableName)
 		}
 		return n.of(p.TableID, p.TableName)
 	}),
-	job.DropPartition: with(DecodeDropPartition, func(p DropPartition, n tableNames) string {
+	TypeDropPartition: with(DecodeDropPartition, func(p DropPartition, n tableNames) string {
 		return temporary(p.Temporary) + p.PartitionName + " of " + n.of(p.TableID, "")
 	}),
-	job.DropTable: with(DecodeDropTable, func(p DropTable, n tableNames) string {
+	TypeDropTable: with(DecodeDropTable, func(p DropTable, n tableNames) string {
 		if p.View {
 			return "view " + n.of(p.TableID, p.TableName)
 		}
 		return n.of(p.TableID, p.TableName)
 	}),
-	job.AlterJob: with(DecodeAlterJob, func(p AlterJob, n tableNames) string {
+	TypeAlterJob: with(DecodeAlterJob, func(p AlterJob, n tableNames) string {
 		return p.Type + " " + p.State + " of " + n.of(p.TableID, p.TableName) + note(p.RawSQL)
 	}),
-	job.ModifyTableAddOrDropColumns: with(DecodeModifyColumns, func(p ModifyColumns, n tableNames) string {
+	TypeModifyTableAddOrDropColumns: with(DecodeModifyColumns, func(p ModifyColumns, n tableNames) string {
 		return "of " + n.of(p.TableID, "") + note(p.RawSQL)
 	}),
-	job.AlterDatabaseProperty: with(DecodeDatabaseProperty, func(p DatabaseProperty, _ tableNames) string {
+	TypeAlterDatabaseProperty: with(DecodeDatabaseProperty, func(p DatabaseProperty, _ tableNames) string {
 		return properties(p.Properties) + " of database " + p.DBName
 	}),
-	job.ModifyTableProperty: with(DecodeTableProperty, func(p TableProperty, n tableNames) string {
+	TypeModifyTableProperty: with(DecodeTableProperty, func(p TableProperty, n tableNames) string {
 		return properties(p.Properties) + " of " + n.of(p.TableID, p.TableName)
 	}),
-	job.Barrier: with(DecodeBarrier, func(p Barrier, n tableNames) string {
+	TypeBarrier: with(DecodeBarrier, func(p Barrier, n tableNames) string {
 		return "of " + n.of(p.TableID, p.TableName)
 	}),
-	job.ModifyPartitions: with(DecodeModifyPartitions, func(p ModifyPartitions, n tableNames) string {
+	TypeModifyPartitions: with(DecodeModifyPartitions, func(p ModifyPartitions, n tableNames) string {
 		if len(p.Infos) == 0 {
 			return ""
 		}
 		return fmt.Sprintf("%d of %s", len(p.Infos), n.of(p.Infos[0].TableID, ""))
 	}),
-	job.ReplacePartitions: with(DecodeReplacePartitions, func(p ReplacePartitions, n tableNames) string {
+	TypeReplacePartitions: with(DecodeReplacePartitions, func(p ReplacePartitions, n tableNames) string {
 		return strings.Join(p.Partitions, ", ") + " of " + n.of(p.TableID, p.TableName)
 	}),
-	job.TruncateTable: with(DecodeTruncate, func(p Truncate, n tableNames) string {
+	TypeTruncateTable: with(DecodeTruncate, func(p Truncate, n tableNames) string {
 		return n.of(p.TableID, p.TableName) + " " + p.RawSQL
 	}),
-	job.RenameTable:            with(DecodeTableInfo, renamed),
-	job.RenameRollup:           with(DecodeTableInfo, renamed),
-	job.RenamePartition:        with(DecodeTableInfo, renamed),
-	job.ModifyDistributionType: with(DecodeTableInfo, renamed),
-	job.RenameColumn: with(DecodeRenameColumn, func(p RenameColumn, n tableNames) string {
+	TypeRenameTable:            with(DecodeTableInfo, renamed),
+	TypeRenameRollup:           with(DecodeTableInfo, renamed),
+	TypeRenamePartition:        with(DecodeTableInfo, renamed),
+	TypeModifyDistributionType: with(DecodeTableInfo, renamed),
+	TypeRenameColumn: with(DecodeRenameColumn, func(p RenameColumn, n tableNames) string {
 		return p.OldName + " to " + p.NewName + " of " + n.of(p.TableID, "")
 	}),
-	job.ModifyComment: with(DecodeComment, func(p Comment, n tableNames) string {
+	TypeModifyComment: with(DecodeComment, func(p Comment, n tableNames) string {
 		if len(p.ColumnComments) > 0 {
 			return strings.Join(slices.Sorted(maps.Keys(p.ColumnComments)), ", ") + " of " + n.of(p.TableID, "")
 		}
 		return "of " + n.of(p.TableID, "")
 	}),
-	job.ModifyViewDef: with(DecodeViewDef, func(p ViewDef, n tableNames) string {
+	TypeModifyViewDef: with(DecodeViewDef, func(p ViewDef, n tableNames) string {
 		return "of " + n.of(p.TableID, "") + note(p.InlineViewDef)
 	}),
-	job.ReplaceTable: with(DecodeReplaceTable, func(p ReplaceTable, n tableNames) string {
+	TypeReplaceTable: with(DecodeReplaceTable, func(p ReplaceTable, n tableNames) string {
 		verb := " with "
 		if p.Swap {
 			verb = " swapped with "
 		}
 		return n.of(p.OriginTableID, p.OriginTableName) + verb + n.of(p.NewTableID, p.NewTableName)
 	}),
-	job.ModifyInvertedIndices: with(DecodeInvertedIndices, func(p InvertedIndices, n tableNames) string {
+	TypeModifyInvertedIndices: with(DecodeInvertedIndices, func(p InvertedIndices, n tableNames) string {
 		verb := "add "
 		if p.Drop {
 			verb = "drop "
 		}
 		return verb + indexNames(p.Changed) + " of " + n.of(p.TableID, "")
 	}),
-	job.IndexChangeJob: with(DecodeIndexChangeJob, func(p IndexChangeJob, n tableNames) string {
+	TypeIndexChangeJob: with(DecodeIndexChangeJob, func(p IndexChangeJob, n tableNames) string {
 		return p.State + " " + indexNames(p.Changed) + " in " + p.PartitionName + " of " + n.of(p.TableID, p.TableName)
 	}),
-	job.DropRollup: with(DecodeDropRollup, func(p DropRollup, n tableNames) string {
+	TypeDropRollup: with(DecodeDropRollup, func(p DropRollup, n tableNames) string {
 		return p.IndexName + " of " + n.of(p.TableID, p.TableName)
 	}),
-	job.RecoverInfo: with(DecodeRecover, func(p Recover, n tableNames) string {
+	TypeRecoverInfo: with(DecodeRecover, func(p Recover, n tableNames) string {
 		table := n.of(p.TableID, either(p.NewTableName, p.TableName))
 		if p.PartitionID > 0 {
 			return either(p.NewPartitionName, p.PartitionName) + " of " + table
 		}
 		return table
 	}),
-	job.ModifyDistributionBucketNum: with(DecodeDistributionBuckets, func(p DistributionBuckets, n tableNames) string {
+	TypeModifyDistributionBucketNum: with(DecodeDistributionBuckets, func(p DistributionBuckets, n tableNames) string {
 		if p.AutoBucket {
 			return "AUTO of " + n.of(p.TableID, "")
 		}

@@ -2,8 +2,6 @@ package binlog
 
 import (
 	"encoding/json"
-
-	"github.com/doris-ccr/ccr/job"
 )
 
 // CreateTable is CREATE TABLE or CREATE VIEW (doris-binlogs.md 2.3).
@@ -21,7 +19,7 @@ type CreateTable struct {
 
 // DecodeCreateTable decodes a CREATE_TABLE.
 func DecodeCreateTable(data string) (CreateTable, error) {
-	return decode[CreateTable](job.CreateTable, data)
+	return decode[CreateTable](TypeCreateTable, data)
 }
 
 // DropTable is DROP TABLE or DROP VIEW (doris-binlogs.md 2.6).
@@ -35,7 +33,7 @@ type DropTable struct {
 }
 
 // DecodeDropTable decodes a DROP_TABLE.
-func DecodeDropTable(data string) (DropTable, error) { return decode[DropTable](job.DropTable, data) }
+func DecodeDropTable(data string) (DropTable, error) { return decode[DropTable](TypeDropTable, data) }
 
 // DatabaseProperty is ALTER DATABASE SET PROPERTIES (doris-binlogs.md 2.10).
 type DatabaseProperty struct {
@@ -46,7 +44,7 @@ type DatabaseProperty struct {
 
 // DecodeDatabaseProperty decodes an ALTER_DATABASE_PROPERTY.
 func DecodeDatabaseProperty(data string) (DatabaseProperty, error) {
-	return decode[DatabaseProperty](job.AlterDatabaseProperty, data)
+	return decode[DatabaseProperty](TypeAlterDatabaseProperty, data)
 }
 
 // TableProperty is ALTER TABLE SET (doris-binlogs.md 2.11).
@@ -61,7 +59,7 @@ type TableProperty struct {
 
 // DecodeTableProperty decodes a MODIFY_TABLE_PROPERTY.
 func DecodeTableProperty(data string) (TableProperty, error) {
-	return decode[TableProperty](job.ModifyTableProperty, data)
+	return decode[TableProperty](TypeModifyTableProperty, data)
 }
 
 // Barrier marks a backup, or wraps a binlog of a type that the server's release
@@ -81,7 +79,7 @@ func DecodeBarrier(data string) (Barrier, error) {
 	if data == "" {
 		return Barrier{}, nil
 	}
-	return decode[Barrier](job.Barrier, data)
+	return decode[Barrier](TypeBarrier, data)
 }
 
 // TableInfo is a rename of a table, rollup or partition, or a change of the
@@ -103,7 +101,7 @@ type TableInfo struct {
 // DecodeTableInfo decodes a RENAME_TABLE, RENAME_ROLLUP, RENAME_PARTITION or
 // MODIFY_DISTRIBUTION_TYPE. Early servers use RENAME_TABLE for all renames:
 // look at which new name is set.
-func DecodeTableInfo(data string) (TableInfo, error) { return decode[TableInfo](job.RenameTable, data) }
+func DecodeTableInfo(data string) (TableInfo, error) { return decode[TableInfo](TypeRenameTable, data) }
 
 // Comment is a change of comments (doris-binlogs.md 2.18).
 type Comment struct {
@@ -115,7 +113,7 @@ type Comment struct {
 }
 
 // DecodeComment decodes a MODIFY_COMMENT.
-func DecodeComment(data string) (Comment, error) { return decode[Comment](job.ModifyComment, data) }
+func DecodeComment(data string) (Comment, error) { return decode[Comment](TypeModifyComment, data) }
 
 // ViewDef is ALTER VIEW (doris-binlogs.md 2.19).
 type ViewDef struct {
@@ -129,7 +127,7 @@ type ViewDef struct {
 }
 
 // DecodeViewDef decodes a MODIFY_VIEW_DEF.
-func DecodeViewDef(data string) (ViewDef, error) { return decode[ViewDef](job.ModifyViewDef, data) }
+func DecodeViewDef(data string) (ViewDef, error) { return decode[ViewDef](TypeModifyViewDef, data) }
 
 // ReplaceTable is ALTER TABLE origin REPLACE WITH TABLE new (doris-binlogs.md
 // 2.20).
@@ -158,7 +156,7 @@ func (p *ReplaceTable) UnmarshalJSON(data []byte) error {
 
 // DecodeReplaceTable decodes a REPLACE_TABLE.
 func DecodeReplaceTable(data string) (ReplaceTable, error) {
-	return decode[ReplaceTable](job.ReplaceTable, data)
+	return decode[ReplaceTable](TypeReplaceTable, data)
 }
 
 // Recover is RECOVER TABLE or RECOVER PARTITION (doris-binlogs.md 2.25).
@@ -174,7 +172,7 @@ type Recover struct {
 }
 
 // DecodeRecover decodes a RECOVER_INFO.
-func DecodeRecover(data string) (Recover, error) { return decode[Recover](job.RecoverInfo, data) }
+func DecodeRecover(data string) (Recover, error) { return decode[Recover](TypeRecoverInfo, data) }
 
 // DistributionBuckets is ALTER TABLE MODIFY DISTRIBUTION (doris-binlogs.md 2.26).
 type DistributionBuckets struct {
@@ -188,5 +186,5 @@ type DistributionBuckets struct {
 
 // DecodeDistributionBuckets decodes a MODIFY_DISTRIBUTION_BUCKET_NUM.
 func DecodeDistributionBuckets(data string) (DistributionBuckets, error) {
-	return decode[DistributionBuckets](job.ModifyDistributionBucketNum, data)
+	return decode[DistributionBuckets](TypeModifyDistributionBucketNum, data)
 }

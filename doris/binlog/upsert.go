@@ -1,9 +1,5 @@
 package binlog
 
-import (
-	"github.com/doris-ccr/ccr/job"
-)
-
 // Upsert is a transaction that became visible (doris-binlogs.md 3.1).
 type Upsert struct {
 	CommitSeq int64  `json:"commitSeq"`
@@ -38,4 +34,4 @@ type PartitionRecord struct {
 }
 
 // DecodeUpsert decodes an UPSERT.
-func DecodeUpsert(data string) (Upsert, error) { return decode[Upsert](job.Upsert, data) }
+func DecodeUpsert(data string) (Upsert, error) { return decode[Upsert](TypeUpsert, data) }

@@ -8,7 +8,6 @@ import (
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/status"
 	"github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // BinlogRequest asks for what follows a position in the log of a database, or
@@ -93,7 +92,7 @@ func (c *Client) Binlogs(ctx context.Context, req BinlogRequest) (BinlogBatch, e
 
 func record(b *frontendservice.TBinlog) binlog.Record {
 	r := binlog.Record{
-		CommitSeq: b.GetCommitSeq(), Timestamp: -1, Type: job.BinlogType(b.GetType()),
+		CommitSeq: b.GetCommitSeq(), Timestamp: -1, Type: binlog.Type(b.GetType()),
 		DBID: b.GetDbID(), TableIDs: b.GetTableIds(), Data: b.GetData(), Belong: b.GetBelong(),
 	}
 	if b.IsSetTimestamp() {
@@ -104,19 +103,19 @@ func record(b *frontendservice.TBinlog) binlog.Record {
 
 // BinlogLag returns how far the position is behind. Old servers tell the number
 // of binlogs only.
-func (c *Client) BinlogLag(ctx context.Context, req BinlogRequest) (job.Lag, error) {
+func (c *Client) BinlogLag(ctx context.Context, req BinlogRequest) (binlog.Lag, error) {
 	op := operation{method: "getBinlogLag", timeout: c.cfg.RPCTimeout, repeatable: true}
 	req.Limit = 0
 	r, err := call(ctx, c, op, func(ctx context.Context, s *frontendservice.FrontendServiceClient) (*frontendservice.TGetBinlogLagResult_, error) {
 		return s.GetBinlogLag(ctx, c.binlogQuestion(req))
 	})
 	if err != nil {
-		return job.Lag{}, err
+		return binlog.Lag{}, err
 	}
 	if !r.IsSetLag() {
-		return job.Lag{}, incomplete(op.method, "the lag is missing")
+		return binlog.Lag{}, incomplete(op.method, "the lag is missing")
 	}
-	return job.Lag{
+	return binlog.Lag{
 		Binlogs:        r.GetLag(),
 		FirstCommitSeq: r.GetFirstCommitSeq(),
 		LastCommitSeq:  r.GetLastCommitSeq(),

@@ -17,7 +17,6 @@ import (
 	fs "github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
 	wire "github.com/doris-ccr/ccr/doris/thriftgen/status"
 	"github.com/doris-ccr/ccr/doris/thriftgen/types"
-	"github.com/doris-ccr/ccr/job"
 )
 
 func TestBackends(t *testing.T) {
@@ -115,7 +114,7 @@ func TestBinlogs(t *testing.T) {
 	got, err := c.Binlogs(t.Context(), fe.BinlogRequest{Database: "d", Table: "t", TableID: 2, PrevCommitSeq: 9000, Limit: 255})
 	require.NoError(t, err)
 	require.Equal(t, fe.BinlogBatch{Status: status.OK, Binlogs: []binlog.Record{
-		{CommitSeq: 9001, Timestamp: 5, Type: job.Upsert, DBID: 1, TableIDs: []int64{2}, Data: "{}"},
+		{CommitSeq: 9001, Timestamp: 5, Type: binlog.TypeUpsert, DBID: 1, TableIDs: []int64{2}, Data: "{}"},
 		{CommitSeq: 9005, Timestamp: -1, Type: 200}}}, got)
 	require.Equal(t, &fs.TGetBinlogRequest{User: p("root"), Passwd: p("secret"), Db: p("d"), Table: p("t"), TableID: p(int64(2)),
 		PrevCommitSeq: p(int64(9000)), NumAcquired: p(int64(255))}, f.requests()[0])
@@ -187,7 +186,7 @@ func TestBinlogLag(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, lag.ObservedAt.IsZero())
 	lag.ObservedAt = time.Time{}
-	require.Equal(t, job.Lag{Binlogs: 3, FirstCommitSeq: 1, LastCommitSeq: 9, NextCommitSeq: 5, FirstTimestamp: 10, LastTimestamp: 90, NextTimestamp: 50}, lag)
+	require.Equal(t, binlog.Lag{Binlogs: 3, FirstCommitSeq: 1, LastCommitSeq: 9, NextCommitSeq: 5, FirstTimestamp: 10, LastTimestamp: 90, NextTimestamp: 50}, lag)
 
 	f.says("getBinlogLag", &fs.TGetBinlogLagResult_{Status: okStatus})
 	_, err = c.BinlogLag(t.Context(), fe.BinlogRequest{Database: "d"})

@@ -10,20 +10,19 @@ import (
 	"strconv"
 
 	"github.com/doris-ccr/ccr/doris/meta"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // Frontends lists the cluster's frontends by the addresses that the cluster
 // itself uses: they may need a host mapping.
-func (c *Client) Frontends(ctx context.Context) ([]job.Frontend, error) {
+func (c *Client) Frontends(ctx context.Context) ([]meta.Frontend, error) {
 	const statement = "SHOW FRONTENDS"
 	rows, err := c.Query(ctx, statement)
 	if err != nil {
 		return nil, err
 	}
-	frontends := make([]job.Frontend, 0, len(rows))
+	frontends := make([]meta.Frontend, 0, len(rows))
 	for _, row := range rows {
-		f := job.Frontend{
+		f := meta.Frontend{
 			Host: row.Get("Host"), Port: int(row.Int("QueryPort")), ThriftPort: int(row.Int("RpcPort")),
 			IsMaster: row.Bool("IsMaster"),
 		}

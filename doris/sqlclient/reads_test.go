@@ -11,7 +11,6 @@ import (
 
 	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // ask starts a frontend with one answer and returns a client and the statement
@@ -31,7 +30,7 @@ func TestFrontends(t *testing.T) {
 		[]any{"fe1", "10.0.0.1", "9030", "9020", "true"}, []any{"fe2", "10.0.0.2", "9030", "9020", "false"}))
 	got, err := c.Frontends(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []job.Frontend{{Host: "10.0.0.1", Port: 9030, ThriftPort: 9020, IsMaster: true}, {Host: "10.0.0.2", Port: 9030, ThriftPort: 9020}}, got)
+	require.Equal(t, []meta.Frontend{{Host: "10.0.0.1", Port: 9030, ThriftPort: 9020, IsMaster: true}, {Host: "10.0.0.2", Port: 9030, ThriftPort: 9020}}, got)
 	require.Equal(t, "SHOW FRONTENDS", seen())
 
 	c, _ = ask(t, table([]string{"Host"}))

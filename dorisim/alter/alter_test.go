@@ -6,11 +6,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/be"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/types"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // empty is a cluster with one table that has no partitions.
@@ -73,7 +73,7 @@ func TestRollupFieldsAreNew(t *testing.T) {
 		all, _ := m.core.ReadBinlogs(table.DBID, -1, -1, 10)
 		require.NotEmpty(t, all)
 		last := all[len(all)-1]
-		require.Equal(t, job.AlterJob, last.Type)
+		require.Equal(t, binlog.TypeAlterJob, last.Type)
 		if want {
 			require.Contains(t, last.Data, `"rollUpIndexName":"r"`)
 		} else {

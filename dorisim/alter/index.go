@@ -5,10 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // buildTimeout is printed into the binlogs of index builds.
@@ -164,5 +164,5 @@ func (m *Manager) recordBuild(j *IndexJob) {
 	if !j.Ended.IsZero() {
 		p.Finished = j.Ended.UnixMilli()
 	}
-	m.core.Record(core.Event{DB: j.DB, Tables: []int64{j.Table}, Type: job.IndexChangeJob, Payload: func(int64) any { return p }})
+	m.core.Record(core.Event{DB: j.DB, Tables: []int64{j.Table}, Type: binlog.TypeIndexChangeJob, Payload: func(int64) any { return p }})
 }

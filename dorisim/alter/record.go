@@ -3,8 +3,8 @@ package alter
 import (
 	"strconv"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/core"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // jobPayload is the record of a job's state (doris-binlogs.md 2.7). The rollup
@@ -42,5 +42,5 @@ func (m *Manager) record(j *Job) {
 		n := j.Indexes[0]
 		p.RollupID, p.RollupName, p.BaseID, p.BaseName = n.Index.ID, n.Index.Name, n.OriginID, n.OriginName
 	}
-	m.core.Record(core.Event{DB: j.DB, Tables: []int64{j.Table}, Type: job.AlterJob, Payload: func(int64) any { return p }})
+	m.core.Record(core.Event{DB: j.DB, Tables: []int64{j.Table}, Type: binlog.TypeAlterJob, Payload: func(int64) any { return p }})
 }

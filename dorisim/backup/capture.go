@@ -11,11 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/be"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/payload"
-	ccrjob "github.com/doris-ccr/ccr/job"
 )
 
 // capture is what a backup has frozen so far.
@@ -97,7 +97,7 @@ func (m *Manager) newJobInfo(j *job) *jobInfo {
 }
 
 func (m *Manager) barrier(db *catalog.Database, t *catalog.Table) int64 {
-	return m.core.Record(core.Event{DB: db.ID, Tables: []int64{t.ID}, Type: ccrjob.Barrier, Payload: func(int64) any {
+	return m.core.Record(core.Event{DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeBarrier, Payload: func(int64) any {
 		return payload.Barrier{DBID: db.ID, DBName: db.Name, TableID: t.ID, TableName: t.Name}
 	}})
 }

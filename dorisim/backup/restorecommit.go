@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
-	ccrjob "github.com/doris-ccr/ccr/job"
 )
 
 // switchMeta makes the restored objects usable (doris-sql.md 4.9).
@@ -105,7 +105,7 @@ func (m *Manager) cleanTables(w *restoreWork, db *catalog.Database) {
 		if t.Kind == catalog.View {
 			kind = "VIEW"
 		}
-		m.core.Record(core.Event{DB: db.ID, Tables: []int64{t.ID}, Type: ccrjob.DropTable, Payload: func(seq int64) any {
+		m.core.Record(core.Event{DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeDropTable, Payload: func(seq int64) any {
 			return droppedTable{CommitSeq: seq, DBID: db.ID, TableID: t.ID, TableName: name, IsView: t.Kind == catalog.View,
 				RawSQL: fmt.Sprintf("DROP %s IF EXISTS `%s`", kind, name)}
 		}})

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/core"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // recordedColumns are the columns of the only index in a record of type 6:
@@ -42,8 +42,8 @@ func TestEnableFeature(t *testing.T) {
 
 			prev := s.lastSeq(db)
 			s.exec(`ALTER TABLE %s.f ENABLE FEATURE "UPDATE_FLEXIBLE_COLUMNS"`, db)
-			require.Equal(t, []job.BinlogType{job.ModifyTableAddOrDropColumns}, s.kinds(db, prev))
-			record := s.payload(db, job.ModifyTableAddOrDropColumns)
+			require.Equal(t, []binlog.Type{binlog.TypeModifyTableAddOrDropColumns}, s.kinds(db, prev))
+			record := s.payload(db, binlog.TypeModifyTableAddOrDropColumns)
 			require.Contains(t, record["rawSql"], "ALTER TABLE `"+db+"`.`f` ADD COLUMN `__DORIS_SKIP_BITMAP_COL__` bitmap NOT NULL")
 			require.Contains(t, record["rawSql"], " AFTER `__DORIS_VERSION_COL__`")
 			require.Equal(t, []string{"k", "v", "[__DORIS_DELETE_SIGN__]", "[__DORIS_VERSION_COL__]", "[__DORIS_SKIP_BITMAP_COL__]"}, recordedColumns(t, record))
@@ -51,8 +51,8 @@ func TestEnableFeature(t *testing.T) {
 
 			prev = s.lastSeq(db)
 			s.exec(`ALTER TABLE %s.f ENABLE FEATURE "SEQUENCE_LOAD" WITH PROPERTIES ("function_column.sequence_type" = "int")`, db)
-			require.Equal(t, []job.BinlogType{job.ModifyTableAddOrDropColumns}, s.kinds(db, prev))
-			record = s.payload(db, job.ModifyTableAddOrDropColumns)
+			require.Equal(t, []binlog.Type{binlog.TypeModifyTableAddOrDropColumns}, s.kinds(db, prev))
+			record = s.payload(db, binlog.TypeModifyTableAddOrDropColumns)
 			require.Contains(t, record["rawSql"], "ADD COLUMN `__DORIS_SEQUENCE_COL__` int NULL")
 			columns := recordedColumns(t, record)
 			require.Equal(t, "[__DORIS_SEQUENCE_COL__]", columns[len(columns)-1])
@@ -73,7 +73,7 @@ func TestEnableFeature(t *testing.T) {
 			s.exec("set show_hidden_columns = false")
 			s.exec("ALTER TABLE `%s`.f ADD COLUMN w INT DEFAULT '3'", db)
 			require.Equal(t, "3,3", values(s.query("SELECT * FROM `%s`.f ORDER BY k", db), "w"))
-			require.Equal(t, "w", recordedColumns(t, s.payload(db, job.ModifyTableAddOrDropColumns))[2], "before the hidden ones")
+			require.Equal(t, "w", recordedColumns(t, s.payload(db, binlog.TypeModifyTableAddOrDropColumns))[2], "before the hidden ones")
 		})
 	}
 }
@@ -118,7 +118,7 @@ func TestSkipBitmapColumn(t *testing.T) {
 	src.exec(`ALTER TABLE %s.heavy ENABLE FEATURE "SEQUENCE_LOAD" WITH PROPERTIES ("function_column.sequence_type" = "int")`, db)
 	src.exec(`ALTER TABLE %s.plain SET ("enable_unique_key_skip_bitmap_column" = "true")`, db)
 	src.idle(db)
-	require.False(t, slices.Contains(src.kinds(db, prev), job.ModifyTableAddOrDropColumns), "both rewrite")
+	require.False(t, slices.Contains(src.kinds(db, prev), binlog.TypeModifyTableAddOrDropColumns), "both rewrite")
 	src.refuses(1105, "from true to false", `ALTER TABLE %s.plain SET ("enable_unique_key_skip_bitmap_column" = "false")`, db)
 	src.exec("INSERT INTO `%s`.heavy (k, v, __DORIS_SEQUENCE_COL__) VALUES (1, 20, 5)", db)
 	src.exec("INSERT INTO `%s`.heavy (k, v, __DORIS_SEQUENCE_COL__) VALUES (1, 30, 4)", db)

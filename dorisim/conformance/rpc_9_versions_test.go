@@ -6,11 +6,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
 	"github.com/doris-ccr/ccr/doris/thriftgen/status"
 	"github.com/doris-ccr/ccr/dorisim"
 	"github.com/doris-ccr/ccr/dorisim/core"
-	"github.com/doris-ccr/ccr/job"
 )
 
 func versioned(t *testing.T, v core.Version) *side {
@@ -31,16 +31,16 @@ func TestVersion21(t *testing.T) {
 	require.NotContains(t, record, "tableType")
 
 	s.exec("ALTER TABLE `%s`.t ADD PARTITION p3 VALUES LESS THAN ('30')", db)
-	partition := s.payload(db, job.AddPartition)["partition"].(map[string]any)
+	partition := s.payload(db, binlog.TypeAddPartition)["partition"].(map[string]any)
 	require.Equal(t, "p3", partition["name"])
 	require.Equal(t, "HASH", partition["distributionInfo"].(map[string]any)["type"])
 
 	s.exec("ALTER TABLE `%s`.t RENAME PARTITION p3 p4", db)
-	require.Equal(t, "p4", s.payload(db, job.RenameTable)["nP"])
+	require.Equal(t, "p4", s.payload(db, binlog.TypeRenameTable)["nP"])
 	s.exec("ALTER TABLE `%s`.t DROP PARTITION p4", db)
 	s.exec("RECOVER PARTITION p4 FROM `%s`.t", db)
-	wrapped := s.payload(db, job.Barrier)
-	require.Equal(t, float64(job.RecoverInfo), wrapped["binlogType"])
+	wrapped := s.payload(db, binlog.TypeBarrier)
+	require.Equal(t, float64(binlog.TypeRecoverInfo), wrapped["binlogType"])
 	require.Contains(t, wrapped["binlog"], `"partitionName":"p4"`)
 
 	s.exec("ALTER TABLE `%s`.t MODIFY COLUMN v COMMENT 'it''s'", db)
@@ -52,10 +52,10 @@ func TestVersion30(t *testing.T) {
 	s := versioned(t, core.Version30)
 	db := s.rangedTable()
 	s.exec("ALTER TABLE `%s`.t ADD PARTITION p3 VALUES LESS THAN ('30')", db)
-	require.Equal(t, "p3", s.payload(db, job.AddPartition)["partition"].(map[string]any)["nm"])
+	require.Equal(t, "p3", s.payload(db, binlog.TypeAddPartition)["partition"].(map[string]any)["nm"])
 	s.exec("CREATE VIEW `%s`.w AS SELECT k FROM `%s`.t", db, db)
 	s.exec("ALTER VIEW `%s`.w AS SELECT v FROM `%s`.t", db, db)
-	require.Equal(t, float64(job.ModifyViewDef), s.payload(db, job.Barrier)["binlogType"])
+	require.Equal(t, float64(binlog.TypeModifyViewDef), s.payload(db, binlog.TypeBarrier)["binlogType"])
 
 	s.exec("CREATE TABLE `%s`.l (k INT) DUPLICATE KEY(k) PARTITION BY LIST(k) (PARTITION a VALUES IN ('1', '2')) DISTRIBUTED BY HASH(k) BUCKETS 1 PROPERTIES ('replication_num' = '1')", db)
 	require.Equal(t, "[types: [INT]; keys: [1]; , types: [INT]; keys: [2]; ]", s.tableMeta(db, "l").Partitions[0].GetRange())

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
-	"github.com/doris-ccr/ccr/job"
 )
 
 const ranges = "CREATE TABLE `%s`.`t` (k INT, v INT) DUPLICATE KEY(k) PARTITION BY RANGE(k) " +
@@ -35,17 +35,17 @@ func (s *side) partitionIDs(db, table string) map[string]int64 {
 }
 
 // kinds lists the types of the binlogs after prev.
-func (s *side) kinds(db string, prev int64) []job.BinlogType {
+func (s *side) kinds(db string, prev int64) []binlog.Type {
 	s.t.Helper()
-	var kinds []job.BinlogType
+	var kinds []binlog.Type
 	for _, b := range s.binlogs(db, -1, prev) {
-		kinds = append(kinds, job.BinlogType(b.GetType()))
+		kinds = append(kinds, binlog.Type(b.GetType()))
 	}
 	return kinds
 }
 
 // payload decodes the newest binlog, which has to be of the kind.
-func (s *side) payload(db string, kind job.BinlogType) map[string]any {
+func (s *side) payload(db string, kind binlog.Type) map[string]any {
 	s.t.Helper()
 	all := s.binlogs(db, -1, -1)
 	require.NotEmpty(s.t, all)
@@ -69,7 +69,7 @@ func TestReplacePartition(t *testing.T) {
 	after := s.partitionIDs(db, "t")
 	require.Equal(t, map[string]int64{"p1": before["p1"], "p2": before["tp2"]}, after)
 	require.Len(t, s.query("SELECT * FROM `%s`.t", db), 2)
-	record := s.payload(db, job.ReplacePartitions)
+	record := s.payload(db, binlog.TypeReplacePartitions)
 	require.Equal(t, []any{"p2"}, record["partitions"])
 	require.Equal(t, []any{"tp2"}, record["tempPartitions"])
 	require.Equal(t, true, record["strictRange"])
@@ -85,12 +85,12 @@ func TestInsertOverwriteBinlogs(t *testing.T) {
 
 	s.exec("INSERT OVERWRITE TABLE `%s`.u VALUES (5, 5)", db)
 	require.Equal(t, "5", values(s.query("SELECT k FROM `%s`.u", db), "k"))
-	require.Equal(t, []job.BinlogType{job.AddPartition, job.Upsert, job.ReplacePartitions}, s.kinds(db, prev))
+	require.Equal(t, []binlog.Type{binlog.TypeAddPartition, binlog.TypeUpsert, binlog.TypeReplacePartitions}, s.kinds(db, prev))
 	logs := s.binlogs(db, -1, prev)
 	require.Contains(t, logs[0].GetData(), `"isTempPartition":true`)
 	require.NotContains(t, logs[0].GetData(), "version_info")
 	require.Contains(t, logs[1].GetData(), `"isTempPartition":true`)
-	require.Equal(t, []any{"u"}, s.payload(db, job.ReplacePartitions)["partitions"])
+	require.Equal(t, []any{"u"}, s.payload(db, binlog.TypeReplacePartitions)["partitions"])
 	require.NotEqual(t, before["u"], s.partitionIDs(db, "u")["u"])
 
 	prev, before = s.lastSeq(db), s.partitionIDs(db, "t")
@@ -112,7 +112,7 @@ func TestRecoverTableAndPartition(t *testing.T) {
 	s.exec("RECOVER PARTITION p2 AS p3 FROM `%s`.t", db)
 	require.Equal(t, partitions["p2"], s.partitionIDs(db, "t")["p3"])
 	require.NotContains(t, s.meta(db, "t").DroppedPartitions, partitions["p2"])
-	record := s.payload(db, job.RecoverInfo)
+	record := s.payload(db, binlog.TypeRecoverInfo)
 	require.Equal(t, "p2", record["partitionName"])
 	require.Equal(t, "p3", record["newPartitionName"])
 
@@ -122,7 +122,7 @@ func TestRecoverTableAndPartition(t *testing.T) {
 	require.Equal(t, table, s.tableMeta(db, "t2").GetID())
 	require.NotContains(t, s.meta(db).DroppedTables, table)
 	require.Len(t, s.query("SELECT * FROM `%s`.t2", db), 2)
-	record = s.payload(db, job.RecoverInfo)
+	record = s.payload(db, binlog.TypeRecoverInfo)
 	require.Equal(t, "t", record["tableName"])
 	require.Equal(t, "t2", record["newTableName"])
 

@@ -7,9 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/thriftgen/status"
 	"github.com/doris-ccr/ccr/dorisim/faults"
-	"github.com/doris-ccr/ccr/job"
 )
 
 func TestOnlyTenJobsAreRemembered(t *testing.T) {
@@ -79,7 +79,7 @@ func TestViewComment(t *testing.T) {
 	db := s.rangedTable()
 	s.exec("CREATE VIEW `%s`.v (a) AS SELECT k FROM `%s`.t", db, db)
 	s.exec("ALTER VIEW `%s`.v MODIFY COMMENT \"it's\"", db)
-	record := s.payload(db, job.ModifyViewDef)
+	record := s.payload(db, binlog.TypeModifyViewDef)
 	require.Equal(t, "", record["inlineViewDef"])
 	require.Equal(t, "it's", record["comment"])
 }

@@ -7,13 +7,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
 	"github.com/doris-ccr/ccr/doris/thriftgen/status"
 	thrifttypes "github.com/doris-ccr/ccr/doris/thriftgen/types"
 	"github.com/doris-ccr/ccr/dorisim"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // snapshotRun is a snapshot that can be restored again and again.
@@ -230,7 +230,7 @@ func TestRestoreInPlace(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{"p1": "3", "p2": "2", "p3": "2"}, versions, "the backup's version")
 	for _, b := range to.binlogs(into, -1, prev) {
-		require.NotEqual(t, int32(job.CreateTable), int32(b.GetType()), "4.9: no CREATE_TABLE of restored tables")
+		require.NotEqual(t, int32(binlog.TypeCreateTable), int32(b.GetType()), "4.9: no CREATE_TABLE of restored tables")
 	}
 	view := to.meta(into).GetID()
 	snapshot.finishes(to, into)

@@ -5,8 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/core"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // IPV4 and IPV6 hold addresses: spelled in one way, ordered by their number.
@@ -68,8 +68,8 @@ func TestStructFieldsAdded(t *testing.T) {
 	require.Equal(t, `{"a":1, "b":"x"},{"a":2, "b":"y"},{"a":3, "b":"z"},NULL`, values(src.query("SELECT s FROM `%s`.s ORDER BY k", db), "s"))
 	prev := src.lastSeq(db)
 	src.exec("ALTER TABLE `%s`.s MODIFY COLUMN s STRUCT<a:INT, b:VARCHAR(20), c:DATE> NULL", db)
-	require.Equal(t, []job.BinlogType{job.ModifyTableAddOrDropColumns}, src.kinds(db, prev))
-	require.Contains(t, src.payload(db, job.ModifyTableAddOrDropColumns)["rawSql"], "MODIFY COLUMN `s` struct<a:int,b:varchar(20),c:date> NULL")
+	require.Equal(t, []binlog.Type{binlog.TypeModifyTableAddOrDropColumns}, src.kinds(db, prev))
+	require.Contains(t, src.payload(db, binlog.TypeModifyTableAddOrDropColumns)["rawSql"], "MODIFY COLUMN `s` struct<a:int,b:varchar(20),c:date> NULL")
 	require.Equal(t, `{"a":1, "b":"x", "c":null}`, values(src.query("SELECT s FROM `%s`.s WHERE k = 1", db), "s"))
 	src.exec(`INSERT INTO %s.s VALUES (5, named_struct('a', 5, 'b', 'w', 'c', '2026-01-01'))`, db)
 

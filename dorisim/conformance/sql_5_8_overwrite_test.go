@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/doris/binlog"
 )
 
 // INSERT OVERWRITE makes automatic partitions only if
@@ -28,7 +28,7 @@ func TestAutoCreateWhenOverwrite(t *testing.T) {
 	s.exec("INSERT OVERWRITE TABLE `%s`.a VALUES ('SHANGHAI'), ('zzz')", db)
 	require.Equal(t, "SHANGHAI,zzz", rows())
 	require.Contains(t, values(s.query("SHOW PARTITIONS FROM `%s`.a", db), "PartitionName"), "pzzz3")
-	require.Equal(t, job.AddPartition, s.kinds(db, prev)[0], "of the new partition, before the overwriting")
+	require.Equal(t, binlog.TypeAddPartition, s.kinds(db, prev)[0], "of the new partition, before the overwriting")
 	s.exec("INSERT OVERWRITE TABLE `%s`.a VALUES ('zzz2')", db)
 	require.Equal(t, "zzz2", rows(), "the whole table is overwritten")
 	s.refuses(1105, filtered, "INSERT OVERWRITE TABLE `%s`.a PARTITION(p1, p2) VALUES ('new')", db)

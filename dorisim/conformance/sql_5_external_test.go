@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/doris/binlog"
 )
 
 const (
@@ -29,7 +29,7 @@ func TestExternalTables(t *testing.T) {
 	s.exec(odbcResource, "res_odbc")
 	prev := s.lastSeq(db)
 	s.exec(odbcTable, db, "o", "res_odbc")
-	record := s.payload(db, job.CreateTable)
+	record := s.payload(db, binlog.TypeCreateTable)
 	require.Equal(t, "ODBC", record["tableType"])
 	require.Contains(t, record["sql"], "CREATE EXTERNAL TABLE `o` (")
 	require.Len(t, s.kinds(db, prev), 1)
@@ -44,7 +44,7 @@ func TestExternalTables(t *testing.T) {
 	s.refuses(1105, "Only support truncate OLAP table", "TRUNCATE TABLE `%s`.o", db)
 	s.exec("ALTER TABLE `%s`.o RENAME o2", db)
 	s.exec("DROP TABLE `%s`.o2", db)
-	require.Equal(t, false, s.payload(db, job.DropTable)["isView"])
+	require.Equal(t, false, s.payload(db, binlog.TypeDropTable)["isView"])
 	s.exec("RECOVER TABLE `%s`.o2 AS o", db)
 	s.exec("DROP TABLE `%s`.o FORCE", db)
 	s.exec("DROP RESOURCE res_odbc")

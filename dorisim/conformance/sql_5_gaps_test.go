@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/doris/binlog"
 )
 
 const once = "PROPERTIES ('replication_num' = '1', 'binlog.enable' = 'true')"
@@ -27,7 +27,7 @@ func TestBulkPartitions(t *testing.T) {
 	require.Contains(t, values(s.query("SHOW CREATE TABLE `%s`.d", db), "Create Table"), `PARTITION p_202312 VALUES [('2023-12-01'), ('2024-01-01'))`)
 	prev := s.lastSeq(db)
 	s.exec("ALTER TABLE `%s`.d ADD PARTITIONS FROM ('2024-03-01') TO ('2024-03-04') INTERVAL 1 DAY", db)
-	require.Equal(t, []job.BinlogType{job.AddPartition, job.AddPartition, job.AddPartition}, s.kinds(db, prev))
+	require.Equal(t, []binlog.Type{binlog.TypeAddPartition, binlog.TypeAddPartition, binlog.TypeAddPartition}, s.kinds(db, prev))
 	require.Contains(t, partitions("d"), "p_20240301,p_20240302,p_20240303")
 	s.exec("ALTER TABLE `%s`.d ADD PARTITIONS FROM ('2025-01-01') TO ('2025-02-01') INTERVAL 2 WEEK", db)
 	require.Contains(t, partitions("d"), "p_2025_01,p_2025_03,p_2025_05")

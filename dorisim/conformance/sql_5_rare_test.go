@@ -5,8 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/core"
-	"github.com/doris-ccr/ccr/job"
 )
 
 func TestAsyncMaterializedView(t *testing.T) {
@@ -40,7 +40,7 @@ func TestAsyncMaterializedViewInOldVersions(t *testing.T) {
 	s := versioned(t, core.Version21)
 	db := s.rangedTable()
 	s.exec("CREATE MATERIALIZED VIEW `%s`.mv REFRESH AUTO ON MANUAL PROPERTIES ('replication_num' = '1') AS SELECT k FROM `%s`.t", db, db)
-	require.Contains(t, s.payload(db, job.CreateTable)["sql"], "ENGINE=MATERIALIZED_VIEW")
+	require.Contains(t, s.payload(db, binlog.TypeCreateTable)["sql"], "ENGINE=MATERIALIZED_VIEW")
 }
 
 func TestStoredObjects(t *testing.T) {

@@ -6,15 +6,15 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // Event is offered to the binlog lists by Record (doris-binlogs.md 1.3).
 type Event struct {
 	DB     int64
 	Tables []int64
-	Type   job.BinlogType
+	Type   binlog.Type
 	// Timestamp in ms; 0 stands for what the imitated version gives to events
 	// that are no UPSERT: the wall clock (new) or -1.
 	Timestamp         int64
@@ -41,7 +41,7 @@ type publishedVersion struct {
 type Binlog struct {
 	CommitSeq         int64
 	Timestamp         int64 // ms, -1 unknown
-	Type              job.BinlogType
+	Type              binlog.Type
 	DB                int64
 	Tables            []int64
 	Data              string
@@ -65,7 +65,7 @@ type binlogList struct {
 }
 
 func (s *binlogStore) newList(db, belong int64) *binlogList {
-	dummy := &Binlog{CommitSeq: -1, Timestamp: -1, Type: job.Dummy, DB: db, Belong: belong}
+	dummy := &Binlog{CommitSeq: -1, Timestamp: -1, Type: binlog.TypeDummy, DB: db, Belong: belong}
 	return &binlogList{entries: []*Binlog{dummy}, locks: map[string]int64{}, stamped: s.stampDummies}
 }
 
@@ -200,7 +200,7 @@ func (c *Core) recorded(db *catalog.Database, e Event) bool {
 
 // enabledTables are those in whose lists the event goes (doris-binlogs.md 1.4).
 func (c *Core) enabledTables(db *catalog.Database, e Event) []int64 {
-	if e.Type == job.CreateTable || e.Type == job.DropTable {
+	if e.Type == binlog.TypeCreateTable || e.Type == binlog.TypeDropTable {
 		return nil
 	}
 	database := c.BinlogEnabled(db, nil)

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/core"
-	"github.com/doris-ccr/ccr/job"
 )
 
 func seqs(entries []*core.Binlog) []int64 {
@@ -25,13 +25,13 @@ func TestBinlogLists(t *testing.T) {
 	require.Equal(t, core.ReadNotFoundDB, status)
 
 	a, b := w.table("a", 1), w.table("b", 1)
-	created := w.record(job.CreateTable, a.ID)
+	created := w.record(binlog.TypeCreateTable, a.ID)
 	_, status = w.ReadBinlogs(w.db.ID, a.ID, -1, 1)
 	require.Equal(t, core.ReadNotFoundTable, status, "CREATE_TABLE is in the db list only")
-	both := w.record(job.Upsert, a.ID, b.ID)
-	property := w.record(job.AlterDatabaseProperty)
-	only := w.record(job.Barrier, b.ID)
-	dropped := w.record(job.DropTable, b.ID)
+	both := w.record(binlog.TypeUpsert, a.ID, b.ID)
+	property := w.record(binlog.TypeAlterDatabaseProperty)
+	only := w.record(binlog.TypeBarrier, b.ID)
+	dropped := w.record(binlog.TypeDropTable, b.ID)
 
 	entries, status := w.ReadBinlogs(w.db.ID, -1, -1, 100)
 	require.Equal(t, core.ReadOK, status)
@@ -44,7 +44,7 @@ func TestBinlogLists(t *testing.T) {
 	require.Equal(t, core.ReadTooNew, status)
 	entries, status = w.ReadBinlogs(w.db.ID, -1, -2, 1)
 	require.Equal(t, core.ReadTooOld, status)
-	require.Equal(t, job.Dummy, entries[0].Type)
+	require.Equal(t, binlog.TypeDummy, entries[0].Type)
 
 	lag, _ := w.Lag(w.db.ID, -1, created)
 	require.Equal(t, core.BinlogLag{Lag: 4, FirstCommitSeq: -1, FirstTimestamp: -1, LastCommitSeq: dropped,
@@ -61,32 +61,32 @@ func TestRecordingRules(t *testing.T) {
 		defer w.Unlock()
 		w.db.Properties["binlog.enable"], a.Properties["binlog.enable"], b.Properties["binlog.enable"] = db, ta, tb
 	}
-	recorded := func(kind job.BinlogType, tables ...int64) bool {
+	recorded := func(kind binlog.Type, tables ...int64) bool {
 		seq := w.record(kind, tables...)
 		entries, _ := w.ReadBinlogs(w.db.ID, -1, seq-1, 1)
 		return len(entries) == 1 && entries[0].CommitSeq == seq
 	}
 	set("false", "false", "true")
-	require.False(t, recorded(job.Upsert, a.ID))
-	require.True(t, recorded(job.Upsert, b.ID))
-	require.True(t, recorded(job.Upsert, a.ID, b.ID), "one of several is enough")
-	require.False(t, recorded(job.AlterDatabaseProperty))
-	require.False(t, recorded(job.DropTable, 999), "dropped tables follow the database")
+	require.False(t, recorded(binlog.TypeUpsert, a.ID))
+	require.True(t, recorded(binlog.TypeUpsert, b.ID))
+	require.True(t, recorded(binlog.TypeUpsert, a.ID, b.ID), "one of several is enough")
+	require.False(t, recorded(binlog.TypeAlterDatabaseProperty))
+	require.False(t, recorded(binlog.TypeDropTable, 999), "dropped tables follow the database")
 	_, status := w.ReadBinlogs(w.db.ID, a.ID, -1, 1)
 	require.Equal(t, core.ReadNotFoundTable, status)
 	set("true", "false", "false")
-	require.False(t, recorded(job.Upsert, a.ID), "one table: its own setting alone counts")
-	require.True(t, recorded(job.DropTable, 999))
+	require.False(t, recorded(binlog.TypeUpsert, a.ID), "one table: its own setting alone counts")
+	require.True(t, recorded(binlog.TypeDropTable, 999))
 	w.SetFEConfig("enable_feature_binlog", "false")
-	require.False(t, recorded(job.AlterDatabaseProperty))
+	require.False(t, recorded(binlog.TypeAlterDatabaseProperty))
 }
 
 func TestCollectBinlogs(t *testing.T) {
 	w := newWorld(t, 1, core.Config{})
 	a, b := w.table("a", 1), w.table("b", 1)
-	first := w.record(job.Barrier, a.ID)
-	second := w.record(job.Barrier, b.ID)
-	third := w.record(job.Barrier, a.ID)
+	first := w.record(binlog.TypeBarrier, a.ID)
+	second := w.record(binlog.TypeBarrier, b.ID)
+	third := w.record(binlog.TypeBarrier, a.ID)
 	w.CollectBinlogs(w.db.ID, second)
 
 	entries, status := w.ReadBinlogs(w.db.ID, -1, first, 10)
@@ -109,7 +109,7 @@ func TestDummyOfOldVersions(t *testing.T) {
 		a := w.table("a", 1)
 		w.Lock()
 		w.db.Properties = map[string]string{"binlog.enable": "true"}
-		seq := w.Record(core.Event{DB: w.db.ID, Tables: []int64{a.ID}, Type: job.Upsert, Timestamp: 4711, Data: "{}"})
+		seq := w.Record(core.Event{DB: w.db.ID, Tables: []int64{a.ID}, Type: binlog.TypeUpsert, Timestamp: 4711, Data: "{}"})
 		w.Unlock()
 		w.CollectBinlogs(w.db.ID, seq)
 		for _, table := range []int64{-1, a.ID} {
@@ -148,7 +148,7 @@ func TestCollectionByLimits(t *testing.T) {
 				}
 				w.Unlock()
 				for range 5 {
-					w.record(job.Barrier, a.ID)
+					w.record(binlog.TypeBarrier, a.ID)
 				}
 				w.AdvanceClock(tt.age)
 				w.CollectExpiredBinlogs()
@@ -166,7 +166,7 @@ func TestBinlogLocks(t *testing.T) {
 	a := w.table("a", 1)
 	var seq [5]int64
 	for i := range seq {
-		seq[i] = w.record(job.Barrier, a.ID)
+		seq[i] = w.record(binlog.TypeBarrier, a.ID)
 	}
 	lock := func(jobID string, at int64) int64 {
 		got, _ := w.LockBinlogs(w.db.ID, -1, jobID, at)
@@ -195,7 +195,7 @@ func TestBinlogLocksOfTables(t *testing.T) {
 	a := w.table("a", 1)
 	var seq [4]int64
 	for i := range seq {
-		seq[i] = w.record(job.Barrier, a.ID)
+		seq[i] = w.record(binlog.TypeBarrier, a.ID)
 	}
 	lock := func(table int64, jobID string, at int64) {
 		_, status := w.LockBinlogs(w.db.ID, table, jobID, at)
@@ -220,22 +220,22 @@ func readAll(w *world) []int64 {
 
 func TestDroppedResources(t *testing.T) {
 	w := newWorld(t, 1, core.Config{})
-	record := func(kind job.BinlogType, data string) int64 {
+	record := func(kind binlog.Type, data string) int64 {
 		w.Lock()
 		defer w.Unlock()
 		return w.Record(core.Event{DB: w.db.ID, Type: kind, Data: data})
 	}
-	p := record(job.DropPartition, `{"tableId":1,"pid":11}`)
-	tr := record(job.TruncateTable, `{"op":{"12":"p","13":"q"}}`)
-	dt := record(job.DropTable, `{"tableId":21}`)
-	sc := record(job.AlterJob, `{"type":"SCHEMA_CHANGE","jobState":"FINISHED","iim":{"32":31}}`)
-	record(job.AlterJob, `{"type":"SCHEMA_CHANGE","jobState":"PENDING","iim":{"42":41}}`)
-	ro := record(job.DropRollup, `{"indexId":33}`)
-	re := record(job.ReplaceTable, `{"origTblId":22,"swapTable":false}`)
-	record(job.ReplaceTable, `{"origTblId":23,"swapTable":true}`)
-	wrapped := record(job.Barrier, `{"binlogType":3,"binlog":"{\"pid\":14}"}`)
-	record(job.DropTable, `{"tableId":24}`)
-	record(job.RecoverInfo, `{"tableId":24,"partitionId":-1}`)
+	p := record(binlog.TypeDropPartition, `{"tableId":1,"pid":11}`)
+	tr := record(binlog.TypeTruncateTable, `{"op":{"12":"p","13":"q"}}`)
+	dt := record(binlog.TypeDropTable, `{"tableId":21}`)
+	sc := record(binlog.TypeAlterJob, `{"type":"SCHEMA_CHANGE","jobState":"FINISHED","iim":{"32":31}}`)
+	record(binlog.TypeAlterJob, `{"type":"SCHEMA_CHANGE","jobState":"PENDING","iim":{"42":41}}`)
+	ro := record(binlog.TypeDropRollup, `{"indexId":33}`)
+	re := record(binlog.TypeReplaceTable, `{"origTblId":22,"swapTable":false}`)
+	record(binlog.TypeReplaceTable, `{"origTblId":23,"swapTable":true}`)
+	wrapped := record(binlog.TypeBarrier, `{"binlogType":3,"binlog":"{\"pid\":14}"}`)
+	record(binlog.TypeDropTable, `{"tableId":24}`)
+	record(binlog.TypeRecoverInfo, `{"tableId":24,"partitionId":-1}`)
 
 	require.Equal(t, core.Dropped{
 		Partitions: map[int64]int64{11: p, 12: tr, 13: tr, 14: wrapped},

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // limits are the binlog properties of a database or table (doris-binlogs.md 1.1).
@@ -200,7 +200,7 @@ func (l *binlogList) moveDummy(seq, timestamp int64) {
 	if !l.stamped {
 		timestamp = old.Timestamp
 	}
-	l.entries[0] = &Binlog{CommitSeq: seq, Timestamp: timestamp, Type: job.Dummy, DB: old.DB, Belong: old.Belong}
+	l.entries[0] = &Binlog{CommitSeq: seq, Timestamp: timestamp, Type: binlog.TypeDummy, DB: old.DB, Belong: old.Belong}
 }
 
 // cutAll cuts the db list and every table list at seq.

@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/payload"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // wrapConfig is a switch of the simulator, no FE config of Doris: "false" makes
@@ -14,12 +14,12 @@ import (
 const wrapConfig = "dorisim_wrap_new_binlogs"
 
 // lastOldType is the last type that 2.1, 3.0 and M24 know (doris-binlogs.md 2.2).
-const lastOldType = job.ModifyComment
+const lastOldType = binlog.TypeModifyComment
 
 // dialect turns an event into what the imitated version records. kind and data
 // are those of `new`; recorded is false when the version has no such binlog. It
 // needs the lock.
-func (c *Core) dialect(e *Event, kind job.BinlogType, data string) (job.BinlogType, string, bool) {
+func (c *Core) dialect(e *Event, kind binlog.Type, data string) (binlog.Type, string, bool) {
 	if c.cfg.Version == VersionNew {
 		return kind, data, true
 	}
@@ -28,8 +28,8 @@ func (c *Core) dialect(e *Event, kind job.BinlogType, data string) (job.BinlogTy
 		return kind, data, true
 	}
 	switch kind {
-	case job.RenamePartition, job.RenameRollup:
-		return job.RenameTable, data, true // the names that are not empty tell which (2.16)
+	case binlog.TypeRenamePartition, binlog.TypeRenameRollup:
+		return binlog.TypeRenameTable, data, true // the names that are not empty tell which (2.16)
 	}
 	if c.cfg.Version == VersionM24 || c.FEConfig(wrapConfig) == "false" || len(e.Tables) == 0 {
 		return kind, "", false
@@ -41,16 +41,16 @@ func (c *Core) dialect(e *Event, kind job.BinlogType, data string) (job.BinlogTy
 	if _, t, ok := c.TableByID(e.Tables[0]); ok {
 		wrapped.TableName = t.Name
 	}
-	return job.Barrier, Gson(wrapped), true
+	return binlog.TypeBarrier, Gson(wrapped), true
 }
 
 // newerFields are fields that a payload got after 2.1 and 3.0 had branched, by
 // type (doris-binlogs.md chapter 2).
-var newerFields = map[job.BinlogType][]string{
-	job.CreateTable:       {"tableType"},
-	job.ReplacePartitions: {"replacedPartitionIds"},
-	job.ReplaceTable:      {"isForce"},
-	job.ModifyViewDef:     {"comment"},
+var newerFields = map[binlog.Type][]string{
+	binlog.TypeCreateTable:       {"tableType"},
+	binlog.TypeReplacePartitions: {"replacedPartitionIds"},
+	binlog.TypeReplaceTable:      {"isForce"},
+	binlog.TypeModifyViewDef:     {"comment"},
 }
 
 // Short names of 3.0 and the long ones that 2.1 has in their place
@@ -67,7 +67,7 @@ var (
 
 // translate takes out what is newer than the version and gives fields the names
 // they have there. A text that is no JSON object stays as it is.
-func (c *Core) translate(kind job.BinlogType, data string) string {
+func (c *Core) translate(kind binlog.Type, data string) string {
 	decoder := json.NewDecoder(strings.NewReader(data))
 	decoder.UseNumber() // ids are longer than a float64 is exact
 	var record map[string]any
@@ -77,12 +77,12 @@ func (c *Core) translate(kind job.BinlogType, data string) string {
 	for _, field := range newerFields[kind] {
 		delete(record, field)
 	}
-	if kind == job.ModifyPartitions {
+	if kind == binlog.TypeModifyPartitions {
 		c.oldModifyPartitions(record)
 	}
 	if c.cfg.Version == Version21 {
 		longNames(record)
-		if kind == job.Upsert {
+		if kind == binlog.TypeUpsert {
 			withoutSubTransactions(record)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"strconv"
 
-	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/doris/binlog"
 )
 
 // Dropped are the ids that binlogs in the db list removed, with the commit seq
@@ -41,17 +41,17 @@ type removal struct {
 	SwapTable       bool              `json:"swapTable"`
 	Replaced        []int64           `json:"replacedPartitionIds"`
 	RecoveredPartID int64             `json:"partitionId"`
-	WrappedType     job.BinlogType    `json:"binlogType"`
+	WrappedType     binlog.Type       `json:"binlogType"`
 	Wrapped         string            `json:"binlog"`
 }
 
 // note updates the lists for a new binlog.
 func (d *droppedResources) note(b *Binlog) { d.apply(b.CommitSeq, b.Type, b.Data) }
 
-func (d *droppedResources) apply(seq int64, kind job.BinlogType, data string) {
+func (d *droppedResources) apply(seq int64, kind binlog.Type, data string) {
 	switch kind {
-	case job.DropPartition, job.TruncateTable, job.DropTable, job.AlterJob, job.DropRollup,
-		job.ReplaceTable, job.ReplacePartitions, job.RecoverInfo, job.Barrier:
+	case binlog.TypeDropPartition, binlog.TypeTruncateTable, binlog.TypeDropTable, binlog.TypeAlterJob, binlog.TypeDropRollup,
+		binlog.TypeReplaceTable, binlog.TypeReplacePartitions, binlog.TypeRecoverInfo, binlog.TypeBarrier:
 	default:
 		return
 	}
@@ -60,40 +60,40 @@ func (d *droppedResources) apply(seq int64, kind job.BinlogType, data string) {
 		return
 	}
 	switch kind {
-	case job.DropPartition:
+	case binlog.TypeDropPartition:
 		put(&d.Partitions, r.PartitionID, seq)
-	case job.TruncateTable:
+	case binlog.TypeTruncateTable:
 		for id := range r.Truncated {
 			if n, err := strconv.ParseInt(id, 10, 64); err == nil {
 				put(&d.Partitions, n, seq)
 			}
 		}
-	case job.DropTable:
+	case binlog.TypeDropTable:
 		put(&d.Tables, r.TableID, seq)
-	case job.AlterJob:
+	case binlog.TypeAlterJob:
 		if r.JobType == "SCHEMA_CHANGE" && r.JobState == "FINISHED" {
 			for _, origin := range r.ShadowToOrigin {
 				put(&d.Indexes, origin, seq)
 			}
 		}
-	case job.DropRollup:
+	case binlog.TypeDropRollup:
 		put(&d.Indexes, r.IndexID, seq)
-	case job.ReplaceTable:
+	case binlog.TypeReplaceTable:
 		if !r.SwapTable {
 			put(&d.Tables, r.OriginTableID, seq)
 		}
-	case job.ReplacePartitions:
+	case binlog.TypeReplacePartitions:
 		for _, id := range r.Replaced {
 			put(&d.Partitions, id, seq)
 		}
-	case job.RecoverInfo:
+	case binlog.TypeRecoverInfo:
 		if r.RecoveredPartID > 0 {
 			delete(d.Partitions, r.RecoveredPartID)
 		} else {
 			delete(d.Tables, r.TableID)
 		}
-	case job.Barrier:
-		if r.Wrapped != "" && r.WrappedType != job.Barrier {
+	case binlog.TypeBarrier:
+		if r.Wrapped != "" && r.WrappedType != binlog.TypeBarrier {
 			d.apply(seq, r.WrappedType, r.Wrapped)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/doris/binlog"
 )
 
 // LateFiling says how late binlogs are filed. Doris gives a binlog its number
@@ -94,7 +94,7 @@ func (u *unfiled) init() {
 // filingKeys are what the binlog must stay in order with.
 func filingKeys(b *Binlog) []int64 {
 	keys := slices.Clone(b.Tables)
-	if b.Type == job.Upsert {
+	if b.Type == binlog.TypeUpsert {
 		keys = append(keys, -b.DB)
 	}
 	return keys

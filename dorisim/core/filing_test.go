@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/core"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // TestLateFilingOrder: what concerns one table, and the UPSERTs of a database,
@@ -22,8 +22,8 @@ func TestLateFilingOrder(t *testing.T) {
 	}
 	const rounds = 100
 	for i := range rounds {
-		w.record(job.Upsert, tables[i%4])
-		w.record(job.Barrier, tables[(i+1)%4], tables[(i+2)%4])
+		w.record(binlog.TypeUpsert, tables[i%4])
+		w.record(binlog.TypeBarrier, tables[(i+1)%4], tables[(i+2)%4])
 	}
 	seen := map[int64]bool{}
 	newest, newestUpsert, late := int64(0), int64(0), 0
@@ -42,7 +42,7 @@ func TestLateFilingOrder(t *testing.T) {
 				require.Greater(t, b.CommitSeq, newestOf[table], "in the order of its table")
 				newestOf[table] = b.CommitSeq
 			}
-			if b.Type == job.Upsert {
+			if b.Type == binlog.TypeUpsert {
 				require.Greater(t, b.CommitSeq, newestUpsert, "in the order of the UPSERTs")
 				newestUpsert = b.CommitSeq
 			}
@@ -58,9 +58,9 @@ func TestLateFilingOrder(t *testing.T) {
 func TestLateFilingHidesFromReaders(t *testing.T) {
 	w := newWorld(t, 1, core.Config{})
 	a := w.table("a", 1).ID
-	first := w.record(job.Upsert, a)
+	first := w.record(binlog.TypeUpsert, a)
 	w.SetLateFiling(core.LateFiling{Percent: 100, Max: time.Hour, Seed: 1})
-	second := w.record(job.Upsert, a)
+	second := w.record(binlog.TypeUpsert, a)
 	require.Equal(t, 1, w.UnfiledBinlogs())
 
 	entries, _ := w.ReadBinlogs(w.db.ID, a, -1, 10)

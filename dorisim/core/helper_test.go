@@ -8,12 +8,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/be"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/payload"
 	"github.com/doris-ccr/ccr/dorisim/types"
-	"github.com/doris-ccr/ccr/job"
 )
 
 const soon = 10 * time.Second
@@ -128,7 +128,7 @@ func (w *world) upserts(table int64) []payload.Upsert {
 	var list []payload.Upsert
 	entries, _ := w.ReadBinlogs(w.db.ID, table, -1, core.MaxBinlogBatch)
 	for _, b := range entries {
-		if b.Type == job.Upsert {
+		if b.Type == binlog.TypeUpsert {
 			var u payload.Upsert
 			require.NoError(w.t, json.Unmarshal([]byte(b.Data), &u))
 			require.Equal(w.t, b.CommitSeq, u.CommitSeq)
@@ -138,7 +138,7 @@ func (w *world) upserts(table int64) []payload.Upsert {
 	return list
 }
 
-func (w *world) record(kind job.BinlogType, tables ...int64) int64 {
+func (w *world) record(kind binlog.Type, tables ...int64) int64 {
 	w.Lock()
 	defer w.Unlock()
 	return w.Record(core.Event{DB: w.db.ID, Tables: tables, Type: kind, Data: "{}"})

@@ -9,11 +9,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/be"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/faults"
 	"github.com/doris-ccr/ccr/dorisim/payload"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // FaultPublish is the fault point before a transaction is published.
@@ -287,7 +287,7 @@ func (c *Core) recordUpsert(t *txn) {
 		versions = append(versions, publishedVersion{partition: p.partition, version: p.version})
 	}
 	c.Record(Event{
-		DB: t.DB, Tables: slices.Sorted(maps.Keys(tables)), Type: job.Upsert, Timestamp: record.Timestamp, upsert: versions,
+		DB: t.DB, Tables: slices.Sorted(maps.Keys(tables)), Type: binlog.TypeUpsert, Timestamp: record.Timestamp, upsert: versions,
 		Payload: func(seq int64) any { record.CommitSeq = seq; return record },
 	})
 }

@@ -3,10 +3,10 @@ package ddl
 import (
 	"slices"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // alterTable runs ALTER TABLE. Clauses that change columns, or comments of
@@ -100,7 +100,7 @@ func (e *Executor) alterAlone(db *catalog.Database, t *catalog.Table, clause par
 func (e *Executor) commentTable(db *catalog.Database, t *catalog.Table, comment string) error {
 	t.Comment = comment
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.ModifyComment,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeModifyComment,
 		Payload: func(int64) any {
 			return commentPayload{Type: "TABLE", DBID: db.ID, TableID: t.ID, TableTxt: &comment}
 		},
@@ -131,7 +131,7 @@ func (e *Executor) commentColumns(db *catalog.Database, t *catalog.Table, clause
 		index.Schema.Columns = columns
 	}
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.ModifyComment,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeModifyComment,
 		Payload: func(int64) any {
 			return commentPayload{Type: "COLUMN", DBID: db.ID, TableID: t.ID, Columns: comments}
 		},
@@ -164,7 +164,7 @@ func (e *Executor) modifyDistribution(db *catalog.Database, t *catalog.Table, d 
 		columns += name
 	}
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.ModifyDistributionBucketNum,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeModifyDistributionBucketNum,
 		Payload: func(int64) any {
 			return bucketNumPayload{
 				DBID: db.ID, TableID: t.ID, Type: string(changed.Kind), AutoBucket: d.Auto, Buckets: changed.Buckets, Columns: columns,

@@ -3,10 +3,10 @@ package ddl
 import (
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // checkDynamic refuses manual changes of a table whose partitions the dynamic
@@ -122,7 +122,7 @@ func (e *Executor) recordDropPartition(db *catalog.Database, t *catalog.Table, p
 		t.NextVersion(e.core.Now())
 	}
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.DropPartition,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeDropPartition,
 		Payload: func(int64) any {
 			return dropPartitionPayload{
 				DBID: db.ID, TableID: t.ID, PartitionID: p.ID, Name: p.Name, Temporary: c.Temporary, Force: force, SQL: sql,
@@ -154,7 +154,7 @@ func (e *Executor) recordAddPartition(db *catalog.Database, t *catalog.Table, p 
 		sql += valuesText(t, p.Item, true) + ` ("version_info" = "1");`
 	}
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.AddPartition,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeAddPartition,
 		Payload: func(seq int64) any {
 			payload := addPartitionPayload{
 				CommitSeq: seq, DBID: db.ID, TableID: t.ID, Partition: partitionRecord(t, p),

@@ -6,11 +6,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/rangetext"
 	"github.com/doris-ccr/ccr/dorisim/types"
-	"github.com/doris-ccr/ccr/job"
 )
 
 func TestAutoListName(t *testing.T) {
@@ -41,7 +41,7 @@ func TestAddAutoPartition(t *testing.T) {
 	require.NotNil(t, p)
 	require.Equal(t, "[types: [DATETIMEV2]; keys: [2025-02-01 00:00:00]; ..types: [DATETIMEV2]; keys: [2025-03-01 00:00:00]; )", rangetext.RangeText(table, p, false))
 	b, payload := f.last("s")
-	require.Equal(t, job.AddPartition, b.Type)
+	require.Equal(t, binlog.TypeAddPartition, b.Type)
 	require.Equal(t, "ADD PARTITION `p20250201000000` VALUES [('2025-02-01 00:00:00'), ('2025-03-01 00:00:00')) (\"version_info\" = \"1\");", payload["sql"])
 	before := f.core.LastJournal()
 	require.NoError(t, add("r", "2025-02-28 23:59:59")) // is there
@@ -92,7 +92,7 @@ func TestDynamicPartitions(t *testing.T) {
 	require.Equal(t, []string{"p20250813", "p20250814", "p20250815", "p20250816"}, names("day"))
 	require.Equal(t, 2, f.tab("day").Partitions["p20250813"].Distribution.Buckets)
 	b, _ := f.last("s")
-	require.Equal(t, job.AddPartition, b.Type)
+	require.Equal(t, binlog.TypeAddPartition, b.Type)
 	create("week", "'dynamic_partition.time_unit' = 'WEEK', 'dynamic_partition.end' = '1', 'dynamic_partition.start_day_of_week' = '3'")
 	require.Equal(t, []string{"p2025_33", "p2025_34"}, names("week"))
 	create("month", "'dynamic_partition.time_unit' = 'MONTH', 'dynamic_partition.end' = '1'")

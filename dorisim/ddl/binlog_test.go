@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/doris/binlog"
 )
 
 func TestCreateAndDropBinlogs(t *testing.T) {
@@ -13,7 +13,7 @@ func TestCreateAndDropBinlogs(t *testing.T) {
 	f.run("CREATE TABLE t (a INT) DISTRIBUTED BY HASH(a) BUCKETS 1")
 	table := f.tab("t")
 	b, payload := f.last("s")
-	require.Equal(t, job.CreateTable, b.Type)
+	require.Equal(t, binlog.TypeCreateTable, b.Type)
 	require.Equal(t, []int64{table.ID}, b.Tables)
 	require.Equal(t, f.ShowCreateTable(f.db("s"), table, true), payload["sql"])
 	delete(payload, "sql")
@@ -24,7 +24,7 @@ func TestCreateAndDropBinlogs(t *testing.T) {
 	require.Contains(t, b.Data, `ENGINE\u003dOLAP`)
 
 	f.run("DROP TABLE t")
-	f.wantBinlog(job.DropTable, "{\"commitSeq\":$SEQ,\"dbId\":$DB,\"tableId\":$1,\"tableName\":\"t\",\"isView\":false,\"rawSql\":\"DROP TABLE IF EXISTS `t`\"}", table.ID)
+	f.wantBinlog(binlog.TypeDropTable, "{\"commitSeq\":$SEQ,\"dbId\":$DB,\"tableId\":$1,\"tableName\":\"t\",\"isView\":false,\"rawSql\":\"DROP TABLE IF EXISTS `t`\"}", table.ID)
 	require.Len(t, f.backend.specs, 1, "the recycle bin keeps the tablets")
 }
 
@@ -33,7 +33,7 @@ func TestViewBinlogs(t *testing.T) {
 	f.run("CREATE TABLE t (a INT) DISTRIBUTED BY HASH(a) BUCKETS 1")
 	f.run("CREATE VIEW v COMMENT 'c' AS SELECT a FROM t")
 	v := f.tab("v")
-	f.wantBinlog(job.CreateTable, "{\"commitSeq\":$SEQ,\"dbId\":$DB,\"dbName\":\"s\",\"tableId\":$1,\"tableName\":\"v\",\"tableType\":\"VIEW\","+
+	f.wantBinlog(binlog.TypeCreateTable, "{\"commitSeq\":$SEQ,\"dbId\":$DB,\"dbName\":\"s\",\"tableId\":$1,\"tableName\":\"v\",\"tableType\":\"VIEW\","+
 		"\"sql\":\"CREATE VIEW `v` COMMENT 'c' AS SELECT `internal`.`s`.`t`.`a` FROM `internal`.`s`.`t`;\"}", v.ID)
 	f.run("ALTER VIEW v AS SELECT 1 AS x FROM s.t")
 	_, payload := f.last("s")
@@ -44,7 +44,7 @@ func TestViewBinlogs(t *testing.T) {
 	require.Equal(t, "", payload["inlineViewDef"])
 	require.Equal(t, "d", payload["comment"])
 	f.run("DROP VIEW v")
-	f.wantBinlog(job.DropTable, "{\"commitSeq\":$SEQ,\"dbId\":$DB,\"tableId\":$1,\"tableName\":\"v\",\"isView\":true,\"rawSql\":\"DROP VIEW IF EXISTS `v`\"}", v.ID)
+	f.wantBinlog(binlog.TypeDropTable, "{\"commitSeq\":$SEQ,\"dbId\":$DB,\"tableId\":$1,\"tableName\":\"v\",\"isView\":true,\"rawSql\":\"DROP VIEW IF EXISTS `v`\"}", v.ID)
 }
 
 func TestPartitionBinlogs(t *testing.T) {
@@ -56,7 +56,7 @@ func TestPartitionBinlogs(t *testing.T) {
 	require.Equal(t, 2, p.Distribution.Buckets)
 	require.Len(t, p.Tablets[table.BaseIndexID], 2)
 	b, payload := f.last("s")
-	require.Equal(t, job.AddPartition, b.Type)
+	require.Equal(t, binlog.TypeAddPartition, b.Type)
 	require.EqualValues(t, b.CommitSeq, payload["commitSeq"])
 	require.Equal(t, "ADD PARTITION `p5` VALUES [(\"400\"), (\"500\")) (\"version_info\" = \"1\");", payload["sql"])
 	require.Equal(t, false, payload["isTempPartition"])
@@ -85,22 +85,22 @@ func TestPartitionBinlogs(t *testing.T) {
 
 	fill(p)
 	f.run("TRUNCATE TABLE t")
-	f.wantBinlog(job.TruncateTable, `{"dbId":$DB,"db":"s","tblId":$1,"table":"t","isEntireTable":true,"rawSql":"","op":{"$2":"p5"}}`, table.ID, p.ID)
+	f.wantBinlog(binlog.TypeTruncateTable, `{"dbId":$DB,"db":"s","tblId":$1,"table":"t","isEntireTable":true,"rawSql":"","op":{"$2":"p5"}}`, table.ID, p.ID)
 	fresh := table.Partitions["p5"]
 	require.NotEqual(t, p.ID, fresh.ID)
 	require.Equal(t, p.Item, fresh.Item)
 	fill(fresh)
 	f.run("TRUNCATE TABLE t PARTITIONS (P5)")
-	f.wantBinlog(job.TruncateTable, `{"dbId":$DB,"db":"s","tblId":$1,"table":"t","isEntireTable":false,"rawSql":"PARTITIONS (P5)","op":{"$2":"p5"}}`, table.ID, fresh.ID)
+	f.wantBinlog(binlog.TypeTruncateTable, `{"dbId":$DB,"db":"s","tblId":$1,"table":"t","isEntireTable":false,"rawSql":"PARTITIONS (P5)","op":{"$2":"p5"}}`, table.ID, fresh.ID)
 	before := f.core.LastJournal()
 	f.run("TRUNCATE TABLE t") // nothing to do, no binlog
 	require.Equal(t, before, f.core.LastJournal())
 
 	p = table.Partitions["p5"]
 	f.run("ALTER TABLE t RENAME PARTITION p5 p6")
-	f.wantBinlog(job.RenamePartition, `{"db":$DB,"tb":$1,"ind":-1,"p":$2,"nT":"","oT":"","nR":"","oR":"","nP":"p6","oP":"p5"}`, table.ID, p.ID)
+	f.wantBinlog(binlog.TypeRenamePartition, `{"db":$DB,"tb":$1,"ind":-1,"p":$2,"nT":"","oT":"","nR":"","oR":"","nP":"p6","oP":"p5"}`, table.ID, p.ID)
 	f.run("ALTER TABLE t DROP PARTITION p6 FORCE")
-	f.wantBinlog(job.DropPartition, "{\"dbId\":$DB,\"tableId\":$1,\"pid\":$2,\"partitionName\":\"p6\",\"isTempPartition\":false,\"forceDrop\":true,"+
+	f.wantBinlog(binlog.TypeDropPartition, "{\"dbId\":$DB,\"tableId\":$1,\"pid\":$2,\"partitionName\":\"p6\",\"isTempPartition\":false,\"forceDrop\":true,"+
 		"\"recycleTime\":-1,\"sql\":\"DROP PARTITION `p6` FORCE\",\"version\":1,\"versionTime\":$3}", table.ID, p.ID, table.VersionTime.UnixMilli())
 	f.run("ALTER TABLE t DROP TEMPORARY PARTITION tp")
 	_, payload = f.last("s")
@@ -137,7 +137,7 @@ func TestListPartitionBinlog(t *testing.T) {
 func TestPropertyBinlogs(t *testing.T) {
 	f := newFixture(t)
 	f.run(`ALTER DATABASE s SET PROPERTIES ("binlog.ttl_seconds" = "7")`)
-	f.wantBinlog(job.AlterDatabaseProperty, `{"dbId":$DB,"dbName":"s","properties":{"binlog.ttl_seconds":"7"}}`)
+	f.wantBinlog(binlog.TypeAlterDatabaseProperty, `{"dbId":$DB,"dbName":"s","properties":{"binlog.ttl_seconds":"7"}}`)
 	b, _ := f.last("s")
 	require.True(t, b.RemoveEnableCache)
 	require.Empty(t, b.Tables)
@@ -146,7 +146,7 @@ func TestPropertyBinlogs(t *testing.T) {
 	table := f.tab("t")
 	require.Equal(t, "7", table.Properties[binlogTTL])
 	f.run("ALTER TABLE t SET ('binlog.ttl_seconds' = '8', 'binlog.max_bytes' = '9')")
-	f.wantBinlog(job.ModifyTableProperty, `{"dbId":$DB,"tableId":$1,"ctlName":"internal","dbName":"s","tableName":"t",`+
+	f.wantBinlog(binlog.TypeModifyTableProperty, `{"dbId":$DB,"tableId":$1,"ctlName":"internal","dbName":"s","tableName":"t",`+
 		`"properties":{"binlog.enable":"true","binlog.max_bytes":"9","binlog.max_history_nums":"9223372036854775807","binlog.ttl_seconds":"8"},`+
 		`"sql":"SET (binlog.enable=true,binlog.max_bytes=9,binlog.max_history_nums=9223372036854775807,binlog.ttl_seconds=8)"}`, table.ID)
 	before := f.core.LastJournal()
@@ -165,17 +165,17 @@ func TestPropertyBinlogs(t *testing.T) {
 	require.Contains(t, f.show("s", "t"), `"is_being_synced" = "false"`)
 
 	f.run("ALTER TABLE t MODIFY DISTRIBUTION DISTRIBUTED BY HASH(a) BUCKETS 20")
-	f.wantBinlog(job.ModifyDistributionBucketNum, `{"dbId":$DB,"tableId":$1,"type":"HASH","autoBucket":false,"bucketNum":20,"columnsName":"a"}`, table.ID)
+	f.wantBinlog(binlog.TypeModifyDistributionBucketNum, `{"dbId":$DB,"tableId":$1,"type":"HASH","autoBucket":false,"bucketNum":20,"columnsName":"a"}`, table.ID)
 	require.Contains(t, f.show("s", "t"), "DISTRIBUTED BY HASH(`a`) BUCKETS 20")
 	f.run("ALTER TABLE t SET ('distribution_type' = 'random')")
 	b, _ = f.last("s")
-	require.Equal(t, job.ModifyDistributionType, b.Type)
+	require.Equal(t, binlog.TypeModifyDistributionType, b.Type)
 	require.Contains(t, f.show("s", "t"), "DISTRIBUTED BY RANDOM BUCKETS 20")
 
 	f.run("ALTER TABLE t MODIFY COMMENT 'orders'")
-	f.wantBinlog(job.ModifyComment, `{"type":"TABLE","dbId":$DB,"tblId":$1,"tblComment":"orders"}`, table.ID)
+	f.wantBinlog(binlog.TypeModifyComment, `{"type":"TABLE","dbId":$DB,"tblId":$1,"tblComment":"orders"}`, table.ID)
 	f.run("ALTER TABLE t MODIFY COLUMN A COMMENT 'x', MODIFY COLUMN d COMMENT 'y'")
-	f.wantBinlog(job.ModifyComment, `{"type":"COLUMN","dbId":$DB,"tblId":$1,"colToComment":{"a":"x","d":"y"}}`, table.ID)
+	f.wantBinlog(binlog.TypeModifyComment, `{"type":"COLUMN","dbId":$DB,"tblId":$1,"colToComment":{"a":"x","d":"y"}}`, table.ID)
 }
 
 func TestBinlogSwitchReachesTablets(t *testing.T) {
@@ -198,19 +198,19 @@ func TestRenameAndReplaceBinlogs(t *testing.T) {
 	f.run("CREATE TABLE c (k INT) DISTRIBUTED BY HASH(k) BUCKETS 1")
 	a, c := f.tab("a"), f.tab("c")
 	f.run("ALTER TABLE c RENAME b")
-	f.wantBinlog(job.RenameTable, `{"db":$DB,"tb":$1,"ind":-1,"p":-1,"nT":"b","oT":"c","nR":"","oR":"","nP":"","oP":""}`, c.ID)
+	f.wantBinlog(binlog.TypeRenameTable, `{"db":$DB,"tb":$1,"ind":-1,"p":-1,"nT":"b","oT":"c","nR":"","oR":"","nP":"","oP":""}`, c.ID)
 	require.Equal(t, "b", c.Indexes[c.BaseIndexID].Name)
 	require.Contains(t, c.Partitions, "b")
 
 	f.run("ALTER TABLE a REPLACE WITH TABLE b")
-	f.wantBinlog(job.ReplaceTable, `{"dbId":$DB,"origTblId":$1,"newTblName":$2,"swapTable":true,"isForce":false,"origTblName":"a","actualNewTblName":"b"}`, a.ID, c.ID)
+	f.wantBinlog(binlog.TypeReplaceTable, `{"dbId":$DB,"origTblId":$1,"newTblName":$2,"swapTable":true,"isForce":false,"origTblName":"a","actualNewTblName":"b"}`, a.ID, c.ID)
 	require.Same(t, c, f.tab("a"))
 	require.Same(t, a, f.tab("b"))
 	b, _ := f.last("s")
 	require.Equal(t, []int64{a.ID}, b.Tables)
 
 	f.run("ALTER TABLE a REPLACE WITH TABLE b PROPERTIES('swap'='false')")
-	f.wantBinlog(job.ReplaceTable, `{"dbId":$DB,"origTblId":$1,"newTblName":$2,"swapTable":false,"isForce":false,"origTblName":"a","actualNewTblName":"b"}`, c.ID, a.ID)
+	f.wantBinlog(binlog.TypeReplaceTable, `{"dbId":$DB,"origTblId":$1,"newTblName":$2,"swapTable":false,"isForce":false,"origTblName":"a","actualNewTblName":"b"}`, c.ID, a.ID)
 	require.Same(t, a, f.tab("a"))
 	require.NotContains(t, f.db("s").Tables, "b")
 	require.Len(t, f.backend.specs, 2, "the recycle bin keeps the old table")
@@ -223,7 +223,7 @@ func TestRenameColumn(t *testing.T) {
 	table := f.tab("t")
 	f.run("ALTER TABLE t RENAME COLUMN k k2")
 	f.run("ALTER TABLE t RENAME COLUMN v w")
-	f.wantBinlog(job.RenameColumn, `{"dbId":$DB,"tableId":$1,"colName":"v","newColName":"w","indexIdToSchemaVersion":{"$2":2}}`, table.ID, table.BaseIndexID)
+	f.wantBinlog(binlog.TypeRenameColumn, `{"dbId":$DB,"tableId":$1,"colName":"v","newColName":"w","indexIdToSchemaVersion":{"$2":2}}`, table.ID, table.BaseIndexID)
 	text := f.show("s", "t")
 	for _, want := range []string{"UNIQUE KEY(`k2`)", "HASH(`k2`)", `"bloom_filter_columns" = "k2"`, "INDEX i (`w`)"} {
 		require.Contains(t, text, want)
@@ -241,7 +241,7 @@ func TestLightSchemaChange(t *testing.T) {
 	shared := baseSchema(table).Columns
 	f.run("ALTER TABLE t ADD COLUMN c INT DEFAULT '0' AFTER id, ADD COLUMN d DATETIME DEFAULT CURRENT_TIMESTAMP COMMENT 'x', DROP COLUMN B")
 	b, payload := f.last("s")
-	require.Equal(t, job.ModifyTableAddOrDropColumns, b.Type)
+	require.Equal(t, binlog.TypeModifyTableAddOrDropColumns, b.Type)
 	require.Equal(t, "ALTER TABLE `s`.`t` ADD COLUMN `c` int NULL DEFAULT \"0\" COMMENT \"\" AFTER `id`, \n"+
 		"ADD COLUMN `d` datetimev2(0) NULL DEFAULT \"CURRENT_TIMESTAMP\" COMMENT \"x\", \nDROP COLUMN `b`", payload["rawSql"])
 	columns := payload["indexSchemaMap"].(map[string]any)[id(table.BaseIndexID)].([]any)
@@ -292,7 +292,7 @@ func TestTableLevelBinlog(t *testing.T) {
 	f.run("ALTER TABLE d.u MODIFY COMMENT 'not recorded'")
 	f.run("ALTER TABLE d.t REPLACE WITH TABLE u PROPERTIES('swap'='false')")
 	b, _ := f.last("d")
-	require.Equal(t, job.ReplaceTable, b.Type)
+	require.Equal(t, binlog.TypeReplaceTable, b.Type)
 	own, _ := f.core.ReadBinlogs(f.db("d").ID, table.ID, -1, 10)
 	require.Equal(t, b.CommitSeq, own[len(own)-1].CommitSeq)
 	require.Equal(t, map[int64]int64{table.ID: b.CommitSeq}, f.core.Dropped(f.db("d").ID).Tables)

@@ -5,11 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 	"github.com/doris-ccr/ccr/dorisim/types"
-	"github.com/doris-ccr/ccr/job"
 )
 
 const (
@@ -59,7 +59,7 @@ func (e *Executor) createIn(db *catalog.Database, s *parser.CreateTable) error {
 
 func (e *Executor) recordCreate(db *catalog.Database, t *catalog.Table) {
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.CreateTable,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeCreateTable,
 		Payload: func(seq int64) any {
 			return createTablePayload{
 				CommitSeq: seq, DBID: db.ID, DBName: db.Name, TableID: t.ID, TableName: t.Name, TableType: string(t.Kind),

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
-	"github.com/doris-ccr/ccr/job"
 )
 
 func (e *Executor) createDatabase(s *parser.CreateDatabase) error {
@@ -124,7 +124,7 @@ func (e *Executor) setDatabaseProperties(db *catalog.Database, props parser.Prop
 	}
 	changed := maps.Clone(props)
 	e.core.Record(core.Event{
-		DB: db.ID, Type: job.AlterDatabaseProperty, RemoveEnableCache: true, SwitchedOff: off,
+		DB: db.ID, Type: binlog.TypeAlterDatabaseProperty, RemoveEnableCache: true, SwitchedOff: off,
 		Payload: func(int64) any {
 			return alterDatabasePayload{DBID: db.ID, DBName: db.Name, Properties: changed}
 		},

@@ -3,11 +3,11 @@ package ddl
 import (
 	"strings"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 	"github.com/doris-ccr/ccr/dorisim/rangetext"
-	"github.com/doris-ccr/ccr/job"
 )
 
 func (e *Executor) dropTable(currentDB string, s *parser.DropTable) error {
@@ -58,7 +58,7 @@ func (e *Executor) discardTable(t *catalog.Table, force bool) {
 
 func (e *Executor) recordDrop(db *catalog.Database, t *catalog.Table, verb string) {
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.DropTable,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeDropTable,
 		Payload: func(seq int64) any {
 			return dropTablePayload{
 				CommitSeq: seq, DBID: db.ID, TableID: t.ID, TableName: t.Name,
@@ -150,7 +150,7 @@ func (e *Executor) recordTruncate(db *catalog.Database, t *catalog.Table, names 
 		rawSQL = "PARTITIONS (" + strings.Join(names, ", ") + ")" // bare names (doris-sql.md 1.5)
 	}
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.TruncateTable,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeTruncateTable,
 		Payload: func(int64) any {
 			return truncatePayload{
 				DBID: db.ID, DB: db.Name, TableID: t.ID, Table: t.Name, EntireTable: len(names) == 0, RawSQL: rawSQL, Old: old,

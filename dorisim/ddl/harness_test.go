@@ -10,12 +10,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/be"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 	"github.com/doris-ccr/ccr/dorisim/types"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // tablets is a backend that only remembers what it was told.
@@ -127,7 +127,7 @@ func (f *fixture) last(db string) (*core.Binlog, map[string]any) {
 }
 
 // wantBinlog compares the newest binlog of s with the expected JSON.
-func (f *fixture) wantBinlog(kind job.BinlogType, want string, ids ...int64) {
+func (f *fixture) wantBinlog(kind binlog.Type, want string, ids ...int64) {
 	f.t.Helper()
 	b, _ := f.last("s")
 	require.Equal(f.t, kind, b.Type, b.Data)

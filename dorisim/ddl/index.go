@@ -4,11 +4,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/alter"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // invertedKind is the kind of index that comes and goes without a job.
@@ -117,7 +117,7 @@ func (e *Executor) lightIndexes(db *catalog.Database, t *catalog.Table, changes 
 	e.core.SyncTabletSettings(t)
 	jobID := e.core.NextID()
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.ModifyInvertedIndices,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeModifyInvertedIndices,
 		Payload: func(int64) any {
 			return invertedPayload{
 				DBID: db.ID, TableID: t.ID, Schemas: schemaRecords(t, []int64{t.BaseIndexID}), Indexes: secondaryRecord(t),

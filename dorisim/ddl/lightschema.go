@@ -3,16 +3,16 @@ package ddl
 import (
 	"slices"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/types"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // recordColumns writes the binlog of a light schema change.
 func (e *Executor) recordColumns(db *catalog.Database, t *catalog.Table, jobID int64, indexes []int64, rawSQL string) {
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.ModifyTableAddOrDropColumns,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeModifyTableAddOrDropColumns,
 		Payload: func(int64) any {
 			return lightSchemaPayload{
 				DBID: db.ID, TableID: t.ID, Schemas: schemaRecords(t, indexes), Indexes: secondaryRecord(t), JobID: jobID, RawSQL: rawSQL,

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 	"github.com/doris-ccr/ccr/dorisim/rangetext"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // modifyPartitionsPayload is the record of MODIFY_PARTITIONS
@@ -79,7 +79,7 @@ func (e *Executor) modifyPartitions(db *catalog.Database, t *catalog.Table, c *p
 		return nil
 	}
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.ModifyPartitions, Payload: func(int64) any { return record },
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeModifyPartitions, Payload: func(int64) any { return record },
 	})
 	return nil
 }

@@ -3,11 +3,11 @@ package ddl
 import (
 	"cmp"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 	"github.com/doris-ccr/ccr/dorisim/rangetext"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // recoverPayload is the record of RECOVER_INFO (doris-binlogs.md 2.25).
@@ -128,6 +128,6 @@ func (e *Executor) recoverPartition(db *catalog.Database, s *parser.Recover) err
 func (e *Executor) recordRecover(db *catalog.Database, t *catalog.Table, record recoverPayload) {
 	record.DBID, record.TableID = db.ID, t.ID
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.RecoverInfo, Payload: func(int64) any { return record },
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeRecoverInfo, Payload: func(int64) any { return record },
 	})
 }

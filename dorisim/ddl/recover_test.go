@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/core"
-	"github.com/doris-ccr/ccr/job"
 )
 
 func TestRecoverTable(t *testing.T) {
@@ -20,7 +20,7 @@ func TestRecoverTable(t *testing.T) {
 
 	f.run("RECOVER TABLE t")
 	require.Same(t, table, f.tab("t"))
-	f.wantBinlog(job.RecoverInfo, `{"dbId":$DB,"newDbName":"","tableId":$1,"tableName":"t","newTableName":"","partitionId":-1,"partitionName":"","newPartitionName":""}`, table.ID)
+	f.wantBinlog(binlog.TypeRecoverInfo, `{"dbId":$DB,"newDbName":"","tableId":$1,"tableName":"t","newTableName":"","partitionId":-1,"partitionName":"","newPartitionName":""}`, table.ID)
 	require.NotContains(t, f.core.Dropped(f.db("s").ID).Tables, table.ID)
 
 	f.run("DROP TABLE t")
@@ -58,7 +58,7 @@ func TestRecoverPartition(t *testing.T) {
 	require.Contains(t, f.core.Dropped(f.db("s").ID).Partitions, p.ID)
 	f.run("RECOVER PARTITION p1 FROM t")
 	require.Same(t, p, table.Partitions["p1"])
-	f.wantBinlog(job.RecoverInfo, `{"dbId":$DB,"newDbName":"","tableId":$1,"tableName":"t","newTableName":"","partitionId":$2,"partitionName":"p1","newPartitionName":""}`, table.ID, p.ID)
+	f.wantBinlog(binlog.TypeRecoverInfo, `{"dbId":$DB,"newDbName":"","tableId":$1,"tableName":"t","newTableName":"","partitionId":$2,"partitionName":"p1","newPartitionName":""}`, table.ID, p.ID)
 	require.NotContains(t, f.core.Dropped(f.db("s").ID).Partitions, p.ID)
 
 	f.run("ALTER TABLE t DROP PARTITION p1")

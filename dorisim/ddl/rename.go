@@ -4,10 +4,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
-	"github.com/doris-ccr/ccr/job"
 )
 
 func (e *Executor) rename(db *catalog.Database, t *catalog.Table, c *parser.Rename) error {
@@ -39,7 +39,7 @@ func (e *Executor) renameTable(db *catalog.Database, t *catalog.Table, name stri
 	setTableName(t, name)
 	db.Tables[name] = t
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.RenameTable,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeRenameTable,
 		Payload: func(int64) any {
 			return renamePayload{DBID: db.ID, TableID: t.ID, IndexID: -1, PartitionID: -1, NewTable: name, OldTable: old}
 		},
@@ -78,7 +78,7 @@ func (e *Executor) renamePartition(db *catalog.Database, t *catalog.Table, old, 
 	p.Name = name
 	t.Partitions[name] = p
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.RenamePartition,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeRenamePartition,
 		Payload: func(int64) any {
 			return renamePayload{DBID: db.ID, TableID: t.ID, IndexID: -1, PartitionID: p.ID, NewPartition: name, OldPartition: old}
 		},
@@ -107,7 +107,7 @@ func (e *Executor) renameColumn(db *catalog.Database, t *catalog.Table, old, nam
 	versions := setColumnName(t, old, name)
 	e.core.SyncTabletSettings(t)
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.RenameColumn,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeRenameColumn,
 		Payload: func(int64) any {
 			return renameColumnPayload{DBID: db.ID, TableID: t.ID, Old: old, New: name, SchemaVersions: versions}
 		},
@@ -190,7 +190,7 @@ func (e *Executor) replaceTable(db *catalog.Database, t *catalog.Table, c *parse
 	force := c.Force || e.core.Version() == core.Version21 || e.core.Version() == core.Version30
 	// Recorded while the old table is there: its own binlog setting counts.
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.ReplaceTable,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeReplaceTable,
 		Payload: func(int64) any {
 			return replaceTablePayload{
 				DBID: db.ID, OriginID: t.ID, NewID: other.ID, Swap: swap, Force: force && !swap, OriginName: name, NewName: otherName,

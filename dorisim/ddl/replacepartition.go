@@ -4,11 +4,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 	"github.com/doris-ccr/ccr/dorisim/rangetext"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // replacePartitionsPayload is the record of REPLACE_PARTITIONS
@@ -100,7 +100,7 @@ func (e *Executor) exchange(db *catalog.Database, t *catalog.Table, r replacemen
 	t.NextVersion(e.core.Now())
 	record.Version, record.VersionTime = t.Version, t.VersionTime.UnixMilli()
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.ReplacePartitions, Payload: func(int64) any { return record },
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeReplacePartitions, Payload: func(int64) any { return record },
 	})
 	return nil
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/doris/binlog"
 )
 
 const twoRanges = "CREATE TABLE t (a INT) PARTITION BY RANGE(a) (PARTITION p1 VALUES LESS THAN ('10'), PARTITION p2 VALUES LESS THAN ('20')) DISTRIBUTED BY HASH(a) BUCKETS 1"
@@ -21,7 +21,7 @@ func TestReplacePartition(t *testing.T) {
 	require.Same(t, temp, table.Partitions["p2"])
 	require.Equal(t, "p2", temp.Name)
 	require.Empty(t, table.Temporary)
-	f.wantBinlog(job.ReplacePartitions, `{"dbId":$DB,"dbName":"s","tblId":$1,"tblName":"t","partitions":["p2"],"tempPartitions":["tp2"],
+	f.wantBinlog(binlog.TypeReplacePartitions, `{"dbId":$DB,"dbName":"s","tblId":$1,"tblName":"t","partitions":["p2"],"tempPartitions":["tp2"],
 		"replacedPartitionIds":[$2],"strictRange":true,"useTempPartitionName":false,"version":2,"versionTime":$3,"force":false}`, table.ID, old.ID, table.VersionTime.UnixMilli())
 	require.Contains(t, f.core.Dropped(f.db("s").ID).Partitions, old.ID)
 }
@@ -66,7 +66,7 @@ func TestModifyPartition(t *testing.T) {
 	table := f.tab("t")
 	f.run("ALTER TABLE t MODIFY PARTITION p1 SET ('storage_medium' = 'ssd', 'storage_cooldown_time' = '2030-01-01 00:00:00')")
 	b, payload := f.last("s")
-	require.Equal(t, job.ModifyPartitions, b.Type)
+	require.Equal(t, binlog.TypeModifyPartitions, b.Type)
 	infos := payload["infos"].([]any)
 	require.Len(t, infos, 1)
 	info := infos[0].(map[string]any)

@@ -5,12 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/alter"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 	"github.com/doris-ccr/ccr/dorisim/types"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // dropRollupPayload is doris-binlogs.md 2.24.
@@ -201,7 +201,7 @@ func (e *Executor) dropRollups(db *catalog.Database, t *catalog.Table, names []s
 		e.core.DropIndexTablets(t, index.ID)
 		delete(t.Indexes, index.ID)
 		e.core.Record(core.Event{
-			DB: db.ID, Tables: []int64{t.ID}, Type: job.DropRollup,
+			DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeDropRollup,
 			Payload: func(int64) any {
 				return dropRollupPayload{DBID: db.ID, TableID: t.ID, TableName: t.Name, IndexID: index.ID, IndexName: index.Name}
 			},
@@ -226,7 +226,7 @@ func (e *Executor) renameRollup(db *catalog.Database, t *catalog.Table, old, nam
 	}
 	index.Name = name
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.RenameRollup,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeRenameRollup,
 		Payload: func(int64) any {
 			return renamePayload{DBID: db.ID, TableID: t.ID, IndexID: index.ID, PartitionID: -1, NewRollup: name, OldRollup: old}
 		},

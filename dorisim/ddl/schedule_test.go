@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
-	"github.com/doris-ccr/ccr/job"
 )
 
 const dynamicTable = "CREATE TABLE t (d DATE) PARTITION BY RANGE(d) () DISTRIBUTED BY HASH(d) BUCKETS 1 PROPERTIES (" +
@@ -41,7 +41,7 @@ func TestScheduler(t *testing.T) {
 	all, _ := f.core.ReadBinlogs(f.db("s").ID, -1, -1, 1000)
 	dropped := 0
 	for _, b := range all {
-		if b.Type == job.DropPartition {
+		if b.Type == binlog.TypeDropPartition {
 			dropped++
 		}
 	}

@@ -6,11 +6,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 	"github.com/doris-ccr/ccr/dorisim/types"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // distributionType is the pseudo property that turns HASH into RANDOM.
@@ -129,7 +129,7 @@ func (e *Executor) recordProperties(db *catalog.Database, t *catalog.Table, give
 		items = append(items, key+"="+given[key])
 	}
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.ModifyTableProperty, RemoveEnableCache: true, SwitchedOff: off,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeModifyTableProperty, RemoveEnableCache: true, SwitchedOff: off,
 		Payload: func(int64) any {
 			p := tablePropertyPayload{
 				DBID: db.ID, TableID: t.ID, TableName: t.Name, Properties: given, SQL: "SET (" + strings.Join(items, ",") + ")",
@@ -158,7 +158,7 @@ func (e *Executor) setRandomDistribution(db *catalog.Database, t *catalog.Table,
 		p.Distribution.Kind, p.Distribution.Columns = catalog.RandomDistribution, nil
 	}
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{t.ID}, Type: job.ModifyDistributionType,
+		DB: db.ID, Tables: []int64{t.ID}, Type: binlog.TypeModifyDistributionType,
 		Payload: func(int64) any {
 			return renamePayload{DBID: db.ID, TableID: t.ID, IndexID: -1, PartitionID: -1}
 		},

@@ -3,10 +3,10 @@ package ddl
 import (
 	"cmp"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/parser"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // defaultSQLMode is ONLY_FULL_GROUP_BY (doris-sql.md 1.6).
@@ -153,7 +153,7 @@ func (e *Executor) alterView(currentDB string, s *parser.AlterView) error {
 		definition = v.ViewDefinition
 	}
 	e.core.Record(core.Event{
-		DB: db.ID, Tables: []int64{v.ID}, Type: job.ModifyViewDef,
+		DB: db.ID, Tables: []int64{v.ID}, Type: binlog.TypeModifyViewDef,
 		Payload: func(int64) any {
 			r := viewPayload{DBID: db.ID, TableID: v.ID, Definition: definition, SQLMode: defaultSQLMode, Comment: v.Comment, Schema: []columnPayload{}}
 			for _, c := range v.ViewColumns {

@@ -3,11 +3,11 @@ package fe
 import (
 	"context"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
 	"github.com/doris-ccr/ccr/doris/thriftgen/status"
 	"github.com/doris-ccr/ccr/doris/thriftgen/types"
 	"github.com/doris-ccr/ccr/dorisim/core"
-	"github.com/doris-ccr/ccr/job"
 )
 
 // readCodes are the statuses of binlog reads on the wire.
@@ -90,7 +90,7 @@ func wireBinlog(b *core.Binlog) *frontendservice.TBinlog {
 	if len(b.Tables) > 0 {
 		w.TableIds = b.Tables
 	}
-	if b.Type == job.Dummy {
+	if b.Type == binlog.TypeDummy {
 		w.Belong = &b.Belong
 		return w
 	}

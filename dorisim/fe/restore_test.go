@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
 	"github.com/doris-ccr/ccr/doris/thriftgen/status"
 	"github.com/doris-ccr/ccr/doris/thriftgen/types"
@@ -16,7 +17,6 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
-	"github.com/doris-ccr/ccr/job"
 )
 
 func TestSnapshotTravelsBetweenClusters(t *testing.T) {
@@ -35,7 +35,7 @@ func TestSnapshotTravelsBetweenClusters(t *testing.T) {
 	require.NoError(t, json.Unmarshal(info, &parsed))
 	entries, _ := src.ReadBinlogs(src.db.ID, plain.ID, -1, core.MaxBinlogBatch)
 	barrier := entries[len(entries)-1]
-	require.Equal(t, job.Barrier, barrier.Type)
+	require.Equal(t, binlog.TypeBarrier, barrier.Type)
 	require.Equal(t, barrier.CommitSeq, parsed.Seqs[plain.ID])
 
 	done := dst.restore(dst.restoreRequest("r1", meta, info))

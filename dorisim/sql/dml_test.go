@@ -7,9 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
-	"github.com/doris-ccr/ccr/job"
 )
 
 const one = " DISTRIBUTED BY HASH(k) BUCKETS 2 PROPERTIES ('replication_num' = '2')"
@@ -172,7 +172,7 @@ func TestTransaction(t *testing.T) {
 		binlogs, _ = f.core.ReadBinlogs(db.ID, -1, binlogs[0].CommitSeq, 255)
 	}
 	upsert := binlogs[len(binlogs)-1]
-	require.Equal(t, job.Upsert, upsert.Type, "one binlog for the whole transaction")
+	require.Equal(t, binlog.TypeUpsert, upsert.Type, "one binlog for the whole transaction")
 	require.Contains(t, upsert.Data, fmt.Sprintf(`"stids":[%d,%d,%d,%d]`, last.ID, last.ID+1, last.ID+2, last.ID+3))
 	require.Contains(t, upsert.Data, last.Label)
 

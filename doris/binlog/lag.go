@@ -1,0 +1,26 @@
+package binlog
+
+import "time"
+
+// Lag is the distance between a position in the log of a source and the end of that log.
+type Lag struct {
+	Binlogs        int64 `json:"lag"` // not yet consumed
+	FirstCommitSeq int64 `json:"first_commit_seq"`
+	LastCommitSeq  int64 `json:"last_commit_seq"`
+	NextCommitSeq  int64 `json:"next_commit_seq"`
+	// Timestamps in ms since the epoch; -1 or 0 = unknown.
+	FirstTimestamp int64 `json:"first_timestamp"`
+	LastTimestamp  int64 `json:"last_timestamp"`
+	NextTimestamp  int64 `json:"next_timestamp"`
+	// ObservedAt is when the source was asked.
+	ObservedAt time.Time `json:"observed_at,omitzero"`
+}
+
+// Seconds is last binlog time minus next binlog time, as time_interval_secs
+// (http-api.md 3.3); 0 when either is unknown or nothing is left.
+func (l Lag) Seconds() int64 {
+	if l.Binlogs == 0 || l.LastTimestamp <= 0 || l.NextTimestamp <= 0 || l.LastTimestamp < l.NextTimestamp {
+		return 0
+	}
+	return (l.LastTimestamp - l.NextTimestamp) / 1000
+}
