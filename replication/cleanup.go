@@ -129,29 +129,6 @@ func ended(state string) bool {
 	return state == sqlclient.JobFinished || state == sqlclient.JobCancelled
 }
 
-// rollbackAll rolls back the job's open transactions, found by their labels.
-func (j *Job) rollbackAll(ctx context.Context, p *job.Progress) error {
-	if err := j.destination.findMaster(ctx); err != nil {
-		return err
-	}
-	list, err := j.transactions(ctx, job.LabelPrefix(j.spec.UID)+":")
-	if lacksPrivilege(err) {
-		list, err = j.leftByLabel(ctx, p)
-	}
-	if err != nil {
-		return err
-	}
-	var failed []error
-	for _, tx := range list {
-		if tx.Status == sqlclient.TxnPrepare || tx.Status == sqlclient.TxnPrecommitted {
-			if err := j.rollback(ctx, tx.ID, "the replication job ends"); !errors.Is(err, errStuck) {
-				failed = append(failed, err)
-			}
-		}
-	}
-	return errors.Join(failed...)
-}
-
 var aliasPattern = regexp.MustCompile(`^__ccr_(.+)_(\d+)$`)
 
 // dropAliases drops tables that interrupted snapshots of this job have left:

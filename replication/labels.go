@@ -180,48 +180,14 @@ func (s *shift) earlier(ctx context.Context, position job.Position) ([]sqlclient
 	return s.job.byLabels(ctx, labels)
 }
 
-// leftByLabel lists the transactions that a shift of this epoch or the one before
-// may have left beyond the position.
-func (j *Job) leftByLabel(ctx context.Context, p *job.Progress) ([]sqlclient.Transaction, error) {
-	if p.Position.CommitSeq == 0 {
-		return nil, nil // there was no shift
-	}
-	s := &shift{job: j, in: job.StreamInput{StepInput: job.StepInput{Spec: j.spec, Progress: *p}},
-		tracker: newTracker(p.Position, j.spec.Type() == job.TableSync, p.Durable(), p.Ahead)}
-	s.hooks.Resume = &job.Heartbeat{Position: p.Position} // so that not all of a long log is read
-	labels, err := s.labelsAfter(ctx, p.Position, min(firstUnheardEpoch(p), p.Epoch-1))
-	var lost *wantSnapshot
-	if err != nil && !errors.As(err, &lost) { // what is lost cannot be asked for, and comes by a snapshot
-		return nil, err
-	}
-	return j.byLabels(ctx, labels)
-}
-
 // labelsAfter are the labels that attempts before this one may have used beyond
 // the position, from an epoch on.
 func (s *shift) labelsAfter(ctx context.Context, position job.Position, first int64) ([]string, error) {
 	var labels []string
-	p, spec := &s.in.Progress, &s.in.Spec
 	err := s.unknownUpserts(ctx, position, func(u unknownUpsert) {
-		for epoch := first; epoch <= p.Epoch; epoch++ {
-			labels = append(labels, job.TxnLabel(spec.UID, epoch, spec.Source.DatabaseID, u.seq))
-		}
+		labels = append(labels, s.job.labelsOf(&s.in.Progress, u.seq, first)...)
 	})
 	return labels, err
-}
-
-// firstUnheardEpoch is the first epoch in which something may have been applied
-// that nobody but the destination knows of.
-func firstUnheardEpoch(p *job.Progress) int64 {
-	switch {
-	case p.Unheard.IsZero():
-		return p.Epoch // only this step is in doubt
-	case p.UnheardEpoch > 0:
-		return p.UnheardEpoch
-	case p.FirstEpoch > 0:
-		return p.FirstEpoch
-	}
-	return p.Epoch
 }
 
 // anchor makes sure that the position names a transaction that the destination

@@ -9,16 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
-	"github.com/doris-ccr/ccr/doris/status"
 	"github.com/doris-ccr/ccr/job"
 )
-
-// unknownAhead is how many UPSERTs an attempt can have applied beyond the last
-// position that was heard of: those under way at a checkpoint and those begun
-// since, with a group to spare.
-const unknownAhead = maxAhead + mostUncovered + 64
 
 // LastHeard is when an earlier attempt last told how far it was, zero if there
 // was none or it told in the end; last is its last report, if it left one. It
@@ -169,93 +162,16 @@ func (s *shift) unknownTables(ctx context.Context, position job.Position, upTo i
 	return slices.Sorted(maps.Keys(tables)), nil
 }
 
-// unknownUpsert is an UPSERT that an earlier attempt may have applied.
-type unknownUpsert struct {
-	seq     int64
-	records map[int64]binlog.TableRecord
-}
-
-// unknownUpserts reads again the UPSERTs after the position, as far as an earlier
-// attempt can have come: to the next fence, and not further than it told, or than
-// unknownAhead if it was heard of.
+// unknownUpserts reads again the UPSERTs that attempts before this one may have
+// applied beyond the position, as far as they can have come.
 func (s *shift) unknownUpserts(ctx context.Context, position job.Position, visit func(unknownUpsert)) error {
-	limit, last := 0, int64(math.MaxInt64)
-	switch r := s.hooks.Resume; {
-	case r != nil && r.Position.CommitSeq >= position.CommitSeq:
-		limit = unknownAhead
-	case r == nil && s.in.Progress.UnheardTo > 0:
-		last = s.in.Progress.UnheardTo
-	}
 	durable, _ := s.tracker.unsettled()
-	size := newBatchSize(s.job.opts.BatchSize)
-	req := s.job.binlogRequest(durable, 0)
-	for upserts := 0; ; {
-		size.ask(&req)
-		got, err := s.job.source.fe.Binlogs(ctx, req)
-		if size.less(req.Limit, err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("read binlogs after commit seq %d: %w", req.PrevCommitSeq, err)
-		}
-		size.got(got.Binlogs)
-		if got.Status == status.BinlogTooOldCommitSeq && len(got.Binlogs) > 0 {
-			if to := got.Binlogs[0].CommitSeq; req.PrevCommitSeq < to && to <= max(position.CommitSeq, s.in.Progress.GapTo) {
-				req.PrevCommitSeq = to // it is dealt with, or older than the comparison of all tables
-				continue
-			}
-			return &wantSnapshot{wanted: job.SnapshotWanted{Reason: lostReason(req.PrevCommitSeq, got.Binlogs[0].CommitSeq)}}
-		}
-		for _, rec := range got.Binlogs {
-			if s.tracker.has(rec.CommitSeq) {
-				req.PrevCommitSeq = rec.CommitSeq
-				continue
-			}
-			if rec.CommitSeq > last {
-				return nil
-			}
-			records, err := s.recordsIn(rec)
-			if err != nil {
-				return err
-			}
-			if len(records) > 0 {
-				visit(unknownUpsert{seq: rec.CommitSeq, records: records})
-			}
-			if rec.Type == binlog.TypeUpsert {
-				upserts++
-			} else if s.endsShift(rec) {
-				return nil
-			}
-			if limit > 0 && upserts >= limit {
-				return nil
-			}
-			req.PrevCommitSeq = rec.CommitSeq
-		}
-		if len(got.Binlogs) == 0 {
-			return nil
-		}
+	r := unknownRange{durable: durable, position: position.CommitSeq, has: s.tracker.has}
+	switch last := s.hooks.Resume; {
+	case last != nil && last.Position.CommitSeq >= position.CommitSeq:
+		r.limit = unknownAhead
+	case last == nil:
+		r.last = s.in.Progress.UnheardTo
 	}
-}
-
-// recordsIn are the tables of an UPSERT that the job applies; of any other binlog
-// there are none.
-func (s *shift) recordsIn(rec binlog.Record) (map[int64]binlog.TableRecord, error) {
-	if rec.Type != binlog.TypeUpsert {
-		return nil, nil
-	}
-	u, err := binlog.DecodeUpsert(rec.Data)
-	if err != nil {
-		return nil, err
-	}
-	return recordsOf(&u, rec.CommitSeq, &s.in.Spec, &s.in.Progress)
-}
-
-// endsShift tells whether an attempt cannot have come past the binlog.
-func (s *shift) endsShift(rec binlog.Record) bool {
-	inner, err := rec.Unwrap()
-	if err != nil {
-		return true
-	}
-	v, err := judge(inner, &s.in.Spec, &s.in.Progress)
-	return err != nil || v == handOver || v == lost
+	return s.job.unknownUpserts(ctx, &s.in.Progress, r, visit)
 }
