@@ -64,7 +64,8 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start cluster %s: %w", cfg.Name, err)
 	}
-	c := &Cluster{cfg: cfg, faults: &faults.Set{}}
+	c := &Cluster{cfg: cfg}
+	c.faults = &faults.Set{Nodes: c.nodes}
 	c.core = core.New(core.Config{
 		Name: cfg.Name, Version: cfg.Version, Profile: cfg.Profile, FEConfig: cfg.FEConfig, Logger: cfg.Logger,
 		Faults: c.faults, GCPeriod: cfg.GCPeriod,
@@ -175,6 +176,14 @@ func (c *Cluster) BEs() int {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return len(c.backends)
+}
+
+// nodes counts frontends or backends for the fault rules.
+func (c *Cluster) nodes(prefix string) int {
+	if prefix == "fe." {
+		return c.FEs()
+	}
+	return c.BEs()
 }
 
 func (c *Cluster) run(i int) *backendRun {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/dorisim"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 )
 
 const soon = 10 * time.Second
@@ -25,6 +26,7 @@ func start(t *testing.T, cfg dorisim.Config) *dorisim.Cluster {
 	c, err := dorisim.Start(context.Background(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	faultstest.Struck(t, c.Faults())
 	return c
 }
 
@@ -113,7 +115,7 @@ func TestAdminPort(t *testing.T) {
 	require.Equal(t, true, call("POST", "/fe/1/master", "")["ok"])
 	require.EqualValues(t, 1, call("GET", "/status", "")["master"])
 	require.Contains(t, call("POST", "/be/7/kill", "")["error"], "there is no backend 7")
-	require.Contains(t, call("POST", "/faults", `{"point":"fe.commitTxn","action":"explode"}`)["error"], "unknown fault action")
+	require.Contains(t, call("POST", "/faults", `{"point":"fe.commitTxn","action":"explode"}`)["error"], `there is no fault action "explode"`)
 	require.Contains(t, call("POST", "/faults", `{"point":"fe.commitTxn","action":"drop_after","count":1}`)["text"], `"id":1`)
 	require.Equal(t, "[]\n", call("DELETE", "/faults/1", "")["text"])
 	require.EqualValues(t, 5*time.Millisecond, call("POST", "/profile", `{"publish_ms":5}`)["Publish"])

@@ -127,6 +127,7 @@ func (s *Server) addFault(w http.ResponseWriter, r *http.Request) {
 	var rule faults.Rule
 	err := decode(r, &rule)
 	if err == nil {
+		rule.MayNotStrike = true // who adds it here looks at its hits
 		_, err = s.cluster.Faults().Add(rule)
 	}
 	answer(w, s.rules(), err)

@@ -14,6 +14,7 @@ import (
 	"github.com/doris-ccr/ccr/dorisim"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 )
 
 // finished waits until the table's newest job of that kind is FINISHED and there
@@ -47,7 +48,7 @@ func hold(t *testing.T, c *dorisim.Cluster, state string) (release func()) {
 	t.Helper()
 	id, err := c.Faults().Add(faults.Rule{Point: "alter." + state, Action: faults.Fail})
 	require.NoError(t, err)
-	return func() { require.True(t, c.Faults().Remove(id)) }
+	return func() { faultstest.Release(t, c.Faults(), id) }
 }
 
 // indexIDs maps the names of the indexes of the table's first partition to ids.

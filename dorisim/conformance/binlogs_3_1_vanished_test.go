@@ -9,6 +9,7 @@ import (
 
 	"github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
 	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 )
 
 // TestVanishedPartitions is doris-binlogs.md 3.1: TRUNCATE, INSERT OVERWRITE and
@@ -45,7 +46,7 @@ func TestVanishedPartitions(t *testing.T) {
 			require.NoError(t, err)
 			load(c.table, c.rows) // COMMITTED
 			s.exec(c.race, db)
-			require.True(t, cluster.Faults().Remove(held))
+			faultstest.Release(t, cluster.Faults(), held)
 			var found *frontendservice.TBinlog
 			require.Eventually(t, func() bool {
 				for _, b := range s.binlogs(db, -1, prev) {

@@ -24,6 +24,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/thriftgen/status"
 	thrifttypes "github.com/doris-ccr/ccr/doris/thriftgen/types"
 	"github.com/doris-ccr/ccr/dorisim"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 )
 
 const (
@@ -52,7 +53,14 @@ func runTests(m *testing.M) int {
 		defer started.Close()
 		*c.cluster = started
 	}
-	return m.Run()
+	code := m.Run()
+	for _, c := range []*dorisim.Cluster{sourceCluster, destinationCluster} {
+		for _, r := range c.Faults().Unstruck() {
+			fmt.Fprintf(os.Stderr, "cluster %s: the fault rule {%s %s} has struck nothing\n", c.Name(), r.Point, r.Action)
+			code = 1
+		}
+	}
+	return code
 }
 
 func clusterConfig(name string) dorisim.Config {
@@ -80,6 +88,7 @@ func private(t *testing.T, change ...func(*dorisim.Config)) (*dorisim.Cluster, *
 	c, err := dorisim.Start(ctx, cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
+	faultstest.Struck(t, c.Faults())
 	return c, connect(t, c)
 }
 

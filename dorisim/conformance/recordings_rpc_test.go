@@ -25,6 +25,7 @@ import (
 	"github.com/doris-ccr/ccr/dorisim"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 )
 
 // recordedCall is an entry of rpcs.real.json (doris-sql.md 9).
@@ -103,6 +104,7 @@ func recordedCluster(t *testing.T, change ...func(*dorisim.Config)) (*dorisim.Cl
 	c, err := dorisim.Start(ctx, cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
+	faultstest.Struck(t, c.Faults())
 	return c, &side{t: t, db: openAs(t, c.FE(0).MySQLAddr(), "root", ""), thrift: c.FE(0).ThriftAddr(), fe: frontend(t, c.FE(0).ThriftAddr())}
 }
 
@@ -135,10 +137,10 @@ func (r *rpcReplay) prepare() {
 	}
 }
 
-// holdAt holds a job at a fault point until the rule is removed.
+// holdAt holds a job that gets to a fault point until the rule is removed.
 func holdAt(t *testing.T, c *dorisim.Cluster, point string) int {
 	t.Helper()
-	id, err := c.Faults().Add(faults.Rule{Point: point, Action: faults.Hold})
+	id, err := c.Faults().Add(faults.Rule{Point: point, Action: faults.Hold, MayNotStrike: true})
 	require.NoError(t, err)
 	return id
 }

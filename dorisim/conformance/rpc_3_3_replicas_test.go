@@ -15,6 +15,7 @@ import (
 	thrifttypes "github.com/doris-ccr/ccr/doris/thriftgen/types"
 	"github.com/doris-ccr/ccr/dorisim"
 	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 )
 
 // post steers a cluster over its admin port.
@@ -100,7 +101,7 @@ func TestReplicasInClone(t *testing.T) {
 	to.exec("INSERT INTO `%s`.`orders` VALUES (5, 5)", toDB)
 	require.Equal(t, "1,2,3,4,5", values(to.query("SELECT `k` FROM `%s`.`orders` ORDER BY `k`", toDB), "k"))
 
-	require.True(t, cluster.Faults().Remove(held))
+	faultstest.Release(t, cluster.Faults(), held)
 	require.Eventually(t, func() bool { _, ok := to.backends()[old]; return !ok }, patience, 5*time.Millisecond, "an empty backend is dropped")
 	_, replicas = to.replicasOf(toDB, "orders")
 	require.Len(t, replicas, 1)
@@ -141,13 +142,13 @@ func TestBadReplicas(t *testing.T) {
 		return values(list, "BackendId")
 	}
 	require.Equal(t, itoa(broken), bad())
-	require.True(t, cluster.Faults().Remove(held))
+	faultstest.Release(t, cluster.Faults(), held)
 	require.Eventually(t, func() bool { _, r := s.replicasOf(db, "orders"); return bad() == "" && r[1].GetVersion() == 2 }, patience, 5*time.Millisecond)
 
 	held, err = cluster.Faults().Add(faults.Rule{Point: "clone", Action: faults.Hold})
 	require.NoError(t, err)
 	s.exec(`ADMIN SET REPLICA STATUS PROPERTIES ("tablet_id" = "%d", "backend_id" = "%d", "status" = "bad")`, tablet, broken)
 	require.Equal(t, itoa(broken), bad())
-	require.True(t, cluster.Faults().Remove(held))
+	faultstest.Release(t, cluster.Faults(), held)
 	require.Eventually(t, func() bool { return bad() == "" }, patience, 5*time.Millisecond)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/thriftgen/backendservice"
 	"github.com/doris-ccr/ccr/dorisim"
 	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 )
 
 // stream carries the loads of one table of one bucket over, one transaction
@@ -150,7 +151,7 @@ func TestAbandonedIngestGoesOn(t *testing.T) {
 	require.NoError(t, p.Flush(ctx))
 	require.Eventually(t, func() bool { return cluster.Faults().Hits(held) == 1 }, patience, time.Millisecond)
 	require.NoError(t, socket.Close()) // and nobody waits for the answer
-	require.True(t, cluster.Faults().Remove(held))
+	faultstest.Release(t, cluster.Faults(), held)
 	query := func() backendservice.TIngestBinlogStatus {
 		result, err := to.backend(calls[0].backend).QueryIngestBinlog(ctx, &backendservice.TQueryIngestBinlogRequest{
 			TxnID: &txn, PartitionID: calls[0].request.PartitionID, TabletID: calls[0].request.LocalTabletID, LoadID: calls[0].request.LoadID})

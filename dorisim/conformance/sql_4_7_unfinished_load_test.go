@@ -10,6 +10,7 @@ import (
 	"github.com/doris-ccr/ccr/dorisim"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 )
 
 // TestRestoreBesideAnOpenLoad: a transaction that has written its rows before a
@@ -27,7 +28,7 @@ func TestRestoreBesideAnOpenLoad(t *testing.T) {
 	requireOK(t, s.restore(restoreRequest(t, w.toDB, label+"_r", meta, info)))
 	s.waitState("DOWNLOADING", "SHOW RESTORE FROM `%s`", w.toDB)
 	requireStatus(t, status.TStatusCode_ANALYSIS_ERROR, "is in restore process. Can not load into it", s.commit(w.toDB, txn, infos))
-	c.Faults().Remove(hold)
+	faultstest.Release(t, c.Faults(), hold)
 	s.waitState("FINISHED", "SHOW RESTORE FROM `%s`", w.toDB)
 	require.Equal(t, "1,2,3", values(s.query("SELECT k FROM `%s`.`orders` ORDER BY k", w.toDB), "k"))
 	requireStatus(t, status.TStatusCode_PUBLISH_TIMEOUT, "", s.commitWithin(w.toDB, txn, infos, 20*time.Millisecond))
@@ -49,7 +50,7 @@ func TestRestoreBesideACommittedLoad(t *testing.T) {
 			requireOK(t, s.restore(restoreRequest(t, w.toDB, label+"_r", meta, info)))
 			cancelled := s.waitState("CANCELLED", "SHOW RESTORE FROM `%s`", w.toDB)
 			require.Equal(t, "[COMMON_ERROR, msg: Table orders's has unfinished load job]", cancelled["Status"])
-			c.Faults().Remove(hold)
+			faultstest.Release(t, c.Faults(), hold)
 			require.Eventually(t, func() bool {
 				return s.query("SHOW TRANSACTION FROM `%s` WHERE id = %d", w.toDB, txn)[0]["TransactionStatus"] == "VISIBLE"
 			}, patience, 5*time.Millisecond)

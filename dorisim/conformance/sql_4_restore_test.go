@@ -10,6 +10,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/thriftgen/status"
 	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 )
 
 func TestOnlyTenJobsAreRemembered(t *testing.T) {
@@ -42,9 +43,10 @@ func TestCancelInEachState(t *testing.T) {
 		info["extra_info"] = s.extraInfo()
 		requireOK(t, s.restore(restoreRequest(t, into, name, snapshot.GetMeta(), info)))
 		s.waitState(state, "SHOW RESTORE FROM `%s` WHERE Label = \"%s\"", into, name)
+		faultstest.Await(t, c.Faults(), hold)
 		s.refuses(5064, "Can only run one backup or restore job of a database at same time", "BACKUP SNAPSHOT `%s`.`%s_b` TO `__keep_on_local__`", into, name)
 		s.exec("CANCEL RESTORE FROM `%s`", into)
-		c.Faults().Remove(hold)
+		require.True(t, c.Faults().Remove(hold))
 		cancelled := s.waitState("CANCELLED", "SHOW RESTORE FROM `%s` WHERE Label = \"%s\"", into, name)
 		require.Contains(t, cancelled["Status"], "user cancelled, current state: "+state)
 		require.Empty(t, s.query("SHOW TABLES FROM `%s`", into), state)

@@ -14,6 +14,7 @@ import (
 	"github.com/doris-ccr/ccr/dorisim"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 )
 
 // snapshotRun is a snapshot that can be restored again and again.
@@ -270,7 +271,7 @@ func TestStatementsDuringRestore(t *testing.T) {
 	s.exec("INSERT INTO `%s`.t VALUES (95, 1)", into) // its partition is not restored
 	s.exec("INSERT INTO `%s`.other VALUES (1, 1)", into)
 	s.exec("DROP TABLE `%s`.t FORCE", into)
-	c.Faults().Remove(hold)
+	faultstest.Release(t, c.Faults(), hold)
 	s.exec("ADMIN SET FRONTEND CONFIG ('x' = 'y')")
 	last := row{}
 	require.Eventually(t, func() bool {
@@ -300,7 +301,7 @@ func TestAtomicRestoreRules(t *testing.T) {
 	s.exec("INSERT INTO `%s`.t VALUES (6, 6)", into)
 	s.refuses(1105, "Table[t] is in atomic restore state. Do not allow doing ALTER ops", "ALTER TABLE `%s`.t ADD COLUMN c INT", into)
 	s.refuses(1105, "The table [t]'s state is in atomic restore, cannot be dropped. please cancel the restore operation on olap table firstly.", "DROP TABLE `%s`.t", into)
-	c.Faults().Remove(hold)
+	faultstest.Release(t, c.Faults(), hold)
 	s.exec("CANCEL RESTORE FROM `%s`", into)
 	s.waitState("CANCELLED", "SHOW RESTORE FROM `%s` WHERE Label = \"%s\"", into, label)
 	require.NotContains(t, values(s.query("SHOW CREATE TABLE `%s`.t", into), "Create Table"), "in_atomic_restore", "4.10: as it was")

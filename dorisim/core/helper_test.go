@@ -12,6 +12,7 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/be"
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 	"github.com/doris-ccr/ccr/dorisim/payload"
 	"github.com/doris-ccr/ccr/dorisim/types"
 )
@@ -34,6 +35,9 @@ func newWorld(t *testing.T, backends int, cfg core.Config) *world {
 	}
 	w := &world{Core: core.New(cfg), t: t}
 	t.Cleanup(w.Close)
+	if cfg.Faults != nil {
+		faultstest.Struck(t, cfg.Faults)
+	}
 	for range backends {
 		b := be.New(be.Config{ID: w.NextID(), Token: w.Token})
 		require.NoError(t, b.Start())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 )
 
 func TestTransactionStates(t *testing.T) {
@@ -21,9 +22,11 @@ func TestTransactionStates(t *testing.T) {
 	}
 	abort := func(w *world, id int64) error { return w.Abort(ctx, w.db.ID, id, "why not") }
 	stuck := func(w *world, id int64) error { // COMMITTED, not VISIBLE
-		_, err := w.Faults().Add(faults.Rule{Point: core.FaultPublish, Action: faults.Fail})
+		held, err := w.Faults().Add(faults.Rule{Point: core.FaultPublish, Action: faults.Fail})
 		require.NoError(t, err)
-		_, err = w.Commit(ctx, core.CommitRequest{DB: w.db.ID, TxnID: id, Tablets: w.write(id, w.db.Tables["t"], 1), OnlyCommit: true})
+		if _, err = w.Commit(ctx, core.CommitRequest{DB: w.db.ID, TxnID: id, Tablets: w.write(id, w.db.Tables["t"], 1), OnlyCommit: true}); err == nil {
+			faultstest.Await(t, w.Faults(), held)
+		}
 		return err
 	}
 	lose := func(w *world, _ int64) error { w.LoseMasterMemory(); return nil }
@@ -250,11 +253,12 @@ func TestPublishWaitsForBackend(t *testing.T) {
 func TestTableDroppedBetweenCommitAndPublish(t *testing.T) {
 	w := newWorld(t, 1, core.Config{Faults: &faults.Set{}})
 	table := w.table("t", 1)
-	_, err := w.Faults().Add(faults.Rule{Point: core.FaultPublish, Action: faults.Fail})
+	held, err := w.Faults().Add(faults.Rule{Point: core.FaultPublish, Action: faults.Fail})
 	require.NoError(t, err)
 	txn := w.begin("l", table)
 	_, err = w.Commit(context.Background(), core.CommitRequest{DB: w.db.ID, TxnID: txn.ID, Tablets: w.write(txn.ID, table, 1), OnlyCommit: true})
 	require.NoError(t, err)
+	faultstest.Await(t, w.Faults(), held)
 	w.Lock()
 	delete(w.db.Tables, "t")
 	w.DropTable(table)

@@ -48,6 +48,9 @@ const (
 	DelayAfter Action = "delay_after"
 )
 
+// actions are all that there are.
+var actions = []Action{DropBefore, DropAfter, Fail, Delay, DelayAfter, Hold}
+
 // ErrDropped tells the server to close the connection without an answer.
 var ErrDropped = errors.New("connection dropped by a fault rule")
 
@@ -76,44 +79,56 @@ type Rule struct {
 	Message string `json:"message,omitempty"`
 	// Hits counts how often the rule struck.
 	Hits int `json:"hits"`
+	// MayNotStrike says that the test that adds the rule does not rely on it
+	// (Set.Unstruck).
+	MayNotStrike bool `json:"-"`
 
 	removed chan struct{} // closed with the rule's removal
 }
 
-// Validate refuses rules that could never strike.
+// Validate refuses rules that could never strike, or not as they say.
 func (r Rule) Validate() error {
-	if r.Point == "" {
+	delays := r.Action == Delay || r.Action == DelayAfter
+	switch {
+	case r.Point == "":
 		return errors.New("fault rule without a point")
+	case !slices.Contains(actions, r.Action):
+		return fmt.Errorf("there is no fault action %q, there are: %s", r.Action, listed(actions))
+	case delays && r.DelayMillis <= 0:
+		return fmt.Errorf("fault action %s needs a positive delay_ms", r.Action)
+	case !delays && r.DelayMillis != 0:
+		return fmt.Errorf("fault action %s takes no delay_ms, %s and %s do", r.Action, Delay, DelayAfter)
+	case r.Action != Fail && r.Message != "":
+		return fmt.Errorf("fault action %s takes no message, %s does", r.Action, Fail)
+	case r.Skip < 0 || r.Count < 0:
+		return fmt.Errorf("skip %d and count %d of a fault rule: neither can be negative", r.Skip, r.Count)
 	}
 	if _, err := path.Match(r.Point, ""); err != nil {
 		return fmt.Errorf("fault point %q: %w", r.Point, err)
 	}
-	if err := checkPoint(r.Point); err != nil {
-		return err
-	}
-	switch r.Action {
-	case DropBefore, DropAfter, Fail, Hold:
-	case Delay, DelayAfter:
-		if r.DelayMillis <= 0 {
-			return fmt.Errorf("fault action %s needs a positive delay_ms", r.Action)
-		}
-	default:
-		return fmt.Errorf("unknown fault action %q", r.Action)
-	}
-	return nil
+	return checkPoint(r.Point, r.Action)
 }
 
 // Set is the rules of one cluster. The zero value and nil are empty sets. It is
 // safe for concurrent use.
 type Set struct {
+	// Nodes tells how many frontends or backends there are, by the prefix of their
+	// points: "fe." or "be.". Nil: any index may be named.
+	Nodes func(prefix string) int
+
 	mu    sync.Mutex
 	last  int
 	rules []*Rule
+	// removed rules that never struck
+	unstruck []Rule
 }
 
 // Add switches a rule on and returns its id.
 func (s *Set) Add(r Rule) (int, error) {
 	if err := r.Validate(); err != nil {
+		return 0, err
+	}
+	if err := s.checkNode(r.Point); err != nil {
 		return 0, err
 	}
 	s.mu.Lock()
@@ -131,11 +146,35 @@ func (s *Set) Remove(id int) bool {
 	n := len(s.rules)
 	s.rules = slices.DeleteFunc(s.rules, func(r *Rule) bool {
 		if r.ID == id {
-			close(r.removed)
+			s.end(r)
 		}
 		return r.ID == id
 	})
 	return len(s.rules) < n
+}
+
+// end lets go what the rule holds; s.mu is held.
+func (s *Set) end(r *Rule) {
+	close(r.removed)
+	if r.useless() {
+		s.unstruck = append(s.unstruck, *r)
+	}
+}
+
+func (r *Rule) useless() bool { return r.Hits == 0 && !r.MayNotStrike }
+
+// Unstruck returns the rules, removed ones included, that have never struck
+// although whoever added them relies on it: a test that did so has proved nothing.
+func (s *Set) Unstruck() []Rule {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := slices.Clone(s.unstruck)
+	for _, r := range s.rules {
+		if r.useless() {
+			list = append(list, *r)
+		}
+	}
+	return list
 }
 
 // Hits tells how often a rule has struck; 0 if there is no such rule.
@@ -153,7 +192,7 @@ func (s *Set) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.rules {
-		close(r.removed)
+		s.end(r)
 	}
 	s.rules = nil
 }

@@ -28,12 +28,13 @@ func TestRulesStrike(t *testing.T) {
 	require.True(t, s.Remove(id))
 	require.False(t, s.Remove(id))
 
-	_, err = s.Add(faults.Rule{Point: "publish", Action: faults.DropAfter})
+	_, err = s.Add(faults.Rule{Point: "fe.commitTxn", Action: faults.DropAfter})
 	require.NoError(t, err)
-	require.NoError(t, s.Before(ctx, "publish"))
-	require.ErrorIs(t, s.After(ctx, "publish"), faults.ErrDropped)
+	require.NoError(t, s.Before(ctx, "fe.commitTxn"))
+	require.ErrorIs(t, s.After(ctx, "fe.commitTxn"), faults.ErrDropped)
 	s.Clear()
-	require.NoError(t, s.After(ctx, "publish"))
+	require.NoError(t, s.After(ctx, "fe.commitTxn"))
+	require.Empty(t, s.Unstruck())
 }
 
 func TestDelaysEndWithTheContext(t *testing.T) {
@@ -69,13 +70,41 @@ func TestHoldsEndWithTheirRule(t *testing.T) {
 	require.ErrorIs(t, s.Before(ctx, "publish"), context.Canceled)
 }
 
+// A refusal says what there is.
 func TestSenselessRulesAreRefused(t *testing.T) {
-	for _, r := range []faults.Rule{
-		{Action: faults.Fail}, {Point: "[", Action: faults.Fail}, {Point: "commitTxn", Action: faults.Fail}, {Point: "fe.comitTxn", Action: faults.Fail},
-		{Point: "ingest*", Action: faults.Fail}, {Point: "publish", Action: "explode"}, {Point: "publish", Action: faults.Delay},
+	s := &faults.Set{Nodes: func(prefix string) int { return map[string]int{"fe.": 1, "be.": 2}[prefix] }}
+	for _, c := range []struct {
+		rule faults.Rule
+		want string
+	}{
+		{faults.Rule{Action: faults.Fail}, "without a point"},
+		{faults.Rule{Point: "[", Action: faults.Fail}, "syntax error in pattern"},
+		{faults.Rule{Point: "commitTxn", Action: faults.Fail}, "there are: fe.beginTxn fe.commitTxn"},
+		{faults.Rule{Point: "fe.comitTxn", Action: faults.Fail}, "fe.commitTxn"},
+		{faults.Rule{Point: "ingest*", Action: faults.Fail}, "be.ingest_binlog"},
+		{faults.Rule{Point: "publish", Action: "explode"}, "there are: drop_before drop_after fail delay delay_after hold"},
+		{faults.Rule{Point: "publish", Action: faults.DropAfter}, "drop_after does nothing at fault point \"publish\", there are: delay fail hold"},
+		{faults.Rule{Point: "restore.*", Action: faults.DropBefore}, "there are: delay fail hold"},
+		{faults.Rule{Point: "be.write", Action: faults.DelayAfter, DelayMillis: 1}, "there are: delay drop_before fail hold"},
+		{faults.Rule{Point: "publish", Action: faults.Delay}, "positive delay_ms"},
+		{faults.Rule{Point: "publish", Action: faults.Hold, DelayMillis: 10}, "delay and delay_after do"},
+		{faults.Rule{Point: "fe.commitTxn", Action: faults.DropAfter, Message: "no"}, "takes no message, fail does"},
+		{faults.Rule{Point: "publish", Action: faults.Hold, Count: -1}, "neither can be negative"},
+		{faults.Rule{Point: "publish", Action: faults.Hold, Skip: -1}, "neither can be negative"},
+		{faults.Rule{Point: "publish@0", Action: faults.Hold}, "there is no fault point"},
+		{faults.Rule{Point: "fe.commitTxn@one", Action: faults.Fail}, "is no index"},
+		{faults.Rule{Point: "fe.commitTxn@1", Action: faults.Fail}, "there are 0 to 0"},
+		{faults.Rule{Point: "be.ingest_binlog@2", Action: faults.Fail}, "there are 0 to 1"},
 	} {
-		_, err := (&faults.Set{}).Add(r)
-		require.Error(t, err, "%+v", r)
+		_, err := s.Add(c.rule)
+		require.ErrorContains(t, err, c.want, "%+v", c.rule)
+	}
+	for _, r := range []faults.Rule{
+		{Point: "be.ingest_binlog@1", Action: faults.DropAfter}, {Point: "fe.*@0", Action: faults.DelayAfter, DelayMillis: 1},
+		{Point: "be.*", Action: faults.DropAfter}, {Point: "fe.getBinlog@*", Action: faults.Fail, Message: "no"},
+	} {
+		_, err := s.Add(r)
+		require.NoError(t, err, "%+v", r)
 	}
 	require.NoError(t, (*faults.Set)(nil).Before(context.Background(), "publish"))
 }

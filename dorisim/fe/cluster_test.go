@@ -19,6 +19,7 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 	"github.com/doris-ccr/ccr/dorisim/fe"
 	"github.com/doris-ccr/ccr/dorisim/types"
 )
@@ -46,6 +47,7 @@ func start(t *testing.T, o options) *cluster {
 	t.Helper()
 	c := &cluster{t: t, Core: core.New(core.Config{Name: o.name, GCPeriod: -1, Faults: &faults.Set{}})}
 	t.Cleanup(c.Close)
+	faultstest.Struck(t, c.Faults())
 	c.Users.Set(core.User{Name: "root", Password: "secret", Admin: true})
 	c.Users.Set(core.User{Name: "guest", Password: "guest"})
 	for range max(o.bes, 1) {

@@ -17,6 +17,7 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
 	"github.com/doris-ccr/ccr/dorisim/faults"
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 )
 
 func TestSnapshotTravelsBetweenClusters(t *testing.T) {
@@ -249,7 +250,7 @@ func TestOneJobADatabaseAndCancel(t *testing.T) {
 	table := src.table("t", 0, 1)
 	src.insert(table, "t", 1)
 	meta, info := src.snapshot("snap")
-	hold(t, dst, "restore.DOWNLOADING")
+	downloading := hold(t, dst, "restore.DOWNLOADING")
 	client := dst.client(0, false)
 	reply, err := client.RestoreSnapshot(context.Background(), dst.restoreRequest("r1", meta, info))
 	require.NoError(t, err)
@@ -258,7 +259,8 @@ func TestOneJobADatabaseAndCancel(t *testing.T) {
 	require.NoError(t, err)
 	require.Regexp(t, `Can only run one backup or restore job of a database at same time , current running: label = r1 jobId = -1, to run label = r2, stmt: `, reply.Status.ErrorMsgs[0])
 
-	require.Eventually(t, func() bool { return dst.backup.RestoreJobs("dst")[0].State == "DOWNLOADING" }, soon, tick)
+	downloading()
+	require.Equal(t, "DOWNLOADING", dst.backup.RestoreJobs("dst")[0].State)
 	dst.RLock()
 	made := dst.db.Tables["t"]
 	require.ErrorContains(t, core.CheckLoad(made, made.Partitions["t"]), "Table t is in restore process. Can not load into it")
@@ -272,11 +274,16 @@ func TestOneJobADatabaseAndCancel(t *testing.T) {
 	require.ErrorContains(t, dst.backup.CancelRestore("dst"), "can not be cancelled. state: CANCELLED")
 }
 
-// hold makes jobs stay at a point until the rules are cleared or the job ends.
-func hold(t *testing.T, c *cluster, point string) {
+// hold makes jobs stay at a point until the rules are cleared or the job ends, and
+// returns what waits until one does.
+func hold(t *testing.T, c *cluster, point string) (reached func()) {
 	t.Helper()
-	_, err := c.Faults().Add(faults.Rule{Point: point, Action: faults.Delay, DelayMillis: 3_600_000})
+	id, err := c.Faults().Add(faults.Rule{Point: point, Action: faults.Delay, DelayMillis: 3_600_000})
 	require.NoError(t, err)
+	return func() {
+		t.Helper()
+		faultstest.Await(t, c.Faults(), id)
+	}
 }
 
 func TestCleanTablesAndPartitions(t *testing.T) {
@@ -331,7 +338,7 @@ func TestExistingTableWhileARestoreRuns(t *testing.T) {
 	table := dst.table("t", 2, 1)
 	delete(table.Properties, "colocate_with") // not restored into (doris-sql.md 4.6)
 	dst.insert(table, "p0", 2)
-	hold(t, dst, "restore.DOWNLOADING")
+	downloading := hold(t, dst, "restore.DOWNLOADING")
 	client := dst.client(0, false)
 	ctx := context.Background()
 	begun := dst.beginRPC(client, "load", table.ID)
@@ -344,7 +351,8 @@ func TestExistingTableWhileARestoreRuns(t *testing.T) {
 	}
 	_, err := client.RestoreSnapshot(ctx, dst.restoreRequest("r1", meta, info))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return dst.backup.RestoreJobs("dst")[0].State == "DOWNLOADING" }, soon, tick)
+	downloading()
+	require.Equal(t, "DOWNLOADING", dst.backup.RestoreJobs("dst")[0].State)
 	require.Equal(t, []string{"errCode = 2, detailMessage = Table [t], Partition [p0] is in restore process. Can not load into it"}, commit("p0").ErrorMsgs)
 	require.Contains(t, commit("p1").ErrorMsgs[0], "Failed to commit txn", "other partitions take loads")
 	dst.RLock()
@@ -357,12 +365,13 @@ func TestExistingTableWhileARestoreRuns(t *testing.T) {
 	dst.insert(table, "p0", 3)
 	dst.Faults().Clear()
 
-	hold(t, dst, "restore.DOWNLOADING")
+	downloading = hold(t, dst, "restore.DOWNLOADING")
 	r := dst.restoreRequest("r2", meta, info)
 	atomic(r)
 	_, err = client.RestoreSnapshot(ctx, r)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return dst.backup.RestoreJobs("dst")[1].State == "DOWNLOADING" }, soon, tick)
+	downloading()
+	require.Equal(t, "DOWNLOADING", dst.backup.RestoreJobs("dst")[1].State)
 	dst.insert(table, "p0", 4)
 	dst.RLock()
 	require.ErrorContains(t, core.CheckAlter(table), "Table[t] is in atomic restore state. Do not allow doing ALTER ops")
@@ -378,9 +387,10 @@ func TestBackupCancelled(t *testing.T) {
 	submit := func(label string) {
 		require.NoError(t, src.backup.Backup(context.Background(), backup.BackupRequest{DB: "src", Label: label, Repository: backup.LocalRepository}))
 	}
-	hold(t, src, "backup.SAVE_META")
+	saving := hold(t, src, "backup.SAVE_META")
 	submit("b1")
 	src.awaitBackup("b1", "SAVE_META")
+	saving()
 	require.ErrorContains(t, src.backup.CancelRestore("src"), "No restore is currently running")
 	require.NoError(t, src.backup.CancelBackup("src"))
 	require.Equal(t, "[COMMON_ERROR, msg: user cancelled]", src.backup.BackupJobs("src")[0].Status)
