@@ -3,22 +3,15 @@
 package be
 
 import (
-	"net"
-	"strconv"
 	"sync"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/endpoint"
 	"github.com/doris-ccr/ccr/doris/thriftpool"
 )
 
 // Endpoint is a backend's Thrift address as this process reaches it.
-type Endpoint struct {
-	Host string
-	Port int
-}
-
-// String returns host:port.
-func (e Endpoint) String() string { return net.JoinHostPort(e.Host, strconv.Itoa(e.Port)) }
+type Endpoint = endpoint.Endpoint
 
 // Defaults of Config.
 const (

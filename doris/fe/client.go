@@ -4,23 +4,16 @@
 package fe
 
 import (
-	"net"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/endpoint"
 	"github.com/doris-ccr/ccr/doris/thriftpool"
 )
 
 // Endpoint is a frontend's RPC address as this process reaches it.
-type Endpoint struct {
-	Host string
-	Port int
-}
-
-// String returns host:port.
-func (e Endpoint) String() string { return net.JoinHostPort(e.Host, strconv.Itoa(e.Port)) }
+type Endpoint = endpoint.Endpoint
 
 // Defaults of Config (doris-rpc.md 1.3).
 const (

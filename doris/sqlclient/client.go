@@ -9,7 +9,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,16 +16,12 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/doris-ccr/ccr/doris/endpoint"
 )
 
 // Endpoint is a frontend's MySQL address as this process reaches it.
-type Endpoint struct {
-	Host string
-	Port int
-}
-
-// String returns host:port.
-func (e Endpoint) String() string { return net.JoinHostPort(e.Host, strconv.Itoa(e.Port)) }
+type Endpoint = endpoint.Endpoint
 
 // Defaults of Config.
 const (
