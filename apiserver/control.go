@@ -10,31 +10,13 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// commandHandler answers an endpoint whose request is just a name and whose
-// reply is the base shape: pause, resume, desync, sync (http-api.md 3.4-3.8).
-func (s *Server) commandHandler(signal string) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		var request nameRequest
-		if err := decode(c, &request); err != nil {
-			return fail(c, err)
-		}
-		if request.Name == "" {
-			return fail(c, errNameEmpty)
-		}
-		return s.command(c, request.Name, signal, job.Command{}, unknownJob)
+// handleCommand answers an endpoint whose request is just a name and whose
+// reply is the base shape: pause, resume, desync, sync, force_fullsync
+// (http-api.md 3.4-3.8, 3.13).
+func (s *Server) handleCommand(signal string) func(echo.Context, nameRequest) (any, error) {
+	return func(c echo.Context, request nameRequest) (any, error) {
+		return nil, s.carryOut(c, request.Name, signal, job.Command{})
 	}
-}
-
-// handleForceFullSync answers /force_fullsync (http-api.md 3.13).
-func (s *Server) handleForceFullSync(c echo.Context) error {
-	var request nameRequest
-	if err := decode(c, &request); err != nil {
-		return fail(c, err)
-	}
-	if request.Name == "" {
-		return fail(c, errors.New("job name is empty"))
-	}
-	return s.command(c, request.Name, job.SignalForceFullSync, job.Command{}, unknownJob)
 }
 
 // skipRequest is the request of /job_skip_binlog.
@@ -45,23 +27,13 @@ type skipRequest struct {
 
 // handleSkipBinlog answers /job_skip_binlog (http-api.md 3.15). A request whose
 // way is not given in full is refused: nothing is guessed.
-func (s *Server) handleSkipBinlog(c echo.Context) error {
-	var request skipRequest
-	if err := decode(c, &request); err != nil {
-		return fail(c, err)
-	}
-	if request.Name == "" {
-		return fail(c, errNameEmpty)
-	}
-	if err := s.skipBinlog(c, request.Name, request.SkipBinlog); err != nil {
-		return fail(c, describe(err, request.Name))
-	}
-	return ok(c)
+func (s *Server) handleSkipBinlog(c echo.Context, request skipRequest) (any, error) {
+	return nil, s.skipBinlog(c, request.Name, request.SkipBinlog)
 }
 
 // skipBinlog sends a skip_binlog that is complete, to a job that exists.
 func (s *Server) skipBinlog(c echo.Context, name string, skip job.SkipBinlog) error {
-	ctx, cancel := s.patience(c)
+	ctx, cancel := s.answerContext(c)
 	defer cancel()
 	open, err := s.jobs.open(ctx, name)
 	if err != nil {
@@ -84,22 +56,16 @@ type hostMappingRequest struct {
 
 // handleHostMapping answers /update_host_mapping and its other name
 // (http-api.md 3.14).
-func (s *Server) handleHostMapping(c echo.Context) error {
-	var request hostMappingRequest
-	if err := decode(c, &request); err != nil {
-		return fail(c, err)
-	}
-	if request.Name == "" {
-		return fail(c, errNameEmpty)
-	}
-	err := s.mapHosts(c, request.Name, request.HostMappings)
+func (s *Server) handleHostMapping(c echo.Context, request hostMappingRequest) (any, error) {
+	return nil, s.mapHosts(c, request.Name, request.HostMappings)
+}
+
+// failHostMapping words the error of handleHostMapping.
+func failHostMapping(c echo.Context, name string, err error) error {
 	if errors.Is(err, errUnknownJob) {
-		err = fmt.Errorf("[normal] job not exist: %s", request.Name)
+		err = fmt.Errorf("[normal] job not exist: %s", name)
 	}
-	if err != nil {
-		return fail(c, err)
-	}
-	return ok(c)
+	return fail(c, err)
 }
 
 // mapHosts merges mappings into those of a job.
@@ -117,18 +83,8 @@ func (s *Server) mapHosts(c echo.Context, name string, mappings job.HostMappings
 
 // handleDelete answers /delete (http-api.md 3.6). The name is free again when
 // it has answered.
-func (s *Server) handleDelete(c echo.Context) error {
-	var request nameRequest
-	if err := decode(c, &request); err != nil {
-		return fail(c, err)
-	}
-	if request.Name == "" {
-		return fail(c, errNameEmpty)
-	}
-	if err := s.deleteJob(c, request.Name); err != nil {
-		return fail(c, describe(err, request.Name))
-	}
-	return ok(c)
+func (s *Server) handleDelete(c echo.Context, request nameRequest) (any, error) {
+	return nil, s.deleteJob(c, request.Name)
 }
 
 // deleteJob deletes a job and waits until its name is free.
@@ -143,23 +99,10 @@ func (s *Server) deleteJob(c echo.Context, name string) error {
 	return err
 }
 
-// command sends cmd and answers with its outcome. unknown words the error for a
-// job that does not exist.
-func (s *Server) command(c echo.Context, name, signal string, cmd job.Command, unknown func(string) error) error {
-	err := s.carryOut(c, name, signal, cmd)
-	if errors.Is(err, errUnknownJob) {
-		err = unknown(name)
-	}
-	if err != nil {
-		return fail(c, err)
-	}
-	return ok(c)
-}
-
 // carryOut sends cmd and waits for its outcome. Both forms of the interface
 // command jobs by it.
 func (s *Server) carryOut(c echo.Context, name, signal string, cmd job.Command) error {
-	ctx, cancel := s.patience(c)
+	ctx, cancel := s.answerContext(c)
 	defer cancel()
 	cmd.By = by(c)
 	err := s.jobs.command(ctx, name, signal, cmd, s.commandTimeout)

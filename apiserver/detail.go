@@ -3,7 +3,6 @@ package apiserver
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strconv"
 
 	"github.com/labstack/echo/v4"
@@ -71,24 +70,12 @@ const (
 )
 
 // handleJobDetail answers /job_detail.
-func (s *Server) handleJobDetail(c echo.Context) error {
-	var request nameRequest
-	if err := decode(c, &request); err != nil {
-		return fail(c, err)
+func (s *Server) handleJobDetail(c echo.Context, request nameRequest) (any, error) {
+	detail, err := question(s, c, request.Name, s.jobs.detail)
+	if err != nil && !errors.Is(err, errUnknownJob) {
+		return detailReply{base: failure(err)}, nil
 	}
-	if request.Name == "" {
-		return fail(c, errNameEmpty)
-	}
-	ctx, cancel := s.patience(c)
-	defer cancel()
-	detail, err := s.jobs.detail(ctx, request.Name)
-	if errors.Is(err, errUnknownJob) {
-		return fail(c, unknownJob(request.Name))
-	}
-	if err != nil {
-		return send(c, http.StatusOK, detailReply{base: failure(err)})
-	}
-	return send(c, http.StatusOK, detailReply{base{Success: true}, detail})
+	return detailReply{base{Success: true}, detail}, err
 }
 
 func (j *jobs) detail(ctx context.Context, name string) (*detailObject, error) {

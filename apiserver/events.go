@@ -1,7 +1,7 @@
 package apiserver
 
 import (
-	"net/http"
+	"context"
 
 	"github.com/labstack/echo/v4"
 
@@ -20,26 +20,14 @@ type eventsObject struct {
 }
 
 // handleJobEvents answers /job_events, in the manner of the old interface.
-func (s *Server) handleJobEvents(c echo.Context) error {
-	var request nameRequest
-	if err := decode(c, &request); err != nil {
-		return fail(c, err)
-	}
-	if request.Name == "" {
-		return fail(c, errNameEmpty)
-	}
-	events, err := s.eventsOf(c, request.Name)
-	if err != nil {
-		return fail(c, describe(err, request.Name))
-	}
-	return send(c, http.StatusOK, eventsReply{base{Success: true}, events})
+func (s *Server) handleJobEvents(c echo.Context, request nameRequest) (any, error) {
+	events, err := question(s, c, request.Name, s.jobs.events)
+	return eventsReply{base{Success: true}, events}, err
 }
 
-func (s *Server) eventsOf(c echo.Context, name string) (eventsObject, error) {
-	ctx, cancel := s.patience(c)
-	defer cancel()
+func (j *jobs) events(ctx context.Context, name string) (eventsObject, error) {
 	o := eventsObject{Events: []job.Event{}}
-	err := s.jobs.query(ctx, name, job.QueryEvents, &o.Events)
+	err := j.query(ctx, name, job.QueryEvents, &o.Events)
 	if o.Events == nil {
 		o.Events = []job.Event{}
 	}

@@ -19,18 +19,11 @@ type failpointRequest struct {
 
 // handleFailpoint answers /failpoint (http-api.md 3.18). Whether the job exists
 // is not checked. Failpoints act on the worker of this very process.
-func (s *Server) handleFailpoint(c echo.Context) error {
-	var request failpointRequest
-	if err := decode(c, &request); err != nil {
-		return fail(c, err)
-	}
-	switch {
-	case request.Name == "":
-		return fail(c, errors.New("job name is empty"))
-	case s.failpoints == nil:
-		return fail(c, errNoFailpoints)
+func (s *Server) handleFailpoint(c echo.Context, request failpointRequest) (any, error) {
+	if s.failpoints == nil {
+		return nil, errNoFailpoints
 	}
 	s.failpoints.Put(request.Name, request.Failpoint, request.Value)
 	s.log.Warn("failpoint changed", "job", request.Name, "failpoint", request.Failpoint, "by", by(c))
-	return ok(c)
+	return nil, nil
 }

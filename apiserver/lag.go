@@ -36,34 +36,24 @@ type lagObject struct {
 }
 
 // handleGetLag answers /get_lag.
-func (s *Server) handleGetLag(c echo.Context) error {
-	var request nameRequest
-	if err := decode(c, &request); err != nil {
-		return s.failLag(c, err)
-	}
-	if request.Name == "" {
-		return s.failLag(c, errNameEmpty)
-	}
+func (s *Server) handleGetLag(c echo.Context, request nameRequest) (any, error) {
 	lag, err := s.lagOf(c, request.Name)
-	if errors.Is(err, errUnknownJob) {
-		// The existing text, with the name of our store in front.
-		err = fmt.Errorf("temporal: get job failed, name: %s: [db] sql: no rows in result set", request.Name)
-	}
-	if err != nil {
-		return s.failLag(c, err)
-	}
-	return send(c, http.StatusOK, lagReply{base{Success: true}, newLag(lag)})
+	return lagReply{base{Success: true}, newLag(lag)}, err
 }
 
 // lagOf returns the lag of a job, fresh enough.
 func (s *Server) lagOf(c echo.Context, name string) (binlog.Lag, error) {
-	ctx, cancel := s.patience(c)
-	defer cancel()
-	return s.jobs.freshLag(ctx, name, by(c))
+	return question(s, c, name, func(ctx context.Context, name string) (binlog.Lag, error) {
+		return s.jobs.freshLag(ctx, name, by(c))
+	})
 }
 
 // failLag keeps the keys of the reply, with zero values.
-func (s *Server) failLag(c echo.Context, err error) error {
+func failLag(c echo.Context, name string, err error) error {
+	if errors.Is(err, errUnknownJob) {
+		// The existing text, with the name of our store in front.
+		err = fmt.Errorf("temporal: get job failed, name: %s: [db] sql: no rows in result set", name)
+	}
 	return send(c, http.StatusOK, lagReply{base: failure(err)})
 }
 

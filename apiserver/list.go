@@ -180,7 +180,7 @@ type listReply struct {
 
 // handleListJobs answers /list_jobs. Its request says nothing and is not read.
 func (s *Server) handleListJobs(c echo.Context) error {
-	ctx, cancel := s.patience(c)
+	ctx, cancel := s.answerContext(c)
 	defer cancel()
 	names, err := s.list.all(ctx)
 	if err != nil {

@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -95,24 +94,12 @@ const (
 
 // handleJobProgress answers /job_progress. On a failure after the job was found
 // the object is there with zero values.
-func (s *Server) handleJobProgress(c echo.Context) error {
-	var request nameRequest
-	if err := decode(c, &request); err != nil {
-		return fail(c, err)
+func (s *Server) handleJobProgress(c echo.Context, request nameRequest) (any, error) {
+	p, err := question(s, c, request.Name, s.jobs.progress)
+	if err != nil && !errors.Is(err, errUnknownJob) {
+		return progressReply{base: failure(err)}, nil
 	}
-	if request.Name == "" {
-		return fail(c, errNameEmpty)
-	}
-	ctx, cancel := s.patience(c)
-	defer cancel()
-	p, err := s.jobs.progress(ctx, request.Name)
-	if errors.Is(err, errUnknownJob) {
-		return fail(c, unknownJob(request.Name))
-	}
-	if err != nil {
-		return send(c, http.StatusOK, progressReply{base: failure(err)})
-	}
-	return send(c, http.StatusOK, progressReply{base{Success: true}, newProgress(request.Name, p)})
+	return progressReply{base{Success: true}, newProgress(request.Name, p)}, err
 }
 
 func newProgress(name string, p job.Progress) progressObject {

@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -17,22 +18,22 @@ func (s *Server) resources() []endpoint {
 	return []endpoint{
 		{method: http.MethodGet, path: "/jobs", role: access.Read, handle: s.getJobs},
 		{method: http.MethodPost, path: "/jobs", role: access.Admin, handle: s.postJob},
-		{method: http.MethodGet, path: "/jobs/:name", role: access.Read, handle: s.getJob},
-		{method: http.MethodDelete, path: "/jobs/:name", role: access.Admin, handle: s.removeJob},
+		{method: http.MethodGet, path: "/jobs/:name", role: access.Read, handle: resource(s.getJob)},
+		{method: http.MethodDelete, path: "/jobs/:name", role: access.Admin, handle: resource(s.removeJob)},
 
-		{method: http.MethodGet, path: "/jobs/:name/status", role: access.Read, handle: s.getStatus},
-		{method: http.MethodGet, path: "/jobs/:name/progress", role: access.Read, handle: s.getProgress},
-		{method: http.MethodGet, path: "/jobs/:name/lag", role: access.Read, handle: s.getLag},
-		{method: http.MethodGet, path: "/jobs/:name/events", role: access.Read, handle: s.getEvents},
+		{method: http.MethodGet, path: "/jobs/:name/status", role: access.Read, handle: resource(s.getStatus)},
+		{method: http.MethodGet, path: "/jobs/:name/progress", role: access.Read, handle: resource(s.getProgress)},
+		{method: http.MethodGet, path: "/jobs/:name/lag", role: access.Read, handle: resource(s.getLag)},
+		{method: http.MethodGet, path: "/jobs/:name/events", role: access.Read, handle: resource(s.getEvents)},
 
-		{method: http.MethodPost, path: "/jobs/:name/pause", role: access.Operate, handle: s.postCommand(job.SignalPause)},
-		{method: http.MethodPost, path: "/jobs/:name/resume", role: access.Operate, handle: s.postCommand(job.SignalResume)},
-		{method: http.MethodPost, path: "/jobs/:name/desync", role: access.Operate, handle: s.postCommand(job.SignalDesync)},
-		{method: http.MethodPost, path: "/jobs/:name/sync", role: access.Operate, handle: s.postCommand(job.SignalSync)},
-		{method: http.MethodPost, path: "/jobs/:name/force_fullsync", role: access.Operate, handle: s.postCommand(job.SignalForceFullSync)},
-		{method: http.MethodPost, path: "/jobs/:name/skip_binlog", role: access.Operate, handle: s.postSkip},
-		{method: http.MethodPatch, path: "/jobs/:name/host_mapping", role: access.Operate, handle: s.patchHostMapping},
-		{method: http.MethodPatch, path: "/jobs/:name/tables", role: access.Operate, handle: s.patchTables},
+		{method: http.MethodPost, path: "/jobs/:name/pause", role: access.Operate, handle: resource(s.postCommand(job.SignalPause))},
+		{method: http.MethodPost, path: "/jobs/:name/resume", role: access.Operate, handle: resource(s.postCommand(job.SignalResume))},
+		{method: http.MethodPost, path: "/jobs/:name/desync", role: access.Operate, handle: resource(s.postCommand(job.SignalDesync))},
+		{method: http.MethodPost, path: "/jobs/:name/sync", role: access.Operate, handle: resource(s.postCommand(job.SignalSync))},
+		{method: http.MethodPost, path: "/jobs/:name/force_fullsync", role: access.Operate, handle: resource(s.postCommand(job.SignalForceFullSync))},
+		{method: http.MethodPost, path: "/jobs/:name/skip_binlog", role: access.Operate, handle: commandWith(s.skipBinlog)},
+		{method: http.MethodPatch, path: "/jobs/:name/host_mapping", role: access.Operate, handle: commandWith(s.mapHosts)},
+		{method: http.MethodPatch, path: "/jobs/:name/tables", role: access.Operate, handle: commandWith(s.updateTables)},
 	}
 }
 
@@ -114,111 +115,43 @@ type jobResource struct {
 	Status   statusObject `json:"status"`
 }
 
-func (s *Server) getJob(c echo.Context) error {
-	name := jobName(c)
-	ctx, cancel := s.patience(c)
-	defer cancel()
-	detail, err := s.jobs.detail(ctx, name)
-	if err != nil {
-		return failResource(c, name, err)
-	}
-	status, err := s.jobs.status(ctx, name)
-	if err != nil {
-		return failResource(c, name, err)
-	}
-	return sendResource(c, http.StatusOK, jsonType, jobResource{
-		detailObject: detail, SyncType: detail.SyncType.String(), State: status.StateWord(), Status: newStatus(name, status),
+func (s *Server) getJob(c echo.Context, name string) (any, error) {
+	return question(s, c, name, func(ctx context.Context, name string) (r jobResource, err error) {
+		if r.detailObject, err = s.jobs.detail(ctx, name); err != nil {
+			return r, err
+		}
+		status, err := s.jobs.status(ctx, name)
+		r.SyncType, r.State, r.Status = r.detailObject.SyncType.String(), status.StateWord(), newStatus(name, status)
+		return r, err
 	})
 }
 
-func (s *Server) removeJob(c echo.Context) error {
-	name := jobName(c)
-	if err := s.deleteJob(c, name); err != nil {
-		return failResource(c, name, err)
-	}
-	return c.NoContent(http.StatusNoContent)
+func (s *Server) removeJob(c echo.Context, name string) (any, error) {
+	return nil, s.deleteJob(c, name)
 }
 
-func (s *Server) getStatus(c echo.Context) error {
-	name := jobName(c)
-	ctx, cancel := s.patience(c)
-	defer cancel()
-	status, err := s.jobs.status(ctx, name)
-	if err != nil {
-		return failResource(c, name, err)
-	}
-	return sendResource(c, http.StatusOK, jsonType, newStatus(name, status))
+func (s *Server) getStatus(c echo.Context, name string) (any, error) {
+	status, err := question(s, c, name, s.jobs.status)
+	return newStatus(name, status), err
 }
 
-func (s *Server) getProgress(c echo.Context) error {
-	name := jobName(c)
-	ctx, cancel := s.patience(c)
-	defer cancel()
-	progress, err := s.jobs.progress(ctx, name)
-	if err != nil {
-		return failResource(c, name, err)
-	}
-	return sendResource(c, http.StatusOK, jsonType, newProgress(name, progress))
+func (s *Server) getProgress(c echo.Context, name string) (any, error) {
+	progress, err := question(s, c, name, s.jobs.progress)
+	return newProgress(name, progress), err
 }
 
-func (s *Server) getLag(c echo.Context) error {
-	name := jobName(c)
+func (s *Server) getLag(c echo.Context, name string) (any, error) {
 	lag, err := s.lagOf(c, name)
-	if err != nil {
-		return failResource(c, name, err)
-	}
-	return sendResource(c, http.StatusOK, jsonType, newLag(lag))
+	return newLag(lag), err
 }
 
-func (s *Server) getEvents(c echo.Context) error {
-	name := jobName(c)
-	events, err := s.eventsOf(c, name)
-	if err != nil {
-		return failResource(c, name, err)
-	}
-	return sendResource(c, http.StatusOK, jsonType, events)
+func (s *Server) getEvents(c echo.Context, name string) (any, error) {
+	return question(s, c, name, s.jobs.events)
 }
 
-// postCommand answers 204 when the job has carried the command out. The body is
-// not read: the path says everything.
-func (s *Server) postCommand(signal string) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		name := jobName(c)
-		return s.commanded(c, name, s.carryOut(c, name, signal, job.Command{}))
+// postCommand answers a command without arguments: the path says everything.
+func (s *Server) postCommand(signal string) func(echo.Context, string) (any, error) {
+	return func(c echo.Context, name string) (any, error) {
+		return nil, s.carryOut(c, name, signal, job.Command{})
 	}
-}
-
-func (s *Server) postSkip(c echo.Context) error {
-	name := jobName(c)
-	var skip job.SkipBinlog
-	if err := decodeResource(c, &skip); err != nil {
-		return failResource(c, name, err)
-	}
-	return s.commanded(c, name, s.skipBinlog(c, name, skip))
-}
-
-func (s *Server) patchHostMapping(c echo.Context) error {
-	name := jobName(c)
-	var mappings job.HostMappings
-	if err := decodeResource(c, &mappings); err != nil {
-		return failResource(c, name, err)
-	}
-	return s.commanded(c, name, s.mapHosts(c, name, mappings))
-}
-
-func (s *Server) patchTables(c echo.Context) error {
-	name := jobName(c)
-	var update job.UpdateTables
-	if err := decodeResource(c, &update); err != nil {
-		return failResource(c, name, err)
-	}
-	return s.commanded(c, name, s.updateTables(c, name, update))
-}
-
-// commanded answers a command with its outcome.
-func (s *Server) commanded(c echo.Context, name string, err error) error {
-	if err != nil {
-		return failResource(c, name, err)
-	}
-	return c.NoContent(http.StatusNoContent)
 }

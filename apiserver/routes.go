@@ -43,26 +43,26 @@ func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 		{method: http.MethodPost, path: "/view/resume", role: access.Operate, handle: s.viewButton(job.SignalResume)},
 
 		{path: "/list_jobs", role: access.Read, handle: s.handleListJobs},
-		{path: "/job_status", role: access.Read, handle: s.handleJobStatus},
-		{path: "/job_detail", role: access.Read, handle: s.handleJobDetail},
-		{path: "/job_progress", role: access.Read, handle: s.handleJobProgress},
-		{path: "/job_events", role: access.Read, handle: s.handleJobEvents},
-		{path: "/get_lag", role: access.Read, handle: s.handleGetLag},
+		{path: "/job_status", role: access.Read, handle: operation(s.handleJobStatus, failOperation)},
+		{path: "/job_detail", role: access.Read, handle: operation(s.handleJobDetail, failOperation)},
+		{path: "/job_progress", role: access.Read, handle: operation(s.handleJobProgress, failOperation)},
+		{path: "/job_events", role: access.Read, handle: operation(s.handleJobEvents, failOperation)},
+		{path: "/get_lag", role: access.Read, handle: operation(s.handleGetLag, failLag)},
 
-		{path: "/pause", role: access.Operate, handle: s.commandHandler(job.SignalPause)},
-		{path: "/resume", role: access.Operate, handle: s.commandHandler(job.SignalResume)},
-		{path: "/desync", role: access.Operate, handle: s.commandHandler(job.SignalDesync)},
-		{path: "/sync", role: access.Operate, handle: s.commandHandler(job.SignalSync)},
-		{path: "/force_fullsync", role: access.Operate, handle: s.handleForceFullSync},
-		{path: "/job_skip_binlog", role: access.Operate, handle: s.handleSkipBinlog},
-		{path: "/update_tables", role: access.Operate, handle: s.handleUpdateTables},
-		{path: "/update_host_mapping", role: access.Operate, handle: s.handleHostMapping},
-		{path: "/add_host_mapping", role: access.Operate, handle: s.handleHostMapping}, // a documented example uses this name
+		{path: "/pause", role: access.Operate, handle: operation(s.handleCommand(job.SignalPause), failOperation)},
+		{path: "/resume", role: access.Operate, handle: operation(s.handleCommand(job.SignalResume), failOperation)},
+		{path: "/desync", role: access.Operate, handle: operation(s.handleCommand(job.SignalDesync), failOperation)},
+		{path: "/sync", role: access.Operate, handle: operation(s.handleCommand(job.SignalSync), failOperation)},
+		{path: "/force_fullsync", role: access.Operate, handle: operation(s.handleCommand(job.SignalForceFullSync), failJobNameEmpty)},
+		{path: "/job_skip_binlog", role: access.Operate, handle: operation(s.handleSkipBinlog, failOperation)},
+		{path: "/update_tables", role: access.Operate, handle: operation(s.handleUpdateTables, failOperation)},
+		{path: "/update_host_mapping", role: access.Operate, handle: operation(s.handleHostMapping, failHostMapping)},
+		{path: "/add_host_mapping", role: access.Operate, handle: operation(s.handleHostMapping, failHostMapping)}, // a documented example uses this name
 
 		{path: "/create_ccr", role: access.Admin, handle: s.handleCreate},
 		{path: "/check_ccr", role: access.Admin, handle: s.handleCheck},
-		{path: "/delete", role: access.Admin, handle: s.handleDelete},
-		{path: "/failpoint", role: access.Admin, handle: s.handleFailpoint},
+		{path: "/delete", role: access.Admin, handle: operation(s.handleDelete, failOperation)},
+		{path: "/failpoint", role: access.Admin, handle: operation(s.handleFailpoint, failJobNameEmpty)},
 	}
 }
 

@@ -227,7 +227,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return g.Wait()
 }
 
-// patience is the context of the answer to a question about a job.
-func (s *Server) patience(c echo.Context) (context.Context, context.CancelFunc) {
+// answerContext is the context of the answer to a question about a job.
+func (s *Server) answerContext(c echo.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.Request().Context(), max(s.commandTimeout, failoverTimeout))
 }

@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -57,22 +56,10 @@ type problemReply struct {
 }
 
 // handleJobStatus answers /job_status.
-func (s *Server) handleJobStatus(c echo.Context) error {
-	var request nameRequest
-	if err := decode(c, &request); err != nil {
-		return fail(c, err)
-	}
-	if request.Name == "" {
-		return fail(c, errNameEmpty)
-	}
-	ctx, cancel := s.patience(c)
-	defer cancel()
-	status, err := s.jobs.status(ctx, request.Name)
-	if err != nil {
-		return fail(c, describe(err, request.Name))
-	}
+func (s *Server) handleJobStatus(c echo.Context, request nameRequest) (any, error) {
+	status, err := question(s, c, request.Name, s.jobs.status)
 	o := newStatus(request.Name, status)
-	return send(c, http.StatusOK, statusReply{base{Success: true}, o, o})
+	return statusReply{base{Success: true}, o, o}, err
 }
 
 func newStatus(name string, s job.Status) statusObject {

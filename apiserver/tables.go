@@ -15,18 +15,8 @@ type tablesRequest struct {
 // handleUpdateTables answers /update_tables: it changes which tables a database
 // job replicates. The reply does not wait for the snapshots of tables that are
 // included now.
-func (s *Server) handleUpdateTables(c echo.Context) error {
-	var request tablesRequest
-	if err := decode(c, &request); err != nil {
-		return fail(c, err)
-	}
-	if request.Name == "" {
-		return fail(c, errNameEmpty)
-	}
-	if err := s.updateTables(c, request.Name, request.UpdateTables); err != nil {
-		return fail(c, describe(err, request.Name))
-	}
-	return ok(c)
+func (s *Server) handleUpdateTables(c echo.Context, request tablesRequest) (any, error) {
+	return nil, s.updateTables(c, request.Name, request.UpdateTables)
 }
 
 // updateTables sends an update_tables that can be read as patterns.
@@ -43,7 +33,7 @@ func (s *Server) updateTables(c echo.Context, name string, update job.UpdateTabl
 // refuseTables refuses lists that select tables which another job writes to. A
 // list that only the job itself can refuse is left to it.
 func (s *Server) refuseTables(c echo.Context, name string, update job.UpdateTables) error {
-	ctx, cancel := s.patience(c)
+	ctx, cancel := s.answerContext(c)
 	defer cancel()
 	var spec job.Spec
 	if err := s.jobs.query(ctx, name, job.QueryDetail, &spec); err != nil {

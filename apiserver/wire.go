@@ -42,8 +42,3 @@ func decode(c echo.Context, v any) error {
 	body := http.MaxBytesReader(c.Response(), c.Request().Body, bodyLimit)
 	return json.NewDecoder(body).Decode(v)
 }
-
-// nameRequest is the request of all endpoints that are about one job.
-type nameRequest struct {
-	Name string `json:"name"`
-}
