@@ -8,9 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/sdk/workflow"
-
-	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -154,15 +151,6 @@ func (r *run) forceFullSync() {
 // userRequired begins the reasons of snapshots that an operator ordered.
 const userRequired = "the user required"
 
-// changeRepeatedOrders guards that a repeated order of a snapshot changes
-// nothing: it used to start the full sync again.
-const changeRepeatedOrders = "repeated-orders"
-
-// version tells whether the run may take the way that the change introduced.
-func (r *run) version(change string) bool {
-	return workflow.GetVersion(r.ctx, change, workflow.DefaultVersion, 1) != workflow.DefaultVersion
-}
-
 // fullSyncOrdered tells whether a full sync that an operator ordered is under
 // way and doing well. One that cannot go on starts again when it is ordered
 // again.
@@ -239,10 +227,6 @@ func (r *run) orderPartialSync(s job.SkipBinlog) error {
 	return nil
 }
 
-// changeSkipTableID guards that a partial sync is refused whose table id is not
-// that of the table: it used to begin, and to find no such table.
-const changeSkipTableID = "skip-table-id"
-
 // idOf is the id under which the job knows a table of the source.
 func (r *run) idOf(table string) (int64, bool) {
 	//workflowcheck:ignore sorted: the first of several is always the same
@@ -253,10 +237,6 @@ func (r *run) idOf(table string) (int64, bool) {
 	}
 	return 0, false
 }
-
-// changeSkipDrop guards that a partial sync does not count the table's own drop as
-// done: there is nothing that it could bring.
-const changeSkipDrop = "skip-drop"
 
 // standsAt tells whether the binlog that waits to be applied is about this table
 // alone, and done once a snapshot has brought the table.

@@ -7,9 +7,6 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// changeDifferences guards the notices of differences.
-const changeDifferences = "differences-webhook"
-
 // differ notes what a shift has found the two sides to differ in. Nothing is done
 // about it: that is for a person.
 func (r *run) differ(found *[]job.Difference) {

@@ -143,10 +143,6 @@ func (r *run) redirected(wanted *job.SnapshotWanted, tableGone bool, sourceTable
 // trouble: a table that is dropped meanwhile, or one that expires, is everyday.
 const snapshotTries = 3
 
-// changeSnapshotTrouble guards that snapshots which fail again and again are a
-// problem of the job: they used to be events only.
-const changeSnapshotTrouble = "snapshot-trouble"
-
 // restoreTrouble begins the text of such a problem if it is the restore that
 // fails. The next backup does not clear it.
 const restoreTrouble = "restoring the snapshot fails again and again: "

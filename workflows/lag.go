@@ -47,10 +47,6 @@ func (r *run) serveLag(ctx workflow.Context) {
 	}
 }
 
-// changeObserveShift guards that the lag of a running shift is observed for who
-// knows its position: the shift's own reports used to be all there was.
-const changeObserveShift = "observe-shift"
-
 // observeLag asks the source, unless somebody else did just now. A shift that is
 // doing well observes the lag itself; for who finds its heartbeats too old and
 // names the position that they told, the source is asked all the same.

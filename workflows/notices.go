@@ -14,9 +14,6 @@ import (
 // The webhook is told of each change of a job's state, beside the loop: a
 // receiver that is down delays nothing.
 
-// changeWebhook guards the steps that telling a webhook takes.
-const changeWebhook = "webhook"
-
 const (
 	// noticeTimeout bounds one request, noticePatience all tries of one notice.
 	noticeTimeout  = 15 * time.Second
@@ -39,7 +36,7 @@ func (r *run) webhook() bool {
 		return false
 	}
 	on := false
-	answer := workflow.MutableSideEffect(r.ctx, changeWebhook,
+	answer := workflow.MutableSideEffect(r.ctx, string(changeWebhook),
 		func(workflow.Context) any { return r.settings.Webhook },
 		func(a, b any) bool { return a == b })
 	if err := answer.Get(&on); err != nil {

@@ -17,9 +17,6 @@ const (
 	patience = 120
 )
 
-// changePatience guards that a stalled job leaves its tries to the server.
-const changePatience = "patience"
-
 // patiently is the input of a step with which a stalled job tries to go on, and
 // sets the options that belong to it.
 func (r *run) patiently(o *workflow.ActivityOptions) job.StepInput {

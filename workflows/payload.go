@@ -55,10 +55,6 @@ func decode(name string, payload *commonpb.Payload) command {
 	return c
 }
 
-// changeStrictPayloads marks runs whose workers refuse commands with arguments
-// that they do not understand to the last field.
-const changeStrictPayloads = "strict-payloads"
-
 // refuseInDoubt refuses a command whose arguments may say something else than
 // what was understood: a misspelt field must not turn one table's copy into
 // that of all. Commands without arguments are carried out all the same, and
@@ -69,7 +65,7 @@ func (c *command) refuseInDoubt(ctx workflow.Context) {
 	}
 	switch c.name {
 	case job.SignalSkipBinlog, job.SignalUpdateHostMapping, job.SignalUpdateTables:
-		if workflow.GetVersion(ctx, changeStrictPayloads, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		if reached(ctx, changeStrictPayloads) {
 			c.refusal = c.doubt
 		}
 	}

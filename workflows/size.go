@@ -22,9 +22,6 @@ const DefaultPayloadLimit = 2<<20 - 64<<10
 // an event.
 const measureAbove = 20_000
 
-// changePayloadSize guards the measuring, which is recorded in the history.
-const changePayloadSize = "payload-size"
-
 // measured is what is recorded: sizes and settings differ between workers.
 type measured struct {
 	// Size of the encoded state and Limit, both in bytes.

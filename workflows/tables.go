@@ -14,10 +14,6 @@ import (
 // after the other; what is not selected any more stays on the destination as it
 // is, and its binlogs are passed over.
 
-// changeUpdateTables guards the steps that update_tables leads to: workers of
-// before did not know the command and refused it.
-const changeUpdateTables = "update-tables"
-
 // updateTables carries out update_tables. It only notes the change; the steps
 // follow when the job streams (selectTables, bringNext).
 func (r *run) updateTables(u job.UpdateTables) error {

@@ -99,23 +99,3 @@ var notSlug = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 func slug(title string) string {
 	return strings.ReplaceAll(notSlug.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), ""), " ", "-")
 }
-
-var change = regexp.MustCompile(`(?m)^const change\w+ = "([a-z-]+)"`)
-
-// Each change of the workflow's steps is in the table of docs/upgrade.md.
-func TestChangesAreDocumented(t *testing.T) {
-	upgrade, err := os.ReadFile(filepath.Join(docsDir, "upgrade.md"))
-	require.NoError(t, err)
-	files, err := filepath.Glob("../../../workflows/*.go")
-	require.NoError(t, err)
-	found := 0
-	for _, f := range files {
-		code, err := os.ReadFile(f)
-		require.NoError(t, err)
-		for _, m := range change.FindAllStringSubmatch(string(code), -1) {
-			found++
-			require.Contains(t, string(upgrade), "\n| `"+m[1]+"` | ", "%s", f)
-		}
-	}
-	require.Equal(t, found, strings.Count(string(upgrade), "\n| `"), "changes in the table that there are not")
-}
