@@ -27,27 +27,10 @@ type Activities struct {
 	log     *slog.Logger
 	// failpoints make jobs fail on purpose; nil outside tests.
 	failpoints *failpoint.Set
-	open       func(job.Spec, replication.Passwords) replicator
-	pulse      func(context.Context) pulse
+	open       func(job.Spec, replication.Passwords) rooms
+	heartbeats func(context.Context) confirmedHeartbeat
 	shifts     atomic.Int64 // under way in this process
 	board      *board
-}
-
-// replicator is what the activities use of a *replication.Job; tests have
-// another one.
-type replicator interface {
-	Guard(may func(context.Context) error)
-	Check(context.Context) (job.Checked, error)
-	TakeSnapshot(context.Context, job.StepInput, func(job.Heartbeat)) (job.SnapshotTaken, error)
-	RestoreSnapshot(context.Context, job.StepInput, func(job.Heartbeat)) (job.SnapshotRestored, error)
-	FinishSnapshot(context.Context, job.StepInput) (job.SnapshotFinished, error)
-	Stream(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error)
-	Apply(context.Context, job.ApplyInput) (job.ApplyResult, error)
-	Lag(context.Context, job.StepInput) (binlog.Lag, error)
-	CheckSetup(context.Context) (job.CheckReport, error)
-	SelectTables(context.Context, job.StepInput) (job.TablesSelected, error)
-	CleanUp(context.Context, job.CleanUpInput) (job.CleanedUp, error)
-	Close()
 }
 
 // New returns the activities of a worker. The connector is shared by all of
@@ -56,10 +39,10 @@ func New(connector *replication.Connector, keyring *secret.Keyring, log *slog.Lo
 	a := &Activities{
 		keyring: keyring,
 		log:     log,
-		open: func(spec job.Spec, passwords replication.Passwords) replicator {
-			return connector.Open(spec, passwords)
+		open: func(spec job.Spec, passwords replication.Passwords) rooms {
+			return roomsOf(connector.Open(spec, passwords))
 		},
-		pulse: serverPulse,
+		heartbeats: toServer,
 	}
 	a.board = newBoard(a.observe)
 	return a
@@ -91,14 +74,14 @@ func (a *Activities) Streams() map[string]any {
 }
 
 // connect opens the passwords and the job.
-func (a *Activities) connect(spec job.Spec) (replicator, error) {
+func (a *Activities) connect(spec job.Spec) (rooms, error) {
 	source, err := a.keyring.Open(spec.Source.Password)
 	if err != nil {
-		return nil, fmt.Errorf("password of the source cluster: %w", err)
+		return rooms{}, fmt.Errorf("password of the source cluster: %w", err)
 	}
 	destination, err := a.keyring.Open(spec.Destination.Password)
 	if err != nil {
-		return nil, fmt.Errorf("password of the destination cluster: %w", err)
+		return rooms{}, fmt.Errorf("password of the destination cluster: %w", err)
 	}
 	return a.open(spec, replication.Passwords{Source: source, Destination: destination}), nil
 }

@@ -187,6 +187,6 @@ func (a *Activities) observe(ctx context.Context, in job.StepInput) (binlog.Lag,
 			return binlog.Lag{}, err
 		}
 		defer r.Close()
-		return r.Lag(ctx, in)
+		return r.stream.Lag(ctx, in)
 	})
 }

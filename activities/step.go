@@ -35,22 +35,28 @@ var errWorkerStopping = errors.New("the worker is stopping")
 // side effect, so that a stale attempt ends here (temporal-measured.md 5), heartbeats
 // until it is over, and its error in the form that the workflow reads.
 func step[T any](ctx context.Context, a *Activities, in job.StepInput, stop atStop,
-	do func(context.Context, replicator, func(job.Heartbeat)) (T, error),
+	do func(context.Context, rooms, func(job.Heartbeat)) (T, error),
 ) (T, error) {
 	var none T
 	activity.RecordHeartbeat(ctx, job.Heartbeat{At: time.Now()})
 	if ctx.Err() != nil {
 		return none, failure(ctx, in, ctx.Err())
 	}
-	hum := newHum(ctx)
 	// The first heartbeat was answered, or the context would be cancelled.
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	held := a.stepLease(hum, cancel)
+	ofActivity := ctx
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	beats := a.stepHeartbeater(ofActivity, end)
+	report := func(b job.Heartbeat) {
+		beats.report(b)
+		if ofActivity.Err() == nil {
+			beats.repeat(ctx) // at once, if the throttle allows it
+		}
+	}
 	var beside sync.WaitGroup
-	beside.Go(func() { hum.run(ctx) })
+	beside.Go(func() { beats.run(ctx) })
 	if stop == handOver {
-		beside.Go(func() { cancelAtStop(ctx, cancel) })
+		beside.Go(func() { cancelAtStop(ctx, end) })
 	}
 	out, err := guard(a.log.With("job", in.Spec.Name), activity.GetInfo(ctx).ActivityType.Name, func() (T, error) {
 		r, err := a.connect(in.Spec)
@@ -58,13 +64,13 @@ func step[T any](ctx context.Context, a *Activities, in job.StepInput, stop atSt
 			return none, err
 		}
 		defer r.Close()
-		r.Guard(func(ctx context.Context) error { return held.confirm(ctx, hum.last()) })
-		return do(ctx, r, hum.report)
+		r.Guard(beats.mayAct)
+		return do(ctx, r, report)
 	})
 	if err != nil {
 		err = failure(ctx, in, err)
 	}
-	cancel(nil)
+	end(nil)
 	beside.Wait()
 	return out, err
 }
@@ -131,59 +137,4 @@ func problemOf(err error) job.Problem {
 		kind, remedy = job.KindNormal, "give every worker and API server the same secret key"
 	}
 	return job.Problem{Text: err.Error(), Kind: kind, Remedy: remedy}
-}
-
-// hum repeats the last report of a step until the step is over. The SDK sends
-// no more heartbeats than its throttle allows.
-type hum struct {
-	// activity is the activity's own context: the SDK uses it beyond the call,
-	// when it sends what its throttle held back.
-	activity context.Context
-	every    time.Duration
-	mu       sync.Mutex
-	latest   job.Heartbeat
-	watchdog stepWatchdog
-}
-
-func newHum(ctx context.Context) *hum {
-	every := activity.GetInfo(ctx).HeartbeatTimeout / 4
-	if every <= 0 {
-		every = time.Second
-	}
-	return &hum{activity: ctx, every: every, watchdog: stepWatchdog{step: activity.GetInfo(ctx).ActivityType.Name}}
-}
-
-// run repeats the last report until ctx is done.
-func (h *hum) run(ctx context.Context) {
-	ticker := time.NewTicker(h.every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-ticker.C:
-			latest := h.watchdog.watch(h.last(), now)
-			latest.At = now
-			activity.RecordHeartbeat(h.activity, latest)
-		}
-	}
-}
-
-// last returns the last report.
-func (h *hum) last() job.Heartbeat {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.latest
-}
-
-// report takes a new report of the step. It goes out at once if the throttle
-// allows it.
-func (h *hum) report(b job.Heartbeat) {
-	b.At = time.Now()
-	h.mu.Lock()
-	h.latest = b
-	h.mu.Unlock()
-	if h.activity.Err() == nil {
-		activity.RecordHeartbeat(h.activity, b)
-	}
 }

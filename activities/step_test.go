@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -21,9 +22,11 @@ import (
 	"github.com/doris-ccr/ccr/secret"
 )
 
-// fake is a replicator whose methods are what a test sets.
+// fake is a job whose methods are what a test sets.
 type fake struct {
-	replicator
+	checker
+	snapshotter
+	streamer
 	check  func(context.Context) (job.Checked, error)
 	take   func(context.Context, func(job.Heartbeat)) (job.SnapshotTaken, error)
 	apply  func(context.Context, job.ApplyInput) (job.ApplyResult, error)
@@ -47,7 +50,7 @@ func (f *fake) Stream(ctx context.Context, in job.StreamInput, h replication.Str
 func (f *fake) Guard(may func(context.Context) error) { f.may = may }
 func (f *fake) Close()                                { f.closed++ }
 
-// bench runs activities of a worker whose replicator is fake.
+// bench runs activities of a worker whose jobs are fake.
 type bench struct {
 	*testsuite.TestActivityEnvironment
 	fake *fake
@@ -64,9 +67,9 @@ func newBench(t *testing.T) *bench {
 	keyring, err := secret.NewKeyring(make([]byte, secret.KeySize))
 	require.NoError(t, err)
 	b.acts = New(nil, keyring, slog.New(slog.NewTextHandler(b.logs, nil)))
-	b.acts.open = func(_ job.Spec, p replication.Passwords) replicator {
+	b.acts.open = func(_ job.Spec, p replication.Passwords) rooms {
 		b.fake.passwords = p
-		return b.fake
+		return rooms{connection: b.fake, preflight: b.fake, snapshot: b.fake, ddl: b.fake, stream: b.fake}
 	}
 	b.SetWorkerOptions(worker.Options{})
 	b.SetWorkerStopChannel(b.stop)
@@ -159,6 +162,28 @@ func TestAPasswordThatCannotBeOpenedSaysWhatToDo(t *testing.T) {
 	require.NotContains(t, err.Error(), "s3cret")
 }
 
+// The first heartbeat of a step comes before its first side effect: the server
+// refuses that of a stale attempt, whose context then is over.
+func TestAStepBeatsBeforeItsFirstSideEffect(t *testing.T) {
+	b := newBench(t)
+	beats := 0
+	b.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) {
+		var h job.Heartbeat
+		require.NoError(t, details.Get(&h))
+		require.False(t, h.At.IsZero())
+		beats++
+	})
+	open := b.acts.open
+	b.acts.open = func(spec job.Spec, p replication.Passwords) rooms {
+		require.Equal(t, 1, beats)
+		return open(spec, p)
+	}
+	b.fake.check = func(context.Context) (job.Checked, error) { return job.Checked{}, nil }
+	_, err := call[job.Checked](b, job.ActivityCheck, input(t, b))
+	require.NoError(t, err)
+	require.Equal(t, 1, b.fake.closed)
+}
+
 func TestAPanicIsAnErrorOfTheStep(t *testing.T) {
 	b := newBench(t)
 	b.fake.check = func(context.Context) (job.Checked, error) { panic("nil map") }
@@ -207,26 +232,28 @@ func TestAStepAsksBeforeItChangesAnything(t *testing.T) {
 	require.NoError(t, err, "it has just begun")
 
 	const timeout = 10 * time.Second
-	stoodStill := func(sent *server) (*lease, context.Context) {
+	stoodStill := func(sent *server) (*heartbeater, context.Context) {
 		ctx, end := context.WithCancelCause(t.Context())
 		t.Cleanup(func() { end(nil) })
-		l := newLease(sent.pulse, timeout, end)
-		l.renewed = l.renewed.Add(-time.Hour)
-		return l, ctx
+		h := newHeartbeater(sent.confirm, timeout, end)
+		h.acknowledged = h.acknowledged.Add(-time.Hour)
+		return h, ctx
 	}
-	l, ctx := stoodStill(s)
-	require.ErrorIs(t, l.confirm(ctx, job.Heartbeat{}), errLost)
+	h, ctx := stoodStill(s)
+	require.ErrorIs(t, h.mayAct(ctx), errLost)
 	require.ErrorIs(t, context.Cause(ctx), errLost, "the step ends")
 
 	current := &server{}
-	l, ctx = stoodStill(current)
-	require.NoError(t, l.confirm(ctx, at(7)))
-	require.NoError(t, l.confirm(ctx, at(8)))
+	h, ctx = stoodStill(current)
+	h.report(at(7))
+	require.NoError(t, h.mayAct(ctx))
+	h.report(at(8))
+	require.NoError(t, h.mayAct(ctx))
 	require.Equal(t, []int64{7}, current.positions(), "the second time it is known")
 
 	away := &server{} // a server that restarts is no reason to give up
 	away.set(errors.New("connection refused"))
-	l, ctx = stoodStill(away)
+	h, ctx = stoodStill(away)
 	time.AfterFunc(50*time.Millisecond, func() { away.set(nil) })
-	require.NoError(t, l.confirm(ctx, at(7)))
+	require.NoError(t, h.mayAct(ctx))
 }

@@ -11,48 +11,48 @@ import (
 // CheckJob runs the first checks and resolves ids. A refusal is an application
 // error of type job.ErrorTypeRefused with the exact text.
 func (a *Activities) CheckJob(ctx context.Context, in job.StepInput) (job.Checked, error) {
-	return step(ctx, a, in, handOver, func(ctx context.Context, r replicator, _ func(job.Heartbeat)) (job.Checked, error) {
-		return r.Check(ctx)
+	return step(ctx, a, in, handOver, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.Checked, error) {
+		return r.preflight.Check(ctx)
 	})
 }
 
 // CheckSetup looks at everything that a job needs and changes nothing.
 func (a *Activities) CheckSetup(ctx context.Context, in job.StepInput) (job.CheckReport, error) {
-	return step(ctx, a, in, handOver, func(ctx context.Context, r replicator, _ func(job.Heartbeat)) (job.CheckReport, error) {
-		return r.CheckSetup(ctx)
+	return step(ctx, a, in, handOver, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.CheckReport, error) {
+		return r.preflight.CheckSetup(ctx)
 	})
 }
 
 // TakeSnapshot makes the backup, or finds the one that an earlier attempt made.
 func (a *Activities) TakeSnapshot(ctx context.Context, in job.StepInput) (job.SnapshotTaken, error) {
-	return step(ctx, a, in, handOver, func(ctx context.Context, r replicator, report func(job.Heartbeat)) (job.SnapshotTaken, error) {
-		return r.TakeSnapshot(ctx, in, report)
+	return step(ctx, a, in, handOver, func(ctx context.Context, r rooms, report func(job.Heartbeat)) (job.SnapshotTaken, error) {
+		return r.snapshot.TakeSnapshot(ctx, in, report)
 	})
 }
 
 // RestoreSnapshot restores the backup on the destination, or finds the restore
 // that an earlier attempt started.
 func (a *Activities) RestoreSnapshot(ctx context.Context, in job.StepInput) (job.SnapshotRestored, error) {
-	return step(ctx, a, in, handOver, func(ctx context.Context, r replicator, report func(job.Heartbeat)) (job.SnapshotRestored, error) {
-		return r.RestoreSnapshot(ctx, in, report)
+	return step(ctx, a, in, handOver, func(ctx context.Context, r rooms, report func(job.Heartbeat)) (job.SnapshotRestored, error) {
+		return r.snapshot.RestoreSnapshot(ctx, in, report)
 	})
 }
 
 // FinishSnapshot swaps aliases in and reads the new ids.
 func (a *Activities) FinishSnapshot(ctx context.Context, in job.StepInput) (job.SnapshotFinished, error) {
-	return step(ctx, a, in, finishFirst, func(ctx context.Context, r replicator, _ func(job.Heartbeat)) (job.SnapshotFinished, error) {
-		return r.FinishSnapshot(ctx, in)
+	return step(ctx, a, in, finishFirst, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.SnapshotFinished, error) {
+		return r.snapshot.FinishSnapshot(ctx, in)
 	})
 }
 
 // ApplyBinlog applies one binlog that is not an UPSERT.
 func (a *Activities) ApplyBinlog(ctx context.Context, in job.ApplyInput) (job.ApplyResult, error) {
 	in.Unknown = in.Unknown || inTheDark(ctx)
-	out, err := step(ctx, a, in.StepInput, finishFirst, func(ctx context.Context, r replicator, _ func(job.Heartbeat)) (job.ApplyResult, error) {
+	out, err := step(ctx, a, in.StepInput, finishFirst, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.ApplyResult, error) {
 		if err := a.failpoints.At(in.Spec.Name, failpoint.HandleBinlog); err != nil {
 			return job.ApplyResult{}, err
 		}
-		return r.Apply(ctx, in)
+		return r.ddl.Apply(ctx, in)
 	})
 	if err != nil || out.Problem == nil {
 		return out, err
@@ -69,22 +69,22 @@ func (a *Activities) ApplyBinlog(ctx context.Context, in job.ApplyInput) (job.Ap
 
 // ObserveLag asks the source how far the job is behind.
 func (a *Activities) ObserveLag(ctx context.Context, in job.StepInput) (binlog.Lag, error) {
-	return step(ctx, a, in, handOver, func(ctx context.Context, r replicator, _ func(job.Heartbeat)) (binlog.Lag, error) {
-		return r.Lag(ctx, in)
+	return step(ctx, a, in, handOver, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (binlog.Lag, error) {
+		return r.stream.Lag(ctx, in)
 	})
 }
 
 // SelectTables looks which tables the job's filter selects and does not have yet.
 func (a *Activities) SelectTables(ctx context.Context, in job.StepInput) (job.TablesSelected, error) {
-	return step(ctx, a, in, handOver, func(ctx context.Context, r replicator, _ func(job.Heartbeat)) (job.TablesSelected, error) {
-		return r.SelectTables(ctx, in)
+	return step(ctx, a, in, handOver, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.TablesSelected, error) {
+		return r.snapshot.SelectTables(ctx, in)
 	})
 }
 
 // CleanUpJob removes what a deleted job has under way, or sets is_being_synced
 // for one that goes on.
 func (a *Activities) CleanUpJob(ctx context.Context, in job.CleanUpInput) (job.CleanedUp, error) {
-	return step(ctx, a, in.StepInput, finishFirst, func(ctx context.Context, r replicator, _ func(job.Heartbeat)) (job.CleanedUp, error) {
-		return r.CleanUp(ctx, in)
+	return step(ctx, a, in.StepInput, finishFirst, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.CleanedUp, error) {
+		return r.snapshot.CleanUp(ctx, in)
 	})
 }

@@ -13,128 +13,157 @@ import (
 	"github.com/doris-ccr/ccr/replication"
 )
 
-// defaultLeaseTime is the heartbeat timeout of a shift that was started
-// without one, in tests.
-const defaultLeaseTime = 10 * time.Second
-
 // StreamUpserts runs one shift of the stream. It ends with a result whatever
 // happens: an error of the shift is in the result as a problem. It returns an
 // error only when it has lost the right to speak for the job, or to be tried again
 // (patience.go).
 func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job.StreamResult, error) {
-	timeout := activity.GetInfo(ctx).HeartbeatTimeout
-	if timeout <= 0 {
-		timeout = defaultLeaseTime
-	}
-	shift, end := context.WithCancelCause(ctx)
-	defer end(nil)
-	held := newLease(a.pulse(ctx), timeout, end)
 	a.shifts.Add(1)
 	defer a.shifts.Add(-1)
-	held.pace = func() time.Duration { return eagerness(a.shifts.Load()) }
+	running, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	s := &shift{acts: a, in: in, end: end, beats: a.shiftHeartbeater(ctx, end), resume: resumeFrom(ctx)}
+	if err := s.claim(running); err != nil {
+		return s.notBegun(err)
+	}
+	out, err := s.run(running)
+	return s.conclude(ctx, out, err)
+}
 
-	resume := resumeFrom(ctx)
-	unheard := replication.LastHeard(&in.Progress, resume)
-	start := job.Heartbeat{Position: in.Progress.Position, Settled: in.Progress.Settled, Ahead: in.Progress.Ahead, Lag: in.Progress.Lag}
-	if resume != nil && resume.Position.CommitSeq >= start.Position.CommitSeq {
-		start = *resume
+// shift is one attempt at a shift of the stream, in three phases: it claims the
+// right to act for the job, runs, and concludes with a result.
+type shift struct {
+	acts  *Activities
+	in    job.StreamInput
+	end   context.CancelCauseFunc // ends the phase that is under way
+	beats *heartbeater
+	// resume is what an earlier attempt last reported, nil for a first attempt.
+	resume *job.Heartbeat
+	// unheard is since when it is not known what became of commits, as far as this
+	// attempt knows before it asks the destination.
+	unheard time.Time
+	began   time.Time
+	// stopped is why the run was told to end, nil if it ended by itself.
+	stopped error
+}
+
+// claim asks the server, before the first side effect, whether it still wants this
+// attempt. What it reports with that must not set the job back.
+func (s *shift) claim(ctx context.Context) error {
+	progress := &s.in.Progress
+	s.unheard = replication.LastHeard(progress, s.resume)
+	start := job.Heartbeat{Position: progress.Position, Settled: progress.Settled, Ahead: progress.Ahead, Lag: progress.Lag}
+	if s.resume != nil && s.resume.Position.CommitSeq >= start.Position.CommitSeq {
+		start = *s.resume
 		if start.Settled == 0 && start.Ahead == nil {
-			start.Ahead = in.Progress.Ahead // reports of older versions do not have it
+			start.Ahead = progress.Ahead // reports of older versions do not have it
 		}
 		if start.Heard.IsZero() {
-			start.Heard = resume.At // until the shift has asked the destination
+			start.Heard = s.resume.At // until the shift has asked the destination
 		}
 	}
-	if attempt := activity.GetInfo(ctx).Attempt; attempt > 1 && in.Patience == 0 {
-		a.log.Info("taking over the stream: the attempt before this one fell silent", "job", in.Spec.Name,
+	if attempt := activity.GetInfo(ctx).Attempt; attempt > 1 && s.in.Patience == 0 {
+		s.acts.log.Info("taking over the stream: the attempt before this one fell silent", "job", s.in.Spec.Name,
 			"commit_seq", start.Position.CommitSeq, "attempt", attempt)
 	}
-	// Before the first side effect: does the server still want this attempt?
-	if err := held.checkpoint(shift, start); err != nil {
-		return ended(unmoved(job.StreamResult{End: job.EndStopped, Unheard: unheard}, &in.Progress), err)
+	return s.beats.checkpoint(ctx, start)
+}
+
+// notBegun is the end of a shift that could not claim the right to act.
+func (s *shift) notBegun(err error) (job.StreamResult, error) {
+	if errors.Is(err, errLost) {
+		return job.StreamResult{}, err
 	}
+	return unmoved(job.StreamResult{End: job.EndStopped, Unheard: s.unheard}, &s.in.Progress), nil
+}
 
-	began := time.Now()
+// run streams, with heartbeats beside. When it returns nothing runs any more.
+func (s *shift) run(ctx context.Context) (job.StreamResult, error) {
+	s.began = time.Now()
 	var beside sync.WaitGroup
-	beside.Go(func() { held.keep(shift) })
-	out, err := a.shift(shift, in, held, resume, end)
-	lost := context.Cause(shift)
-	end(nil)
+	beside.Go(func() { s.beats.run(ctx) })
+	out, err := guard(s.acts.log.With("job", s.in.Spec.Name), job.ActivityStream, func() (job.StreamResult, error) { return s.stream(ctx) })
+	s.stopped = context.Cause(ctx)
+	s.end(nil)
 	beside.Wait()
+	return out, err
+}
 
-	if errors.Is(lost, errLost) {
-		return job.StreamResult{}, lost
+// stream calls the stream with its hooks. A failpoint ends it; the next one does
+// not begin.
+func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
+	a, name := s.acts, s.in.Spec.Name
+	if err := a.failpoints.At(name, failpoint.HandleBinlog); err != nil {
+		return job.StreamResult{}, err
+	}
+	r, err := a.connect(s.in.Spec)
+	if err != nil {
+		return job.StreamResult{}, err
+	}
+	defer r.Close()
+	look, leave := a.board.enter(name, s.beats.last)
+	defer leave()
+	return r.stream.Stream(ctx, s.in, replication.StreamHooks{
+		Look:   look,
+		Resume: s.resume,
+		Heartbeat: func(b job.Heartbeat) {
+			s.beats.report(b)
+			if err := a.failpoints.At(name, failpoint.HandleBinlog); err != nil {
+				s.end(err)
+			}
+		},
+		Checkpoint: s.beats.checkpoint,
+		Stop:       activity.GetWorkerStopChannel(ctx),
+		Alive:      s.beats.alive,
+	})
+}
+
+// conclude makes the result of a shift that has run, from what its stream
+// returned.
+func (s *shift) conclude(ctx context.Context, out job.StreamResult, err error) (job.StreamResult, error) {
+	if errors.Is(s.stopped, errLost) {
+		return job.StreamResult{}, s.stopped
 	}
 	if err != nil {
-		out.Unheard = unheard
-		out = unmoved(out, &in.Progress)
-		if errors.Is(err, errPanicked) && unheard.IsZero() {
-			out.Unheard = began
-		}
-		out = failed(out, held.last(), err, lost != nil)
+		out = s.failed(out, err)
 	}
-	if out.Resealed, err = a.reseal(in.Spec); err != nil {
-		a.log.Warn("Passwords stay sealed with their old key.", "job", in.Spec.Name, "error", err)
+	if out.Resealed, err = s.acts.reseal(s.in.Spec); err != nil {
+		s.acts.log.Warn("Passwords stay sealed with their old key.", "job", s.in.Spec.Name, "error", err)
 	}
 	if out.Problem == nil {
 		return out, nil
 	}
-	if lost == nil && onlyBlocked(in, out) && patient(ctx, in.StepInput, *out.Problem) {
+	if s.stopped == nil && onlyBlocked(s.in, out) && patient(ctx, s.in.StepInput, *out.Problem) {
 		return job.StreamResult{}, tryAgain(*out.Problem)
 	}
-	*out.Problem = counted(ctx, in.StepInput, *out.Problem)
+	*out.Problem = counted(ctx, s.in.StepInput, *out.Problem)
 	return out, nil
+}
+
+// failed is the result of a shift that ended with an error. Where it was is in
+// its last report, if that is beyond the progress.
+func (s *shift) failed(out job.StreamResult, err error) job.StreamResult {
+	out.Unheard = s.unheard
+	if errors.Is(err, errPanicked) && s.unheard.IsZero() {
+		out.Unheard = s.began
+	}
+	out = unmoved(out, &s.in.Progress)
+	out.End = job.EndStopped
+	if s.stopped == nil {
+		problem := problemOf(err)
+		out.End, out.Problem = job.EndBlocked, &problem
+	}
+	out.Binlog, out.Wanted = nil, nil
+	if last := s.beats.last(); last.Position.CommitSeq > out.Position.CommitSeq {
+		out.Position, out.Settled, out.Ahead = last.Position, last.Settled, last.Ahead
+	}
+	return out
 }
 
 // unmoved is the result of a shift that got no further than the progress.
 func unmoved(out job.StreamResult, p *job.Progress) job.StreamResult {
 	out.Position, out.Settled, out.Ahead, out.Met = p.Position, p.Settled, p.Ahead, p.Met
 	return out
-}
-
-// failed is the result of a shift that ended with an error. Where it was is in
-// its last report, if not in what it returned.
-func failed(out job.StreamResult, last job.Heartbeat, err error, stopped bool) job.StreamResult {
-	out.End = job.EndStopped
-	if !stopped {
-		problem := problemOf(err)
-		out.End, out.Problem = job.EndBlocked, &problem
-	}
-	out.Binlog, out.Wanted = nil, nil
-	if last.Position.CommitSeq > out.Position.CommitSeq {
-		out.Position, out.Settled, out.Ahead = last.Position, last.Settled, last.Ahead
-	}
-	return out
-}
-
-// shift calls the stream with its hooks. A failpoint ends it; the next one does
-// not begin.
-func (a *Activities) shift(ctx context.Context, in job.StreamInput, held *lease, resume *job.Heartbeat, end context.CancelCauseFunc) (job.StreamResult, error) {
-	return guard(a.log.With("job", in.Spec.Name), job.ActivityStream, func() (job.StreamResult, error) {
-		if err := a.failpoints.At(in.Spec.Name, failpoint.HandleBinlog); err != nil {
-			return job.StreamResult{}, err
-		}
-		r, err := a.connect(in.Spec)
-		if err != nil {
-			return job.StreamResult{}, err
-		}
-		defer r.Close()
-		look, leave := a.board.enter(in.Spec.Name, held.last)
-		defer leave()
-		return r.Stream(ctx, in, replication.StreamHooks{
-			Look:   look,
-			Resume: resume,
-			Heartbeat: func(b job.Heartbeat) {
-				held.note(b)
-				if err := a.failpoints.At(in.Spec.Name, failpoint.HandleBinlog); err != nil {
-					end(err)
-				}
-			},
-			Checkpoint: held.checkpoint,
-			Stop:       activity.GetWorkerStopChannel(ctx),
-			Alive:      held.alive,
-		})
-	})
 }
 
 // resumeFrom returns what an earlier attempt of this shift last reported.
@@ -149,12 +178,4 @@ func resumeFrom(ctx context.Context) *job.Heartbeat {
 		return nil
 	}
 	return &b
-}
-
-// ended is the end of a shift that did not begin.
-func ended(out job.StreamResult, err error) (job.StreamResult, error) {
-	if errors.Is(err, errLost) {
-		return job.StreamResult{}, err
-	}
-	return out, nil
 }

@@ -26,7 +26,7 @@ type server struct {
 	answer error
 }
 
-func (s *server) pulse(ctx context.Context, b job.Heartbeat) error {
+func (s *server) confirm(ctx context.Context, b job.Heartbeat) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.answer == nil {
@@ -53,7 +53,7 @@ func (s *server) positions() []int64 {
 
 func streamBench(t *testing.T) (*bench, *server) {
 	b, s := newBench(t), &server{}
-	b.acts.pulse = func(context.Context) pulse { return s.pulse }
+	b.acts.heartbeats = func(context.Context) confirmedHeartbeat { return s.confirm }
 	return b, s
 }
 
@@ -253,14 +253,14 @@ func TestALeaseThatIsNotRenewedRunsOut(t *testing.T) {
 	s := &server{}
 	ctx, end := context.WithCancelCause(t.Context())
 	const timeout = 200 * time.Millisecond
-	l := newLease(s.pulse, timeout, end)
-	require.NoError(t, l.checkpoint(ctx, at(1)))
-	require.True(t, l.alive())
+	h := newHeartbeater(s.confirm, timeout, end)
+	require.NoError(t, h.checkpoint(ctx, at(1)))
+	require.True(t, h.alive())
 
 	s.set(serviceerror.NewUnavailable("the server restarts"))
 	var keeping sync.WaitGroup
-	keeping.Go(func() { l.keep(ctx) })
-	require.Eventually(t, func() bool { return !l.alive() }, 10*time.Second, time.Millisecond, "nothing new without an answer")
+	keeping.Go(func() { h.run(ctx) })
+	require.Eventually(t, func() bool { return !h.alive() }, 10*time.Second, time.Millisecond, "nothing new without an answer")
 	<-ctx.Done()
 	keeping.Wait()
 	require.ErrorIs(t, context.Cause(ctx), errLost)
@@ -270,10 +270,10 @@ func TestALeaseSurvivesAServerThatComesBack(t *testing.T) {
 	s := &server{answer: serviceerror.NewUnavailable("the server restarts")}
 	ctx, end := context.WithCancelCause(t.Context())
 	defer end(nil)
-	l := newLease(s.pulse, time.Minute, end)
+	h := newHeartbeater(s.confirm, time.Minute, end)
 	back := time.AfterFunc(10*time.Millisecond, func() { s.set(nil) })
 	defer back.Stop()
-	require.NoError(t, l.checkpoint(ctx, at(3)))
+	require.NoError(t, h.checkpoint(ctx, at(3)))
 	require.NoError(t, ctx.Err())
 	require.Equal(t, []int64{3}, s.positions())
 }
@@ -281,13 +281,13 @@ func TestALeaseSurvivesAServerThatComesBack(t *testing.T) {
 func TestHeartbeatsCarryTheLatestReport(t *testing.T) {
 	s := &server{}
 	ctx, end := context.WithCancelCause(t.Context())
-	l := newLease(s.pulse, 100*time.Millisecond, end)
-	l.note(at(9))
+	h := newHeartbeater(s.confirm, 100*time.Millisecond, end)
+	h.report(at(9))
 	var keeping sync.WaitGroup
-	keeping.Go(func() { l.keep(ctx) })
+	keeping.Go(func() { h.run(ctx) })
 	require.Eventually(t, func() bool { return len(s.positions()) > 1 }, 10*time.Second, time.Millisecond)
 	end(nil)
 	keeping.Wait()
 	require.Equal(t, int64(9), s.positions()[0])
-	require.False(t, l.last().At.IsZero())
+	require.False(t, h.last().At.IsZero())
 }

@@ -51,8 +51,9 @@ type stepWatchdog struct {
 }
 
 // watch adds a problem to a report that has none although the step has reported
-// nothing new for long.
+// nothing new for long. A report that is repeated is a sign of life: its time is now.
 func (w *stepWatchdog) watch(b job.Heartbeat, now time.Time) job.Heartbeat {
+	b.At = now
 	if w.moved.IsZero() || b.Note != w.note {
 		w.note, w.moved = b.Note, now
 		return b

@@ -1,0 +1,54 @@
+package activities
+
+import (
+	"context"
+
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication"
+)
+
+// rooms are a *replication.Job, each of them a part of what it does: a step uses
+// one of them. Tests have others.
+type rooms struct {
+	connection
+	preflight checker
+	snapshot  snapshotter
+	ddl       applier
+	stream    streamer
+}
+
+type (
+	// connection is the pair of clusters of a job.
+	connection interface {
+		// Guard has may asked before anything is changed.
+		Guard(may func(context.Context) error)
+		Close()
+	}
+	// checker looks whether a job can run.
+	checker interface {
+		Check(context.Context) (job.Checked, error)
+		CheckSetup(context.Context) (job.CheckReport, error)
+	}
+	// snapshotter brings a database or a table as a whole, and removes what is left of it.
+	snapshotter interface {
+		TakeSnapshot(context.Context, job.StepInput, func(job.Heartbeat)) (job.SnapshotTaken, error)
+		RestoreSnapshot(context.Context, job.StepInput, func(job.Heartbeat)) (job.SnapshotRestored, error)
+		FinishSnapshot(context.Context, job.StepInput) (job.SnapshotFinished, error)
+		SelectTables(context.Context, job.StepInput) (job.TablesSelected, error)
+		CleanUp(context.Context, job.CleanUpInput) (job.CleanedUp, error)
+	}
+	// applier applies a binlog that is not an UPSERT.
+	applier interface {
+		Apply(context.Context, job.ApplyInput) (job.ApplyResult, error)
+	}
+	// streamer follows UPSERTs, and tells how far a job is behind.
+	streamer interface {
+		Stream(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error)
+		Lag(context.Context, job.StepInput) (job.Lag, error)
+	}
+)
+
+// roomsOf are the rooms of an open job.
+func roomsOf(j *replication.Job) rooms {
+	return rooms{connection: j, preflight: j, snapshot: j, ddl: j, stream: j}
+}
