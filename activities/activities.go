@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"sync/atomic"
 
-	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"

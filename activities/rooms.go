@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
 )
@@ -44,7 +45,7 @@ type (
 	// streamer follows UPSERTs, and tells how far a job is behind.
 	streamer interface {
 		Stream(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error)
-		Lag(context.Context, job.StepInput) (job.Lag, error)
+		Lag(context.Context, job.StepInput) (binlog.Lag, error)
 	}
 )
 

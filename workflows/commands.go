@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 )
 
