@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/doris-ccr/ccr/dorisim/core"
@@ -11,6 +12,17 @@ import (
 // maxExpansions bounds the calls of alias functions in one statement, those in
 // the expressions of other alias functions included.
 const maxExpansions = 100
+
+// missingConfig is a switch of the simulator, no FE config of Doris: names,
+// separated by commas, of functions that the imitated version does not have yet,
+// as 2.0 has no xxhash_64 (doris-sql.md 5.9).
+const missingConfig = "dorisim_missing_functions"
+
+// lacks tells whether the imitated version has no function of that name.
+func (s *session) lacks(name string) bool {
+	list := s.server.core.FEConfig(missingConfig)
+	return list != "" && slices.ContainsFunc(strings.Split(list, ","), func(missing string) bool { return strings.EqualFold(strings.TrimSpace(missing), name) })
+}
 
 // expandFunctions puts the expressions of ALIAS functions, as database sees
 // them, in the place of their calls.

@@ -5,6 +5,7 @@ import (
 	"unicode"
 
 	"github.com/doris-ccr/ccr/dorisim/core"
+	"github.com/doris-ccr/ccr/dorisim/ddl"
 	"github.com/doris-ccr/ccr/dorisim/parser"
 	"github.com/doris-ccr/ccr/dorisim/sql/query"
 )
@@ -116,8 +117,12 @@ func (r *rewriter) step() error {
 		r.take()
 		r.replace(quoteString(c.next().Text) + likeEscape)
 		return nil
+	case t.Kind == parser.Word && c.peekAt(1).IsSymbol("(") && r.session.lacks(t.Text):
+		return ddl.UnknownFunction(t.Text)
 	case t.Is("CAST") && c.peekAt(1).IsSymbol("("):
 		return r.cast()
+	case t.Is("SUM") && c.peekAt(1).IsSymbol("(") && !c.peekAt(2).Is("DISTINCT") && !c.isWindowCall():
+		return r.call(query.Sum+"(", ")")
 	case (t.Is("LEFT") || t.Is("RIGHT")) && c.peekAt(1).IsSymbol("("):
 		return r.firstAsText()
 	case (t.Is("TEMPORARY") && (c.peekAt(1).Is("PARTITION") || c.peekAt(1).Is("PARTITIONS"))) || ((t.Is("PARTITION") || t.Is("PARTITIONS")) && r.afterTable()):
@@ -215,7 +220,7 @@ func isNumber(text string) bool {
 
 // castTypes maps Doris' names of types to those that CAST knows in MySQL.
 var castTypes = map[string]string{
-	"STRING": "CHAR", "TEXT": "CHAR", "VARCHAR": "CHAR", "INT": "SIGNED", "INTEGER": "SIGNED", "BIGINT": "SIGNED",
+	"INT": "SIGNED", "INTEGER": "SIGNED", "BIGINT": "SIGNED",
 	"TINYINT": "SIGNED", "SMALLINT": "SIGNED", "BOOLEAN": "SIGNED", "LARGEINT": "DECIMAL(39,0)", "DATEV2": "DATE",
 	"DATETIMEV2": "DATETIME", "DECIMALV3": "DECIMAL", "FLOAT": "DOUBLE",
 }
@@ -223,37 +228,29 @@ var castTypes = map[string]string{
 // cast copies CAST(expression AS and replaces the type's name.
 func (r *rewriter) cast() error {
 	c := r.c
+	first, start := r.atItem(), c.peek().Pos
 	r.take()
+	begin := r.taken
 	r.depth++
 	r.take()
-	for depth := 1; !c.end(); {
+	for outer := r.depth; !c.end(); {
 		t := c.peek()
 		switch {
-		case t.IsSymbol("("):
-			depth++
-		case t.IsSymbol(")"):
-			depth--
-		}
-		if depth == 0 {
+		case t.IsSymbol(")") && r.depth == outer:
 			return nil
-		}
-		if depth == 1 && t.Is("AS") {
+		case t.Is("AS") && r.depth == outer && castsToText(c.peekAt(1)):
+			return r.castToText(begin, start, first)
+		case t.Is("AS") && r.depth == outer:
 			r.take()
 			if name, ok := castTypes[strings.ToUpper(c.peek().Text)]; ok {
 				c.next()
-				if name == "CHAR" && c.symbol("(") { // a length would cut
-					c.next()
-					c.symbol(")")
-				}
 				r.replace(name)
 			}
 			return nil
 		}
-		inner := depth
 		if err := r.step(); err != nil {
 			return err
 		}
-		depth = inner
 	}
 	return nil
 }

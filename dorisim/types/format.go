@@ -29,7 +29,7 @@ func Format(v Value, t Type) string {
 
 func formatFloat(f float64, bits int) string {
 	abs := math.Abs(f)
-	if abs != 0 && (abs < 1e-5 || abs >= 1e16) {
+	if abs != 0 && (abs < 1e-4 || abs >= 1e16) {
 		return strconv.FormatFloat(f, 'e', -1, bits)
 	}
 	return strconv.FormatFloat(f, 'f', -1, bits)

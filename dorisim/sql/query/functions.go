@@ -26,6 +26,8 @@ func (provider) Function(_ *sql.Context, name string) (sql.Function, bool) {
 		return sql.Function2{Name: "strleft", Fn: function.NewLeft}, true
 	case "strright":
 		return sql.Function2{Name: "strright", Fn: function.NewRight}, true
+	case Sum:
+		return sql.Function1{Name: Sum, Fn: newSum}, true
 	case "to_date":
 		return sql.Function1{Name: "to_date", Fn: function.NewDate}, true
 	}

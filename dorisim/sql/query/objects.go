@@ -94,8 +94,11 @@ func (f *objectFunction) Eval(ctx *sql.Context, row sql.Row) (any, error) {
 }
 
 func argumentText(ctx *sql.Context, t sql.Type, v any) (string, error) {
-	if text, ok := v.(string); ok {
-		return text, nil
+	switch x := v.(type) {
+	case string:
+		return x, nil
+	case float32:
+		return floatText(x), nil
 	}
 	cell, err := encodeValue(ctx, t, v, true)
 	if err != nil {
@@ -138,6 +141,20 @@ func sets(eval func(sets [][]uint64) any) func([]*string) (any, error) {
 		return eval(list), nil
 	})
 }
+
+// takesTexts tells whether a function casts its arguments to texts.
+func takesTexts(name string) bool {
+	_, hashes := hashFunctions[name]
+	_, joins := textFunctions[name]
+	return hashes || joins
+}
+
+func isObject(e sql.Expression) bool {
+	_, ok := e.Type().(objectType)
+	return ok
+}
+
+var errNoText = errors.New("cannot cast a BITMAP, HLL, QUANTILE_STATE or AGG_STATE to a text")
 
 var errNoBitmap = errors.New("argument should be a BITMAP")
 
@@ -236,7 +253,13 @@ func Aggregate(name string) (fold, argument string, ok bool) {
 }
 
 func objectFunctionNamed(name string) (sql.Function, bool) {
-	spec, ok := objectFunctions[name]
+	var spec objectSpec
+	ok := false
+	for _, family := range []map[string]objectSpec{objectFunctions, hashFunctions, textFunctions, bitFunctions} {
+		if s, found := family[name]; found {
+			spec, ok = s, true
+		}
+	}
 	if !ok {
 		for fold, s := range foldFunctions {
 			if name == Fold(fold) {
@@ -253,6 +276,9 @@ func objectFunctionNamed(name string) (sql.Function, bool) {
 	return sql.FunctionN{Name: name, Fn: func(args ...sql.Expression) (sql.Expression, error) {
 		if len(args) < spec.min || spec.max >= 0 && len(args) > spec.max {
 			return nil, sql.ErrInvalidArgumentNumber.New(name, spec.min, len(args))
+		}
+		if takesTexts(name) && slices.ContainsFunc(args, isObject) {
+			return nil, errNoText
 		}
 		return &objectFunction{expression.NaryExpression{ChildExpressions: args}, name, spec.typ, spec.eval}, nil
 	}}, true
