@@ -9,17 +9,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/replication/schematest"
 )
 
 // mow is the destination's t_mow before the first of the recorded changes.
 func mow(t *testing.T) Definition {
-	return parse(t, strings.Replace(recorded(t)["t_mow"], "  `c1` int NULL DEFAULT \"3\" COMMENT 'new one',\n", "", 1), "d4")
+	return parse(t, strings.Replace(schematest.ShowCreate(t)["t_mow"], "  `c1` int NULL DEFAULT \"3\" COMMENT 'new one',\n", "", 1), "d4")
 }
 
 // TestPlanColumns replays what a real frontend recorded, one statement after the
 // other: the clauses are what was ordered, not what rawSql says.
 func TestPlanColumns(t *testing.T) {
-	payloads, texts := recordedDDL(t), recorded(t)
+	payloads, texts := schematest.DDL(t), schematest.ShowCreate(t)
 	dup := parse(t, texts["t_dup"], "d4")
 	dup.Columns[2].Type = "largeint" // by the heavy change before it
 	have := map[string]Definition{"t_mow": mow(t), "t_agg": parse(t, texts["t_agg"], "d4"), "t_dup": dup}
@@ -129,7 +130,7 @@ func TestColumnClause(t *testing.T) {
 // columnsJob is a job at a recorded change of t_mow; the destination's table is
 // as the text says before the statement, and as after says behind it.
 func columnsJob(t *testing.T, statement, before, after string) *applied {
-	a := applying(binlog.TypeModifyTableAddOrDropColumns, strings.ReplaceAll(recordedDDL(t)[statement], `"tableId": 10095`, `"tableId": 10`), 10)
+	a := applying(binlog.TypeModifyTableAddOrDropColumns, strings.ReplaceAll(schematest.DDL(t)[statement], `"tableId": 10095`, `"tableId": 10`), 10)
 	a.dst.create, a.dst.hidden = before, []string{"__DORIS_DELETE_SIGN__", "__DORIS_VERSION_COL__"}
 	a.dst.onExec = func(string) { a.dst.create = after }
 	return a
@@ -139,7 +140,7 @@ func columnsJob(t *testing.T, statement, before, after string) *applied {
 // decide.
 func TestApplyColumns(t *testing.T) {
 	const add = `ALTER TABLE t_mow ADD COLUMN c1 INT NULL DEFAULT "3" COMMENT "new one" AFTER v1`
-	with := recorded(t)["t_mow"]
+	with := schematest.ShowCreate(t)["t_mow"]
 	line := "  `c1` int NULL DEFAULT \"3\" COMMENT 'new one',\n"
 	without := strings.Replace(with, line, "", 1)
 	statements := []string{"ALTER TABLE `dst`.`t` ADD COLUMN `c1` int NULL DEFAULT \"3\" COMMENT \"new one\" AFTER `v1`"}

@@ -9,41 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/replication/schematest"
 )
-
-// recorded are the SHOW CREATE texts of a real frontend, by the object's name.
-func recorded(t *testing.T) map[string]string {
-	t.Helper()
-	var rows []struct{ SQL, Text string }
-	readTestdata(t, "show_create.real.json", &rows)
-	texts := map[string]string{}
-	for _, row := range rows {
-		texts[createdName(row.Text)] = row.Text
-	}
-	return texts
-}
-
-// recordedDDL are the payloads that a real frontend recorded, by the statement.
-func recordedDDL(t *testing.T) map[string]string {
-	t.Helper()
-	var rows []struct {
-		SQL  string
-		Data json.RawMessage
-	}
-	readTestdata(t, "ddl.real.json", &rows)
-	payloads := map[string]string{}
-	for _, row := range rows {
-		payloads[row.SQL] = string(row.Data)
-	}
-	return payloads
-}
-
-func readTestdata(t *testing.T, name string, to any) {
-	t.Helper()
-	data, err := os.ReadFile("testdata/" + name)
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(data, to))
-}
 
 func parse(t *testing.T, text, database string) Definition {
 	t.Helper()
@@ -55,7 +22,7 @@ func parse(t *testing.T, text, database string) Definition {
 // TestDefinitionOfRealTexts: the texts of a real frontend are read to the last
 // column, partition and property.
 func TestDefinitionOfRealTexts(t *testing.T) {
-	texts := recorded(t)
+	texts := schematest.ShowCreate(t)
 	require.GreaterOrEqual(t, len(texts), 15)
 	for name, text := range texts {
 		d := parse(t, text, "d4")
@@ -93,9 +60,9 @@ func TestDefinitionOfRealTexts(t *testing.T) {
 // TestDefinitionOfBinlogs: the SQL of a CREATE_TABLE record and SHOW CREATE of
 // the table say the same, in another database too.
 func TestDefinitionOfBinlogs(t *testing.T) {
-	texts := recorded(t)
+	texts := schematest.ShowCreate(t)
 	compared := 0
-	for statement, data := range recordedDDL(t) {
+	for statement, data := range schematest.DDL(t) {
 		create, err := binlog.DecodeCreateTable(data)
 		require.NoError(t, err)
 		text, ok := texts[create.TableName]
@@ -113,7 +80,7 @@ func TestDefinitionOfBinlogs(t *testing.T) {
 
 // TestDefinitionDifferences changes one thing of a real text at a time.
 func TestDefinitionDifferences(t *testing.T) {
-	texts := recorded(t)
+	texts := schematest.ShowCreate(t)
 	for name, c := range map[string]struct {
 		of, from, to string
 		part         Part // "" for none
@@ -185,7 +152,7 @@ func TestDefinitionDifferences(t *testing.T) {
 // TestDefinitionOfUnescapedTexts: quotes and line breaks in comments and defaults
 // stand in the texts as they are (doris-sql.md 3.2).
 func TestDefinitionOfUnescapedTexts(t *testing.T) {
-	text := recorded(t)["t_dup"]
+	text := schematest.ShowCreate(t)["t_dup"]
 	for printed, want := range map[string]string{
 		`'it's'`:        "it's",
 		`'say \"hi\"'`:  `say "hi"`,
@@ -208,8 +175,8 @@ func TestDefinitionOfUnescapedTexts(t *testing.T) {
 // TestColumnsOfBinlogs: the columns of a real record and of SHOW CREATE are the
 // same, and what cannot be said for certain is refused.
 func TestColumnsOfBinlogs(t *testing.T) {
-	texts := recorded(t)
-	modify, err := binlog.DecodeModifyColumns(recordedDDL(t)[`ALTER TABLE t_mow ADD COLUMN c1 INT NULL DEFAULT "3" COMMENT "new one" AFTER v1`])
+	texts := schematest.ShowCreate(t)
+	modify, err := binlog.DecodeModifyColumns(schematest.DDL(t)[`ALTER TABLE t_mow ADD COLUMN c1 INT NULL DEFAULT "3" COMMENT "new one" AFTER v1`])
 	require.NoError(t, err)
 	require.Len(t, modify.IndexSchema, 1)
 	for _, schema := range modify.IndexSchema {
@@ -275,7 +242,7 @@ func TestViewTexts(t *testing.T) {
 }
 
 func FuzzParseDefinition(f *testing.F) {
-	data, err := os.ReadFile("testdata/show_create.real.json")
+	data, err := os.ReadFile("schematest/show_create.real.json")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -540,9 +540,9 @@ func (f *fakeDestination) open() (n int) {
 	return n
 }
 
-// bench is a job between two fakes, with tables 10..13 on the source (one
+// Bench is a job between two fakes, with tables 10..13 on the source (one
 // partition, one tablet) and 20..23 on the destination.
-type bench struct {
+type Bench struct {
 	t    *testing.T
 	src  *fakeSource
 	sql  *script // what the source answers in SQL
@@ -552,8 +552,9 @@ type bench struct {
 	opts Options
 }
 
-func newBench(t *testing.T) *bench {
-	b := &bench{
+// NewBench returns the job and its tables.
+func NewBench(t *testing.T) *Bench {
+	b := &Bench{
 		t:    t,
 		sql:  &script{},
 		src:  &fakeSource{tables: map[int64]*meta.Table{}, asked: map[string]int{}},
@@ -575,7 +576,7 @@ func newBench(t *testing.T) *bench {
 }
 
 // upsert appends an UPSERT into tables at a commit seq.
-func (b *bench) upsert(seq int64, tables ...int64) {
+func (b *Bench) upsert(seq int64, tables ...int64) {
 	u := binlog.Upsert{CommitSeq: seq, Label: fmt.Sprintf("load_%d", seq), TableRecords: map[int64]binlog.TableRecord{}}
 	for _, id := range tables {
 		version := int64(2)
@@ -591,7 +592,7 @@ func (b *bench) upsert(seq int64, tables ...int64) {
 	b.append(seq, binlog.TypeUpsert, u, tables...)
 }
 
-func (b *bench) append(seq int64, t binlog.Type, payload any, tables ...int64) {
+func (b *Bench) append(seq int64, t binlog.Type, payload any, tables ...int64) {
 	data, err := json.Marshal(payload)
 	require.NoError(b.t, err)
 	b.src.mu.Lock()
@@ -599,11 +600,12 @@ func (b *bench) append(seq int64, t binlog.Type, payload any, tables ...int64) {
 	b.src.log = append(b.src.log, binlog.Record{CommitSeq: seq, Timestamp: seq * 1000, Type: t, TableIDs: tables, Data: string(data)})
 }
 
-func (b *bench) label(seq int64) string {
+func (b *Bench) label(seq int64) string {
 	return job.TxnLabel(b.spec.UID, testEpoch, b.spec.Source.DatabaseID, seq)
 }
 
-func (b *bench) job() *Job {
+// PairJob returns the job.
+func (b *Bench) PairJob() *Job {
 	c := NewConnector(b.opts)
 	c.ingest = b.dst.ingest
 	b.t.Cleanup(func() { _ = c.Close() })
@@ -613,35 +615,6 @@ func (b *bench) job() *Job {
 		source:      &cluster{side: "source", spec: b.spec.Source, fe: b.src, sql: b.sql},
 		destination: &cluster{side: "destination", spec: b.spec.Destination, fe: b.dst, sql: b.dst},
 	}
-}
-
-// stream runs a shift until it ends by itself or has reached the commit seq.
-func (b *bench) stream(until int64, h StreamHooks) job.StreamResult {
-	b.t.Helper()
-	return b.streamContext(context.Background(), until, h)
-}
-
-func (b *bench) streamContext(ctx context.Context, until int64, h StreamHooks) job.StreamResult {
-	b.t.Helper()
-	b.dst.mu.Lock()
-	b.dst.masterKnown = false
-	b.dst.mu.Unlock()
-	stop := make(chan struct{})
-	var once sync.Once
-	given := h.Heartbeat
-	h.Stop = stop
-	h.Heartbeat = func(hb job.Heartbeat) {
-		if given != nil {
-			given(hb)
-		}
-		if until > 0 && hb.Position.CommitSeq >= until {
-			once.Do(func() { close(stop) })
-		}
-	}
-	in := job.StreamInput{StepInput: job.StepInput{Spec: b.spec, Progress: b.p}, Shift: 20 * time.Second}
-	result, err := b.job().Stream(ctx, in, h)
-	require.NoError(b.t, err)
-	return result
 }
 
 func lostReply() error {

@@ -7,13 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/replication/schematest"
 )
 
 // TestRewriteRealTexts: what is made of the texts that a real frontend recorded
 // defines the same tables.
 func TestRewriteRealTexts(t *testing.T) {
 	rewritten := 0
-	for statement, data := range recordedDDL(t) {
+	for statement, data := range schematest.DDL(t) {
 		create, err := binlog.DecodeCreateTable(data)
 		require.NoError(t, err)
 		if create.SQL == "" || isView(create.TableType, create.SQL) {
@@ -32,7 +33,7 @@ func TestRewriteRealTexts(t *testing.T) {
 // TestRewriteUnescapedTexts: what stands in a text as it is, is quoted; what may
 // be one thing or another is left to a snapshot.
 func TestRewriteUnescapedTexts(t *testing.T) {
-	text := recorded(t)["t_idx"]
+	text := schematest.ShowCreate(t)["t_idx"]
 	for name, c := range map[string]struct{ from, to, want string }{
 		"quotes in a comment":    {"`id` int NULL", "`id` int NULL COMMENT 'it's \"so\"'", "`id` int NULL COMMENT \"it's \\\"so\\\"\",\n"},
 		"escaped quotes":         {"`id` int NULL", "`id` int NULL COMMENT 'a\\\"b'", "`id` int NULL COMMENT \"a\\\"b\",\n"},
@@ -60,7 +61,7 @@ func TestRewriteUnescapedTexts(t *testing.T) {
 		})
 	}
 	// A text is no bound.
-	list := recorded(t)["t_list"]
+	list := schematest.ShowCreate(t)["t_list"]
 	got, err := rewriteCreateTable(strings.Replace(list, `"a","b"`, `"NULLNULL","b"`, 1), "d", "t", 0, true)
 	require.NoError(t, err)
 	require.Contains(t, got, "(PARTITION `pa` VALUES IN (\"NULLNULL\",\"b\"),\nPARTITION `pc` VALUES")
