@@ -74,7 +74,7 @@ func labelsOf(f *dto.MetricFamily) []string {
 }
 
 // usedMetrics are the metrics, with labels, of the queries in deploy/prometheus
-// and deploy/grafana; deploy/testdata/check keeps the file true.
+// and deploy/grafana; deploy/check keeps the file true.
 func usedMetrics(t *testing.T) map[string][]string {
 	t.Helper()
 	root, err := harness.Root()

@@ -1,4 +1,4 @@
-package check
+package docs
 
 import (
 	"os"
@@ -9,8 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
-
-const docsDir = "../../../docs"
 
 // blocks are the fenced blocks of a document, with their languages.
 func blocks(text string) []string {
@@ -33,9 +31,9 @@ func blocks(text string) []string {
 
 // The Chinese page has the commands and replies of the English one.
 func TestChineseOperations(t *testing.T) {
-	english, err := os.ReadFile(filepath.Join(docsDir, "operations.md"))
+	english, err := os.ReadFile("operations.md")
 	require.NoError(t, err)
-	chinese, err := os.ReadFile(filepath.Join(docsDir, "operations.zh-CN.md"))
+	chinese, err := os.ReadFile("operations.zh-CN.md")
 	require.NoError(t, err)
 	translated := blocks(string(chinese))
 	for i, block := range blocks(string(english)) {
@@ -53,8 +51,8 @@ var link = regexp.MustCompile(`\]\(([^)#\s]*)(#[^)\s]*)?\)`)
 
 // Links between documents lead to files and chapters that exist.
 func TestLinks(t *testing.T) {
-	files := []string{filepath.Join(chartDir, "README.md")}
-	for _, folder := range []string{docsDir, filepath.Join(docsDir, "reference"), filepath.Join(docsDir, "..")} {
+	files := []string{"../deploy/helm/ccr/README.md"}
+	for _, folder := range []string{".", "reference", ".."} {
 		found, err := filepath.Glob(filepath.Join(folder, "*.md"))
 		require.NoError(t, err)
 		files = append(files, found...)
@@ -74,14 +72,14 @@ func TestLinks(t *testing.T) {
 			_, err := os.Stat(to)
 			require.NoError(t, err, "%s links to %s", f, target)
 			if anchor != "" && strings.HasSuffix(to, ".md") {
-				require.Contains(t, chapters(t, to), anchor[1:], "%s links to %s%s", f, target, anchor)
+				require.Contains(t, anchorsOf(t, to), anchor[1:], "%s links to %s%s", f, target, anchor)
 			}
 		}
 	}
 }
 
-// chapters are the anchors of a document's headings, as GitHub makes them.
-func chapters(t *testing.T, file string) []string {
+// anchorsOf are those of a document's headings, as GitHub makes them.
+func anchorsOf(t *testing.T, file string) []string {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -98,4 +96,17 @@ var notSlug = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 
 func slug(title string) string {
 	return strings.ReplaceAll(notSlug.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), ""), " ", "-")
+}
+
+var runbook = regexp.MustCompile(`(?m)^\s*runbook_url: https://github\.com/doris-ccr/ccr/blob/main/(\S+)#(\S+)$`)
+
+// Each alert leads to a chapter that exists.
+func TestRunbooks(t *testing.T) {
+	rules, err := os.ReadFile("../deploy/prometheus/rules.yml")
+	require.NoError(t, err)
+	found := runbook.FindAllStringSubmatch(string(rules), -1)
+	require.Len(t, found, strings.Count(string(rules), "- alert: "))
+	for _, m := range found {
+		require.Contains(t, anchorsOf(t, filepath.Join("..", m[1])), m[2], m[0])
+	}
 }

@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const chartDir = "../../helm/ccr"
+const chartDir = "../helm/ccr"
 
 type object = map[string]any
 
@@ -241,7 +241,7 @@ func TestChart(t *testing.T) {
 	}
 	require.Equal(t, "ccr-worker", at(t, objects["ServiceMonitor prod-ccr-worker"], "spec", "endpoints", 0, "relabelings", 0, "replacement"))
 	require.NotEmpty(t, at(t, objects["PrometheusRule prod-ccr"], "spec", "groups", 0, "rules", 0, "alert"))
-	for copied, from := range map[string]string{"files/rules.yml": "../../prometheus/rules.yml", "files/dashboard.json": "../../grafana/ccr.json"} {
+	for copied, from := range map[string]string{"files/rules.yml": "../prometheus/rules.yml", "files/dashboard.json": "../grafana/ccr.json"} {
 		is, err := chartFiles{}.Get(copied)
 		require.NoError(t, err)
 		want, err := os.ReadFile(from)
@@ -282,7 +282,7 @@ func requirePod(t *testing.T, deployment object) {
 // requireSettings: the variables are settings that ccr knows.
 func requireSettings(t *testing.T, env map[string]string) {
 	t.Helper()
-	known, err := os.ReadFile("../../../docs/configuration.md")
+	known, err := os.ReadFile("../../docs/configuration.md")
 	require.NoError(t, err)
 	for name := range env {
 		require.Contains(t, string(known), "`"+name+"`")

@@ -1,8 +1,7 @@
 // Checks of what is deployed: Compose file, Helm chart, Prometheus rules, Grafana
 // dashboard. A module of its own, outside go.work: its libraries must not move
-// the versions of the product. Below testdata, so that tools which walk the
-// workspace pass it by.
-module github.com/doris-ccr/ccr/deploy/testdata/check
+// the versions of the product.
+module github.com/doris-ccr/ccr/deploy/check
 
 go 1.26.8
 

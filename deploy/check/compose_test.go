@@ -16,7 +16,7 @@ import (
 // Compose schema, with variables put in.
 func compose(t *testing.T, env []string, profiles ...string) (*types.Project, error) {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{"../../../docker-compose.yml"}, cli.WithEnv(env), cli.WithProfiles(profiles))
+	options, err := cli.NewProjectOptions([]string{"../../docker-compose.yml"}, cli.WithEnv(env), cli.WithProfiles(profiles))
 	require.NoError(t, err)
 	return options.LoadProject(t.Context())
 }
@@ -82,7 +82,7 @@ func existing(t *testing.T, path string) string {
 func TestScrapesWhatRuns(t *testing.T) {
 	p, err := compose(t, []string{"CCR_SECRET_KEY=k"})
 	require.NoError(t, err)
-	b, err := os.ReadFile("../../prometheus/prometheus.yml")
+	b, err := os.ReadFile("../prometheus/prometheus.yml")
 	require.NoError(t, err)
 	for _, name := range []string{"ccr-api:9190", "ccr-worker-1:9191", "ccr-worker-2:9191"} {
 		require.Contains(t, string(b), `"`+name+`"`)
@@ -94,7 +94,7 @@ func TestScrapesWhatRuns(t *testing.T) {
 // stages are the names of the Dockerfile's stages.
 func stages(t *testing.T) []string {
 	t.Helper()
-	b, err := os.ReadFile("../../Dockerfile")
+	b, err := os.ReadFile("../Dockerfile")
 	require.NoError(t, err)
 	var names []string
 	for line := range strings.Lines(string(b)) {
@@ -110,7 +110,7 @@ func stages(t *testing.T) []string {
 func TestVersionsFollowTheModules(t *testing.T) {
 	read := func(name string) string {
 		t.Helper()
-		b, err := os.ReadFile(filepath.Join("../../..", name))
+		b, err := os.ReadFile(filepath.Join("../..", name))
 		require.NoError(t, err)
 		return string(b)
 	}
