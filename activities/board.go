@@ -39,7 +39,7 @@ type board struct {
 // boardShift is a shift of this process.
 type boardShift struct {
 	last func() job.Heartbeat
-	look chan struct{} // see replication.StreamHooks
+	look chan struct{} // see stream.Hooks
 }
 
 // watched is a job that does not stream.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
-	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/replication/stream"
 )
 
 func paused(name string, position int64) job.StepInput {
@@ -24,7 +24,7 @@ func paused(name string, position int64) job.StepInput {
 func TestTheBoardTellsOfShifts(t *testing.T) {
 	b, _ := streamBench(t)
 	look := make(chan bool, 1)
-	b.fake.stream = func(_ context.Context, _ job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {
+	b.fake.stream = func(_ context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
 		ask := func() job.ToldLag {
 			return b.acts.Lags(job.LagsWanted{Jobs: []string{"j1", "elsewhere"}})["j1"]
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/job"
-	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/replication/stream"
 )
 
 // stalled is the input of a step whose job knows of p already.
@@ -35,7 +35,7 @@ func TestAPatientShiftIsTriedAgainByTheServer(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, _ := streamBench(t)
-			b.fake.stream = func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error) {
+			b.fake.stream = func(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error) {
 				return c.out, nil
 			}
 			in := shiftAt(t, b, 7)
@@ -59,7 +59,7 @@ func TestAPatientShiftIsTriedAgainByTheServer(t *testing.T) {
 func TestPatienceEnds(t *testing.T) {
 	b, _ := streamBench(t)
 	blocked := job.Problem{Text: "FE is down", Kind: job.KindRPC}
-	b.fake.stream = func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error) {
+	b.fake.stream = func(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error) {
 		return job.StreamResult{End: job.EndBlocked, Problem: &blocked}, nil
 	}
 	in := shiftAt(t, b, 7)

@@ -6,6 +6,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/replication/stream"
 )
 
 // rooms are a *replication.Job, each of them a part of what it does: a step uses
@@ -44,7 +45,7 @@ type (
 	}
 	// streamer follows UPSERTs, and tells how far a job is behind.
 	streamer interface {
-		Stream(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error)
+		Stream(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error)
 		Lag(context.Context, job.StepInput) (binlog.Lag, error)
 	}
 )

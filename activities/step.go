@@ -14,7 +14,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/doris-ccr/ccr/job"
-	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/replication/problem"
 )
 
 // atStop says what a step does when its worker is asked to stop.
@@ -114,25 +114,25 @@ func failure(ctx context.Context, in job.StepInput, err error) error {
 		}
 		return ctx.Err()
 	}
-	problem := problemOf(err)
-	kind := string(problem.Kind)
-	var refusal *replication.Refusal
+	described := problemOf(err)
+	kind := string(described.Kind)
+	var refusal *problem.Refusal
 	if errors.As(err, &refusal) {
 		kind = job.ErrorTypeRefused
-	} else if patient(ctx, in, problem) {
-		return tryAgain(problem)
+	} else if patient(ctx, in, described) {
+		return tryAgain(described)
 	}
-	problem = counted(ctx, in, problem)
-	return temporal.NewApplicationErrorWithOptions(problem.Text, kind, temporal.ApplicationErrorOptions{
+	described = counted(ctx, in, described)
+	return temporal.NewApplicationErrorWithOptions(described.Text, kind, temporal.ApplicationErrorOptions{
 		NonRetryable: true,
-		Details:      []any{problem},
+		Details:      []any{described},
 	})
 }
 
 // problemOf describes an error for people.
 func problemOf(err error) job.Problem {
-	kind, _ := replication.Classify(err)
-	remedy := replication.Remedy(err)
+	kind, _ := problem.Classify(err)
+	remedy := problem.Remedy(err)
 	if isKeyError(err) {
 		kind, remedy = job.KindNormal, "give every worker and API server the same secret key"
 	}

@@ -19,6 +19,8 @@ import (
 
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/replication/problem"
+	"github.com/doris-ccr/ccr/replication/stream"
 	"github.com/doris-ccr/ccr/secret"
 )
 
@@ -30,7 +32,7 @@ type fake struct {
 	check  func(context.Context) (job.Checked, error)
 	take   func(context.Context, func(job.Heartbeat)) (job.SnapshotTaken, error)
 	apply  func(context.Context, job.ApplyInput) (job.ApplyResult, error)
-	stream func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error)
+	stream func(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error)
 
 	may       func(context.Context) error
 	passwords replication.Passwords
@@ -44,7 +46,7 @@ func (f *fake) TakeSnapshot(ctx context.Context, _ job.StepInput, report func(jo
 func (f *fake) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, error) {
 	return f.apply(ctx, in)
 }
-func (f *fake) Stream(ctx context.Context, in job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {
+func (f *fake) Stream(ctx context.Context, in job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
 	return f.stream(ctx, in, h)
 }
 func (f *fake) Guard(may func(context.Context) error) { f.may = may }
@@ -126,7 +128,7 @@ func TestAStepGetsItsPasswordsAndClosesItsConnections(t *testing.T) {
 func TestARefusalKeepsItsExactText(t *testing.T) {
 	b := newBench(t)
 	b.fake.check = func(context.Context) (job.Checked, error) {
-		return job.Checked{}, &replication.Refusal{Text: "src database shop not enable binlog"}
+		return job.Checked{}, &problem.Refusal{Text: "src database shop not enable binlog"}
 	}
 	_, err := call[job.Checked](b, job.ActivityCheck, input(t, b))
 	app := applicationError(t, err)

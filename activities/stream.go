@@ -10,7 +10,7 @@ import (
 
 	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
-	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/replication/stream"
 )
 
 // StreamUpserts runs one shift of the stream. It ends with a result whatever
@@ -51,7 +51,7 @@ type shift struct {
 // attempt. What it reports with that must not set the job back.
 func (s *shift) claim(ctx context.Context) error {
 	progress := &s.in.Progress
-	s.unheard = replication.LastHeard(progress, s.resume)
+	s.unheard = stream.LastHeard(progress, s.resume)
 	start := job.Heartbeat{Position: progress.Position, Settled: progress.Settled, Ahead: progress.Ahead, Lag: progress.Lag}
 	if s.resume != nil && s.resume.Position.CommitSeq >= start.Position.CommitSeq {
 		start = *s.resume
@@ -103,7 +103,7 @@ func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
 	defer r.Close()
 	look, leave := a.board.enter(name, s.beats.last)
 	defer leave()
-	return r.stream.Stream(ctx, s.in, replication.StreamHooks{
+	return r.stream.Stream(ctx, s.in, stream.Hooks{
 		Look:   look,
 		Resume: s.resume,
 		Heartbeat: func(b job.Heartbeat) {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
-	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/replication/stream"
 	"github.com/doris-ccr/ccr/secret"
 )
 
@@ -76,7 +76,7 @@ func TestAShiftAsksBeforeItsFirstSideEffect(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b, s := streamBench(t)
 			s.set(answer)
-			b.fake.stream = func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error) {
+			b.fake.stream = func(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error) {
 				panic("the shift has begun")
 			}
 			out, err := call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 7))
@@ -92,7 +92,7 @@ func TestAShiftAsksBeforeItsFirstSideEffect(t *testing.T) {
 
 func TestAShiftReportsAndEndsWithItsResult(t *testing.T) {
 	b, s := streamBench(t)
-	b.fake.stream = func(ctx context.Context, in job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {
+	b.fake.stream = func(ctx context.Context, in job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
 		require.Nil(t, h.Resume)
 		require.True(t, h.Alive())
 		require.NoError(t, h.Checkpoint(ctx, at(500)))
@@ -107,7 +107,7 @@ func TestAShiftReportsAndEndsWithItsResult(t *testing.T) {
 func TestARetryResumesFromTheLastHeartbeat(t *testing.T) {
 	b, s := streamBench(t)
 	b.SetHeartbeatDetails(at(42))
-	b.fake.stream = func(_ context.Context, _ job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {
+	b.fake.stream = func(_ context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
 		require.Equal(t, int64(42), h.Resume.Position.CommitSeq)
 		return job.StreamResult{End: job.EndShiftOver}, nil
 	}
@@ -127,7 +127,7 @@ func TestAShiftThatDoesNotBeginLeavesTheQuestionOpen(t *testing.T) {
 			b, s := streamBench(t)
 			s.set(c.answer)
 			b.SetHeartbeatDetails(job.Heartbeat{Position: job.Position{CommitSeq: 42}, At: time.Now(), Heard: old})
-			b.fake.stream = func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error) {
+			b.fake.stream = func(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error) {
 				return job.StreamResult{}, c.err
 			}
 			in := shiftAt(t, b, 7)
@@ -142,7 +142,7 @@ func TestAShiftThatDoesNotBeginLeavesTheQuestionOpen(t *testing.T) {
 
 func TestAnErrorOfTheStreamIsAResult(t *testing.T) {
 	b, _ := streamBench(t)
-	b.fake.stream = func(_ context.Context, _ job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {
+	b.fake.stream = func(_ context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
 		h.Heartbeat(at(55))
 		return job.StreamResult{}, errors.New("no such table")
 	}
@@ -157,7 +157,7 @@ func TestAShiftSealsPasswordsAnew(t *testing.T) {
 	b, _ := streamBench(t)
 	old := b.acts.keyring
 	in := shiftAt(t, b, 7)
-	b.fake.stream = func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error) {
+	b.fake.stream = func(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error) {
 		require.Equal(t, "s3cret", b.fake.passwords.Source)
 		return job.StreamResult{End: job.EndShiftOver}, nil
 	}
@@ -184,7 +184,7 @@ func TestAFailpointStopsTheJob(t *testing.T) {
 	b, _ := streamBench(t)
 	var set failpoint.Set
 	b.acts.FailAt(&set)
-	b.fake.stream = func(ctx context.Context, _ job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {
+	b.fake.stream = func(ctx context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
 		h.Heartbeat(at(55))
 		require.NoError(t, ctx.Err())
 		set.Put("j1", failpoint.HandleBinlog, []byte(`true`))
@@ -206,7 +206,7 @@ func TestAFailpointStopsTheJob(t *testing.T) {
 
 func TestAPanicOfTheStreamIsAResult(t *testing.T) {
 	b, _ := streamBench(t)
-	b.fake.stream = func(context.Context, job.StreamInput, replication.StreamHooks) (job.StreamResult, error) {
+	b.fake.stream = func(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error) {
 		panic("oops")
 	}
 	out, err := call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 7))
@@ -217,7 +217,7 @@ func TestAPanicOfTheStreamIsAResult(t *testing.T) {
 
 func TestACheckpointThatIsRefusedEndsTheShift(t *testing.T) {
 	b, s := streamBench(t)
-	b.fake.stream = func(ctx context.Context, _ job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {
+	b.fake.stream = func(ctx context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
 		s.set(temporal.NewCanceledError())
 		require.ErrorIs(t, h.Checkpoint(ctx, at(60)), errAsked)
 		require.Error(t, ctx.Err())
@@ -228,7 +228,7 @@ func TestACheckpointThatIsRefusedEndsTheShift(t *testing.T) {
 	require.Equal(t, int64(60), out.Position.CommitSeq)
 
 	b, s = streamBench(t)
-	b.fake.stream = func(ctx context.Context, _ job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {
+	b.fake.stream = func(ctx context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
 		s.set(serviceerror.NewNotFound("gone"))
 		require.ErrorIs(t, h.Checkpoint(ctx, at(60)), errLost)
 		return job.StreamResult{End: job.EndStopped}, nil
@@ -239,7 +239,7 @@ func TestACheckpointThatIsRefusedEndsTheShift(t *testing.T) {
 
 func TestTheWorkerStopReachesTheShift(t *testing.T) {
 	b, _ := streamBench(t)
-	b.fake.stream = func(ctx context.Context, _ job.StreamInput, h replication.StreamHooks) (job.StreamResult, error) {
+	b.fake.stream = func(ctx context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
 		close(b.stop)
 		<-h.Stop
 		return job.StreamResult{End: job.EndStopped, Position: job.Position{CommitSeq: 8}}, ctx.Err()

@@ -96,7 +96,7 @@ func remediesInCode(t *testing.T) written {
 	t.Helper()
 	var w written
 	files := token.NewFileSet()
-	for _, dir := range []string{"replication", "workflows", "activities", "apiserver"} {
+	for _, dir := range []string{"replication/*", "workflows", "activities", "apiserver"} {
 		names, err := filepath.Glob(filepath.Join("..", dir, "*.go"))
 		require.NoError(t, err)
 		for _, name := range names {
@@ -114,9 +114,9 @@ func remediesInCode(t *testing.T) written {
 }
 
 // arguments are the functions that take a remedy, and which argument it is.
-var arguments = map[string]int{"withRemedy": 1, "add": 2, "failed": 2, "warnOf": 2, "held": 2}
+var arguments = map[string]int{"WithRemedy": 1, "add": 2, "failed": 2, "warnOf": 2, "held": 2}
 
-var remedyFunctions = regexp.MustCompile(`^(Remedy|setupRemedy|remedyAt|remedyNoTaker|wayCommand|lacking)$`)
+var remedyFunctions = regexp.MustCompile(`^(Remedy|SetupRemedy|RemedyAt|remedyNoTaker|wayCommand|lacking)$`)
 
 var remedyName = regexp.MustCompile(`^([Rr]emedy|stepRemedies)`)
 

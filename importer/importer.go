@@ -14,6 +14,7 @@ import (
 
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/replication/adopt"
 	"github.com/doris-ccr/ccr/secret"
 )
 
@@ -197,7 +198,7 @@ func (im *importing) lookAt(ctx context.Context, c *converted) error {
 	on := im.Connector.Open(c.spec, c.passwords)
 	defer on.Close()
 	stored := c.progress.Position
-	taken, err := on.TakeOver(ctx, stored, !im.DryRun)
+	taken, err := on.Adopt(ctx, stored, !im.DryRun)
 	if err != nil {
 		return err
 	}
@@ -231,7 +232,7 @@ func (im *importing) doubt(c *converted) {
 
 // judge refuses to go on by itself where data could be missed, doubled or
 // copied again.
-func (im *importing) judge(c *converted, taken replication.TakenOver) error {
+func (im *importing) judge(c *converted, taken adopt.Taken) error {
 	var why string
 	gone := im.Now().Sub(im.lastSeen)
 	switch {

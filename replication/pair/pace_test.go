@@ -1,0 +1,95 @@
+package pair
+
+import (
+	"container/heap"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// poller is a job in virtual time.
+type poller struct {
+	active bool
+	every  time.Duration // what it would wait between polls by itself
+	due    time.Time     // when it asks for its next turn
+
+	polls   int
+	longest time.Duration // wait for a turn
+}
+
+type pollers []*poller
+
+func (p pollers) Len() int           { return len(p) }
+func (p pollers) Less(i, j int) bool { return p[i].due.Before(p[j].due) }
+func (p pollers) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
+func (p *pollers) Push(x any)        { *p = append(*p, x.(*poller)) }
+func (p *pollers) Pop() any {
+	last := (*p)[len(*p)-1]
+	*p = (*p)[:len(*p)-1]
+	return last
+}
+
+// play has all of them poll through one budget for a virtual minute.
+func play(perSecond int, all ...*poller) {
+	b := NewPollBudget(perSecond)
+	begin := time.Unix(0, 0)
+	queue := pollers{}
+	for _, p := range all {
+		p.due = begin
+		heap.Push(&queue, p)
+	}
+	for queue[0].due.Before(begin.Add(time.Minute)) {
+		p := queue[0]
+		wait := b.Reserve(p.due, p.active)
+		p.polls, p.longest = p.polls+1, max(p.longest, wait)
+		p.due = p.due.Add(wait + p.every)
+		heap.Fix(&queue, 0)
+	}
+}
+
+func many(n int, active bool, every time.Duration) (all []*poller) {
+	for range n {
+		all = append(all, &poller{active: active, every: every})
+	}
+	return all
+}
+
+func polls(all []*poller) (total, least, most int) {
+	least = all[0].polls
+	for _, p := range all {
+		total, least, most = total+p.polls, min(least, p.polls), max(most, p.polls)
+	}
+	return total, least, most
+}
+
+func TestPollsOfActiveJobsAreBoundedAndFair(t *testing.T) {
+	const budget = 400
+	busy := many(200, true, 5*time.Millisecond)
+	play(budget, busy...)
+	total, least, most := polls(busy)
+	require.LessOrEqual(t, total, 60*activeShare*budget+len(busy))
+	require.Greater(t, total/60, activeShare*budget*9/10, "what is allowed is used")
+	require.LessOrEqual(t, most-least, 2, "each gets its turn")
+}
+
+// 1,000 idle jobs, hundreds of them busy for a while: what the busy ones ask for
+// used to be paid by the idle ones, whose next poll was minutes away then.
+func TestBusyJobsDoNotStarveIdleOnes(t *testing.T) {
+	const budget = 400
+	idle := many(800, false, time.Second)
+	play(budget, append(many(200, true, 5*time.Millisecond), idle...)...)
+	for _, p := range idle {
+		require.LessOrEqual(t, p.longest, 800*time.Second/budget+time.Second/budget)
+	}
+	total, _, _ := polls(idle)
+	require.LessOrEqual(t, total, 60*budget+len(idle))
+}
+
+func TestFewBusyJobsNeverWaitForIdleOnes(t *testing.T) {
+	busy := many(4, true, 5*time.Millisecond)
+	play(400, append(many(1000, false, time.Second), busy...)...)
+	for _, p := range busy {
+		require.Less(t, p.longest, 5*time.Millisecond)
+	}
+}

@@ -1,0 +1,676 @@
+package pairtest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/be"
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/doris/status"
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/pair"
+)
+
+func SQLRefusal(text string) error { return &sqlclient.Error{Code: 1105, Message: text} }
+
+const Epoch = 1700000000
+
+// Source serves binlogs and the metadata of its tables. Methods that are not
+// faked panic.
+type Source struct {
+	pair.Frontend
+	Mu        sync.Mutex
+	Log       []binlog.Record
+	Gone      meta.Database // only the dropped maps
+	TableMeta map[int64]*meta.Table
+	Asked     map[string]int
+	Batches   int // binlogs a call, 0 = as many as asked for
+	Locked    []int64
+	Behind    binlog.Lag
+	// Nodes, if there is another than the usual one.
+	Nodes []meta.Backend
+	// Refuse may fail a call for binlogs.
+	Refuse func(req fe.BinlogRequest) error
+	// OnBinlogs sees what the log is asked for.
+	OnBinlogs func(prev int64)
+	// OnMeta is called with the number of the getMeta call, and may change what is
+	// dropped.
+	OnMeta func(call int)
+}
+
+func (f *Source) count(method string) {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	f.Asked[method]++
+}
+
+func (f *Source) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.BinlogBatch, error) {
+	f.count("getBinlog")
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	if f.Refuse != nil {
+		if err := f.Refuse(req); err != nil {
+			return fe.BinlogBatch{}, err
+		}
+	}
+	if f.OnBinlogs != nil {
+		f.OnBinlogs(req.PrevCommitSeq)
+	}
+	limit := int(req.Limit)
+	if f.Batches > 0 {
+		limit = f.Batches
+	}
+	var got []binlog.Record
+	for _, rec := range f.Log {
+		if rec.CommitSeq > req.PrevCommitSeq && len(got) < limit {
+			got = append(got, rec)
+		}
+	}
+	switch {
+	case len(got) == 0:
+		return fe.BinlogBatch{Status: status.BinlogTooNewCommitSeq}, nil
+	case got[0].Type == binlog.TypeDummy:
+		return fe.BinlogBatch{Status: status.BinlogTooOldCommitSeq, Binlogs: got[:1]}, nil
+	}
+	return fe.BinlogBatch{Binlogs: got}, nil
+}
+
+func (f *Source) BinlogLag(_ context.Context, req fe.BinlogRequest) (lag binlog.Lag, err error) {
+	f.count("getBinlogLag")
+	if f.Behind != (binlog.Lag{}) {
+		return f.Behind, nil
+	}
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	for _, rec := range f.Log {
+		if rec.CommitSeq <= req.PrevCommitSeq {
+			continue
+		}
+		if lag.Binlogs++; lag.NextCommitSeq == 0 || rec.CommitSeq < lag.NextCommitSeq {
+			lag.NextCommitSeq = rec.CommitSeq
+		}
+	}
+	return lag, nil
+}
+
+func (f *Source) LockBinlog(_ context.Context, req fe.LockRequest) (int64, error) {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	f.Locked = append(f.Locked, req.CommitSeq)
+	return req.CommitSeq, nil
+}
+
+func (f *Source) Backends(context.Context) ([]meta.Backend, error) {
+	f.count("getBackendMeta")
+	if f.Nodes != nil {
+		return f.Nodes, nil
+	}
+	return []meta.Backend{{ID: 1, Host: "src-be", HTTPPort: 8040, Alive: true}}, nil
+}
+
+func (f *Source) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, error) {
+	f.count("getMeta")
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	if f.OnMeta != nil {
+		f.OnMeta(f.Asked["getMeta"])
+	}
+	return pick(f.TableMeta, req, f.Gone), nil
+}
+
+func (f *Source) Close() error { return nil }
+
+func pick(tables map[int64]*meta.Table, req fe.MetaRequest, gone meta.Database) *meta.Database {
+	db := gone
+	db.ID, db.Tables = max(db.ID, req.DatabaseID, 1), map[int64]*meta.Table{}
+	for id, t := range tables {
+		if slices.Contains(req.TableIDs, id) || slices.Contains(req.Tables, t.Name) {
+			db.Tables[id] = t
+		}
+	}
+	return &db
+}
+
+// Destination keeps transactions as a Doris frontend does: labels, request
+// ids and states (doris-rpc.md 3.7-3.9).
+type Destination struct {
+	pair.Frontend
+	pair.Database
+	TableMeta map[int64]*meta.Table
+
+	Mu       sync.Mutex
+	Asked    map[string]int
+	nextID   int64
+	Txns     map[int64]*Txn
+	Order    []int64 // commit seqs in the order of their commits
+	rows     []int64 // source versions in the order in which they became visible
+	Others   int     // finished transactions of somebody else
+	AnyLabel bool    // labels are the source's (load_<seq>), not ours
+
+	// MasterKnown: a Thrift call has told who the master is. Before, statements are
+	// answered by a follower that knows no transaction yet.
+	MasterKnown bool
+
+	// Denied: the account may neither list transactions nor read settings, as one
+	// without Admin_priv (doris-sql.md 2.13).
+	Denied bool
+	// Unreadable: it may not read settings, but list transactions, as before April
+	// 2024.
+	Unreadable bool
+	// Settings of the frontend, if they are not the defaults.
+	Settings     map[string]string
+	FrontendsErr error // of SHOW FRONTENDS
+	// UnpublishedPartitions is a partition of each table that does not show all yet, once.
+	UnpublishedPartitions []string
+
+	// BeforeCommit and AfterCommit may fail the call, without and with effect.
+	BeforeCommit, AfterCommit func(seq int64) error
+	// Unreachable fails every question about transactions, and rollbacks.
+	Unreachable atomic.Bool
+	// Stuck are labels of transactions of which a table was dropped.
+	Stuck map[string]bool
+	// BeforeRollback sees a transaction before it is rolled back.
+	BeforeRollback func(*Txn)
+	// Nodes, if there is another than the usual one; refuses is what some of
+	// them answer to an ingest, by host.
+	Nodes   []meta.Backend
+	Refuses map[string]error
+	// Seqs are the commit seqs of versions, by source tablet: what is told of rows is
+	// told by those.
+	Seqs map[[2]int64]int64
+	// twice are the replicas that a transaction was ingested into more than once.
+	twice []string
+	// Executed are the statements; OnExec may refuse one, or carry it out.
+	Executed []string
+	OnExec   func(statement string) error
+	// OnIngest may fail or delay an ingest.
+	OnIngest func(seq int64, req be.IngestRequest) error
+}
+
+type Txn struct {
+	id       int64
+	label    string
+	Request  fe.UniqueID
+	State    string
+	Seq      int64
+	Subs     []int64
+	Ingested map[string]bool // txn/tablet/version
+	calls    map[string]int  // ingests by transaction and replica, whatever their outcome
+	Commit   fe.CommitRequest
+}
+
+// versions are the source versions in the transaction, ascending: they become
+// visible at once.
+func (tx *Txn) versions() (list []int64) {
+	for key := range tx.Ingested {
+		_, text, _ := strings.Cut(key, "@")
+		version, _ := strconv.ParseInt(text, 10, 64)
+		list = append(list, version)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func (f *Destination) Visible() []int64 {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	return append([]int64(nil), f.rows...)
+}
+
+func (f *Destination) count(method string) {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	f.Asked[method]++
+	f.MasterKnown = true
+}
+
+func (f *Destination) ByLabel(label string) *Txn {
+	for _, tx := range f.Txns {
+		if tx.label == label && tx.State != sqlclient.TxnAborted {
+			return tx
+		}
+	}
+	return nil
+}
+
+// newestOf is the last transaction with a label, aborted ones included.
+func (f *Destination) newestOf(label string) (newest *Txn) {
+	for _, tx := range f.Txns {
+		if tx.label == label && (newest == nil || tx.id > newest.id) {
+			newest = tx
+		}
+	}
+	return newest
+}
+
+// Put adds a transaction of an earlier attempt.
+func (f *Destination) Put(label, state string) int64 {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	f.nextID++
+	l, _ := pair.ParseLabel(label)
+	f.Txns[f.nextID] = &Txn{id: f.nextID, label: label, State: state, Seq: l.Seq, Ingested: map[string]bool{}}
+	if state == sqlclient.TxnVisible || state == sqlclient.TxnCommitted {
+		f.Order = append(f.Order, l.Seq)
+	}
+	return f.nextID
+}
+
+func (f *Destination) BeginTxn(_ context.Context, req fe.BeginRequest) (fe.Txn, error) {
+	f.count("beginTxn")
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	if tx := f.ByLabel(req.Label); tx != nil {
+		switch {
+		case tx.State != sqlclient.TxnPrepare:
+			return fe.Txn{}, &fe.LabelExistsError{Label: req.Label, TxnID: tx.id, TxnStatus: tx.State, JobStatus: fe.JobFinished, Err: &fe.StatusError{Server: "fe", Method: "beginTxn"}}
+		case tx.Request == req.RequestID && req.RequestID != (fe.UniqueID{}):
+			return fe.Txn{ID: tx.id, Existing: true}, nil
+		}
+		return fe.Txn{}, &fe.LabelExistsError{Label: req.Label, TxnID: tx.id, TxnStatus: tx.State, JobStatus: fe.JobRunning, Err: &fe.StatusError{Server: "fe", Method: "beginTxn"}}
+	}
+	f.nextID++
+	l, ok := pair.ParseLabel(req.Label)
+	if n, err := fmt.Sscanf(req.Label, "load_%d", &l.Seq); f.AnyLabel && n == 1 && err == nil {
+		ok = true
+	}
+	if !ok {
+		return fe.Txn{}, fmt.Errorf("label %q", req.Label)
+	}
+	tx := &Txn{id: f.nextID, label: req.Label, Request: req.RequestID, State: sqlclient.TxnPrepare, Seq: l.Seq, Ingested: map[string]bool{}}
+	for i := range req.SubTxnNum {
+		tx.Subs = append(tx.Subs, f.nextID+i)
+	}
+	f.nextID += req.SubTxnNum
+	f.Txns[tx.id] = tx
+	return fe.Txn{ID: tx.id, DatabaseID: 2, SubIDs: tx.Subs}, nil
+}
+
+func (f *Destination) CommitTxn(_ context.Context, req fe.CommitRequest) (bool, error) {
+	f.count("commitTxn")
+	f.Mu.Lock()
+	tx := f.Txns[req.TxnID]
+	f.Mu.Unlock()
+	if tx == nil {
+		return false, fe.ErrTxnNotFound
+	}
+	if f.BeforeCommit != nil {
+		if err := f.BeforeCommit(tx.Seq); err != nil {
+			return false, err
+		}
+	}
+	f.Mu.Lock()
+	switch tx.State {
+	case sqlclient.TxnAborted:
+		f.Mu.Unlock()
+		return false, fe.ErrTxnAborted
+	case sqlclient.TxnPrepare:
+		tx.State, tx.Commit = sqlclient.TxnVisible, req
+		f.Order = append(f.Order, tx.Seq)
+		f.rows = append(f.rows, tx.versions()...)
+	}
+	f.Mu.Unlock()
+	if f.AfterCommit != nil {
+		return false, f.AfterCommit(tx.Seq)
+	}
+	return false, nil
+}
+
+func (f *Destination) RollbackTxn(_ context.Context, req fe.RollbackRequest) error {
+	f.count("rollbackTxn")
+	if f.Unreachable.Load() {
+		return LostReply()
+	}
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	tx := f.Txns[req.TxnID]
+	if tx != nil && f.Stuck[tx.label] {
+		return &fe.StatusError{Server: "fe", Method: "rollbackTxn", Messages: []string{"errCode = 7, detailMessage = table not found, tableId=20"}}
+	}
+	if tx != nil && f.BeforeRollback != nil {
+		f.BeforeRollback(tx)
+	}
+	if tx == nil || tx.State != sqlclient.TxnPrepare {
+		return fe.ErrTxnNotFound // as Doris says of finished ones too
+	}
+	tx.State = sqlclient.TxnAborted
+	return nil
+}
+
+func (f *Destination) ingest(_ context.Context, to be.Endpoint, req be.IngestRequest) error {
+	f.Mu.Lock()
+	tx := f.Txns[req.TxnID]
+	for _, other := range f.Txns {
+		for _, sub := range other.Subs {
+			if sub == req.TxnID {
+				tx = other
+			}
+		}
+	}
+	f.Mu.Unlock()
+	if tx == nil {
+		return nil // backends take what the frontend has forgotten
+	}
+	f.Mu.Lock()
+	if tx.calls == nil {
+		tx.calls = map[string]int{}
+	}
+	replica := fmt.Sprintf("transaction %d, tablet %d on %s", req.TxnID, req.LocalTabletID, to.Host)
+	if tx.calls[replica]++; tx.calls[replica] > 1 {
+		f.twice = append(f.twice, replica)
+	}
+	f.Mu.Unlock()
+	if err := f.Refuses[to.Host]; err != nil {
+		return err
+	}
+	if f.OnIngest != nil {
+		if err := f.OnIngest(tx.Seq, req); err != nil {
+			return err
+		}
+	}
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	version := req.Version
+	if seq := f.Seqs[[2]int64{req.RemoteTabletID, version}]; seq != 0 {
+		version = seq
+	}
+	tx.Ingested[fmt.Sprintf("%d<-%d@%d", req.LocalTabletID, req.RemoteTabletID, version)] = true
+	return nil
+}
+
+func (f *Destination) Backends(context.Context) ([]meta.Backend, error) {
+	f.count("getBackendMeta")
+	if f.Nodes != nil {
+		return f.Nodes, nil
+	}
+	return []meta.Backend{{ID: 1, Host: "dst-be", Port: 9060, Alive: true}}, nil
+}
+
+func (f *Destination) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, error) {
+	f.count("getMeta")
+	return pick(f.TableMeta, req, meta.Database{ID: 2}), nil
+}
+
+// deny is how Doris refuses what only administrators may do.
+func (f *Destination) deny() error {
+	if !f.Denied {
+		return nil
+	}
+	return &sqlclient.Error{Code: 1227, Message: "errCode = 2, detailMessage = Access denied; you need (at least one of) the (Admin_priv) privilege(s) for this operation"}
+}
+
+func (f *Destination) MasterToken(context.Context) (string, error) { return "token", nil }
+
+func (f *Destination) Frontends(context.Context) ([]meta.Frontend, error) {
+	return nil, f.FrontendsErr
+}
+
+func (f *Destination) FrontendConfig(_ context.Context, key string) (string, bool, error) {
+	value, ok := f.Settings[key]
+	if f.Unreadable {
+		return "", false, &sqlclient.Error{Code: 1105, Message: "errCode = 2, detailMessage = Access denied; you need (at least one of) the (ADMIN) privilege(s) for this operation"}
+	}
+	return value, ok, f.deny()
+}
+
+// WaitTxn does not wait: a transaction that is running is no answer in time.
+func (f *Destination) WaitTxn(_ context.Context, q fe.TxnQuestion) (fe.TxnStatus, error) {
+	if f.Unreachable.Load() {
+		return fe.TxnUnknown, LostReply()
+	}
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	f.Asked["waitingTxnStatus"]++
+	if !f.MasterKnown {
+		return fe.TxnUnknown, fe.ErrMasterUnknown
+	}
+	tx := f.Txns[q.TxnID]
+	if q.TxnID == 0 {
+		if tx = f.newestOf(q.Label); tx == nil {
+			return fe.TxnUnknown, nil
+		}
+	}
+	switch {
+	case tx == nil:
+		return fe.TxnUnknown, fe.ErrTxnNotFound
+	case tx.State == sqlclient.TxnVisible:
+		return fe.TxnVisible, nil
+	case tx.State == sqlclient.TxnAborted:
+		return fe.TxnAborted, nil
+	case q.Within > 0:
+		return fe.TxnUnknown, &fe.TransportError{Method: "waitingTxnStatus", Sent: true, Err: os.ErrDeadlineExceeded}
+	case tx.State == sqlclient.TxnCommitted:
+		return fe.TxnCommitted, nil
+	}
+	return fe.TxnUnknown, fe.ErrTxnPending
+}
+
+func (f *Destination) Unpublished(context.Context, string, string) (string, error) {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	if len(f.UnpublishedPartitions) == 0 {
+		return "", nil
+	}
+	first := f.UnpublishedPartitions[0]
+	f.UnpublishedPartitions = f.UnpublishedPartitions[1:]
+	return first, nil
+}
+
+func (f *Destination) Transactions(_ context.Context, _, prefix string) ([]sqlclient.Transaction, error) {
+	if f.Unreachable.Load() {
+		return nil, LostReply()
+	}
+	if err := f.deny(); err != nil {
+		return nil, err
+	}
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	if !f.MasterKnown {
+		return nil, nil
+	}
+	var list []sqlclient.Transaction
+	for _, tx := range f.Txns {
+		if strings.HasPrefix(tx.label, prefix) {
+			list = append(list, sqlclient.Transaction{ID: tx.id, Label: tx.label, Status: tx.State})
+		}
+	}
+	if prefix == "" {
+		list = append(list, make([]sqlclient.Transaction, f.Others)...)
+	}
+	return list, nil
+}
+
+func (f *Destination) TransactionByID(_ context.Context, _ string, id int64) (sqlclient.Transaction, error) {
+	if f.Unreachable.Load() {
+		return sqlclient.Transaction{}, LostReply()
+	}
+	if err := f.deny(); err != nil {
+		return sqlclient.Transaction{}, err
+	}
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	tx := f.Txns[id]
+	if tx == nil {
+		return sqlclient.Transaction{}, sqlclient.ErrNotExist
+	}
+	return sqlclient.Transaction{ID: tx.id, Label: tx.label, Status: tx.State}, nil
+}
+
+func (f *Destination) Exec(_ context.Context, statement string) error {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	if f.OnExec != nil {
+		if err := f.OnExec(statement); err != nil {
+			return err
+		}
+	}
+	f.Executed = append(f.Executed, statement)
+	return nil
+}
+
+func (f *Destination) Close() error { return nil }
+
+func (f *Destination) Commits() []int64 {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	return append([]int64(nil), f.Order...)
+}
+
+func (f *Destination) Open() (n int) {
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	for _, tx := range f.Txns {
+		if tx.State == sqlclient.TxnPrepare {
+			n++
+		}
+	}
+	return n
+}
+
+// Bench is a job between two fakes, with tables 10..13 on the source (one
+// partition, one tablet) and 20..23 on the destination.
+type Bench struct {
+	T        *testing.T
+	Src      *Source
+	SQL      *Script // what the source answers in SQL
+	Dst      *Destination
+	Spec     job.Spec
+	Progress job.Progress
+	Options  pair.Options
+}
+
+// NewBench returns the job and its tables.
+func NewBench(t *testing.T) *Bench {
+	b := &Bench{
+		T:        t,
+		SQL:      &Script{},
+		Src:      &Source{TableMeta: map[int64]*meta.Table{}, Asked: map[string]int{}},
+		Dst:      &Destination{TableMeta: map[int64]*meta.Table{}, Asked: map[string]int{}, Txns: map[int64]*Txn{}, Seqs: map[[2]int64]int64{}, nextID: 1000},
+		Spec:     *DatabaseSpec(),
+		Progress: job.Progress{Epoch: Epoch, State: job.DBIncrementalSync, Position: job.Position{CommitSeq: 100}, Tables: map[int64]job.Table{}},
+		Options: pair.Options{
+			Logger: slog.New(slog.DiscardHandler), Window: 8, Group: 1, RetryBudget: 80 * time.Millisecond,
+			SettleTime: 30 * time.Millisecond, IdlePollMin: time.Millisecond, IdlePollMax: 5 * time.Millisecond, PollBudget: 10000,
+		},
+	}
+	for i := range int64(4) {
+		name := fmt.Sprintf("t%d", i)
+		b.Src.TableMeta[10+i] = &meta.Table{ID: 10 + i, Name: name, Partitions: []*meta.Partition{Partition(100+i, name, "", Index(1000+i, name, 5000+i))}}
+		b.Dst.TableMeta[20+i] = &meta.Table{ID: 20 + i, Name: name, Partitions: []*meta.Partition{Partition(200+i, name, "", Index(2000+i, name, 6000+i))}}
+		b.Progress.Tables[10+i] = job.Table{DestID: 20 + i, Name: name}
+	}
+	return b
+}
+
+// Upsert appends an UPSERT into tables at a commit seq.
+func (b *Bench) Upsert(seq int64, tables ...int64) {
+	u := binlog.Upsert{CommitSeq: seq, Label: fmt.Sprintf("load_%d", seq), TableRecords: map[int64]binlog.TableRecord{}}
+	for _, id := range tables {
+		version := int64(2)
+		for b.Dst.Seqs[[2]int64{id + 4990, version}] != 0 {
+			version++
+		}
+		b.Dst.Seqs[[2]int64{id + 4990, version}] = seq
+		u.TableRecords[id] = binlog.TableRecord{
+			PartitionRecords: []binlog.PartitionRecord{{PartitionID: id + 90, Version: version, SubTxnID: -1}},
+			IndexIDs:         []int64{id + 990},
+		}
+	}
+	b.Append(seq, binlog.TypeUpsert, u, tables...)
+}
+
+func (b *Bench) Append(seq int64, t binlog.Type, payload any, tables ...int64) {
+	data, err := json.Marshal(payload)
+	require.NoError(b.T, err)
+	b.Src.Mu.Lock()
+	defer b.Src.Mu.Unlock()
+	b.Src.Log = append(b.Src.Log, binlog.Record{CommitSeq: seq, Timestamp: seq * 1000, Type: t, TableIDs: tables, Data: string(data)})
+}
+
+func (b *Bench) Label(seq int64) string {
+	return job.TxnLabel(b.Spec.UID, Epoch, b.Spec.Source.DatabaseID, seq)
+}
+
+// PairJob returns the job.
+func (b *Bench) PairJob() *pair.Job {
+	c := pair.NewConnector(b.Options)
+	c.Ingest = b.Dst.ingest
+	b.T.Cleanup(func() { _ = c.Close() })
+	b.T.Cleanup(func() { require.Empty(b.T, b.Dst.twice, "one ingest of each replica per transaction") })
+	return &pair.Job{
+		Connector: c, Options: &c.Options, Spec: b.Spec, Log: c.Options.Logger,
+		Source:      &pair.Cluster{Side: "source", Spec: b.Spec.Source, FE: b.Src, SQL: b.SQL},
+		Destination: &pair.Cluster{Side: "destination", Spec: b.Spec.Destination, FE: b.Dst, SQL: b.Dst},
+	}
+}
+
+func LostReply() error {
+	return &fe.TransportError{Method: "commitTxn", Addr: "fe:9020", Sent: true, Err: io.ErrUnexpectedEOF}
+}
+
+// Features is the default switches but for some.
+func Features(change func(*job.Features)) *job.Features {
+	f := job.DefaultFeatures()
+	change(&f)
+	return &f
+}
+
+func DatabaseSpec() *job.Spec {
+	return &job.Spec{
+		Name: "j", UID: "0123456789abcdef",
+		Source:      job.Cluster{Database: "src", DatabaseID: 1},
+		Destination: job.Cluster{Database: "dst", DatabaseID: 2},
+	}
+}
+
+func TableSpec() *job.Spec {
+	s := DatabaseSpec()
+	s.Source.Table, s.Source.TableID = "t", 10
+	s.Destination.Table, s.Destination.TableID = "copy", 20
+	return s
+}
+
+const (
+	RangeText = "[types: [INT]; keys: [0]; ..types: [INT]; keys: [100]; )"
+)
+
+func Index(id int64, name string, tablets ...int64) *meta.Index {
+	i := &meta.Index{ID: id, Name: name}
+	for _, t := range tablets {
+		i.Tablets = append(i.Tablets, &meta.Tablet{ID: t, Replicas: []meta.Replica{{ID: t + 5000, BackendID: 1, Version: 9}}})
+	}
+	return i
+}
+
+func Partition(id int64, name, keys string, indexes ...*meta.Index) *meta.Partition {
+	return &meta.Partition{ID: id, Name: name, Range: keys, Key: meta.NormalizeRange(keys), Indexes: indexes}
+}
+
+// The kinds of jobs: of a database, of a table, of a table with another name on
+// the destination.
+var JobKinds = []string{"db", "table", "alias"}
+
+// Wrapped is a binlog as a BARRIER carries it (doris-binlogs.md 2.5).
+func Wrapped(typ binlog.Type, data string) string {
+	if typ == binlog.TypeBarrier {
+		return data
+	}
+	raw, _ := json.Marshal(map[string]any{"binlogType": typ, "binlog": data, "tableId": 10})
+	return string(raw)
+}

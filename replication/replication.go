@@ -1,0 +1,132 @@
+// Package replication knows what replicating means: how a snapshot of a source
+// database or table reaches the destination, how the binlogs that follow are
+// applied exactly once and in order, and what each kind of binlog does.
+//
+// It knows nothing of Temporal. A Connector holds what all jobs of a process
+// share (connections, limits, metrics); Open gives a Job, whose methods are the
+// steps of job/steps.go. Every step may be started again after it died halfway:
+// it finds its own backups, restores and transactions by their names and goes on.
+//
+// The steps are in rooms of their own, which know nothing of each other: stream,
+// ddl, snapshot, preflight and adopt. They stand on compare, pair (the two clusters
+// of a job, and how they are asked), schema (what SHOW CREATE says) and problem
+// (errors and what a person can do about them).
+package replication
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/adopt"
+	"github.com/doris-ccr/ccr/replication/ddl"
+	"github.com/doris-ccr/ccr/replication/pair"
+	"github.com/doris-ccr/ccr/replication/preflight"
+	"github.com/doris-ccr/ccr/replication/snapshot"
+	"github.com/doris-ccr/ccr/replication/stream"
+)
+
+// Options configure a Connector.
+type Options = pair.Options
+
+// Passwords are the clear passwords of the two clusters of a job. They live in
+// memory only.
+type Passwords = pair.Passwords
+
+// Connector holds what the jobs of a process share. It is safe for concurrent
+// use.
+type Connector struct {
+	pair  *pair.Connector
+	books *stream.Books
+}
+
+// NewConnector returns a connector; it makes no call.
+func NewConnector(opts Options) *Connector {
+	c := pair.NewConnector(opts)
+	return &Connector{pair: c, books: stream.NewBooks(&c.Options)}
+}
+
+// NewMetrics returns the metrics of what a process replicates; r nil: nobody reads
+// them.
+func NewMetrics(r prometheus.Registerer) *pair.Metrics { return pair.NewMetrics(r) }
+
+// Close closes the connections. Steps still running fail.
+func (c *Connector) Close() error { return c.pair.Close() }
+
+// Open returns the job that spec describes. It makes no call; the spec's host
+// mappings are applied to every address that the clusters tell.
+func (c *Connector) Open(spec job.Spec, passwords Passwords) *Job {
+	return &Job{pair: c.pair.Open(spec, passwords), books: c.books}
+}
+
+// Job is one replication job with its connections. Its methods are the steps
+// that the job's workflow asks for, one at a time.
+type Job struct {
+	pair  *pair.Job
+	books *stream.Books
+}
+
+// Guard makes may decide before each change of a cluster whether this attempt of a
+// step is still the current one.
+func (j *Job) Guard(may func(context.Context) error) { j.pair.Guard(may) }
+
+// Close gives up the job's connections.
+func (j *Job) Close() { j.pair.Close() }
+
+// Check runs the checks before a job's first snapshot. An error is a
+// *problem.Refusal, or one of a cluster that cannot be asked.
+func (j *Job) Check(ctx context.Context) (job.Checked, error) {
+	return preflight.New(j.pair).Check(ctx)
+}
+
+// CheckSetup looks at everything that a job needs, and collects what it finds.
+func (j *Job) CheckSetup(ctx context.Context) (job.CheckReport, error) {
+	return preflight.New(j.pair).CheckSetup(ctx)
+}
+
+// TakeSnapshot makes the backup that the progress asks for.
+func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(job.Heartbeat)) (job.SnapshotTaken, error) {
+	return snapshot.New(j.pair).TakeSnapshot(ctx, in, report)
+}
+
+// RestoreSnapshot restores the backup on the destination.
+func (j *Job) RestoreSnapshot(ctx context.Context, in job.StepInput, report func(job.Heartbeat)) (job.SnapshotRestored, error) {
+	return snapshot.New(j.pair).RestoreSnapshot(ctx, in, report)
+}
+
+// FinishSnapshot swaps aliases in and reads the ids of what was restored.
+func (j *Job) FinishSnapshot(ctx context.Context, in job.StepInput) (job.SnapshotFinished, error) {
+	return snapshot.New(j.pair).FinishSnapshot(ctx, in)
+}
+
+// SelectTables finds the tables and views that have to come by snapshots.
+func (j *Job) SelectTables(ctx context.Context, in job.StepInput) (job.TablesSelected, error) {
+	return snapshot.New(j.pair).SelectTables(ctx, in)
+}
+
+// CleanUp removes what the job has left on the clusters.
+func (j *Job) CleanUp(ctx context.Context, in job.CleanUpInput) (job.CleanedUp, error) {
+	return snapshot.New(j.pair).CleanUp(ctx, in)
+}
+
+// Stream follows the source's binlogs until there is a reason to end.
+func (j *Job) Stream(ctx context.Context, in job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
+	return stream.New(j.pair, j.books).Stream(ctx, in, h)
+}
+
+// Apply applies one binlog that is no UPSERT.
+func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, error) {
+	return ddl.New(j.pair).Apply(ctx, in)
+}
+
+// Lag measures how far the job is behind its source.
+func (j *Job) Lag(ctx context.Context, in job.StepInput) (binlog.Lag, error) {
+	return j.pair.Lag(ctx, in)
+}
+
+// Adopt goes on with the job of the existing syncer at a position.
+func (j *Job) Adopt(ctx context.Context, position job.Position, change bool) (adopt.Taken, error) {
+	return adopt.New(j.pair).Adopt(ctx, position, change)
+}

@@ -1,0 +1,115 @@
+package stream
+
+import (
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/pairtest"
+	"github.com/doris-ccr/ccr/replication/problem"
+)
+
+// grouped is a bench whose UPSERTs go to random tables and may share
+// transactions.
+func grouped(t *testing.T, n int) (*bench, []int64) {
+	b := newBench(t)
+	b.Options.Group = 8
+	r := rand.New(rand.NewPCG(1, uint64(n)))
+	var want []int64
+	for i := range n {
+		seq := int64(102 + 2*i)
+		b.Upsert(seq, 10+r.Int64N(4))
+		want = append(want, seq)
+	}
+	return b, want
+}
+
+func TestGroupsKeepTheOrder(t *testing.T) {
+	b, want := grouped(t, 300)
+	b.Dst.OnIngest = randomDelay
+	got := b.stream(want[299], Hooks{})
+	require.Nil(t, got.Problem)
+	require.Equal(t, want, b.Dst.Visible(), "each once, in order")
+	require.Equal(t, want[299], got.Position.CommitSeq)
+	require.Equal(t, int64(300), got.Position.Applied)
+	require.Zero(t, b.Dst.Open())
+
+	b.Dst.Mu.Lock()
+	defer b.Dst.Mu.Unlock()
+	withRows := 0
+	for _, tx := range b.Dst.Txns {
+		if len(tx.Ingested) > 0 {
+			withRows++
+		}
+	}
+	require.Less(t, withRows, 200, "UPSERTs share transactions")
+	for _, seq := range want {
+		require.NotNil(t, b.Dst.ByLabel(b.Label(seq)), "the label of %d is taken, so no other attempt can apply it", seq)
+	}
+}
+
+func TestGroupsDoNotMixATable(t *testing.T) {
+	b := newBench(t)
+	b.Options.Group = 8
+	for i := range int64(20) {
+		b.Upsert(102+2*i, 10)
+	}
+	b.stream(140, Hooks{})
+	b.Dst.Mu.Lock()
+	defer b.Dst.Mu.Unlock()
+	for _, tx := range b.Dst.Txns {
+		require.LessOrEqual(t, len(tx.Ingested), 1, "two versions of one tablet in one transaction")
+	}
+}
+
+func TestGroupCommitOutcomeUnknown(t *testing.T) {
+	for name, effect := range map[string]bool{"before the effect": false, "after the effect": true} {
+		t.Run(name, func(t *testing.T) {
+			b, want := grouped(t, 40)
+			b.Options.RetryBudget = time.Minute
+			var mu sync.Mutex
+			left := 2
+			fail := func(int64) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if left--; left >= 0 {
+					return pairtest.LostReply()
+				}
+				return nil
+			}
+			if effect {
+				b.Dst.AfterCommit = fail
+			} else {
+				b.Dst.BeforeCommit = fail
+			}
+			got := b.stream(want[39], Hooks{})
+			require.Nil(t, got.Problem)
+			require.Equal(t, want, b.Dst.Visible())
+		})
+	}
+}
+
+// A worker that grouped the binlogs differently holds one of the labels: they
+// collide, and the shift ends before anything is applied twice.
+func TestGroupMeetsAnotherAttempt(t *testing.T) {
+	b := newBench(t)
+	foreign := b.Label(104)
+	b.Dst.Put(foreign, sqlclient.TxnVisible)
+	s := &shift{job: b.job(), in: job.StreamInput{StepInput: job.StepInput{Spec: b.Spec, Progress: b.Progress}}, tracker: newTracker(b.Progress.Position, false, 100, nil)}
+	tx := &txn{s: s}
+	err := tx.beginMember(t.Context(), &member{label: foreign, tables: []int64{11}}, []int64{21})
+	require.ErrorIs(t, err, problem.ErrOtherAttempt)
+	_, retryable := problem.Classify(problem.ErrOtherAttempt)
+	require.False(t, retryable, "the shift ends, and the next one asks what is applied")
+}
+
+func TestAProbeAppliesOneByOne(t *testing.T) {
+	b, _ := grouped(t, 1)
+	s := &shift{in: job.StreamInput{StepInput: job.StepInput{Spec: b.Spec, Progress: b.Progress}, Probe: true}}
+	require.False(t, s.mayGroup(&txn{}))
+}

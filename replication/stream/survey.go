@@ -1,0 +1,579 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/compare"
+	"github.com/doris-ccr/ccr/replication/pair"
+)
+
+const (
+	// surveyCost bounds the share of the time that comparing takes.
+	surveyCost = 20
+	// surveySeldom bounds what that leads to.
+	surveySeldom = 10 * time.Minute
+	// quietFor is how long no binlog of a table has come when it is compared.
+	quietFor = 10 * time.Second
+	// drainedFor is how long ago the log may have been read to its end.
+	drainedFor = time.Minute
+	// doubtEvery is how often a table that differed is compared again.
+	doubtEvery = time.Minute
+	// differsFor is how long a difference has to last before it is told.
+	differsFor = 8 * time.Second
+	// namesEvery is how often the names of all tables and views are compared, in
+	// units of surveyEvery: every half minute, as it is set by default.
+	namesEvery = 2
+	// lostAtOnce bounds how many tables are looked at that a list of names lacks.
+	lostAtOnce = 4
+	// uncountable is how long the rows of a table are not counted that took too long.
+	uncountable = time.Hour
+)
+
+// tableState is what a process remembers of one table between looks at it.
+type tableState struct {
+	dest    int64  // the destination's table that this is about
+	name    string // "" until it was looked for
+	loaded  bool   // a binlog of it has come since
+	visited time.Time
+	counted map[int64]compare.VersionPair
+	// suspect is what the last look has found, of these versions, and since when.
+	suspect  []job.Difference
+	versions map[int64]compare.VersionPair
+	since    time.Time
+	told     []job.Difference // and is told
+	brought  string           // what the table was brought again for
+	uncount  time.Time        // its rows are not counted before
+	// busy is since when it was written whenever its turn came, failed why it could
+	// not be compared, and failedAt since when.
+	busy     time.Time
+	failed   string
+	failedAt time.Time
+	// met and changed are the last binlog of the table, and the last that is no
+	// UPSERT: the commit seq and when it was read.
+	met, changed mark
+}
+
+type mark struct {
+	seq int64
+	at  time.Time
+}
+
+// contents is the part of a book about the content of tables.
+type contents struct {
+	tables   map[int64]*tableState
+	last     int64     // the table that was compared last in turn
+	due      time.Time // of the next one
+	listed   time.Time // when the names were compared
+	lost     bool      // the destination lacked some of them
+	compared time.Time // when a table was compared last
+	// missing are the names that only the source has, told and suspected.
+	missing, suspected []job.Difference
+	// failed is why the names could not be compared, and failedAt since when.
+	failed   string
+	failedAt time.Time
+}
+
+// seed begins with what is known to differ, of the tables that the job still has.
+func (b *book) seed(known []job.Difference, tables map[int64]job.Table, now time.Time, every time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.contents.tables == nil {
+		b.contents.tables = map[int64]*tableState{}
+		b.contents.due = now.Add(every)
+		ids := map[string]int64{}
+		for id, t := range tables {
+			ids[t.Name] = id
+		}
+		for _, d := range known {
+			if id, ok := ids[d.Table]; ok {
+				t := b.table(id)
+				t.told = append(t.told, d)
+			} else {
+				b.contents.missing = append(b.contents.missing, d)
+			}
+		}
+	}
+	for id := range b.contents.tables {
+		if _, ok := tables[id]; !ok {
+			delete(b.contents.tables, id)
+		}
+	}
+}
+
+// table is called with the lock held.
+func (b *book) table(id int64) *tableState {
+	t := b.contents.tables[id]
+	if t == nil {
+		t = &tableState{}
+		if b.contents.tables == nil {
+			b.contents.tables = map[int64]*tableState{}
+		}
+		b.contents.tables[id] = t
+	}
+	return t
+}
+
+// met notes a binlog.
+func (b *book) met(rec binlog.Record, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range rec.TableIDs {
+		t := b.table(id)
+		t.met, t.loaded = mark{rec.CommitSeq, now}, true
+		if rec.Type != binlog.TypeUpsert && rec.Type != binlog.TypeBarrier {
+			t.changed = t.met
+		}
+	}
+}
+
+// differences are all that are told, at most MaxDifferences of them.
+func (b *book) differences() []job.Difference {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := slices.Clone(b.contents.missing)
+	for _, t := range b.contents.tables {
+		all = append(all, t.told...)
+	}
+	slices.SortFunc(all, func(x, y job.Difference) int {
+		return cmp.Or(cmp.Compare(x.Table, y.Table), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Text, y.Text))
+	})
+	if len(all) > job.MaxDifferences {
+		all = all[:job.MaxDifferences]
+	}
+	return all
+}
+
+// quiet tells whether nothing is known to be under way for a table: the log was
+// read to its end lately, and what it had of the table has been applied and is a
+// while ago. rows is false where that holds of changes only.
+func (t *tableState) quiet(now, drained time.Time, position int64) (changes, rows bool) {
+	if now.Sub(drained) > drainedFor {
+		return false, false
+	}
+	settled := func(m mark) bool { return m.seq <= position && now.Sub(m.at) >= quietFor && drained.After(m.at) }
+	return settled(t.changed), settled(t.met) && now.After(t.uncount)
+}
+
+// forget begins anew with tables that a snapshot has brought since. It is called
+// with the lock held.
+func (b *book) forget(tables map[int64]job.Table) {
+	for id, known := range tables {
+		t := b.table(id)
+		t.name = known.Name
+		if t.dest != known.DestID {
+			t.dest, t.visited, t.suspect, t.counted = known.DestID, time.Time{}, nil, nil
+		}
+	}
+}
+
+// pick chooses the next table to compare, 0 if none is quiet: one that is in
+// doubt, else, of a source that may not record some changes, one that was loaded
+// lately, else the next in turn.
+func (b *book) pick(tables map[int64]job.Table, now, drained time.Time, position int64, unsure bool) (id int64, what compare.What) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.forget(tables)
+	ids := slices.Sorted(maps.Keys(tables))
+	at, _ := slices.BinarySearch(ids, b.contents.last+1)
+	inTurn := slices.Concat(ids[at:], ids[:at])
+	usable := func(id int64) (compare.What, bool) {
+		known, t := tables[id], b.table(id)
+		if known.External || known.Doubtful || known.CommitSeq == job.Contained || known.DestID == 0 && !known.View {
+			return compare.What{}, false
+		}
+		changes, rows := t.quiet(now, drained, position)
+		return compare.What{Rows: rows && !known.View, Busy: !rows && !known.View && now.After(t.uncount), Counted: maps.Clone(t.counted)}, changes
+	}
+	for _, id := range inTurn {
+		t := b.table(id)
+		if len(t.suspect) > 0 && now.Sub(t.since) >= differsFor || len(t.told) > 0 && now.Sub(t.visited) >= doubtEvery || unsure && t.loaded {
+			if what, ok := usable(id); ok {
+				return id, what
+			}
+		}
+	}
+	for _, id := range inTurn {
+		if what, ok := usable(id); ok {
+			b.contents.last = id
+			return id, what
+		}
+	}
+	return 0, compare.What{}
+}
+
+// compared notes what a comparison has found. It returns what is told of the table
+// from now on, and whether that is news.
+func (b *book) compared(id int64, c compare.Comparison, what compare.What, met mark, now time.Time) (told []job.Difference, news bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.table(id)
+	t.visited, t.loaded = now, false
+	if c.Moved || t.met != met {
+		t.suspect = nil
+		t.skipped(now)
+		return t.told, false
+	}
+	t.answered(now, what)
+	b.contents.compared = now
+	if what.Rows {
+		t.counted = c.Counted
+	} else {
+		// Nobody has counted: what is known of rows stays.
+		c.Differences = append(c.Differences, only(t.told, job.DifferentRows)...)
+	}
+	before := t.told
+	switch {
+	case len(c.Differences) == 0:
+		t.suspect, t.told = nil, nil
+	case sameDifferences(c.Differences, t.told):
+		t.suspect = nil
+	case sameDifferences(c.Differences, t.suspect) && maps.Equal(c.Versions, t.versions):
+		if now.Sub(t.since) >= differsFor {
+			t.told, t.suspect = dated(c.Differences, t.told, t.since), nil
+		}
+	default:
+		t.suspect, t.versions, t.since = c.Differences, c.Versions, now
+	}
+	return t.told, !sameDifferences(before, t.told)
+}
+
+func only(list []job.Difference, kind job.DifferenceKind) (some []job.Difference) {
+	for _, d := range list {
+		if d.Kind == kind {
+			some = append(some, d)
+		}
+	}
+	return some
+}
+
+func sameDifferences(a, b []job.Difference) bool {
+	return slices.EqualFunc(a, b, job.Difference.Same)
+}
+
+// dated sets since when each difference is known.
+func dated(list, known []job.Difference, since time.Time) []job.Difference {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Since = since
+		if k := slices.IndexFunc(known, list[i].Same); k >= 0 {
+			list[i].Since = known[k].Since
+		}
+	}
+	return list
+}
+
+// survey compares one table after the other until ctx is done. An ending tells
+// the workflow what is new.
+func (s *shift) survey(ctx context.Context, found chan<- *ending) {
+	every := s.job.Options.SurveyEvery
+	if every < 0 {
+		return
+	}
+	s.job.Options.Metrics.Differing(s.job.Spec.Name, len(s.book.differences()))
+	if !sameDifferences(s.book.differences(), s.in.Progress.Differences) {
+		// What was told of a table that another has taken the place of is over.
+		select {
+		case found <- &ending{end: job.EndShiftOver}:
+		case <-ctx.Done():
+		}
+		return
+	}
+	budget := s.job.Connector.CompareBudget(s.job.Spec.Source)
+	for pair.Sleep(ctx, time.Until(s.book.surveyDue())) && s.book.await(ctx, &s.book.surveyTurn, budget) {
+		started := time.Now()
+		e := s.compareNext(ctx, s.followed())
+		s.job.Options.Metrics.Differing(s.job.Spec.Name, len(s.book.differences()))
+		s.book.setSurveyDue(time.Now(), time.Since(started), every)
+		if e == nil {
+			continue
+		}
+		select {
+		case found <- e:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// surveyNames compares the names of all tables and views until ctx is done. One
+// list finds what a turn through all tables would find much later.
+func (s *shift) surveyNames(ctx context.Context, found chan<- *ending) {
+	every := s.job.Options.SurveyEvery
+	if every < 0 {
+		return
+	}
+	budget := s.job.Connector.LookBudget(s.job.Spec.Source)
+	for pair.Sleep(ctx, max(every, s.book.namesDue(time.Now(), every))) && s.book.await(ctx, &s.book.namesTurn, budget) {
+		e := s.compareNames(ctx)
+		if e == nil {
+			continue
+		}
+		select {
+		case found <- e:
+			return
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (b *book) surveyDue() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.contents.due
+}
+
+func (b *book) setSurveyDue(now time.Time, took, every time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used = now
+	b.contents.due = now.Add(min(max(every, surveyCost*took), max(every, surveySeldom)))
+}
+
+// followed are the tables and views that the job has, by source id.
+func (s *shift) followed() map[int64]job.Table {
+	tables := maps.Clone(s.in.Progress.Tables)
+	if s.in.Spec.Type() == job.TableSync {
+		id := s.in.Spec.Source.TableID
+		known := tables[id]
+		known.Name = cmp.Or(known.Name, s.in.Spec.Source.Table)
+		known.DestID = cmp.Or(known.DestID, s.in.Spec.Destination.TableID)
+		return map[int64]job.Table{id: known}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.left {
+		delete(tables, id)
+	}
+	return tables
+}
+
+// compareNext compares the next of some tables that is quiet.
+func (s *shift) compareNext(ctx context.Context, tables map[int64]job.Table) *ending {
+	position, _ := s.tracker.now()
+	id, what := s.book.pick(tables, time.Now(), s.drainedAt(), position.CommitSeq, s.mayNotRecord())
+	if id == 0 {
+		return nil
+	}
+	known := tables[id]
+	met := s.book.lastMet(id)
+	var c compare.Comparison
+	var err error
+	if known.View {
+		c, err = compare.New(s.job.Job).CompareView(ctx, known)
+	} else {
+		c, err = compare.New(s.job.Job).CompareTable(ctx, id, known, what)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Info("cannot compare a table on both sides", "table", known.Name, "error", err)
+			s.book.uncomparable(id, time.Now(), what, err)
+		}
+		return nil
+	}
+	told, news := s.book.compared(id, c, what, met, time.Now())
+	if e := s.bringUnrecorded(id, known, c.Table, told); e != nil {
+		return e
+	}
+	if news {
+		return &ending{end: job.EndShiftOver}
+	}
+	return nil
+}
+
+func (b *book) lastMet(id int64) mark {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.table(id).met
+}
+
+// bringUnrecorded brings a table that an old source has changed without a record
+// of it (doris-binlogs.md 2.2). Each difference leads to one snapshot: one that
+// stays is another matter, and only told.
+func (s *shift) bringUnrecorded(id int64, known job.Table, name string, told []job.Difference) *ending {
+	if !s.mayNotRecord() || s.in.Spec.Type() == job.TableSync && name != s.in.Spec.Source.Table {
+		return nil
+	}
+	what := slices.DeleteFunc(slices.Clone(told), func(d job.Difference) bool { return d.Kind == job.DifferentRows })
+	if len(what) == 0 || !s.book.bring(id, what) {
+		return nil
+	}
+	return &ending{end: job.EndSnapshot, wanted: &job.SnapshotWanted{
+		Partial: &job.PartialSync{TableID: id, Table: name, View: known.View, Replace: !known.View},
+		Reason:  "this version of Doris may change a table without a binlog: " + what[0].Text,
+	}}
+}
+
+// bring tells whether the table has not been brought for that yet.
+func (b *book) bring(id int64, what []job.Difference) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.table(id)
+	var texts strings.Builder
+	for _, d := range what {
+		texts.WriteString(d.Text + "\n")
+	}
+	if t.brought == texts.String() {
+		return false
+	}
+	t.brought = texts.String()
+	return true
+}
+
+// compareNames looks for tables and views that the source has and the job does
+// not, although it has read all binlogs, and for those that the destination has
+// lost.
+func (s *shift) compareNames(ctx context.Context) *ending {
+	now := time.Now()
+	if now.Sub(s.drainedAt()) > quietFor || now.Sub(s.lastBinlog()) < quietFor || !s.book.listNames(now, s.job.Options.SurveyEvery) {
+		return nil
+	}
+	for _, table := range s.lost(ctx) {
+		if e := s.compareNext(ctx, table); e != nil {
+			return e
+		}
+	}
+	if s.in.Spec.Type() == job.TableSync {
+		return nil
+	}
+	names, err := s.job.unknownNames(ctx, s.in.Progress.Tables)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if s.book.namesAnswered(now, err); err != nil {
+		return nil // the next time
+	}
+	if !s.lastBinlog().Before(now) {
+		return nil
+	}
+	news, told := s.book.named(names, now)
+	switch {
+	case !news:
+		return nil
+	case len(told) > 0 && s.mayNotRecord():
+		s.note("this version of Doris may recover and replace tables without a binlog: %d tables are on the source that the job does not have", len(told))
+		s.book.forgetNames()
+		return &ending{end: job.EndGapOver}
+	}
+	return &ending{end: job.EndShiftOver}
+}
+
+// lost are tables and views whose names the destination does not list, and of which
+// nothing is told yet. They have to be compared: the name alone proves nothing.
+func (s *shift) lost(ctx context.Context) (some []map[int64]job.Table) {
+	dest := &s.in.Spec.Destination
+	names, err := s.job.Destination.SQL.Tables(ctx, dest.Database)
+	if err != nil {
+		return nil // whoever looks at the destination says what is wrong
+	}
+	there := map[string]bool{}
+	for _, name := range names {
+		there[name] = true
+	}
+	tables := s.followed()
+	for _, id := range slices.Sorted(maps.Keys(tables)) {
+		name := tables[id].Name
+		if s.in.Spec.Type() == job.TableSync {
+			name = cmp.Or(dest.Table, name)
+		}
+		if !there[name] && len(some) < lostAtOnce && !s.book.toldOf(id) {
+			some = append(some, map[int64]job.Table{id: tables[id]})
+		}
+	}
+	s.book.lost(len(some) > 0)
+	return some
+}
+
+// toldOf tells whether differences of the table are told already.
+func (b *book) toldOf(id int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.table(id).told) > 0
+}
+
+// lost notes whether the destination lacked names when they were listed last.
+func (b *book) lost(any bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.contents.lost = any
+}
+
+// namesDue is how long it is until the names are to be compared.
+func (b *book) namesDue(now time.Time, every time.Duration) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	pause := namesEvery * every
+	if len(b.contents.suspected) > 0 || b.contents.lost {
+		pause = min(pause, differsFor)
+	}
+	return b.contents.listed.Add(pause).Sub(now)
+}
+
+// listNames tells whether it is time to compare the names.
+func (b *book) listNames(now time.Time, every time.Duration) bool {
+	if b.namesDue(now, every) > 0 {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.contents.listed = now
+	return true
+}
+
+// named notes the names that only the source has; those that were there the last
+// time, too, are told.
+func (b *book) named(names []string, now time.Time) (news bool, told []job.Difference) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := &b.contents
+	var found []job.Difference
+	for _, name := range names {
+		found = append(found, job.Difference{Table: name, Kind: job.DifferentObjects, Text: "the job does not have the table or view, and no binlog tells of it", Since: now})
+	}
+	before := c.missing
+	known := append(slices.Clone(c.missing), c.suspected...)
+	c.missing, c.suspected = nil, nil
+	for _, d := range found {
+		if i := slices.IndexFunc(known, d.Same); i >= 0 {
+			c.missing = append(c.missing, known[i])
+		} else {
+			c.suspected = append(c.suspected, d)
+		}
+	}
+	return !sameDifferences(before, c.missing), c.missing
+}
+
+func (b *book) forgetNames() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.contents.missing, b.contents.suspected = nil, nil
+}
+
+// unknownNames lists the tables and views that the source has and the job should
+// have, and does not.
+func (j *Job) unknownNames(ctx context.Context, tables map[int64]job.Table) ([]string, error) {
+	names, err := j.SelectedNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, t := range tables {
+		known[t.Name] = true
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return known[name] })
+	if len(names) == 0 {
+		return nil, nil
+	}
+	if names, err = j.WithoutAsyncViews(ctx, names); err != nil {
+		return nil, fmt.Errorf("compare the names of tables: %w", err)
+	}
+	return names, nil
+}

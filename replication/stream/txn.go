@@ -1,0 +1,351 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/fe"
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/pair"
+	"github.com/doris-ccr/ccr/replication/problem"
+)
+
+// txn applies one UPSERT, or a group of them (group.go), as one destination
+// transaction. Its label has no random part, so that whoever tries again, in
+// whatever process, meets the same transaction (architecture.md 4.1).
+type txn struct {
+	s       *shift
+	entry   *entry    // of the last UPSERT, whose label this is
+	entries []*entry  // of all of them, by commit seq
+	members []*member // the others
+	upsert  *binlog.Upsert
+	records map[int64]binlog.TableRecord
+	fetched time.Time
+	label   string
+	alone   bool   // it must not share a transaction
+	after   []*txn // to commit before this one
+
+	// done is closed when the next one may commit; err is set before.
+	done     chan struct{}
+	released bool // only run's goroutine looks
+	err      error
+
+	// What earlier tries have reached.
+	fresh  time.Time // metadata must be younger than this
+	plan   *plan
+	begun  *fe.Txn
+	dirty  bool       // something may have been ingested into it
+	filled *commitSet // all of it has been
+	served servings
+	// sent is when a commit was sent that nobody knows the outcome of.
+	sent time.Time
+}
+
+// errOvertaken: a transaction that had to come first has failed.
+var errOvertaken = errors.New("an earlier transaction has failed")
+
+func newTxn(s *shift, rec binlog.Record, u *binlog.Upsert, records map[int64]binlog.TableRecord, fetched time.Time) *txn {
+	spec := &s.in.Spec
+	label := job.TxnLabel(spec.UID, s.in.Progress.Epoch, spec.Source.DatabaseID, rec.CommitSeq)
+	if spec.ReuseBinlogLabel && u.Label != "" {
+		label = u.Label
+	}
+	e := &entry{seq: rec.CommitSeq, tables: tablesIn(u), timestamp: rec.Timestamp, upsert: true, partition: newestPartition(u)}
+	return &txn{
+		s: s, upsert: u, records: records, fetched: fetched, label: label,
+		entry: e, entries: []*entry{e}, done: make(chan struct{}),
+	}
+}
+
+// run tries until the UPSERT is applied, the retry budget is used up, or an
+// error does not go away by trying again.
+func (t *txn) run(ctx context.Context) {
+	defer t.release()
+	retry := pair.Backoff{Budget: t.s.job.Options.RetryBudget}
+	for {
+		id, err := t.try(ctx)
+		if err == nil {
+			t.finish(id, retry.Tries > 0)
+			return
+		}
+		if errors.Is(err, errOvertaken) || errors.Is(err, errSuperseded) || ctx.Err() != nil {
+			t.giveUp(err)
+			return
+		}
+		err = fmt.Errorf("apply %s: %w", t, err)
+		var want *problem.WantSnapshot
+		_, retryable := problem.Classify(err)
+		if !errors.As(err, &want) {
+			t.s.troubled(err, t.first(), binlog.TypeUpsert)
+		}
+		t.fresh = time.Now()
+		if errors.As(err, &want) || !retryable || !retry.Failed(t.s.stop) {
+			if want == nil && t.s.stop.Err() != nil {
+				t.giveUp(err) // no time left to try again: not a verdict
+				return
+			}
+			t.s.fail(t.first(), err)
+			t.giveUp(err)
+			return
+		}
+	}
+}
+
+// release lets the next transaction commit: commits one after the other are
+// what bounds the throughput of the global order, so it comes before the books.
+func (t *txn) release() {
+	if !t.released {
+		t.released = true
+		close(t.done)
+	}
+}
+
+// String names the transaction for people.
+func (t *txn) String() string {
+	if len(t.entries) > 1 {
+		return fmt.Sprintf("%d UPSERTs at commit seqs %d to %d", len(t.entries), t.first(), t.entry.seq)
+	}
+	return fmt.Sprintf("UPSERT at commit seq %d", t.entry.seq)
+}
+
+// first is the commit seq of the first UPSERT.
+func (t *txn) first() int64 { return t.entries[0].seq }
+
+func (t *txn) finish(id int64, afterTrouble bool) {
+	m, name := t.s.job.Options.Metrics, t.s.job.Spec.Name
+	for _, e := range t.entries {
+		t.s.tracker.finish(e, id)
+		m.Handled(name, t.fetched)
+	}
+	if afterTrouble {
+		t.s.fine(t.first())
+	}
+	t.concludeMembers()
+	t.after, t.plan, t.upsert, t.records, t.members, t.entries = nil, nil, nil, nil, nil, nil // successors hold on to t
+}
+
+// giveUp ends without success: what has been begun is rolled back, unless
+// another attempt owns it now.
+func (t *txn) giveUp(err error) {
+	t.err = err
+	defer func() {
+		if !t.sent.IsZero() {
+			t.s.leftUnsure(t.sent)
+		}
+	}()
+	if t.s.superseded.Load() {
+		return
+	}
+	defer t.abandonMembers()
+	if t.begun == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.s.work), rollbackTimeout)
+	defer cancel()
+	err = t.s.job.Abort(ctx, t.begun.ID, "replication stops here for now")
+	switch {
+	case err == nil:
+		t.sent = time.Time{}
+	case errors.Is(err, problem.ErrStuck):
+		t.s.noteStuck(t.begun.ID, err)
+	case !pair.IsOver(err):
+		t.s.log.Warn("rollback failed; the next attempt will do it", "label", t.label, "txn", t.begun.ID, "error", err)
+	}
+}
+
+// rollbackTimeout bounds a rollback on the way out.
+const rollbackTimeout = 5 * time.Second
+
+// try makes one attempt, going on from what earlier ones have reached. It
+// returns the transaction that holds the rows, 0 if there is nothing to apply.
+// Even then it waits for its predecessors: its successors rely on that.
+func (t *txn) try(ctx context.Context) (int64, error) {
+	p, err := t.s.planFor(ctx, t.records, t.fresh)
+	if err != nil {
+		return 0, err
+	}
+	if t.begun != nil {
+		if reason := t.spoiled(p); reason != "" {
+			if err := t.restart(ctx, reason); err != nil {
+				return 0, err
+			}
+		}
+	}
+	t.plan = p
+	if p.empty() {
+		return 0, t.awaitTurn(ctx)
+	}
+	var claim errgroup.Group // of the other labels, beside the ingest
+	claim.Go(func() error { return t.beginMembers(ctx) })
+	id, commits, err := t.fill(ctx)
+	claimed := claim.Wait()
+	var wrong *problem.Mismatch
+	if errors.As(err, &wrong) {
+		err = t.s.wantPartial(ctx, wrong)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if commits == nil {
+		return id, t.awaitTurn(ctx)
+	}
+	if claimed != nil {
+		return 0, claimed
+	}
+	request := t.commitRequest(commits) // so that nothing is left to do when the turn comes
+	if err := t.awaitTurn(ctx); err != nil {
+		return 0, err
+	}
+	if err := t.s.mayCommit(ctx); err != nil {
+		return 0, err
+	}
+	return t.commit(ctx, request)
+}
+
+// spoiled says why the transaction that is open cannot be used for the plan. A
+// replica's share is ingested once: a backend that does it twice, or that still
+// does it for a call that was given up, damages merge-on-write tables
+// (doris-rpc.md 4.1). So after a failure nothing more goes into a transaction.
+func (t *txn) spoiled(p *plan) string {
+	switch {
+	case p.empty() || !slices.Equal(p.destinations(), t.plan.destinations()):
+		return "the tables concerned have changed"
+	case t.dirty && t.filled == nil:
+		return "an ingest has failed, or its outcome is unknown"
+	}
+	return ""
+}
+
+// fill begins the transaction and puts the rows into it. No commits means that
+// the rows are there already, by transaction id.
+func (t *txn) fill(ctx context.Context) (id int64, commits *commitSet, err error) {
+	id, applied, err := t.begin(ctx)
+	if err != nil || applied {
+		return id, nil, err
+	}
+	if t.filled == nil {
+		t.dirty = true
+		t.filled, err = t.ingest(ctx)
+	}
+	return 0, t.filled, err
+}
+
+// awaitTurn waits until everything that has to be committed first is.
+func (t *txn) awaitTurn(ctx context.Context) error {
+	for _, earlier := range t.after {
+		select {
+		case <-earlier.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if earlier.err != nil {
+			return errOvertaken
+		}
+	}
+	return nil
+}
+
+// begin opens the transaction. One that is open already, of whichever attempt, is
+// rolled back: it may hold rows. applied tells that the rows are there already, by
+// transaction id.
+func (t *txn) begin(ctx context.Context) (id int64, applied bool, err error) {
+	if t.begun != nil {
+		return 0, false, nil
+	}
+	dst := &t.s.in.Spec.Destination
+	got, err := t.s.job.Destination.FE.BeginTxn(ctx, fe.BeginRequest{
+		Database:  dst.Database,
+		TableIDs:  t.plan.destinations(),
+		Label:     t.label,
+		RequestID: pair.RequestID(t.label),
+		Timeout:   t.s.job.abandonedAfter(),
+		SubTxnNum: int64(len(t.upsert.SubTxnIDs)),
+	})
+	var exists *fe.LabelExistsError
+	switch {
+	case errors.As(err, &exists):
+		return t.meet(ctx, exists)
+	case err != nil:
+		return 0, false, fmt.Errorf("begin transaction %s: %w", t.label, err)
+	}
+	if got.Existing {
+		if err := t.s.clear(ctx, got.ID); err != nil {
+			return 0, false, err
+		}
+		return 0, false, errAgain
+	}
+	t.begun, t.dirty, t.filled = &got, false, nil
+	t.sent = time.Time{} // the label was free: nothing of before is applied
+	if n := len(t.upsert.SubTxnIDs); n > 0 && len(got.SubIDs) != n {
+		err := fmt.Errorf("begin transaction %s: %d sub-transactions asked for, %d given", t.label, n, len(got.SubIDs))
+		return 0, false, problem.WithRemedy(err, "the destination must support transactional inserts (3.0 or later); or job_skip_binlog with skip_by fullsync brings what they did")
+	}
+	return 0, false, nil
+}
+
+// clear rolls a transaction back that has one of our labels. An earlier attempt
+// left it, or a living one is working on it: only whoever may still report is
+// allowed to go on (architecture.md 4.5).
+func (s *shift) clear(ctx context.Context, id int64) error {
+	if err := s.checkpoint(ctx); err != nil {
+		return err
+	}
+	return s.job.Rollback(ctx, id, "left by an earlier attempt")
+}
+
+// errAgain asks for another try.
+var errAgain = errors.New("the transaction has to begin again")
+
+// abandonedAfter is when the destination itself aborts a transaction that
+// nobody commits: later than an ingest takes, and not much, for one whose table
+// is dropped cannot be ended in another way (doris-rpc.md 3.9).
+func (j *Job) abandonedAfter() time.Duration { return j.Options.IngestTimeout + 5*time.Minute }
+
+// meet handles a label in use by a transaction that is not ours to continue.
+func (t *txn) meet(ctx context.Context, exists *fe.LabelExistsError) (id int64, applied bool, err error) {
+	if exists.JobStatus == fe.JobFinished {
+		if t.s.in.Spec.ReuseBinlogLabel && t.entry.seq > t.s.bound && t.sent.IsZero() {
+			return 0, false, t.collision(exists, "has been used by another load")
+		}
+		if exists.TxnID != 0 {
+			return exists.TxnID, true, nil
+		}
+		p, _ := t.s.tracker.now()
+		return p.TxnID, true, nil
+	}
+	if t.s.in.Spec.ReuseBinlogLabel {
+		if err := t.s.checkpoint(ctx); err != nil {
+			return 0, false, err
+		}
+		return 0, false, t.collision(exists, "is in use by a running load")
+	}
+	if err := t.s.clear(ctx, exists.TxnID); err != nil {
+		return 0, false, err
+	}
+	return 0, false, errAgain
+}
+
+// collision: with reuse_binlog_label somebody else's load may have the label.
+// Taking it for ours would lose the rows. It is ours only if an earlier attempt
+// can have come so far (boundOfEarlier): in global order none has come beyond the
+// position of a shift that ended normally.
+func (t *txn) collision(exists *fe.LabelExistsError, how string) error {
+	return problem.WithRemedy(fmt.Errorf("label %s of the source %s of the destination (transaction %d): %w", t.label, how, exists.TxnID, exists),
+		"wait until the destination has forgotten or aborted that load, or bring the tables with job_skip_binlog, skip_by partialsync; the job uses the source's labels because of reuse_binlog_label")
+}
+
+// restart rolls the transaction back so that the next begin opens a new one.
+// A transaction that turns out to be applied is left: begin will tell.
+func (t *txn) restart(ctx context.Context, reason string) error {
+	err := t.s.job.Rollback(ctx, t.begun.ID, reason)
+	if err == nil {
+		t.begun = nil
+	}
+	return err
+}
