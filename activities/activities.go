@@ -28,8 +28,8 @@ type Activities struct {
 	failpoints *failpoint.Set
 	open       func(job.Spec, replication.Passwords) rooms
 	heartbeats func(context.Context) confirmedHeartbeat
-	shifts     atomic.Int64 // under way in this process
-	board      *board
+	shifts     atomic.Int64 // how many are under way in this process
+	registry   *lagRegistry
 }
 
 // New returns the activities of a worker. The connector is shared by all of
@@ -43,7 +43,7 @@ func New(connector *replication.Connector, keyring *secret.Keyring, log *slog.Lo
 		},
 		heartbeats: toServer,
 	}
-	a.board = newBoard(a.observe)
+	a.registry = newLagRegistry(a.observe)
 	return a
 }
 

@@ -83,7 +83,7 @@ func newHeartbeater(confirm confirmedHeartbeat, timeout time.Duration, end conte
 
 const (
 	// shortestPause is the pause between heartbeats of a process with few shifts:
-	// what job_status and get_lag tell is as fresh as the heartbeats.
+	// job_status and get_lag answer from the heartbeats.
 	shortestPause = 700 * time.Millisecond
 	// heartbeatCost is how much a further shift stretches the pause: each
 	// heartbeat is a write for the server, about 4 ms of its CPU (temporal-measured.md 2),
@@ -105,7 +105,7 @@ func (h *heartbeater) longestPause() time.Duration { return h.timeout * 3 / 10 }
 func (a *Activities) shiftHeartbeater(ctx context.Context, end context.CancelCauseFunc) *heartbeater {
 	h := newHeartbeater(a.heartbeats(ctx), activity.GetInfo(ctx).HeartbeatTimeout, end)
 	h.pause = func() time.Duration { return min(h.longestPause(), pauseOf(a.shifts.Load())) }
-	h.watch = new(watchdog).watch
+	h.watch = new(shiftWatchdog).watch
 	return h
 }
 

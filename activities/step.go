@@ -21,9 +21,9 @@ import (
 type atStop int
 
 const (
-	// handOver: the step ends at once and another worker goes on with it. For
+	// endAtOnce: the step ends at once and another worker goes on with it. For
 	// steps that mostly wait for Doris.
-	handOver atStop = iota
+	endAtOnce atStop = iota
 	// finishFirst: the step uses the worker's grace period. For steps that
 	// change something, where ending early leaves the outcome unknown.
 	finishFirst
@@ -55,7 +55,7 @@ func step[T any](ctx context.Context, a *Activities, in job.StepInput, stop atSt
 	}
 	var beside sync.WaitGroup
 	beside.Go(func() { beats.run(ctx) })
-	if stop == handOver {
+	if stop == endAtOnce {
 		beside.Go(func() { cancelAtStop(ctx, end) })
 	}
 	out, err := guard(a.log.With("job", in.Spec.Name), activity.GetInfo(ctx).ActivityType.Name, func() (T, error) {
@@ -105,7 +105,7 @@ func guard[T any](log *slog.Logger, name string, do func() (T, error)) (out T, e
 //   - The worker is stopping: retryable, another worker goes on.
 //   - Anything else is not retryable: the workflow learns of it at once, shows
 //     it and tries again itself. The details hold the job.Problem. But see
-//     patience.go.
+//     serverretries.go.
 func failure(ctx context.Context, in job.StepInput, err error) error {
 	if ctx.Err() != nil {
 		cause := context.Cause(ctx)
@@ -114,23 +114,23 @@ func failure(ctx context.Context, in job.StepInput, err error) error {
 		}
 		return ctx.Err()
 	}
-	described := problemOf(err)
+	described := describeError(err)
 	kind := string(described.Kind)
 	var refusal *problem.Refusal
 	if errors.As(err, &refusal) {
 		kind = job.ErrorTypeRefused
-	} else if patient(ctx, in, described) {
-		return tryAgain(described)
+	} else if serverRetries(ctx, in, described) {
+		return retryByServer(described)
 	}
-	described = counted(ctx, in, described)
+	described = withAttempts(ctx, in, described)
 	return temporal.NewApplicationErrorWithOptions(described.Text, kind, temporal.ApplicationErrorOptions{
 		NonRetryable: true,
 		Details:      []any{described},
 	})
 }
 
-// problemOf describes an error for people.
-func problemOf(err error) job.Problem {
+// describeError describes an error for people.
+func describeError(err error) job.Problem {
 	kind, _ := problem.Classify(err)
 	remedy := problem.Remedy(err)
 	if isKeyError(err) {

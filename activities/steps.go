@@ -11,21 +11,21 @@ import (
 // CheckJob runs the first checks and resolves ids. A refusal is an application
 // error of type job.ErrorTypeRefused with the exact text.
 func (a *Activities) CheckJob(ctx context.Context, in job.StepInput) (job.Checked, error) {
-	return step(ctx, a, in, handOver, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.Checked, error) {
+	return step(ctx, a, in, endAtOnce, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.Checked, error) {
 		return r.preflight.Check(ctx)
 	})
 }
 
 // CheckSetup looks at everything that a job needs and changes nothing.
 func (a *Activities) CheckSetup(ctx context.Context, in job.StepInput) (job.CheckReport, error) {
-	return step(ctx, a, in, handOver, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.CheckReport, error) {
+	return step(ctx, a, in, endAtOnce, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.CheckReport, error) {
 		return r.preflight.CheckSetup(ctx)
 	})
 }
 
 // TakeSnapshot makes the backup, or finds the one that an earlier attempt made.
 func (a *Activities) TakeSnapshot(ctx context.Context, in job.StepInput) (job.SnapshotTaken, error) {
-	return step(ctx, a, in, handOver, func(ctx context.Context, r rooms, report func(job.Heartbeat)) (job.SnapshotTaken, error) {
+	return step(ctx, a, in, endAtOnce, func(ctx context.Context, r rooms, report func(job.Heartbeat)) (job.SnapshotTaken, error) {
 		return r.snapshot.TakeSnapshot(ctx, in, report)
 	})
 }
@@ -33,7 +33,7 @@ func (a *Activities) TakeSnapshot(ctx context.Context, in job.StepInput) (job.Sn
 // RestoreSnapshot restores the backup on the destination, or finds the restore
 // that an earlier attempt started.
 func (a *Activities) RestoreSnapshot(ctx context.Context, in job.StepInput) (job.SnapshotRestored, error) {
-	return step(ctx, a, in, handOver, func(ctx context.Context, r rooms, report func(job.Heartbeat)) (job.SnapshotRestored, error) {
+	return step(ctx, a, in, endAtOnce, func(ctx context.Context, r rooms, report func(job.Heartbeat)) (job.SnapshotRestored, error) {
 		return r.snapshot.RestoreSnapshot(ctx, in, report)
 	})
 }
@@ -47,7 +47,7 @@ func (a *Activities) FinishSnapshot(ctx context.Context, in job.StepInput) (job.
 
 // ApplyBinlog applies one binlog that is not an UPSERT.
 func (a *Activities) ApplyBinlog(ctx context.Context, in job.ApplyInput) (job.ApplyResult, error) {
-	in.Unknown = in.Unknown || inTheDark(ctx)
+	in.Unknown = in.Unknown || outcomeUnknown(ctx)
 	out, err := step(ctx, a, in.StepInput, finishFirst, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.ApplyResult, error) {
 		if err := a.failpoints.At(in.Spec.Name, failpoint.HandleBinlog); err != nil {
 			return job.ApplyResult{}, err
@@ -57,26 +57,26 @@ func (a *Activities) ApplyBinlog(ctx context.Context, in job.ApplyInput) (job.Ap
 	if err != nil || out.Problem == nil {
 		return out, err
 	}
-	if patient(ctx, in.StepInput, *out.Problem) {
+	if serverRetries(ctx, in.StepInput, *out.Problem) {
 		if out.Problem.Kind != job.KindRPC { // a broken connection is no answer
-			answered(ctx, *out.Problem)
+			recordAnswer(ctx, *out.Problem)
 		}
-		return job.ApplyResult{}, tryAgain(*out.Problem)
+		return job.ApplyResult{}, retryByServer(*out.Problem)
 	}
-	*out.Problem = counted(ctx, in.StepInput, *out.Problem)
+	*out.Problem = withAttempts(ctx, in.StepInput, *out.Problem)
 	return out, nil
 }
 
 // ObserveLag asks the source how far the job is behind.
 func (a *Activities) ObserveLag(ctx context.Context, in job.StepInput) (binlog.Lag, error) {
-	return step(ctx, a, in, handOver, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (binlog.Lag, error) {
+	return step(ctx, a, in, endAtOnce, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (binlog.Lag, error) {
 		return r.stream.Lag(ctx, in)
 	})
 }
 
 // SelectTables looks which tables the job's filter selects and does not have yet.
 func (a *Activities) SelectTables(ctx context.Context, in job.StepInput) (job.TablesSelected, error) {
-	return step(ctx, a, in, handOver, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.TablesSelected, error) {
+	return step(ctx, a, in, endAtOnce, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.TablesSelected, error) {
 		return r.snapshot.SelectTables(ctx, in)
 	})
 }

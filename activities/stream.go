@@ -16,13 +16,13 @@ import (
 // StreamUpserts runs one shift of the stream. It ends with a result whatever
 // happens: an error of the shift is in the result as a problem. It returns an
 // error only when it has lost the right to speak for the job, or to be tried again
-// (patience.go).
+// (serverretries.go).
 func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job.StreamResult, error) {
 	a.shifts.Add(1)
 	defer a.shifts.Add(-1)
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	s := &shift{acts: a, in: in, end: end, beats: a.shiftHeartbeater(ctx, end), resume: resumeFrom(ctx)}
+	s := &shift{acts: a, in: in, end: end, beats: a.shiftHeartbeater(ctx, end), previous: lastReport(ctx)}
 	if err := s.claim(running); err != nil {
 		return s.notBegun(err)
 	}
@@ -37,8 +37,8 @@ type shift struct {
 	in    job.StreamInput
 	end   context.CancelCauseFunc // ends the phase that is under way
 	beats *heartbeater
-	// resume is what an earlier attempt last reported, nil for a first attempt.
-	resume *job.Heartbeat
+	// previous is what the attempt before this one last reported, nil for a first attempt.
+	previous *job.Heartbeat
 	// unheard is since when it is not known what became of commits, as far as this
 	// attempt knows before it asks the destination.
 	unheard time.Time
@@ -51,18 +51,18 @@ type shift struct {
 // attempt. What it reports with that must not set the job back.
 func (s *shift) claim(ctx context.Context) error {
 	progress := &s.in.Progress
-	s.unheard = stream.LastHeard(progress, s.resume)
+	s.unheard = stream.LastHeard(progress, s.previous)
 	start := job.Heartbeat{Position: progress.Position, Settled: progress.Settled, Ahead: progress.Ahead, Lag: progress.Lag}
-	if s.resume != nil && s.resume.Position.CommitSeq >= start.Position.CommitSeq {
-		start = *s.resume
+	if s.previous != nil && s.previous.Position.CommitSeq >= start.Position.CommitSeq {
+		start = *s.previous
 		if start.Settled == 0 && start.Ahead == nil {
 			start.Ahead = progress.Ahead // reports of older versions do not have it
 		}
 		if start.Heard.IsZero() {
-			start.Heard = s.resume.At // until the shift has asked the destination
+			start.Heard = s.previous.At // until the shift has asked the destination
 		}
 	}
-	if attempt := activity.GetInfo(ctx).Attempt; attempt > 1 && s.in.Patience == 0 {
+	if attempt := activity.GetInfo(ctx).Attempt; attempt > 1 && s.in.ServerRetries == 0 {
 		s.acts.log.Info("taking over the stream: the attempt before this one fell silent", "job", s.in.Spec.Name,
 			"commit_seq", start.Position.CommitSeq, "attempt", attempt)
 	}
@@ -101,11 +101,11 @@ func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
 		return job.StreamResult{}, err
 	}
 	defer r.Close()
-	look, leave := a.board.enter(name, s.beats.last)
-	defer leave()
+	look, unregister := a.registry.register(name, s.beats.last)
+	defer unregister()
 	return r.stream.Stream(ctx, s.in, stream.Hooks{
 		Look:   look,
-		Resume: s.resume,
+		Resume: s.previous,
 		Heartbeat: func(b job.Heartbeat) {
 			s.beats.report(b)
 			if err := a.failpoints.At(name, failpoint.HandleBinlog); err != nil {
@@ -133,10 +133,10 @@ func (s *shift) conclude(ctx context.Context, out job.StreamResult, err error) (
 	if out.Problem == nil {
 		return out, nil
 	}
-	if s.stopped == nil && onlyBlocked(s.in, out) && patient(ctx, s.in.StepInput, *out.Problem) {
-		return job.StreamResult{}, tryAgain(*out.Problem)
+	if s.stopped == nil && onlyBlocked(s.in, out) && serverRetries(ctx, s.in.StepInput, *out.Problem) {
+		return job.StreamResult{}, retryByServer(*out.Problem)
 	}
-	*out.Problem = counted(ctx, s.in.StepInput, *out.Problem)
+	*out.Problem = withAttempts(ctx, s.in.StepInput, *out.Problem)
 	return out, nil
 }
 
@@ -150,7 +150,7 @@ func (s *shift) failed(out job.StreamResult, err error) job.StreamResult {
 	out = unmoved(out, &s.in.Progress)
 	out.End = job.EndStopped
 	if s.stopped == nil {
-		problem := problemOf(err)
+		problem := describeError(err)
 		out.End, out.Problem = job.EndBlocked, &problem
 	}
 	out.Binlog, out.Wanted = nil, nil
@@ -166,8 +166,8 @@ func unmoved(out job.StreamResult, p *job.Progress) job.StreamResult {
 	return out
 }
 
-// resumeFrom returns what an earlier attempt of this shift last reported.
-func resumeFrom(ctx context.Context) *job.Heartbeat {
+// lastReport returns what the attempt before this one last reported.
+func lastReport(ctx context.Context) *job.Heartbeat {
 	if !activity.HasHeartbeatDetails(ctx) {
 		return nil
 	}

@@ -7,24 +7,24 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// wedgedAfter is how long a position may stand still while binlogs wait before
+// stuckAfter is how long a position may stand still while binlogs wait before
 // the job says so itself. An ingest of much data takes minutes.
-const wedgedAfter = 5 * time.Minute
+const stuckAfter = 5 * time.Minute
 
-// watchdog watches the progress of a shift, not its life: heartbeats go on
-// while a transaction hangs, and nothing else would tell.
-type watchdog struct {
+// shiftWatchdog watches the progress of a shift, not its life: while a transaction
+// hangs heartbeats go on, and only the watchdog notices.
+type shiftWatchdog struct {
 	position int64
 	moved    time.Time
 }
 
-// watch adds a problem to a report that has none although the shift is wedged.
-func (w *watchdog) watch(b job.Heartbeat, now time.Time) job.Heartbeat {
+// watch adds a problem to a report that has none although the shift is stuck.
+func (w *shiftWatchdog) watch(b job.Heartbeat, now time.Time) job.Heartbeat {
 	if w.moved.IsZero() || b.Position.CommitSeq != w.position || b.Lag.Binlogs == 0 {
 		w.position, w.moved = b.Position.CommitSeq, now
 		return b
 	}
-	if still := now.Sub(w.moved); b.Problem == nil && still >= wedgedAfter {
+	if still := now.Sub(w.moved); b.Problem == nil && still >= stuckAfter {
 		b.Problem = &job.Problem{
 			Text:      fmt.Sprintf("no progress for %s: the job stands at commit seq %d while %d binlogs wait", still.Round(time.Second), w.position, b.Lag.Binlogs),
 			Kind:      job.KindNormal,

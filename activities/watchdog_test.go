@@ -11,23 +11,23 @@ import (
 )
 
 func TestAShiftThatDoesNotMoveSaysSo(t *testing.T) {
-	var w watchdog
+	var w shiftWatchdog
 	start := time.Unix(1_700_000_000, 0)
 	waiting := func(commitSeq int64) job.Heartbeat {
 		return job.Heartbeat{Position: job.Position{CommitSeq: commitSeq}, Lag: binlog.Lag{Binlogs: 3}}
 	}
 	require.Nil(t, w.watch(waiting(9), start).Problem)
-	require.Nil(t, w.watch(waiting(9), start.Add(wedgedAfter-time.Second)).Problem)
-	p := w.watch(waiting(9), start.Add(wedgedAfter)).Problem
+	require.Nil(t, w.watch(waiting(9), start.Add(stuckAfter-time.Second)).Problem)
+	p := w.watch(waiting(9), start.Add(stuckAfter)).Problem
 	require.NotNil(t, p)
 	require.Equal(t, "no progress for 5m0s: the job stands at commit seq 9 while 3 binlogs wait", p.Text)
 	require.Equal(t, start, p.Since)
 
 	known := waiting(9)
 	known.Problem = &job.Problem{Text: "the destination is full"}
-	require.Equal(t, known.Problem, w.watch(known, start.Add(wedgedAfter)).Problem, "the shift knows better")
+	require.Equal(t, known.Problem, w.watch(known, start.Add(stuckAfter)).Problem, "the shift knows better")
 
-	require.Nil(t, w.watch(waiting(10), start.Add(wedgedAfter)).Problem, "it moved")
+	require.Nil(t, w.watch(waiting(10), start.Add(stuckAfter)).Problem, "it moved")
 	idle := waiting(10)
 	idle.Lag.Binlogs = 0
 	require.Nil(t, w.watch(idle, start.Add(time.Hour)).Problem, "nothing to do is no wedge")

@@ -17,10 +17,10 @@ type refusedError struct{ reason string }
 func (e *refusedError) Error() string { return e.reason }
 
 // command signals the job and waits until it has carried the command out, so
-// that the caller learns the truth, for as long as patience. An error is
+// that the caller learns the truth. It waits no longer than timeout. An error is
 // errUnknownJob, a refusedError, or says that the command is recorded but not yet
 // carried out.
-func (j *jobs) command(ctx context.Context, name, signal string, cmd job.Command, patience time.Duration) error {
+func (j *jobs) command(ctx context.Context, name, signal string, cmd job.Command, timeout time.Duration) error {
 	id, err := randomHex(8)
 	if err != nil {
 		return err
@@ -29,7 +29,7 @@ func (j *jobs) command(ctx context.Context, name, signal string, cmd job.Command
 	if err := j.signal(ctx, name, signal, cmd); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err = poll(ctx, func(ctx context.Context) (bool, error) {
 		var s job.Status

@@ -45,10 +45,10 @@ type fakeTemporal struct {
 	down     error // every call fails with it
 	// listed replaces what ListWorkflow finds: visibility lags behind.
 	listed []string
-	// boards are worker processes, by the id of their workflow; each answers as it
-	// is told here, or not at all.
-	boards  map[string]func(job.LagsWanted) (job.LagsKnown, error)
-	queries int // to boards
+	// workers are worker processes, by the id of their workflow; each answers as it
+	// is set here, or not at all.
+	workers map[string]func(job.LagsWanted) (job.LagsKnown, error)
+	queries int // to workers
 	// raced: somebody else starts the workflow first.
 	raced bool
 
@@ -170,9 +170,9 @@ func (r *fakeRun) Get(context.Context, any) error {
 func (f *fakeTemporal) QueryWorkflowWithOptions(ctx context.Context, q *client.QueryWorkflowWithOptionsRequest) (*client.QueryWorkflowWithOptionsResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if board := f.boards[q.WorkflowID]; board != nil {
+	if answer := f.workers[q.WorkflowID]; answer != nil {
 		f.queries++
-		known, err := board(q.Args[0].(job.LagsWanted))
+		known, err := answer(q.Args[0].(job.LagsWanted))
 		if err != nil {
 			return nil, err
 		}
@@ -317,7 +317,7 @@ func (f *fakeTemporal) ListWorkflow(_ context.Context, r *workflowservice.ListWo
 		}
 	}
 	if strings.Contains(r.Query, job.WorkflowTypeWorker) {
-		ids = slices.Collect(maps.Keys(f.boards))
+		ids = slices.Collect(maps.Keys(f.workers))
 	} else if f.listed != nil {
 		ids = slices.Clone(f.listed)
 	}

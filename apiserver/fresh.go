@@ -67,7 +67,7 @@ func (j *jobs) pending(ctx context.Context, name string) (step pendingStep, foun
 	held := standstill(name, d, time.Now())
 	for _, a := range d.GetPendingActivities() {
 		step = pendingStep{activity: a.GetActivityType().GetName(), standstill: held}
-		if beside(step.activity) {
+		if besideStep(step.activity) {
 			continue
 		}
 		step.failed = j.lastFailure(a)
@@ -107,8 +107,8 @@ func (step pendingStep) merge(s *job.Status) {
 	if step.beat.Note != "" {
 		s.Doing = step.beat.Note
 	}
-	// The workflow lends patience only to a job whose problem it knows, so what
-	// failed is that one, with newer words.
+	// The server tries a step again by itself only if the workflow knows the problem,
+	// so what failed is that one, with newer words.
 	if step.failed != nil && s.Problem != nil {
 		s.Problem = mergeProblem(s.Problem, *step.failed)
 	}

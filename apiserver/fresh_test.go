@@ -87,7 +87,7 @@ func TestGetLagWaitsForTheNextHeartbeat(t *testing.T) {
 	f := newFake()
 	j := f.add("j1", func(j *fakeJob) {
 		j.activity = job.ActivityStream
-		j.beat = &job.Heartbeat{Lag: binlog.Lag{ObservedAt: time.Now().Add(-lagMaxAge)}}
+		j.beat = &job.Heartbeat{Lag: binlog.Lag{ObservedAt: time.Now().Add(-freshLagAge)}}
 	})
 	s := newServer(t, f, func(o *Options) { o.CommandTimeout = 10 * time.Second })
 	reply := make(chan string, 1)
@@ -109,7 +109,7 @@ func TestGetLagAsksAShiftWithOldHeartbeats(t *testing.T) {
 	f := newFake()
 	j := f.add("j1", func(j *fakeJob) {
 		j.activity = job.ActivityStream
-		j.beat = &job.Heartbeat{Position: job.Position{CommitSeq: 777}, Lag: binlog.Lag{ObservedAt: time.Now().Add(-2 * lagMaxAge)}}
+		j.beat = &job.Heartbeat{Position: job.Position{CommitSeq: 777}, Lag: binlog.Lag{ObservedAt: time.Now().Add(-2 * freshLagAge)}}
 		j.onSignal = func(j *fakeJob, _ string, cmd job.Command) {
 			j.status.Lag = binlog.Lag{Binlogs: 3, ObservedAt: time.Now()}
 			j.conclude(cmd, "")
@@ -126,10 +126,10 @@ func TestGetLagAsksAShiftWithOldHeartbeats(t *testing.T) {
 
 // A dashboard with hundreds of jobs must not flood their histories.
 func TestOrdersToObserveALagAreBounded(t *testing.T) {
-	var d lagDesk
+	var d lagCache
 	asked := 0
 	for range 10 * observeRate {
-		if d.mayAsk() {
+		if d.mayOrder() {
 			asked++
 		}
 	}

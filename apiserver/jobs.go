@@ -23,11 +23,11 @@ type jobs struct {
 	namespace string
 	converter converter.DataConverter
 	log       *slog.Logger
-	lags      lagDesk
-	// try is how long one question waits for its answer before it is asked anew;
-	// see patiently.
-	try    time.Duration
-	boards boards
+	lags      lagCache
+	// try is how long one question waits for its answer before it is asked anew
+	// (pollThroughFailover).
+	try     time.Duration
+	workers workerClients
 }
 
 // pollerMaxAge: a worker renews its polls about once a minute, so one that has
@@ -44,7 +44,7 @@ func (j *jobs) query(ctx context.Context, name, query string, out any) error {
 	if !job.NameAllowed(name) {
 		return errUnknownJob
 	}
-	err := j.patiently(ctx, name, func(ctx context.Context) (bool, error) {
+	err := j.pollThroughFailover(ctx, name, func(ctx context.Context) (bool, error) {
 		resp, err := j.client.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
 			WorkflowID: job.WorkflowID(name),
 			QueryType:  query,
@@ -73,12 +73,12 @@ func (j *jobs) query(ctx context.Context, name, query string, out any) error {
 	return fmt.Errorf("ask job %s for %s: %w", name, query, err)
 }
 
-// patiently polls f for the time of one try, and again, until ctx is over. When a
-// server of a Temporal cluster dies, the others need up to ten seconds to take
-// over what it served, and a question that is already on its way to the dead one
-// may never be answered. It gives up after one try if no Temporal server can be
-// reached or no worker runs that could answer for the job.
-func (j *jobs) patiently(ctx context.Context, name string, f func(context.Context) (bool, error)) error {
+// pollThroughFailover polls f for the time of one try, and again, until ctx is over.
+// When a server of a Temporal cluster dies, the others need up to ten seconds to
+// take over what it served. A question that is already on its way to the dead one
+// may never be answered. pollThroughFailover gives up after one try if no Temporal
+// server can be reached, or if no worker runs that could answer for the job.
+func (j *jobs) pollThroughFailover(ctx context.Context, name string, f func(context.Context) (bool, error)) error {
 	for {
 		try, cancel := context.WithTimeout(ctx, j.try)
 		err := poll(try, f)
@@ -87,14 +87,14 @@ func (j *jobs) patiently(ctx context.Context, name string, f func(context.Contex
 			return err
 		}
 		err = j.explain(ctx, err)
-		if ctx.Err() != nil || errors.Is(err, errTemporalDown) || errors.Is(err, errNoWorker) && !j.beats(ctx, name) {
+		if ctx.Err() != nil || errors.Is(err, errTemporalDown) || errors.Is(err, errNoWorker) && !j.workerAlive(ctx, name) {
 			return err
 		}
 	}
 }
 
-// mayPass tells failures that end when others have taken over from a Temporal
-// server that died.
+// mayPass tells whether a failure may be due to a Temporal server that died, and end
+// when others have taken over from it.
 func mayPass(err error) bool {
 	var (
 		unavailable  *serviceerror.Unavailable
@@ -103,10 +103,9 @@ func mayPass(err error) bool {
 	return timedOut(err) || errors.As(err, &unavailable) || errors.As(err, &precondition)
 }
 
-// beats tells whether a worker has given a sign of life for the job just now:
-// what Temporal says of polls is not true right after others have taken over
-// from a server that died.
-func (j *jobs) beats(ctx context.Context, name string) bool {
+// workerAlive tells whether a worker has sent a heartbeat for the job just now. What
+// Temporal says of polls is not true right after a failover of its servers.
+func (j *jobs) workerAlive(ctx context.Context, name string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	step, found := j.pending(ctx, name)

@@ -78,17 +78,18 @@ func localTime(ms int64) string {
 	return time.UnixMilli(max(ms, 0)).Local().Format(time.DateTime)
 }
 
-// freshLag returns a lag that is at most lagMaxAge old. The worker process that
-// runs the job's shift is asked, or the shift's last heartbeat tells; for a job
-// that does not stream, a worker process looks at its source. Where no process
-// answers, the job itself is told to look, which its history has to keep. If none
-// of this happens in time, the last lag that is known is the answer, but not a zero
-// older than zeroMaxAge: people decide on it that the destination may take over.
+// freshLag returns a lag that is at most freshLagAge old. Of a job that streams, the
+// worker process that runs its shift knows the lag, or the shift's last heartbeat
+// has it. Of a job that does not stream, a worker process asks the source. If no
+// process answers, freshLag orders the job itself to ask the source, which is in its
+// history. If none of this happens in time, the last lag that is known is the
+// answer. But a zero older than zeroMaxAge is not: people decide by it that the
+// destination may take over.
 func (j *jobs) freshLag(ctx context.Context, name, by string) (binlog.Lag, error) {
 	if lag, ok := j.lags.get(name); ok {
 		return lag, nil
 	}
-	if lag, err := j.boards.shiftLag(ctx, name); err == nil {
+	if lag, err := j.workers.shiftLag(ctx, name); err == nil {
 		j.lags.put(name, lag)
 		return lag, nil
 	}
@@ -133,15 +134,15 @@ type lagLook struct {
 
 	newest  binlog.Lag // the newest that was found
 	tries   int
-	asked   bool   // the worker processes
-	request string // id of the order to the job, "" if none was given
+	asked   bool   // whether the worker processes have been asked
+	request string // id of the order to the job, "" if there is none
 }
 
-// goOn goes on with the search, given what the job says now. It tells whether
+// goOn goes on with the search, given the job's status now. It returns whether
 // newest is fresh enough.
 func (l *lagLook) goOn(ctx context.Context, s job.Status) (bool, error) {
 	l.newest = newerLag(l.newest, s.Lag)
-	if time.Since(l.newest.ObservedAt) < lagMaxAge {
+	if time.Since(l.newest.ObservedAt) < freshLagAge {
 		return true, nil
 	}
 	if outcome, found := s.Outcome(l.request); found && l.request != "" {
@@ -153,16 +154,16 @@ func (l *lagLook) goOn(ctx context.Context, s job.Status) (bool, error) {
 	streaming := s.Phase == job.PhaseStream && s.Running && !s.Stalled
 	if !l.asked {
 		l.asked = true
-		lag, err := l.jobs.boardLag(ctx, l.name, s, streaming)
+		lag, err := l.jobs.workerLag(ctx, l.name, s, streaming)
 		l.newest = newerLag(l.newest, lag)
 		if err == nil || errors.As(err, new(*refusedError)) {
 			return true, err
 		}
 	}
-	if l.request != "" || streaming && time.Since(l.began) < streamingPatience {
+	if l.request != "" || streaming && time.Since(l.began) < nextHeartbeatTime {
 		return false, nil
 	}
-	if !l.jobs.lags.mayAsk() {
+	if !l.jobs.lags.mayOrder() {
 		return false, errTooMany
 	}
 	var err error
@@ -170,30 +171,31 @@ func (l *lagLook) goOn(ctx context.Context, s job.Status) (bool, error) {
 	return false, err
 }
 
-// boardLag asks the worker processes for the lag of a job. A refusedError says
-// that its source does not answer; after any other the job itself can be asked.
-func (j *jobs) boardLag(ctx context.Context, name string, s job.Status, streaming bool) (binlog.Lag, error) {
+// workerLag asks the worker processes for the lag of a job. A refusedError says
+// that its source does not answer. After any other error the job itself can be
+// ordered to ask.
+func (j *jobs) workerLag(ctx context.Context, name string, s job.Status, streaming bool) (binlog.Lag, error) {
 	if !s.Checked || s.Phase == job.PhaseDeleting {
-		return binlog.Lag{}, errNoBoard
+		return binlog.Lag{}, errNoWorkerKnows
 	}
 	if streaming {
-		return j.boards.lag(ctx, name, nil)
+		return j.workers.lag(ctx, name, nil)
 	}
-	if list, err := j.boards.list(ctx); err != nil || len(list) == 0 {
-		return binlog.Lag{}, errors.Join(errNoBoard, err)
+	if list, err := j.workers.list(ctx); err != nil || len(list) == 0 {
+		return binlog.Lag{}, errors.Join(errNoWorkerKnows, err)
 	}
 	var in job.StepInput
 	if err := j.query(ctx, name, job.QueryLagInput, &in); err != nil {
 		return binlog.Lag{}, err
 	}
 	in.Progress.Position = newerPosition(in.Progress.Position, s.Position)
-	return j.boards.lag(ctx, name, &in)
+	return j.workers.lag(ctx, name, &in)
 }
 
 // errTooMany: see observeRate.
 var errTooMany = errors.New("too many jobs are asked for their lag at once: ask again in a second")
 
-// requestLag has the job look at its source and returns the request's id.
+// requestLag orders the job to ask its source, and returns the request's id.
 // position is a commit seq that the job has reached.
 func (j *jobs) requestLag(ctx context.Context, name, by string, position int64) (string, error) {
 	id, err := randomHex(8)
@@ -206,33 +208,33 @@ func (j *jobs) requestLag(ctx context.Context, name, by string, position int64) 
 
 const (
 	// shownLagMaxAge is how old the lag of a job that does not stream may be in
-	// what shows all jobs, /metrics and /view: a worker process is then asked to
-	// look at its source.
+	// /metrics and /view, which show all jobs. Then a worker process asks the source.
 	shownLagMaxAge = 15 * time.Second
-	// orderedLagMaxAge is the same where no worker process answers: the job is told
-	// to look, which costs its history about ten events.
+	// orderedLagMaxAge is the same where no worker process answers. Then the job is
+	// ordered to ask, which costs its history about ten events.
 	orderedLagMaxAge = 5 * time.Minute
-	// shownPatience bounds how long a list waits for one job's lag.
-	shownPatience = 300 * time.Millisecond
+	// shownLagTimeout bounds how long a list waits for one job's lag.
+	shownLagTimeout = 300 * time.Millisecond
 )
 
-// lookAgain brings the lag of a job up to date when nobody looked for long: a job
-// that is paused or stalled does not by itself, and its lag is what alerts are
-// about. Without worker processes that answer, who asks the next time sees it.
+// lookAgain brings the lag in a job's status up to date if it is old: a job that is
+// paused or stalled does not ask its source by itself, and alerts are about its
+// lag. If no worker process answers, the next caller sees what the job was ordered
+// to find out.
 func (j *jobs) lookAgain(ctx context.Context, name string, s *job.Status) {
 	age := time.Since(s.Lag.ObservedAt)
 	streaming := s.Phase == job.PhaseStream && s.Running && !s.Stalled
 	if !s.Checked || s.Phase == job.PhaseDeleting || age < shownLagMaxAge {
 		return
 	}
-	soon, cancel := context.WithTimeout(ctx, shownPatience)
+	soon, cancel := context.WithTimeout(ctx, shownLagTimeout)
 	defer cancel()
-	if lag, err := j.boardLag(soon, name, *s, streaming); err == nil {
+	if lag, err := j.workerLag(soon, name, *s, streaming); err == nil {
 		s.Lag = newerLag(s.Lag, lag)
 		j.lags.put(name, s.Lag)
 		return
 	}
-	if age < orderedLagMaxAge || !j.lags.mayAsk() {
+	if age < orderedLagMaxAge || !j.lags.mayOrder() {
 		return
 	}
 	if _, err := j.requestLag(ctx, name, "monitoring", s.Position.CommitSeq); err != nil {
@@ -240,52 +242,52 @@ func (j *jobs) lookAgain(ctx context.Context, name string, s *job.Status) {
 	}
 }
 
-// lagDesk remembers the lags that were told lately, and bounds how many jobs are
-// asked to observe theirs.
-type lagDesk struct {
-	mu     sync.Mutex
+// lagCache remembers the lags that were answered lately, and bounds how many jobs
+// are ordered to observe theirs.
+type lagCache struct {
+	mu     sync.Mutex // guards the fields below
 	recent map[string]binlog.Lag
 	swept  time.Time
-	// asked are the orders of the second that began at since.
-	asked int
-	since time.Time
+	// ordered are the orders of the second that began at since.
+	ordered int
+	since   time.Time
 }
 
 // get returns a lag that is fresh enough for anybody.
-func (d *lagDesk) get(name string) (binlog.Lag, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	lag, known := d.recent[name]
-	return lag, known && time.Since(lag.ObservedAt) < lagCacheAge
+func (c *lagCache) get(name string) (binlog.Lag, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lag, known := c.recent[name]
+	return lag, known && time.Since(lag.ObservedAt) < cachedLagAge
 }
 
-// latest returns what was told last of a job's lag, zero if that is forgotten.
-func (d *lagDesk) latest(name string) binlog.Lag {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.recent[name]
+// latest returns the last answer about a job's lag, zero if it is forgotten.
+func (c *lagCache) latest(name string) binlog.Lag {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.recent[name]
 }
 
-func (d *lagDesk) put(name string, lag binlog.Lag) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if time.Since(d.swept) > time.Minute {
+func (c *lagCache) put(name string, lag binlog.Lag) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.swept) > time.Minute {
 		// Jobs that nobody asks for, or that are gone, are forgotten.
-		d.recent, d.swept = nil, time.Now()
+		c.recent, c.swept = nil, time.Now()
 	}
-	if d.recent == nil {
-		d.recent = map[string]binlog.Lag{}
+	if c.recent == nil {
+		c.recent = map[string]binlog.Lag{}
 	}
-	d.recent[name] = lag
+	c.recent[name] = lag
 }
 
-// mayAsk tells whether one more job may be asked this second.
-func (d *lagDesk) mayAsk() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if time.Since(d.since) >= time.Second {
-		d.since, d.asked = time.Now(), 0
+// mayOrder counts an order to a job, and says whether it may be given this second.
+func (c *lagCache) mayOrder() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.since) >= time.Second {
+		c.since, c.ordered = time.Now(), 0
 	}
-	d.asked++
-	return d.asked <= observeRate
+	c.ordered++
+	return c.ordered <= observeRate
 }

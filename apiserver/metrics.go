@@ -46,7 +46,7 @@ type jobGauges struct {
 	maxAge  time.Duration
 }
 
-// sighting is what a job last told, and when.
+// sighting is the last status of a job, and when it was read.
 type sighting struct {
 	status job.Status
 	at     time.Time

@@ -69,7 +69,7 @@ func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 func (s *Server) routes(endpoints []endpoint) *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.handleError
-	e.Use(s.logRequests, s.recoverPanics, refuseForeignPages)
+	e.Use(s.logRequests, s.recoverPanics, refuseOtherOrigins)
 	for _, p := range endpoints {
 		handler := s.guard(p)
 		if p.method != "" {
@@ -135,11 +135,11 @@ func (s *Server) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// refuseForeignPages keeps web pages of other origins from sending commands
+// refuseOtherOrigins keeps web pages of other origins from sending commands
 // through the browser of somebody who can reach the server: bodies are read
 // whatever their Content-Type, so the browser would not ask first. Scripts send
 // none of the headers that are looked at.
-func refuseForeignPages(next echo.HandlerFunc) echo.HandlerFunc {
+func refuseOtherOrigins(next echo.HandlerFunc) echo.HandlerFunc {
 	protection := http.NewCrossOriginProtection()
 	return func(c echo.Context) error {
 		if err := protection.Check(c.Request()); err != nil {

@@ -52,19 +52,19 @@ const (
 	// deleteTimeout is how long delete waits until the job's clean-up is over.
 	deleteTimeout = 30 * time.Second
 
-	// lagMaxAge is how old a lag may be to be answered without asking the job
+	// freshLagAge is how old a lag may be to be answered without asking the job
 	// to observe it again.
-	lagMaxAge = 2 * time.Second
-	// lagCacheAge is how old a lag may be to be answered without any call:
+	freshLagAge = 2 * time.Second
+	// cachedLagAge is how old a lag may be to be answered without any call:
 	// monitors that ask for the same job share an answer.
-	lagCacheAge = time.Second
-	// streamingPatience is how long to wait for the next heartbeat of a shift
-	// before its job is asked: with up to 100 shifts a worker there is one every
+	cachedLagAge = time.Second
+	// nextHeartbeatTime is how long to wait for the next heartbeat of a shift
+	// before its job is ordered to observe the lag: with up to 100 shifts a worker there is one every
 	// 2 s, with more every 3 s.
-	streamingPatience = 800 * time.Millisecond
+	nextHeartbeatTime = 800 * time.Millisecond
 	// observeRate bounds the orders to observe a lag that this server gives, in
 	// jobs a second, where no worker process answers. Each is about ten events of a
-	// history, and a Temporal that is short of breath must not get more of them.
+	// history, and an overloaded Temporal must not get more of them.
 	observeRate = 5
 	// zeroMaxAge is how old a lag of zero may be at most, when no newer one can
 	// be had in time. Reports come every 9 s with a heartbeat timeout of 30 s.
@@ -133,7 +133,7 @@ func New(opts Options) (*Server, error) {
 	setDefaults(&opts)
 	s := &Server{
 		jobs: &jobs{client: opts.Client, namespace: opts.Namespace, converter: opts.DataConverter, log: opts.Logger, try: min(opts.CommandTimeout, questionTimeout),
-			boards: boards{client: opts.Client, log: opts.Logger}},
+			workers: workerClients{client: opts.Client, log: opts.Logger}},
 		keyring:        opts.Keyring,
 		tokens:         opts.Tokens,
 		failpoints:     opts.Failpoints,

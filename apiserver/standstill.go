@@ -14,7 +14,7 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// What holds a job up on Temporal's side its workflow cannot tell, because it is
+// A workflow does not know what holds its job up on Temporal's side, because it is
 // not asked to do anything then. The server knows.
 
 const (
@@ -30,7 +30,7 @@ const (
 // standstill returns what holds a job up on Temporal's side, nil if nothing does.
 func standstill(name string, d *workflowservice.DescribeWorkflowExecutionResponse, now time.Time) *job.Problem {
 	if d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED {
-		return held(d.GetWorkflowExtendedInfo().GetPauseInfo().GetPausedTime(), now,
+		return standstillProblem(d.GetWorkflowExtendedInfo().GetPauseInfo().GetPausedTime(), now,
 			fmt.Sprintf("unpause it with the tool that has paused it (temporal workflow unpause -w %s, if your temporal has that command)", job.WorkflowID(name)),
 			"the job's workflow is paused in Temporal")
 	}
@@ -38,7 +38,7 @@ func standstill(name string, d *workflowservice.DescribeWorkflowExecutionRespons
 		return p
 	}
 	for _, a := range d.GetPendingActivities() {
-		if beside(a.GetActivityType().GetName()) {
+		if besideStep(a.GetActivityType().GetName()) {
 			continue
 		}
 		if p := stepStandstill(name, a, now); p != nil {
@@ -48,8 +48,8 @@ func standstill(name string, d *workflowservice.DescribeWorkflowExecutionRespons
 	return nil
 }
 
-// beside tells activities that a job runs beside its step.
-func beside(activity string) bool {
+// besideStep tells activities that a job runs beside its step.
+func besideStep(activity string) bool {
 	return activity == job.ActivityObserveLag || activity == job.ActivityNotify
 }
 
@@ -58,11 +58,11 @@ func taskStandstill(name string, t *workflowpb.PendingWorkflowTaskInfo, now time
 	case t == nil:
 		return nil
 	case t.GetAttempt() >= failingAttempts:
-		return held(t.GetOriginalScheduledTime(), now,
+		return standstillProblem(t.GetOriginalScheduledTime(), now,
 			fmt.Sprintf("look at the last WorkflowTaskFailed event (temporal workflow show -w %s) and at the log of the workers: run workers of the version that the job ran on before, or a newer one", job.WorkflowID(name)),
 			"the job's workflow task fails again and again, %d times so far: no worker can go on with its history", t.GetAttempt()-1)
 	case t.GetState() == enumspb.PENDING_WORKFLOW_TASK_STATE_SCHEDULED && waited(t.GetScheduledTime(), now) > unclaimedAfter:
-		return held(t.GetScheduledTime(), now, remedyNoTaker(job.TaskQueue),
+		return standstillProblem(t.GetScheduledTime(), now, remedyNoTaker(job.TaskQueue),
 			"no worker takes the job's workflow task from the task queue %q", job.TaskQueue)
 	}
 	return nil
@@ -80,11 +80,11 @@ func stepStandstill(name string, a *workflowpb.PendingActivityInfo, now time.Tim
 	}
 	switch {
 	case a.GetPaused():
-		return held(a.GetPauseInfo().GetPauseTime(), now,
+		return standstillProblem(a.GetPauseInfo().GetPauseTime(), now,
 			fmt.Sprintf("unpause it there, or: temporal activity unpause -w %s --activity-id %s", job.WorkflowID(name), a.GetActivityId()),
 			"the job's step %s is paused in Temporal", step)
 	case a.GetState() == enumspb.PENDING_ACTIVITY_STATE_SCHEDULED && waited(due, now) > unclaimedAfter:
-		return held(due, now, remedyNoTaker(queue), "no worker takes the job's step %s from the task queue %q", step, queue)
+		return standstillProblem(due, now, remedyNoTaker(queue), "no worker takes the job's step %s from the task queue %q", step, queue)
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func waited(since *timestamppb.Timestamp, now time.Time) time.Duration {
 	return now.Sub(since.AsTime())
 }
 
-func held(since *timestamppb.Timestamp, now time.Time, remedy, format string, args ...any) *job.Problem {
+func standstillProblem(since *timestamppb.Timestamp, now time.Time, remedy, format string, args ...any) *job.Problem {
 	p := &job.Problem{Text: fmt.Sprintf(format, args...), Kind: job.KindNormal, Since: now, Tries: 1, Remedy: remedy}
 	if since != nil {
 		p.Since = since.AsTime()
@@ -134,14 +134,14 @@ func (j *jobs) lastState(d *workflowservice.DescribeWorkflowExecutionResponse) j
 	return job.SyncStateNamed(text)
 }
 
-// lookBack is how many events taskFailure reads, the newest first.
-const lookBack = 20
+// failureEvents is how many events taskFailure reads, the newest first.
+const failureEvents = 20
 
 // taskFailure is why the job's workflow task failed, "" if that cannot be found
 // out. Only the first of several failures in a row is an event.
 func (j *jobs) taskFailure(ctx context.Context, name string) string {
 	page, err := j.client.WorkflowService().GetWorkflowExecutionHistoryReverse(ctx, &workflowservice.GetWorkflowExecutionHistoryReverseRequest{
-		Namespace: j.namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: job.WorkflowID(name)}, MaximumPageSize: lookBack,
+		Namespace: j.namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: job.WorkflowID(name)}, MaximumPageSize: failureEvents,
 	})
 	if err != nil {
 		return ""

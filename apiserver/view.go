@@ -284,7 +284,7 @@ func (s *Server) viewButton(signal string) echo.HandlerFunc {
 }
 
 // fromOwnPage tells whether a browser says that one of our pages sent the
-// request. refuseForeignPages has refused those that say the contrary; a button
+// request. refuseOtherOrigins has refused those that say the contrary; a button
 // asks for more, since browsers add a person's token to whatever they send here.
 func fromOwnPage(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {

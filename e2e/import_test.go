@@ -138,7 +138,7 @@ func TestImportGoesOn(t *testing.T) {
 	require.Equal(t, []string{"1|a|7", "2|b|7", "3|c|8"}, rows)
 	status, err := e.ccr.Status(e.ctx, name)
 	require.NoError(t, err)
-	require.Zero(t, status.PartialSyncs, "the mapping of tables was taken over")
+	require.Zero(t, status.PartialSyncs, "the mapping of tables was adopted")
 
 	// Again: nothing happens to what is there. An operator's levers work.
 	out, err = e.ccrImport("--db-dir", store, "--force")

@@ -90,7 +90,7 @@ func (c *converted) takeSpec(name string, info storedJob) error {
 		return fmt.Errorf("its sync_type %d does not fit its tables %q and %q", info.SyncType, info.Src.Table, info.Dest.Table)
 	}
 	if info.SkipError {
-		c.note("skip_error is not taken over: a binlog that cannot be applied stops the job, see job_skip_binlog")
+		c.note("skip_error is not adopted: a binlog that cannot be applied stops the job, see job_skip_binlog")
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func (s storedCluster) cluster() job.Cluster {
 	return c
 }
 
-// takeProgress takes over what does not depend on the state.
+// takeProgress adopts what does not depend on the state.
 func (c *converted) takeProgress(p storedProgress, paused bool, now time.Time) {
 	c.progress = job.Progress{
 		Phase:                  job.PhaseStream,
@@ -212,7 +212,7 @@ func (c *converted) startPartialSync(p storedProgress, now time.Time) {
 	c.note("%s: the snapshot of %s is taken again", reason, part.Table)
 }
 
-// takeSkip takes over a job_skip_binlog that was not carried out yet.
+// takeSkip adopts a job_skip_binlog that was not carried out yet.
 func (c *converted) takeSkip(e storedExtra, now time.Time) error {
 	if !e.SkipBinlog {
 		return nil
@@ -227,7 +227,7 @@ func (c *converted) takeSkip(e storedExtra, now time.Time) error {
 		c.note("its pending job_skip_binlog %s is dropped: a snapshot starts over anyway", skip.SkipBy)
 	case skip.SkipBy == job.SkipSilence && skip.SkipCommitSeq > at:
 		c.progress.Skip = &skip
-		c.note("its pending job_skip_binlog of commit seq %d is taken over", skip.SkipCommitSeq)
+		c.note("its pending job_skip_binlog of commit seq %d is adopted", skip.SkipCommitSeq)
 	case skip.SkipBy == job.SkipSilence:
 		c.note("its pending job_skip_binlog of commit seq %d is dropped: the job has passed it", skip.SkipCommitSeq)
 	case skip.SkipBy == job.SkipFullSync:

@@ -64,9 +64,9 @@ const (
 	// lifetime is how old the stamp of a dead syncer is, at least: it stamps
 	// every 5 s and is given up after 12 s (http-api.md 6.2).
 	lifetime = 15 * time.Second
-	// clockDoubt is added to the moment the syncer was last seen: its clock and
+	// clockSkew is added to the moment the syncer was last seen: its clock and
 	// the frontends' may differ.
-	clockDoubt = time.Minute
+	clockSkew = time.Minute
 	// labelsKept is how long Doris surely remembers the labels that tell what the
 	// syncer has applied: an hour less than the 12 h it is set to.
 	labelsKept = 11 * time.Hour
@@ -198,49 +198,50 @@ func (im *importing) lookAt(ctx context.Context, c *converted) error {
 	on := im.Connector.Open(c.spec, c.passwords)
 	defer on.Close()
 	stored := c.progress.Position
-	taken, err := on.Adopt(ctx, stored, !im.DryRun)
+	adopted, err := on.Adopt(ctx, stored, !im.DryRun)
 	if err != nil {
 		return err
 	}
-	c.spec = taken.Spec
-	markViews(c.progress.Tables, taken.Views)
-	if taken.RolledBack > 0 {
-		c.note("%d transactions that the syncer left open on the destination are rolled back", taken.RolledBack)
+	c.spec = adopted.Spec
+	markViews(c.progress.Tables, adopted.Views)
+	if adopted.RolledBack > 0 {
+		c.note("%d transactions that the syncer left open on the destination are rolled back", adopted.RolledBack)
 	}
 	if !c.following {
 		return nil
 	}
-	c.progress.Position = taken.Position
-	if taken.Adopted > 0 {
-		c.note("the destination is %d transactions ahead of the stored commit seq %d", taken.Adopted, stored.CommitSeq)
+	c.progress.Position = adopted.Position
+	if adopted.Adopted > 0 {
+		c.note("the destination is %d transactions ahead of the stored commit seq %d", adopted.Adopted, stored.CommitSeq)
 	}
-	im.doubt(c)
+	im.noteOutcomeUnknown(c)
 	if skip := c.progress.Skip; skip != nil && skip.SkipCommitSeq <= c.progress.Position.CommitSeq {
 		c.progress.Skip = nil
 	}
-	return im.judge(c, taken)
+	return im.refuseRisks(c, adopted)
 }
 
-// doubt notes until when the syncer may have applied what it did not store.
-func (im *importing) doubt(c *converted) {
+// noteOutcomeUnknown notes until when the syncer may have applied what it did not
+// store.
+func (im *importing) noteOutcomeUnknown(c *converted) {
 	seen := im.lastSeen
 	if seen.IsZero() || seen.After(im.Now()) {
 		seen = im.Now() // nothing tells when it stopped
 	}
-	c.progress.DoubtUntil = seen.Add(clockDoubt).UTC()
+	c.progress.DoubtUntil = seen.Add(clockSkew).UTC()
 }
 
-// judge refuses to go on by itself where data could be missed, doubled or
+// refuseRisks refuses to go on by itself where data could be missed, doubled or
 // copied again.
-func (im *importing) judge(c *converted, taken adopt.Taken) error {
+func (im *importing) refuseRisks(c *converted, adopted adopt.Taken) error {
 	var why string
 	gone := im.Now().Sub(im.lastSeen)
 	switch {
-	case taken.Lost:
-		why = fmt.Sprintf("the source has dropped binlogs after commit seq %d: it would begin with a full sync", taken.Position.CommitSeq)
+	case adopted.Lost:
+		why = fmt.Sprintf("the source has dropped binlogs after commit seq %d: it would begin with a full sync", adopted.Position.CommitSeq)
 	case c.busy && !im.lastSeen.IsZero() && gone > labelsKept && !c.spec.ReuseBinlogLabel:
 		why = fmt.Sprintf("it was in the middle of a transaction when the syncer stopped %s ago, and the destination may have forgotten the outcome", gone.Round(time.Minute))
-	case c.busy && taken.Crowded && !c.spec.ReuseBinlogLabel:
+	case c.busy && adopted.Crowded && !c.spec.ReuseBinlogLabel:
 		why = "it was in the middle of a transaction when the syncer stopped, and the destination database has had so many loads that it may have forgotten the outcome"
 	default:
 		return nil

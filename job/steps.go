@@ -12,10 +12,11 @@ import (
 type StepInput struct {
 	Spec     Spec     `json:"spec"`
 	Progress Progress `json:"progress"`
-	// Patience is how many attempts the step may make, half a minute apart, before
-	// the workflow hears of the problem that it knows already: a job that is
-	// stalled for a week must not fill its history with that. 0: none but the first.
-	Patience int `json:"patience,omitempty"`
+	// ServerRetries is how many attempts at the step the server may make, half a
+	// minute apart, before the workflow hears again of the problem that it knows
+	// already: a job that is stalled for a week must not fill its history with that. 0:
+	// only the first attempt. Its name in JSON is that of earlier releases.
+	ServerRetries int `json:"patience,omitempty"`
 }
 
 // Checked is the result of CheckJob: the spec with ids and frontends resolved.

@@ -39,7 +39,7 @@ type Options struct {
 }
 
 // Run runs until ctx is done and then stops in order: first the API, so that no
-// new request comes in, then the worker, so that running steps can hand over
+// new request comes in, then the worker, so that running steps can report
 // their position, then the connections. It returns nil after an orderly stop.
 func Run(ctx context.Context, opts Options) error {
 	if opts.Version == "" {
@@ -155,8 +155,6 @@ func fatalCause(ctx context.Context) error {
 	return nil
 }
 
-// startWorker returns the function that stops the worker and then closes what
-// it used. fatal is called when the worker cannot go on.
 // surveyEvery is the setting compare-every as package replication has it.
 func surveyEvery(setting time.Duration) time.Duration {
 	if setting == 0 {
@@ -165,6 +163,8 @@ func surveyEvery(setting time.Duration) time.Duration {
 	return setting
 }
 
+// startWorker returns the function that stops the worker and then closes what
+// it used. fatal is called when the worker cannot go on.
 func (p *process) startWorker(fatal func(error)) (stop func(), err error) {
 	c := p.opts.Config
 	connector := replication.NewConnector(replication.Options{

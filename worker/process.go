@@ -24,8 +24,8 @@ const (
 	// grows to processLongest where it cannot be started at all.
 	processPause   = 5 * time.Second
 	processLongest = 5 * time.Minute
-	// processGoodbye bounds what a stopping process spends on ending it.
-	processGoodbye = time.Second
+	// processStopTimeout bounds the time that a stopping process takes to end it.
+	processStopTimeout = time.Second
 )
 
 // processWorker runs the workflow of this process, through which API servers ask
@@ -38,8 +38,8 @@ type processWorker struct {
 	id     string // of the workflow and of its task queue
 	host   string
 
-	stop context.CancelFunc
-	kept sync.WaitGroup
+	stop       context.CancelFunc
+	background sync.WaitGroup
 }
 
 func newProcessWorker(o Options, lags func(job.LagsWanted) job.LagsKnown) *processWorker {
@@ -62,13 +62,13 @@ func (p *processWorker) Start() error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p.stop = cancel
-	p.kept.Go(func() { p.keep(ctx) })
-	p.kept.Go(func() { p.clean(ctx) })
+	p.background.Go(func() { p.keepRunning(ctx) })
+	p.background.Go(func() { p.sweepRegularly(ctx) })
 	return nil
 }
 
-// clean sweeps from time to time until ctx is done.
-func (p *processWorker) clean(ctx context.Context) {
+// sweepRegularly sweeps from time to time until ctx is done.
+func (p *processWorker) sweepRegularly(ctx context.Context) {
 	ticker := time.NewTicker(sweepPause)
 	defer ticker.Stop()
 	for {
@@ -83,8 +83,8 @@ func (p *processWorker) clean(ctx context.Context) {
 	}
 }
 
-// keep starts the workflow, and again if somebody ends it, until ctx is done.
-func (p *processWorker) keep(ctx context.Context) {
+// keepRunning starts the workflow, and again if somebody ends it, until ctx is done.
+func (p *processWorker) keepRunning(ctx context.Context) {
 	for pause := processPause; ; pause = min(2*pause, processLongest) {
 		began := time.Now()
 		err := p.run(ctx)
@@ -121,8 +121,8 @@ func (p *processWorker) run(ctx context.Context) error {
 // Stop ends the workflow and then its worker.
 func (p *processWorker) Stop() {
 	p.stop()
-	p.kept.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), processGoodbye)
+	p.background.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), processStopTimeout)
 	defer cancel()
 	// Without this word another process ends the workflow, minutes later.
 	err := p.client.SignalWorkflow(ctx, p.id, "", job.SignalWorkerStops, nil)

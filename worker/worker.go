@@ -30,8 +30,8 @@ const (
 	stopTimeout = 30 * time.Second
 	// stickyTimeout is how long the server offers a job's questions and orders to
 	// the worker that has the job in its memory before it asks any other. When
-	// that worker has died they wait this long; 5 s, the default, would be all
-	// the patience of an API server. Too short costs a replay of the history.
+	// that worker has died they wait this long. 5 s, the default, would be as long as
+	// an API server waits. Too short a time costs a replay of the history.
 	stickyTimeout = 2 * time.Second
 	// streamPollers is few: after a network partition the server hands the next
 	// attempts of a shift to the polls of the dead connection first, and each

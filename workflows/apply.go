@@ -8,7 +8,7 @@ import (
 
 // apply applies one binlog that is not an UPSERT. It is a step of its own, so
 // that the intent stands in the history before anything happens, and a line in
-// the Web UI tells of every DDL that reached the destination (architecture.md 4.3).
+// the Web UI shows every DDL that reached the destination (architecture.md 4.3).
 func (r *run) apply() {
 	b := r.p.Pending
 	if s := r.p.Skip; s != nil && s.SkipBy == job.SkipSilence && s.SkipCommitSeq == b.CommitSeq {
@@ -18,7 +18,7 @@ func (r *run) apply() {
 	}
 	summary := fmt.Sprintf("apply %s, seq %d", describe(b), b.CommitSeq)
 	o := r.settings.activityOptions(summary, applyTimeout)
-	in := job.ApplyInput{StepInput: r.patiently(&o), Unknown: r.p.PendingUnknown}
+	in := job.ApplyInput{StepInput: r.retriedInput(&o), Unknown: r.p.PendingUnknown}
 	out, err := execute[job.ApplyResult](r, o, applyGrace, job.ActivityApply, in)
 	if err != nil {
 		// It may have happened all the same: the next attempt has to look.

@@ -9,8 +9,8 @@ import (
 // keeps the order in which signals of different names arrived: each name has a
 // channel of its own, and after a while without workers nobody could tell
 // "resume, then pause" from "pause, then resume". Without the interceptor
-// everything works, but signals that are waiting together are obeyed in the
-// order of job.Signals.
+// everything works, but signals that are waiting together are carried out in
+// the order of job.Signals.
 func Interceptor() interceptor.WorkerInterceptor { return &arrivalInterceptor{} }
 
 type arrivalInterceptor struct {

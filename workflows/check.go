@@ -27,7 +27,7 @@ func (r *run) check() error {
 		r.event(levelError, "job refused: %s", refusal.Message())
 		return temporal.NewNonRetryableApplicationError(refusal.Message(), job.ErrorTypeRefused, nil)
 	default:
-		r.fail(problemOf(err, "check"))
+		r.fail(stepProblem(err, "check"))
 	}
 	return nil
 }

@@ -15,10 +15,10 @@ func (r *run) delete() {
 	if r.cleanUp {
 		r.removeTraces()
 	}
-	r.obey() // whoever waits for an answer gets it
+	r.handleCommands() // whoever waits for an answer gets it
 	r.event(levelInfo, "job deleted")
-	r.tellDeleted()
-	r.show()
+	r.notifyDeleted()
+	r.publishDetails()
 }
 
 func (r *run) removeTraces() {
@@ -26,7 +26,7 @@ func (r *run) removeTraces() {
 	o.ScheduleToCloseTimeout = cleanUpTimeout
 	out, err := execute[job.CleanedUp](r, o, never, job.ActivityCleanUp, job.CleanUpInput{StepInput: r.inputOfCleanUp()})
 	if err != nil {
-		out.Failed = append(out.Failed, problemOf(err, "clean up").Text)
+		out.Failed = append(out.Failed, stepProblem(err, "clean up").Text)
 	}
 	for _, what := range out.Failed {
 		r.event(levelWarn, "left behind: %s", oneLine(what, eventLimit))
@@ -41,7 +41,7 @@ func (r *run) setBeingSynced(to bool) error {
 	out, err := execute[job.CleanedUp](r, o, never, job.ActivityCleanUp, in)
 	switch {
 	case err != nil:
-		return errors.New(problemOf(err, "set is_being_synced").Text)
+		return errors.New(stepProblem(err, "set is_being_synced").Text)
 	case len(out.Failed) > 0:
 		return errors.New(limit(strings.Join(out.Failed, "; "), problemLimit))
 	}

@@ -15,44 +15,47 @@ import (
 // errDeleting refuses everything that arrives after the order to delete.
 var errDeleting = errors.New("the job is being deleted")
 
-// obey carries out every command that has arrived. No step is under way.
-func (r *run) obey() {
+// handleCommands carries out every command that has arrived. No step is under way.
+func (r *run) handleCommands() {
 	r.inbox.read()
 	for c, ok := r.inbox.next(); ok; c, ok = r.inbox.next() {
-		r.carryOut(c)
+		r.handleCommand(c)
 		r.inbox.read()
 	}
 }
 
-// obeyEasy carries out the commands at the head of the queue for which the
-// running step does not have to stop. It keeps the order of arrival: an easy
-// command behind another one waits.
-func (r *run) obeyEasy() {
-	for len(r.inbox.queue) > 0 && r.easy(r.inbox.queue[0]) {
+// handleImmediateCommands carries out the commands at the head of the queue for
+// which the running step does not have to stop. It keeps the order of arrival: such
+// a command waits behind one of another kind.
+func (r *run) handleImmediateCommands() {
+	for len(r.inbox.queue) > 0 && r.immediate(r.inbox.queue[0]) {
 		c, _ := r.inbox.next()
-		r.carryOut(c)
+		r.handleCommand(c)
 	}
 }
 
-func (r *run) easy(c command) bool {
-	return c.refusal != nil || c.name == job.SignalObserveLag || (c.name == job.SignalResume && !r.p.Paused && !r.patient)
+// immediate tells whether the running step can go on while the command is carried
+// out. A resume ends the tries of a stalled job that the server counts.
+func (r *run) immediate(c command) bool {
+	return c.refusal != nil || c.name == job.SignalObserveLag || (c.name == job.SignalResume && !r.p.Paused && !r.serverRetries)
 }
 
-func (r *run) carryOut(c command) {
+// handleCommand carries out one command, or refuses it, and records which.
+func (r *run) handleCommand(c command) {
 	if c.name == job.SignalObserveLag && c.refusal == nil {
-		r.lag.ask(c.args.RequestID, c.args.Position)
+		r.lagRequests.add(c.args.RequestID, c.args.Position)
 		return
 	}
 	err := c.refusal
 	if err == nil {
-		err = r.do(c)
+		err = r.perform(c)
 	}
-	r.conclude(c, err)
+	r.recordOutcome(c, err)
 }
 
-// conclude records what became of a command: as an event for people, as an
+// recordOutcome records what became of a command: as an event for people, as an
 // outcome for whoever sent it with a request id.
-func (r *run) conclude(c command, err error) {
+func (r *run) recordOutcome(c command, err error) {
 	outcome := job.Outcome{RequestID: c.args.RequestID, Command: c.name, At: r.now()}
 	by := ""
 	if c.args.By != "" {
@@ -63,15 +66,15 @@ func (r *run) conclude(c command, err error) {
 		r.event(levelWarn, "command %s%s refused: %s", oneLine(c.name, eventLimit), by, oneLine(err.Error(), eventLimit))
 	} else {
 		r.event(levelInfo, "command %s%s carried out", c.name, by)
-		if c.doubt != nil {
-			r.event(levelWarn, "command %s%s: ignored %s", c.name, by, oneLine(c.doubt.Error(), eventLimit))
+		if c.ignored != nil {
+			r.event(levelWarn, "command %s%s: ignored %s", c.name, by, oneLine(c.ignored.Error(), eventLimit))
 		}
 	}
 	r.p.AddOutcome(outcome)
 }
 
-// do carries out one command. An error is a refusal: nothing has changed.
-func (r *run) do(c command) error {
+// perform carries out one command. An error is a refusal: nothing has changed.
+func (r *run) perform(c command) error {
 	if r.p.Phase == job.PhaseDeleting && c.name != job.SignalDelete {
 		return errDeleting
 	}
@@ -98,7 +101,7 @@ func (r *run) do(c command) error {
 	case job.SignalUpdateTables:
 		err = r.updateTables(c.args.UpdateTables)
 	case job.SignalContinueAsNew:
-		r.leave = true
+		r.newRunOrdered = true
 	}
 	if err == nil {
 		// Whatever an operator does may be what the job was waiting for.

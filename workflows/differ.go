@@ -7,9 +7,9 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// differ notes what a shift has found the two sides to differ in. Nothing is done
-// about it: that is for a person.
-func (r *run) differ(found *[]job.Difference) {
+// noteDifferences notes what a shift has found the two sides to differ in. The job
+// does nothing about it: that is for a person.
+func (r *run) noteDifferences(found *[]job.Difference) {
 	if found == nil {
 		return
 	}
@@ -27,9 +27,9 @@ func (r *run) differ(found *[]job.Difference) {
 	}
 	switch {
 	case len(news) > 0:
-		r.tellDifferences(job.NoticeDiffers, news)
+		r.notifyDifferences(job.NoticeDiffers, news)
 	case len(gone) > 0 && len(*found) == 0:
-		r.tellDifferences(job.NoticeDiffersNot, gone)
+		r.notifyDifferences(job.NoticeDiffersNot, gone)
 	}
 }
 
@@ -43,8 +43,8 @@ func without(list, other []job.Difference) (rest []job.Difference) {
 	return rest
 }
 
-// tellDifferences puts a notice of differences into the queue.
-func (r *run) tellDifferences(event string, list []job.Difference) {
+// notifyDifferences puts a notice of differences into the queue.
+func (r *run) notifyDifferences(event string, list []job.Difference) {
 	if r.p.Told == nil || !r.version(changeDifferences) || !r.webhook() {
 		return
 	}
@@ -52,12 +52,12 @@ func (r *run) tellDifferences(event string, list []job.Difference) {
 	for _, d := range list {
 		texts = append(texts, d.Table+": "+d.Text)
 	}
-	r.notice(event, strings.Join(texts, "; "))
+	r.queueNotice(event, strings.Join(texts, "; "))
 }
 
-// comparing notes how a shift's comparing goes. What nobody looks at any more is
-// not known any more.
-func (r *run) comparing(c *job.Comparing) {
+// noteComparing notes how a shift's comparing goes. If the shift does not compare any
+// more, known differences are forgotten: nobody would notice their end.
+func (r *run) noteComparing(c *job.Comparing) {
 	if c == nil {
 		return
 	}

@@ -20,22 +20,22 @@ var (
 	keyDestinationDatabase = temporal.NewSearchAttributeKeyKeyword(job.SearchAttributeDestinationDatabase)
 )
 
-// shown is what the Web UI was last told.
-type shown struct {
+// published is what the Web UI shows.
+type published struct {
 	details string
 }
 
-// show tells the Web UI what the job is doing. Details cost no event, search
-// attributes cost one for each change.
-func (r *run) show() {
-	if details := r.details(); details != r.shown.details {
+// publishDetails has the Web UI show what the job is doing. Details cost no event,
+// search attributes cost one for each change.
+func (r *run) publishDetails() {
+	if details := r.details(); details != r.published.details {
 		workflow.SetCurrentDetails(r.ctx, details)
-		r.shown.details = details
+		r.published.details = details
 	}
-	r.showSearchAttributes()
+	r.publishSearchAttributes()
 }
 
-func (r *run) showSearchAttributes() {
+func (r *run) publishSearchAttributes() {
 	known := workflow.GetTypedSearchAttributes(r.ctx)
 	var changes []temporal.SearchAttributeUpdate
 	set := func(key temporal.SearchAttributeKeyKeyword, value string) {
@@ -97,7 +97,7 @@ func (r *run) details() string {
 		fmt.Fprintf(&b, "| %s | %s |\n", name, cell(fmt.Sprintf(format, args...)))
 	}
 	row("State", "%s", r.p.State)
-	row("Next step", "%s", r.nextStep())
+	row("Next step", "%s", r.currentStep())
 	if r.p.Position.CommitSeq > 0 {
 		row("Position", "commit seq %d, %s applied; the running step may be further", r.p.Position.CommitSeq, count(r.p.Position.Applied, "transaction"))
 	}

@@ -37,7 +37,7 @@ func (r *run) awaitStep(step workflow.Future, grace time.Duration, cancel func()
 			return
 		}
 		r.inbox.read()
-		r.obeyEasy()
+		r.handleImmediateCommands()
 		if len(r.inbox.queue) == 0 && !workflow.GetInfo(r.ctx).GetContinueAsNewSuggested() {
 			continue
 		}
@@ -51,9 +51,9 @@ func (r *run) awaitStep(step workflow.Future, grace time.Duration, cancel func()
 	}
 }
 
-// rest waits for a command, or for the history to grow too long.
-func (r *run) rest() {
-	_ = workflow.Await(r.ctx, r.disturbed)
+// awaitCommand waits for a command, or for the history to grow too long.
+func (r *run) awaitCommand() {
+	_ = workflow.Await(r.ctx, r.shouldWake)
 }
 
 // delay is how long the next step has to wait after a failure.
@@ -64,8 +64,8 @@ func (r *run) delay() time.Duration {
 	return r.notBefore.Sub(r.now())
 }
 
-// restAfterFailure waits until the next try is due; a command ends the wait.
-func (r *run) restAfterFailure() {
+// awaitNextTry waits until the next try is due; a command ends the wait.
+func (r *run) awaitNextTry() {
 	summary := "a new try"
 	if r.p.Problem != nil {
 		summary = "try again after: " + r.p.Problem.Text
@@ -73,10 +73,11 @@ func (r *run) restAfterFailure() {
 	_, _ = workflow.AwaitWithOptions(r.ctx, workflow.AwaitOptions{
 		Timeout:      r.delay(),
 		TimerOptions: workflow.TimerOptions{Summary: summaryOf(summary)},
-	}, r.disturbed)
+	}, r.shouldWake)
 }
 
-func (r *run) disturbed() bool {
+// shouldWake ends a wait: a command has arrived, or the history has grown too long.
+func (r *run) shouldWake() bool {
 	return r.inbox.pending() || workflow.GetInfo(r.ctx).GetContinueAsNewSuggested()
 }
 

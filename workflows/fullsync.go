@@ -13,7 +13,7 @@ import (
 
 func (r *run) takeSnapshot() {
 	o := r.settings.activityOptions(fmt.Sprintf("back up %s (%s, epoch %d)", r.snapshotSubject(), r.snapshotKind(), r.p.Epoch), snapshotTimeout)
-	out, err := execute[job.SnapshotTaken](r, o, 0, job.ActivityTakeSnapshot, r.patiently(&o))
+	out, err := execute[job.SnapshotTaken](r, o, 0, job.ActivityTakeSnapshot, r.retriedInput(&o))
 	if err != nil {
 		r.stepFailed(err, "take snapshot")
 		return
@@ -40,7 +40,7 @@ func (r *run) takeSnapshot() {
 
 func (r *run) restoreSnapshot() {
 	o := r.settings.activityOptions(fmt.Sprintf("restore %s into %s", r.p.Snapshot.Name, r.spec.Destination.Database), snapshotTimeout)
-	out, err := execute[job.SnapshotRestored](r, o, 0, job.ActivityRestoreSnapshot, r.patiently(&o))
+	out, err := execute[job.SnapshotRestored](r, o, 0, job.ActivityRestoreSnapshot, r.retriedInput(&o))
 	if err != nil {
 		r.stepFailed(err, "restore snapshot")
 		return
@@ -79,7 +79,7 @@ func (r *run) databaseMade(out job.SnapshotRestored) {
 
 func (r *run) finishSnapshot() {
 	o := r.settings.activityOptions("finish "+r.p.Snapshot.Name, finishTimeout)
-	out, err := execute[job.SnapshotFinished](r, o, 0, job.ActivityFinishSnapshot, r.patiently(&o))
+	out, err := execute[job.SnapshotFinished](r, o, 0, job.ActivityFinishSnapshot, r.retriedInput(&o))
 	if err != nil {
 		r.stepFailed(err, "finish snapshot")
 		return
@@ -116,7 +116,7 @@ func (r *run) finishSnapshot() {
 // simply run again when its time comes.
 func (r *run) stepFailed(err error, step string) {
 	if !interrupted(err) {
-		r.fail(problemOf(err, step))
+		r.fail(stepProblem(err, step))
 	}
 }
 
@@ -139,13 +139,13 @@ func (r *run) redirected(wanted *job.SnapshotWanted, tableGone bool, sourceTable
 	return true
 }
 
-// snapshotTries is how many snapshots of one sync may fail before that counts as
-// trouble: a table that is dropped meanwhile, or one that expires, is everyday.
+// snapshotTries is how many snapshots of one sync may fail before that is a problem
+// of the job. A table that is dropped meanwhile, or a snapshot that expires, is none.
 const snapshotTries = 3
 
-// restoreTrouble begins the text of such a problem if it is the restore that
-// fails. The next backup does not clear it.
-const restoreTrouble = "restoring the snapshot fails again and again: "
+// restoreProblem begins the text of such a problem if the restore fails. The next
+// backup does not clear it.
+const restoreProblem = "restoring the snapshot fails again and again: "
 
 // snapshotFailed makes a new backup after one that was cancelled, expired or
 // could not be restored.
@@ -156,7 +156,7 @@ func (r *run) snapshotFailed(wanted *job.SnapshotWanted) {
 	}
 	p := job.Problem{Kind: job.KindNormal, Text: "backing up fails again and again: " + wanted.Reason, Remedy: wanted.Remedy}
 	if r.p.Phase == job.PhaseRestore || r.p.Phase == job.PhaseFinishSnapshot {
-		p.Text = restoreTrouble + wanted.Reason
+		p.Text = restoreProblem + wanted.Reason
 	}
 	if p.Remedy == "" {
 		p.Remedy = "look at SHOW BACKUP on the source, SHOW RESTORE on the destination and the log of the frontend there; the snapshot is taken again by itself"
@@ -182,7 +182,7 @@ func (r *run) anotherAttempt() {
 
 // backedUp clears the problem that a backup has ended, not that of a restore.
 func (r *run) backedUp() {
-	if p := r.p.Problem; p == nil || !strings.HasPrefix(p.Text, restoreTrouble) {
+	if p := r.p.Problem; p == nil || !strings.HasPrefix(p.Text, restoreProblem) {
 		r.succeed()
 	}
 }

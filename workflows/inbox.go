@@ -16,8 +16,9 @@ type command struct {
 	name    string
 	args    job.Command
 	refusal error
-	// doubt is set when it can be carried out but says more than was understood.
-	doubt error
+	// ignored is what was not understood of a command that can be carried out, nil if
+	// nothing.
+	ignored error
 }
 
 // inbox holds the commands that have arrived and not been carried out.
@@ -90,10 +91,10 @@ func (in *inbox) receive(a arrival, channel workflow.ReceiveChannel) bool {
 		return false
 	}
 	c := decode(a.name, raw.Payload())
-	if a.payloads > 1 && c.doubt == nil {
-		c.doubt = fmt.Errorf("%d payloads instead of one", a.payloads)
+	if a.payloads > 1 && c.ignored == nil {
+		c.ignored = fmt.Errorf("%d payloads instead of one", a.payloads)
 	}
-	c.refuseInDoubt(in.root)
+	c.refuseIgnored(in.root)
 	in.queue = append(in.queue, c)
 	return true
 }

@@ -1,5 +1,5 @@
 // Package workflows is the deterministic part of ccr: the state machine of one
-// replication job, with the commands it obeys and the questions it answers.
+// replication job, with the commands it carries out and the questions it answers.
 // It decides; the activities (package activities) do.
 //
 // A job is one workflow that runs for years, a chain of runs joined by
@@ -63,13 +63,14 @@ type run struct {
 	spec job.Spec
 	p    job.Progress
 
-	inbox inbox
-	lag   lagDesk
+	inbox       inbox
+	lagRequests lagRequests
 
 	// streaming is set while a shift is under way.
 	streaming bool
-	// patient is set while a step has been lent patience.
-	patient bool
+	// serverRetries is set while the server may try the step again without the
+	// workflow (serverretries.go).
+	serverRetries bool
 	// oversized is set while the state is too large to be handed on.
 	oversized bool
 	// notBefore delays the next step after a failure. A new run forgets it and
@@ -81,12 +82,12 @@ type run struct {
 	lastOrder int64
 	// idleStops counts shifts in a row that stopped unasked without progress.
 	idleStops int
-	// leave is set by the command continue_as_new.
-	leave bool
+	// newRunOrdered is set by the command continue_as_new.
+	newRunOrdered bool
 	// cleanUp tells a deletion that the job may have left something behind.
 	cleanUp bool
 
-	shown shown
+	published published
 }
 
 func newRun(ctx workflow.Context, w Workflow, in job.WorkflowInput) *run {
@@ -135,9 +136,9 @@ func (r *run) listen() error {
 // take one step.
 func (r *run) loop() error {
 	for {
-		r.obey()
-		r.tell()
-		r.show()
+		r.handleCommands()
+		r.notify()
+		r.publishDetails()
 		switch {
 		case r.p.Phase == job.PhaseDeleting:
 			r.delete()
@@ -145,17 +146,17 @@ func (r *run) loop() error {
 		case r.tooLarge():
 			// Only a person can help. A timer would make the history grow, and a
 			// new run is what must not be asked for.
-			r.tell()
-			r.show()
+			r.notify()
+			r.publishDetails()
 			_ = workflow.Await(r.ctx, r.inbox.pending)
 		case r.mustContinueAsNew():
 			if err := r.continueAsNew(); err != nil {
 				return err
 			}
 		case r.p.Paused:
-			r.rest()
+			r.awaitCommand()
 		case r.delay() > 0:
-			r.restAfterFailure()
+			r.awaitNextTry()
 		default:
 			if err := r.step(); err != nil {
 				return err
@@ -166,7 +167,7 @@ func (r *run) loop() error {
 
 // step takes the next step of the job. Only a refusal is an error.
 func (r *run) step() error {
-	r.patient = false
+	r.serverRetries = false
 	switch r.p.Phase {
 	case job.PhaseCheck:
 		return r.check()
@@ -196,25 +197,25 @@ func (r *run) follow() {
 	case r.p.Reselect:
 		r.selectTables()
 	case len(r.p.Awaited) > 0:
-		r.bringNext()
+		r.startNextSnapshot()
 	default:
 		r.stream()
 	}
 }
 
-// mustContinueAsNew tells whether this run is to hand over to a new one: its
+// mustContinueAsNew tells whether a new run is to take the place of this one: its
 // history has grown long, or an operator asked (after a deployment).
 func (r *run) mustContinueAsNew() bool {
-	return r.leave || workflow.GetInfo(r.ctx).GetContinueAsNewSuggested()
+	return r.newRunOrdered || workflow.GetInfo(r.ctx).GetContinueAsNewSuggested()
 }
 
 // continueAsNew returns the error that starts the next run. It returns nil when
 // something has to be finished first: the loop then comes back.
 func (r *run) continueAsNew() error {
-	if r.lag.busy() {
+	if r.lagRequests.busy() {
 		// What the observer is doing would be lost, and with it the answer that
 		// somebody waits for. It takes seconds.
-		return workflow.Await(r.ctx, func() bool { return !r.lag.busy() || r.inbox.pending() })
+		return workflow.Await(r.ctx, func() bool { return !r.lagRequests.busy() || r.inbox.pending() })
 	}
 	return workflow.NewContinueAsNewError(r.root, job.WorkflowType, job.WorkflowInput{Spec: r.spec, Progress: &r.p})
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// The webhook is told of each change of a job's state, beside the loop: a
-// receiver that is down delays nothing.
+// Each change of a job's state becomes a notice, which an activity delivers to the
+// webhook beside the loop: a receiver that is down delays nothing.
 
 const (
-	// noticeTimeout bounds one request, noticePatience all tries of one notice.
+	// noticeTimeout bounds one request, noticeDeadline all tries of one notice.
 	noticeTimeout  = 15 * time.Second
-	noticePatience = time.Hour
+	noticeDeadline = time.Hour
 	// lastNotices is how long the end of a deleted job waits for its last
 	// notices to be delivered.
 	lastNotices = 5 * time.Second
@@ -29,8 +29,8 @@ var noticeRetries = temporal.RetryPolicy{
 	MaximumInterval:    time.Minute,
 }
 
-// webhook tells whether there is a webhook to tell. Workers may differ in that,
-// so the answer is part of the history.
+// webhook tells whether there is a webhook. Workers may differ in that, so the
+// answer is part of the history.
 func (r *run) webhook() bool {
 	if !r.version(changeWebhook) {
 		return false
@@ -45,8 +45,8 @@ func (r *run) webhook() bool {
 	return on
 }
 
-// tell notes what has changed since the webhook was last told.
-func (r *run) tell() {
+// notify queues notices of what has changed since the last ones.
+func (r *run) notify() {
 	if !r.checked() {
 		return
 	}
@@ -62,34 +62,34 @@ func (r *run) tell() {
 	}
 	if before == nil {
 		if r.p.FullSyncs > 1 || r.p.Phase != job.PhaseTakeSnapshot {
-			return // an older job that nothing was told of yet
+			return // an older job of which there has been no notice yet
 		}
-		r.notice(job.NoticeCreated, "")
+		r.queueNotice(job.NoticeCreated, "")
 		before = &job.Told{State: "running"}
 	}
 	if now.FullSyncs > before.FullSyncs {
-		r.notice(job.NoticeFullSync, r.p.FullSyncInfo.Info)
+		r.queueNotice(job.NoticeFullSync, r.p.FullSyncInfo.Info)
 	}
 	if now.PartialSyncs > before.PartialSyncs {
-		r.notice(job.NoticePartialSync, r.snapshotReason())
+		r.queueNotice(job.NoticePartialSync, r.snapshotReason())
 	}
 	if now.State != before.State {
-		r.tellState(before.State, now.State)
+		r.notifyState(before.State, now.State)
 	}
 }
 
-func (r *run) tellState(before, now string) {
+func (r *run) notifyState(before, now string) {
 	switch now {
 	case "paused":
-		r.notice(job.NoticePaused, "")
+		r.queueNotice(job.NoticePaused, "")
 	case "stalled":
-		r.notice(job.NoticeStalled, "")
+		r.queueNotice(job.NoticeStalled, "")
 	case "running":
 		event := job.NoticeRunning
 		if before == "stalled" {
 			event = job.NoticeRecovered
 		}
-		r.notice(event, "")
+		r.queueNotice(event, "")
 	}
 }
 
@@ -100,8 +100,8 @@ func (r *run) snapshotReason() string {
 	return r.p.Snapshot.Reason
 }
 
-// notice puts a notice into the queue.
-func (r *run) notice(event, reason string) {
+// queueNotice puts a notice into the queue.
+func (r *run) queueNotice(event, reason string) {
 	r.p.NoticeSeq++
 	n := job.Notice{
 		ID: fmt.Sprintf("%s-%d", r.spec.UID, r.p.NoticeSeq), Event: event, At: r.now(),
@@ -128,24 +128,25 @@ func (r *run) serveNotices(ctx workflow.Context) {
 		o := workflow.ActivityOptions{
 			TaskQueue:              job.TaskQueue,
 			StartToCloseTimeout:    noticeTimeout,
-			ScheduleToCloseTimeout: noticePatience,
+			ScheduleToCloseTimeout: noticeDeadline,
 			RetryPolicy:            &noticeRetries,
 			Summary:                summaryOf("tell the webhook: " + next.Event),
 		}
 		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, o), job.ActivityNotify, next).Get(ctx, nil)
 		if err != nil {
-			r.event(levelWarn, "the webhook was not told of %q: %s", next.Event, oneLine(problemOf(err, "webhook").Text, eventLimit))
+			r.event(levelWarn, "the webhook was not told of %q: %s", next.Event, oneLine(stepProblem(err, "webhook").Text, eventLimit))
 		}
 		r.p.Notices = slices.DeleteFunc(slices.Clone(r.p.Notices), func(n job.Notice) bool { return n.ID == next.ID })
 	}
 }
 
-// tellDeleted tells of the end and waits, not for long, until it is told.
-func (r *run) tellDeleted() {
+// notifyDeleted queues the last notice and waits, not for long, until it is
+// delivered.
+func (r *run) notifyDeleted() {
 	if !r.checked() || r.p.Told == nil || !r.webhook() {
 		return
 	}
-	r.notice(job.NoticeDeleted, "")
+	r.queueNotice(job.NoticeDeleted, "")
 	_, _ = workflow.AwaitWithOptions(r.ctx, workflow.AwaitOptions{
 		Timeout:      lastNotices,
 		TimerOptions: workflow.TimerOptions{Summary: "tell the webhook of the end"},

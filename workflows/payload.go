@@ -37,7 +37,7 @@ func decode(name string, payload *commonpb.Payload) command {
 			c.refusal = fmt.Errorf("bad payload: %w", badShape(err))
 			return c
 		}
-		c.doubt = unknownField(payload.GetData())
+		c.ignored = unknownField(payload.GetData())
 	}
 	switch name {
 	case job.SignalSkipBinlog:
@@ -49,24 +49,23 @@ func decode(name string, payload *commonpb.Payload) command {
 	case job.SignalUpdateTables:
 		_, c.refusal = c.args.UpdateTables.Filter(job.TableFilter{})
 	}
-	if c.refusal != nil && c.doubt != nil {
-		c.refusal = fmt.Errorf("%w (%w)", c.refusal, c.doubt)
+	if c.refusal != nil && c.ignored != nil {
+		c.refusal = fmt.Errorf("%w (%w)", c.refusal, c.ignored)
 	}
 	return c
 }
 
-// refuseInDoubt refuses a command whose arguments may say something else than
-// what was understood: a misspelt field must not turn one table's copy into
-// that of all. Commands without arguments are carried out all the same, and
-// the event says what was ignored.
-func (c *command) refuseInDoubt(ctx workflow.Context) {
-	if c.doubt == nil || c.refusal != nil {
+// refuseIgnored refuses a command of whose arguments a part was not understood: a
+// misspelt field must not turn one table's copy into that of all. A command without
+// arguments is carried out all the same, and the event says what was ignored.
+func (c *command) refuseIgnored(ctx workflow.Context) {
+	if c.ignored == nil || c.refusal != nil {
 		return
 	}
 	switch c.name {
 	case job.SignalSkipBinlog, job.SignalUpdateHostMapping, job.SignalUpdateTables:
 		if reached(ctx, changeStrictPayloads) {
-			c.refusal = c.doubt
+			c.refusal = c.ignored
 		}
 	}
 }

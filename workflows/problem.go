@@ -15,7 +15,7 @@ import (
 // fail records that the job cannot go on and delays the next try. The problem
 // stands until the first success; its Since and Tries tell how long it has.
 func (r *run) fail(p job.Problem) {
-	if !r.patient {
+	if !r.serverRetries {
 		p.Tries = 1
 	}
 	p.Since, p.Tries = r.now(), max(1, p.Tries)
@@ -36,9 +36,9 @@ func (r *run) fail(p job.Problem) {
 // understand: its worker is older or newer than the one that reads the answer.
 const remedyVersions = "run workers of one version: finish the roll-out, or roll it back"
 
-// stillTroubled records what a step was trying again by itself when it was
-// stopped. It counted its own tries.
-func (r *run) stillTroubled(p job.Problem) {
+// keepProblem records the problem of a step that was stopped while it tried again
+// by itself. The step has counted its own tries.
+func (r *run) keepProblem(p job.Problem) {
 	p.Text = limit(p.Text, problemLimit)
 	p.Late = r.late(p.CommitSeq)
 	old := r.p.Problem
@@ -70,10 +70,10 @@ func (r *run) succeed() {
 	}
 }
 
-// problemOf makes a problem from the error of an activity. Our activities put
-// the whole problem into the details of their errors; the rest is what they
-// could not report themselves.
-func problemOf(err error, step string) job.Problem {
+// stepProblem makes a problem from the error of an activity. Our activities put
+// the whole problem into the details of their errors. Other errors are what an
+// activity could not report itself.
+func stepProblem(err error, step string) job.Problem {
 	p := job.Problem{Kind: job.KindNormal, Text: step + ": " + err.Error()}
 	var app *temporal.ApplicationError
 	var timeout *temporal.TimeoutError
@@ -83,9 +83,9 @@ func problemOf(err error, step string) job.Problem {
 		if strings.Contains(p.Text, "exceeds size limit") { // the server's words for a result
 			p.Remedy = remedyTooLarge
 		}
-		var told job.Problem
-		if app.HasDetails() && app.Details(&told) == nil && told.Text != "" {
-			p = told
+		var reported job.Problem
+		if app.HasDetails() && app.Details(&reported) == nil && reported.Text != "" {
+			p = reported
 		}
 	case errors.As(err, &timeout):
 		p.Text = fmt.Sprintf("%s: no worker finished it in time (%s)", step, timeout.TimeoutType())

@@ -87,10 +87,9 @@ func (r *run) status() job.Status {
 	return s
 }
 
-// doing is nextStep, and what has been ordered and waits for the step that is
-// under way.
+// doing is currentStep, and the command that waits until that step has ended.
 func (r *run) doing() string {
-	text := r.nextStep()
+	text := r.currentStep()
 	if len(r.inbox.queue) > 0 {
 		return fmt.Sprintf("%s; then %s, as ordered", text, r.inbox.queue[0].name)
 	}
@@ -111,8 +110,8 @@ func (r *run) detail() job.Spec {
 	return spec
 }
 
-// nextStep says in words what the job does or would do next.
-func (r *run) nextStep() string {
+// currentStep says in words what the job does or would do next.
+func (r *run) currentStep() string {
 	switch r.p.Phase {
 	case job.PhaseCheck:
 		return "check both clusters"

@@ -30,8 +30,8 @@ type measured struct {
 
 const remedyTooLarge = "raise limit.blobSize.error in Temporal's dynamic configuration and --temporal-payload-limit of the workers, then resume; or delete the job and replicate in several jobs with include_tables"
 
-// tooLarge tells that the state cannot be handed on any more, and says so. It is
-// looked at before each step and before a new run.
+// tooLarge tells whether the state is too large to be handed on, and makes that a
+// problem of the job. The loop asks before each step and before a new run.
 func (r *run) tooLarge() bool {
 	entries := len(r.p.Tables) + len(r.p.Partitions) + len(r.p.Ahead) + len(r.p.Awaited)
 	if entries < measureAbove || r.p.Phase == job.PhaseDeleting || !r.version(changePayloadSize) {

@@ -17,7 +17,7 @@ const freeStops = 5
 func (r *run) stream() {
 	summary := fmt.Sprintf("stream %s after commit seq %d", r.streamSubject(), r.p.Position.CommitSeq)
 	o := r.settings.shiftOptions(summary)
-	in := job.StreamInput{StepInput: r.patiently(&o), Shift: ShiftLength, Probe: r.p.Problem != nil}
+	in := job.StreamInput{StepInput: r.retriedInput(&o), Shift: ShiftLength, Probe: r.p.Problem != nil}
 	began := r.now()
 	r.streaming = true
 	out, err := execute[job.StreamResult](r, o, 0, job.ActivityStream, in)
@@ -35,7 +35,7 @@ func (r *run) stream() {
 	}
 	r.p.Hear(began, 0)
 	if !interrupted(err) {
-		r.fail(problemOf(err, "stream"))
+		r.fail(stepProblem(err, "stream"))
 	}
 }
 
@@ -45,7 +45,7 @@ func (r *run) shiftEnded(out job.StreamResult) {
 	if out.NewEpoch {
 		r.p.NextEpoch()
 	}
-	r.observed(out.Lag)
+	r.noteLag(out.Lag)
 	if sealed := out.Resealed; sealed != nil {
 		r.spec.Source.Password, r.spec.Destination.Password = sealed.Source, sealed.Destination
 		r.event(levelInfo, "the passwords are sealed with the key %s now", cmp.Or(sealed.Source.KeyID(), sealed.Destination.KeyID()))
@@ -53,8 +53,8 @@ func (r *run) shiftEnded(out job.StreamResult) {
 	for _, note := range out.Notes {
 		r.event(levelWarn, "%s", oneLine(note, eventLimit))
 	}
-	r.differ(out.Differences)
-	r.comparing(out.Comparing)
+	r.noteDifferences(out.Differences)
+	r.noteComparing(out.Comparing)
 	if out.Gap != nil && r.p.Gap == nil {
 		r.p.Gap = out.Gap
 		r.event(levelWarn, "%s: what was written meanwhile is in no binlog, and comes by snapshots once it records again", oneLine(out.Gap.Reason, eventLimit))
@@ -102,14 +102,14 @@ func (r *run) advance(to job.Position) bool {
 	return advanced
 }
 
-// stopped deals with a shift that was told to stop. What was wrong when an
-// operator's command stopped it is so until a step succeeds: a paused job still
-// tells why it could not go on.
+// stopped deals with a shift that was stopped. If an operator's command stopped it,
+// its problem stays until a step succeeds: a paused job still says why it could not
+// go on.
 func (r *run) stopped(p *job.Problem) {
 	switch {
 	case r.inbox.pending():
 		if p != nil {
-			r.stillTroubled(*p)
+			r.keepProblem(*p)
 		}
 		return
 	case r.mustContinueAsNew():

@@ -15,7 +15,7 @@ import (
 // is, and its binlogs are passed over.
 
 // updateTables carries out update_tables. It only notes the change; the steps
-// follow when the job streams (selectTables, bringNext).
+// follow when the job streams (selectTables, startNextSnapshot).
 func (r *run) updateTables(u job.UpdateTables) error {
 	if r.spec.Type() == job.TableSync {
 		return job.ErrFilterOfTableJob
@@ -56,7 +56,7 @@ func (r *run) abandonSnapshot() {
 // selectTables compares what the filter selects with what is replicated.
 func (r *run) selectTables() {
 	o := r.settings.activityOptions("look which tables of "+r.spec.Source.Database+" are selected now", selectTimeout)
-	out, err := execute[job.TablesSelected](r, o, 0, job.ActivitySelectTables, r.patiently(&o))
+	out, err := execute[job.TablesSelected](r, o, 0, job.ActivitySelectTables, r.retriedInput(&o))
 	if err != nil {
 		r.stepFailed(err, "select tables")
 		return
@@ -68,11 +68,11 @@ func (r *run) selectTables() {
 	r.p.Reselect = false
 	r.p.Awaited = out.Missing
 	r.closeGap(out)
-	if left := r.leaveOut(); len(left) > 0 {
+	if left := r.forgetExcluded(); len(left) > 0 {
 		r.event(levelInfo, "%d tables stay on the destination as they are and are not replicated any more: %s",
 			len(left), oneLine(strings.Join(left, ", "), eventLimit))
 	}
-	if n := len(out.Missing) - again(out.Missing); n > 0 {
+	if n := len(out.Missing) - countAgain(out.Missing); n > 0 {
 		r.event(levelInfo, "%d tables are included now and come by a snapshot each", n)
 	}
 	r.succeed()
@@ -85,7 +85,7 @@ func (r *run) closeGap(out job.TablesSelected) {
 	if r.p.Gap == nil || out.GapTo == 0 {
 		return
 	}
-	r.event(levelInfo, "the source records again: of %d tables %d come by a snapshot each", len(r.p.Tables), again(out.Missing))
+	r.event(levelInfo, "the source records again: of %d tables %d come by a snapshot each", len(r.p.Tables), countAgain(out.Missing))
 	for _, id := range out.Dropped {
 		delete(r.p.Tables, id)
 	}
@@ -100,8 +100,8 @@ func (r *run) closeGap(out job.TablesSelected) {
 	r.p.Gap, r.p.GapTo = nil, out.GapTo
 }
 
-// again counts the tables that the job has already.
-func again(missing []job.PartialSync) (n int) {
+// countAgain counts the tables that the job has already.
+func countAgain(missing []job.PartialSync) (n int) {
 	for _, part := range missing {
 		if part.Again {
 			n++
@@ -110,9 +110,9 @@ func again(missing []job.PartialSync) (n int) {
 	return n
 }
 
-// leaveOut forgets the tables that the filter does not select and returns their
-// names, sorted.
-func (r *run) leaveOut() []string {
+// forgetExcluded forgets the tables that the filter does not select, and returns
+// their names, sorted.
+func (r *run) forgetExcluded() []string {
 	var left []string
 	//workflowcheck:ignore the names are sorted
 	for id, t := range r.p.Tables {
@@ -125,8 +125,8 @@ func (r *run) leaveOut() []string {
 	return left
 }
 
-// bringNext starts the snapshot of the next table that is included now.
-func (r *run) bringNext() {
+// startNextSnapshot starts the snapshot of the next table that is included now.
+func (r *run) startNextSnapshot() {
 	next := r.p.Awaited[0]
 	r.p.Awaited = r.p.Awaited[1:]
 	if len(r.p.Awaited) == 0 {

@@ -34,8 +34,8 @@ const (
 	// 0.3: a partial sync with a table id that is not the table's is refused. It used
 	// to begin, and to find no such table.
 	changeSkipTableID change = "skip-table-id"
-	// 0.3: the server makes the tries of a stalled job (patience.go). The workflow
-	// used to make them all.
+	// 0.3: the server makes the tries of a stalled job (serverretries.go). The workflow
+	// used to make them all. The id has the word that was used then.
 	changePatience change = "patience"
 
 	// 0.4: the webhook is told of new differences of source and destination.

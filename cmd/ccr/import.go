@@ -56,7 +56,7 @@ func importCommand(environ []string) *cobra.Command {
 	var f importFlags
 	cmd := &cobra.Command{
 		Use:     "import",
-		Short:   "Take over the jobs of the existing CCR syncer at their positions",
+		Short:   "Import the jobs of the existing CCR syncer at their positions",
 		Long:    importLong,
 		Example: importExample,
 		Args:    cobra.NoArgs,
@@ -137,7 +137,7 @@ func runImport(cmd *cobra.Command, environ []string, cfg config.Config, f import
 	if err == nil && len(results) == 0 {
 		fmt.Fprintln(cmd.OutOrStdout(), "the syncer's store has no jobs")
 	}
-	return errors.Join(tell(cmd.OutOrStdout(), results, f.dryRun), err)
+	return errors.Join(printResults(cmd.OutOrStdout(), results, f.dryRun), err)
 }
 
 // importTarget makes ready what only a real import needs: the key, and Temporal.
@@ -174,8 +174,8 @@ func importTarget(ctx context.Context, cfg config.Config, logger *slog.Logger, o
 	return c, nil
 }
 
-// tell prints what became of each job. The error counts the refused ones.
-func tell(w io.Writer, results []importer.Result, dryRun bool) error {
+// printResults prints what became of each job. The error counts the refused ones.
+func printResults(w io.Writer, results []importer.Result, dryRun bool) error {
 	done := "imported"
 	if dryRun {
 		done = "can be imported"

@@ -20,7 +20,7 @@ func TestQuestionWithoutAnswerIsAskedAnew(t *testing.T) {
 // Nobody seems to poll, but the job's heartbeat is of just now: Temporal has
 // forgotten the polls, and the question is asked anew. Without the heartbeat the
 // answer is that no worker runs.
-func TestWorkerThatBeatsIsRunning(t *testing.T) {
+func TestWorkerWithHeartbeatsIsRunning(t *testing.T) {
 	for name, c := range map[string]struct {
 		age   time.Duration
 		reply string

@@ -34,7 +34,7 @@ func shiftsOf(age time.Duration, names ...string) func(job.LagsWanted) (job.Lags
 // streamsLately is a job whose heartbeats are too old to answer.
 func streamsLately(j *fakeJob) {
 	j.activity = job.ActivityStream
-	j.beat = &job.Heartbeat{Lag: binlog.Lag{ObservedAt: time.Now().Add(-2 * lagMaxAge)}}
+	j.beat = &job.Heartbeat{Lag: binlog.Lag{ObservedAt: time.Now().Add(-2 * freshLagAge)}}
 }
 
 // Hundreds of jobs that are asked for at once cost a few questions, nothing in
@@ -47,7 +47,7 @@ func TestGetLagOfHundredsOfJobs(t *testing.T) {
 		names = append(names, fmt.Sprintf("j%d", i))
 		f.add(names[i], streamsLately)
 	}
-	f.boards = map[string]func(job.LagsWanted) (job.LagsKnown, error){
+	f.workers = map[string]func(job.LagsWanted) (job.LagsKnown, error){
 		"ccr-worker-a": shiftsOf(time.Second, names[:jobs/2]...),
 		"ccr-worker-b": shiftsOf(time.Second, names[jobs/2:]...),
 	}
@@ -63,7 +63,7 @@ func TestGetLagOfHundredsOfJobs(t *testing.T) {
 					t.Errorf("%s: %s", name, reply)
 				}
 				observed, err := time.ParseInLocation(time.DateTime, lag.ObservedAt, time.Local)
-				if err != nil || time.Since(observed) > lagMaxAge+time.Second { // observed_at is cut to seconds
+				if err != nil || time.Since(observed) > freshLagAge+time.Second { // observed_at is cut to seconds
 					t.Errorf("%s is old: %s", name, reply)
 				}
 			})
@@ -94,7 +94,7 @@ func TestGetLagOfAPausedJobLeavesItsHistoryAlone(t *testing.T) {
 	})
 	asked := 0
 	var told job.ToldLag
-	f.boards = map[string]func(job.LagsWanted) (job.LagsKnown, error){"ccr-worker-a": func(wanted job.LagsWanted) (job.LagsKnown, error) {
+	f.workers = map[string]func(job.LagsWanted) (job.LagsKnown, error){"ccr-worker-a": func(wanted job.LagsWanted) (job.LagsKnown, error) {
 		require.Len(t, wanted.Watch, 1)
 		require.Equal(t, int64(77), wanted.Watch[0].Progress.Position.CommitSeq)
 		require.Equal(t, job.Sealed("sealed"), wanted.Watch[0].Spec.Source.Password)
@@ -122,17 +122,17 @@ func TestGetLagWithDeadWorkers(t *testing.T) {
 		j.status.Lag = binlog.Lag{Binlogs: 3, ObservedAt: time.Now()}
 		j.conclude(cmd, "")
 	}
-	f.boards = map[string]func(job.LagsWanted) (job.LagsKnown, error){"ccr-worker-a": dead, "ccr-worker-b": shiftsOf(0, "j1")}
+	f.workers = map[string]func(job.LagsWanted) (job.LagsKnown, error){"ccr-worker-a": dead, "ccr-worker-b": shiftsOf(0, "j1")}
 	require.Contains(t, ask(newServer(t, f, nil), "/get_lag", `{"name":"j1"}`).Body.String(), `{"success":true,"lag":5,`)
 	require.Empty(t, j.signals)
-	f.with(func() { f.boards = map[string]func(job.LagsWanted) (job.LagsKnown, error){"ccr-worker-a": dead} })
+	f.with(func() { f.workers = map[string]func(job.LagsWanted) (job.LagsKnown, error){"ccr-worker-a": dead} })
 	require.Contains(t, ask(newServer(t, f, nil), "/get_lag", `{"name":"j1"}`).Body.String(), `{"success":true,"lag":3,`)
 	require.Len(t, j.signals, 1)
 }
 
 // A stalled job's step is tried again by the server alone: what it says and how
 // often it has tried is in the job's status all the same.
-func TestStatusTellsWhatThePatientStepSaidLast(t *testing.T) {
+func TestStatusHasWhatTheRetriedStepReportedLast(t *testing.T) {
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	f := newFake()
 	f.add("j1", func(j *fakeJob) {

@@ -21,7 +21,7 @@ func paused(name string, position int64) job.StepInput {
 	return in
 }
 
-func TestTheBoardTellsOfShifts(t *testing.T) {
+func TestTheRegistryKnowsTheLagsOfShifts(t *testing.T) {
 	b, _ := streamBench(t)
 	look := make(chan bool, 1)
 	b.fake.stream = func(_ context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
@@ -31,10 +31,10 @@ func TestTheBoardTellsOfShifts(t *testing.T) {
 		h.Heartbeat(job.Heartbeat{Lag: binlog.Lag{Binlogs: 3, ObservedAt: time.Now()}})
 		told := ask()
 		require.Equal(t, int64(3), told.Lag.Binlogs)
-		require.Less(t, told.Age, boardFresh)
+		require.Less(t, told.Age, lagFresh)
 		require.Empty(t, h.Look, "what is fresh is not asked for")
-		h.Heartbeat(job.Heartbeat{Lag: binlog.Lag{Binlogs: 3, ObservedAt: time.Now().Add(-2 * boardFresh)}})
-		require.Greater(t, ask().Age, boardFresh, "the truth about its age")
+		h.Heartbeat(job.Heartbeat{Lag: binlog.Lag{Binlogs: 3, ObservedAt: time.Now().Add(-2 * lagFresh)}})
+		require.Greater(t, ask().Age, lagFresh, "the truth about its age")
 		ask()
 		<-h.Look
 		require.Empty(t, h.Look, "it is told once")
@@ -49,10 +49,10 @@ func TestTheBoardTellsOfShifts(t *testing.T) {
 
 // However often and however many are asked for, the source is asked once a second
 // a job, and by a few at a time.
-func TestTheBoardSparesTheSource(t *testing.T) {
+func TestTheRegistrySparesTheSource(t *testing.T) {
 	const jobs = 500
 	var calls, under, most atomic.Int64
-	b := newBoard(func(_ context.Context, in job.StepInput) (binlog.Lag, error) {
+	b := newLagRegistry(func(_ context.Context, in job.StepInput) (binlog.Lag, error) {
 		calls.Add(1)
 		if n := under.Add(1); n > most.Load() {
 			most.Store(n)
@@ -74,12 +74,12 @@ func TestTheBoardSparesTheSource(t *testing.T) {
 		require.Equal(t, name, fmt.Sprint(told.Lag.Binlogs))
 		require.Less(t, told.Age, 2*time.Second)
 	}
-	require.LessOrEqual(t, calls.Load(), jobs*int64(1+time.Since(begun)/boardFresh))
-	require.LessOrEqual(t, most.Load(), int64(boardPerSource))
+	require.LessOrEqual(t, calls.Load(), jobs*int64(1+time.Since(begun)/lagFresh))
+	require.LessOrEqual(t, most.Load(), int64(looksPerSource))
 }
 
-func TestTheBoardAsksAnewForANewPositionAndTellsErrors(t *testing.T) {
-	b := newBoard(func(_ context.Context, in job.StepInput) (binlog.Lag, error) {
+func TestTheRegistryAsksAnewForANewPositionAndReportsErrors(t *testing.T) {
+	b := newLagRegistry(func(_ context.Context, in job.StepInput) (binlog.Lag, error) {
 		if in.Progress.Position.CommitSeq == 2 {
 			return binlog.Lag{}, errors.New("connection refused")
 		}

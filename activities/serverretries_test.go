@@ -13,11 +13,11 @@ import (
 
 // stalled is the input of a step whose job knows of p already.
 func stalled(in job.StepInput, p job.Problem) job.StepInput {
-	in.Progress.Problem, in.Patience = &p, 5
+	in.Progress.Problem, in.ServerRetries = &p, 5
 	return in
 }
 
-func TestAPatientShiftIsTriedAgainByTheServer(t *testing.T) {
+func TestAStalledShiftIsTriedAgainByTheServer(t *testing.T) {
 	blocked := job.Problem{Text: "FE is down", Kind: job.KindRPC, CommitSeq: 8}
 	for _, c := range []struct {
 		name string
@@ -48,7 +48,7 @@ func TestAPatientShiftIsTriedAgainByTheServer(t *testing.T) {
 			}
 			app := applicationError(t, err)
 			require.False(t, app.NonRetryable())
-			require.Equal(t, patientPause, app.NextRetryDelay())
+			require.Equal(t, serverRetryPause, app.NextRetryDelay())
 			var p job.Problem
 			require.NoError(t, app.Details(&p))
 			require.Equal(t, c.out.Problem.Text, p.Text)
@@ -56,7 +56,7 @@ func TestAPatientShiftIsTriedAgainByTheServer(t *testing.T) {
 	}
 }
 
-func TestPatienceEnds(t *testing.T) {
+func TestServerRetriesEnd(t *testing.T) {
 	b, _ := streamBench(t)
 	blocked := job.Problem{Text: "FE is down", Kind: job.KindRPC}
 	b.fake.stream = func(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error) {
@@ -64,7 +64,7 @@ func TestPatienceEnds(t *testing.T) {
 	}
 	in := shiftAt(t, b, 7)
 	in.StepInput = stalled(in.StepInput, blocked)
-	in.Patience = 1
+	in.ServerRetries = 1
 	out, err := call[job.StreamResult](b, job.ActivityStream, in)
 	require.NoError(t, err)
 	require.Equal(t, job.EndBlocked, out.End)
@@ -73,7 +73,7 @@ func TestPatienceEnds(t *testing.T) {
 
 // What a destination refuses is an answer: the next attempt must not take the
 // state that it finds for the effect of this one.
-func TestAPatientApplyKnowsItsOutcome(t *testing.T) {
+func TestAStalledApplyKnowsItsOutcome(t *testing.T) {
 	refused := job.Problem{Text: "errCode = 2", Kind: job.KindDB, CommitSeq: 8}
 	b := newBench(t)
 	in := job.ApplyInput{StepInput: stalled(input(t, b), refused)}
@@ -81,16 +81,16 @@ func TestAPatientApplyKnowsItsOutcome(t *testing.T) {
 		return job.ApplyResult{Problem: &refused}, nil
 	}
 	_, err := call[job.ApplyResult](b, job.ActivityApply, in)
-	require.Equal(t, patientPause, applicationError(t, err).NextRetryDelay())
+	require.Equal(t, serverRetryPause, applicationError(t, err).NextRetryDelay())
 	require.False(t, applicationError(t, err).NonRetryable())
 }
 
-func TestAPatientStepIsTriedAgainByTheServer(t *testing.T) {
+func TestAStalledStepIsTriedAgainByTheServer(t *testing.T) {
 	b := newBench(t)
 	b.fake.take = func(context.Context, func(job.Heartbeat)) (job.SnapshotTaken, error) {
 		return job.SnapshotTaken{}, errors.New("disk full")
 	}
 	_, err := call[job.SnapshotTaken](b, job.ActivityTakeSnapshot, stalled(input(t, b), job.Problem{Kind: job.KindNormal}))
 	require.False(t, applicationError(t, err).NonRetryable())
-	require.Equal(t, patientPause, applicationError(t, err).NextRetryDelay())
+	require.Equal(t, serverRetryPause, applicationError(t, err).NextRetryDelay())
 }
