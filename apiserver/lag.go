@@ -100,17 +100,7 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (binlog.Lag, error
 	// Temporal answers: what is missing is a fresh lag.
 	ctx, cancel := context.WithTimeout(ctx, j.try)
 	defer cancel()
-	look := lagLook{jobs: j, name: name, by: by, began: time.Now()}
-	err = poll(ctx, func(ctx context.Context) (bool, error) {
-		if look.tries++; look.tries > 1 {
-			var err error
-			if s, err = j.status(ctx, name); err != nil {
-				return false, err
-			}
-		}
-		return look.goOn(ctx, s)
-	})
-	newest := look.newest
+	newest, err := j.findLag(ctx, name, by, s)
 	switch {
 	case err == nil:
 		j.lags.put(name, newest)
@@ -126,59 +116,66 @@ func (j *jobs) freshLag(ctx context.Context, name, by string) (binlog.Lag, error
 	return newest, nil
 }
 
-// lagLook is the search for a lag that is fresh enough.
-type lagLook struct {
-	jobs     *jobs
-	name, by string
-	began    time.Time
-
-	newest  binlog.Lag // the newest that was found
-	tries   int
-	asked   bool   // whether the worker processes have been asked
-	request string // id of the order to the job, "" if there is none
-}
-
-// goOn goes on with the search, given the job's status now. It returns whether
-// newest is fresh enough.
-func (l *lagLook) goOn(ctx context.Context, s job.Status) (bool, error) {
-	l.newest = newerLag(l.newest, s.Lag)
-	if time.Since(l.newest.ObservedAt) < freshLagAge {
-		return true, nil
+// findLag looks for a lag that is fresh, in one place after the other. s is the job's
+// status. It returns the newest lag that it has found, with an error too.
+func (j *jobs) findLag(ctx context.Context, name, by string, s job.Status) (binlog.Lag, error) {
+	began := time.Now()
+	newest := s.Lag
+	fresh := func() bool { return time.Since(newest.ObservedAt) < freshLagAge }
+	if fresh() {
+		return newest, nil
 	}
-	if outcome, found := s.Outcome(l.request); found && l.request != "" {
+	lag, err := j.workerLag(ctx, name, s)
+	newest = newerLag(newest, lag)
+	if err == nil || errors.As(err, new(*refusedError)) {
+		return newest, err
+	}
+	readAgain := func(ctx context.Context) (err error) {
+		s, err = j.status(ctx, name)
+		newest = newerLag(newest, s.Lag)
+		return err
+	}
+	err = poll(ctx, func(ctx context.Context) (bool, error) {
+		if !streams(s) || time.Since(began) >= nextHeartbeatTime {
+			return true, nil
+		}
+		err := readAgain(ctx)
+		return fresh(), err
+	})
+	if err != nil || fresh() {
+		return newest, err
+	}
+	if !j.lags.mayOrder() {
+		return newest, errTooMany
+	}
+	id, err := j.requestLag(ctx, name, by, s.Position.CommitSeq)
+	if err != nil {
+		return newest, err
+	}
+	err = poll(ctx, func(ctx context.Context) (bool, error) {
+		if err := readAgain(ctx); err != nil || fresh() {
+			return err == nil, err
+		}
+		outcome, found := s.Outcome(id)
 		if outcome.Refused != "" {
 			return false, &refusedError{outcome.Refused}
 		}
-		return true, nil // fresh, whatever the clocks of two machines say
-	}
-	streaming := s.Phase == job.PhaseStream && s.Running && !s.Stalled
-	if !l.asked {
-		l.asked = true
-		lag, err := l.jobs.workerLag(ctx, l.name, s, streaming)
-		l.newest = newerLag(l.newest, lag)
-		if err == nil || errors.As(err, new(*refusedError)) {
-			return true, err
-		}
-	}
-	if l.request != "" || streaming && time.Since(l.began) < nextHeartbeatTime {
-		return false, nil
-	}
-	if !l.jobs.lags.mayOrder() {
-		return false, errTooMany
-	}
-	var err error
-	l.request, err = l.jobs.requestLag(ctx, l.name, l.by, s.Position.CommitSeq)
-	return false, err
+		return found, nil // fresh, whatever the clocks of two machines say
+	})
+	return newest, err
 }
+
+// streams tells whether a shift of the job should be running.
+func streams(s job.Status) bool { return s.Phase == job.PhaseStream && s.Running && !s.Stalled }
 
 // workerLag asks the worker processes for the lag of a job. A refusedError says
 // that its source does not answer. After any other error the job itself can be
 // ordered to ask.
-func (j *jobs) workerLag(ctx context.Context, name string, s job.Status, streaming bool) (binlog.Lag, error) {
+func (j *jobs) workerLag(ctx context.Context, name string, s job.Status) (binlog.Lag, error) {
 	if !s.Checked || s.Phase == job.PhaseDeleting {
 		return binlog.Lag{}, errNoWorkerKnows
 	}
-	if streaming {
+	if streams(s) {
 		return j.workers.lag(ctx, name, nil)
 	}
 	if list, err := j.workers.list(ctx); err != nil || len(list) == 0 {
@@ -223,13 +220,12 @@ const (
 // to find out.
 func (j *jobs) lookAgain(ctx context.Context, name string, s *job.Status) {
 	age := time.Since(s.Lag.ObservedAt)
-	streaming := s.Phase == job.PhaseStream && s.Running && !s.Stalled
 	if !s.Checked || s.Phase == job.PhaseDeleting || age < shownLagMaxAge {
 		return
 	}
 	soon, cancel := context.WithTimeout(ctx, shownLagTimeout)
 	defer cancel()
-	if lag, err := j.workerLag(soon, name, *s, streaming); err == nil {
+	if lag, err := j.workerLag(soon, name, *s); err == nil {
 		s.Lag = newerLag(s.Lag, lag)
 		j.lags.put(name, s.Lag)
 		return

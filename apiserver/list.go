@@ -35,7 +35,9 @@ const (
 type jobList struct {
 	jobs *jobs
 
-	mu    sync.Mutex // held while listing, so that callers share one call
+	// mu guards the fields below. It is held while listing, so that callers share one
+	// call.
+	mu    sync.Mutex
 	names []string
 	// databases has the destination's database of each job, "" if it is not known.
 	databases map[string]string

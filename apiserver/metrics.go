@@ -38,7 +38,7 @@ type jobGauges struct {
 	total   *prometheus.Desc
 	workers *prometheus.Desc
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards the fields below
 	count   int
 	pollers map[string]int // by task queue
 	seen    map[string]sighting
@@ -162,7 +162,7 @@ func (g *jobGauges) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// holds tells whether what was read at that time may still be told.
+// holds tells whether what was read at that time is young enough to be shown.
 func (g *jobGauges) holds(at time.Time) bool {
 	return time.Since(at) < gaugesKeep*max(g.maxAge, gaugesMaxAge)
 }
@@ -175,17 +175,19 @@ func (g *jobGauges) refresh() error {
 		return err
 	}
 	g.countWorkers(ctx) // first: without workers, jobs use up the time and do not answer
-	var mu sync.Mutex
+	var mu sync.Mutex   // guards seen
 	seen := make(map[string]sighting, len(names))
 	var group errgroup.Group
 	group.SetLimit(gaugesConcurrency)
 	for _, name := range names {
 		group.Go(func() error {
 			s, err := g.jobs.status(ctx, name)
+			if err == nil {
+				g.jobs.lookAgain(ctx, name, &s)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
-				g.jobs.lookAgain(ctx, name, &s)
 				seen[name] = sighting{s, time.Now()}
 			} else if last, known := g.seen[name]; known && g.holds(last.at) {
 				seen[name] = last

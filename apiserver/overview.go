@@ -37,7 +37,9 @@ type overview struct {
 	jobs *jobs
 	list *jobList
 
-	mu   sync.Mutex // held while asking, so that callers share one round
+	// mu guards the fields below. It is held while asking, so that callers share one
+	// round.
+	mu   sync.Mutex
 	rows []overviewRow
 	read time.Time
 }

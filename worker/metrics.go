@@ -84,7 +84,7 @@ func (t timer) Record(d time.Duration) { t.Observe(d.Seconds()) }
 // uses one metric with several sets. It describes nothing in advance
 // (an "unchecked" collector), which is how Prometheus allows that.
 type metricStore struct {
-	mu      sync.RWMutex
+	mu      sync.RWMutex // guards vectors
 	vectors map[string]prometheus.Collector
 }
 
