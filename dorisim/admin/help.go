@@ -36,7 +36,7 @@ const helpText = `dorisim: the admin port of the simulated cluster %[1]q. Answer
 A fault rule: {"point": "fe.commitTxn", "action": "drop_after", "count": 1}
   point    what it interrupts; * matches any part
              fe.<method>       a Thrift method of a frontend: fe.getBinlog, fe.beginTxn, fe.commitTxn, fe.getMeta ...
-             be.<what>         be.ingest_binlog, be.query_ingest_binlog, be.write, be.publish, be.download,
+             be.<what>         be.ingest_binlog, be.query_ingest_binlog, be.write, be.publish, be.scan, be.download,
                                be.http.binlog, be.http.snapshot
              publish           making a transaction visible
              clone             copying a replica to a backend, for a repair or a move

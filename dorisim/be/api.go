@@ -66,9 +66,9 @@ type Tasks interface {
 	// Scan returns the merged rows as of version, in key order for key models,
 	// in insertion order for duplicate tables. Callers must not change them.
 	Scan(ctx context.Context, tabletID, version int64) ([]types.Row, error)
-	// ScanDeleted returns the rows of UNIQUE tables that are deleted as of version
-	// and not compacted away yet.
-	ScanDeleted(ctx context.Context, tabletID, version int64) ([]types.Row, error)
+	// ScanMarked is Scan with what the hidden columns of UNIQUE tables say, and
+	// with the rows that are deleted as of version and not compacted away yet.
+	ScanMarked(ctx context.Context, tabletID, version int64) ([]MarkedRow, error)
 	// Clone copies a tablet, its binlogs included, from a sibling backend of the
 	// same cluster, to repair or move a replica; it fails if the sibling is behind.
 	Clone(ctx context.Context, tabletID int64, from *Backend) error
@@ -90,6 +90,14 @@ type Tasks interface {
 
 	// ReleaseBinlogs lets the tablet forget binlogs up to version.
 	ReleaseBinlogs(tabletID, version int64)
+}
+
+// MarkedRow is a row with its marks.
+type MarkedRow struct {
+	Row     types.Row
+	Deleted bool
+	// Version is that of the load which wrote the row.
+	Version int64
 }
 
 // TabletSpec describes a new tablet.

@@ -277,9 +277,9 @@ func (b *Backend) Scan(ctx context.Context, tabletID, version int64) ([]types.Ro
 	return t.scan(version)
 }
 
-// ScanDeleted implements Tasks. The rows are shared: callers must not change
+// ScanMarked implements Tasks. The rows are shared: callers must not change
 // them.
-func (b *Backend) ScanDeleted(ctx context.Context, tabletID, version int64) ([]types.Row, error) {
+func (b *Backend) ScanMarked(ctx context.Context, tabletID, version int64) ([]MarkedRow, error) {
 	t, err := b.tablet(tabletID)
 	if err != nil {
 		return nil, err
@@ -287,7 +287,7 @@ func (b *Backend) ScanDeleted(ctx context.Context, tabletID, version int64) ([]t
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return t.scanDeleted(version)
+	return t.scanMarked(version)
 }
 
 // Clone implements Tasks. A tablet that is missing here is created.

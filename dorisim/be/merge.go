@@ -31,6 +31,7 @@ type merger struct {
 	// touched are the entries of keys that changed since rows was made.
 	touched map[string]*touchedEntry
 	key     []byte // scratch
+	version int64  // of the rowset that is being folded in
 }
 
 // touchedEntry is the state of one key on top of rows.
@@ -65,8 +66,9 @@ func newMerger(s *types.Schema, rows []entry) *merger {
 	return m
 }
 
-// add folds one rowset in.
-func (m *merger) add(rs *rowset) error {
+// add folds in the rowset of a version.
+func (m *merger) add(rs *rowset, version int64) error {
+	m.version = version
 	if rs.predicate != nil {
 		m.deleteWhere(matcher(rs, m.schema))
 	}
@@ -80,7 +82,7 @@ func (m *merger) add(rs *rowset) error {
 	p := project(rs, m.schema)
 	if m.schema.Keys == types.DupKeys {
 		for _, e := range entries {
-			m.rows = append(m.rows, entry{row: p.apply(e.row, nil)})
+			m.rows = append(m.rows, entry{row: p.apply(e.row, nil), version: version})
 		}
 		return nil
 	}
@@ -112,12 +114,12 @@ func (m *merger) addKeyed(e entry, p *projection, unmarked bool) error {
 	}
 	deleted := e.deleted || (m.deleteSign >= 0 && row[m.deleteSign] == int64(1))
 	if unmarked && !deleted {
-		m.strays = append(m.strays, entry{row: row, stray: true})
+		m.strays = append(m.strays, entry{row: row, stray: true, version: m.version})
 	}
 	if m.sequence >= 0 && t.exists && m.later(row[m.sequence], t.row[m.sequence]) < 0 {
 		return nil
 	}
-	t.row, t.deleted, t.exists = row, deleted, true
+	t.row, t.deleted, t.exists, t.version = row, deleted, true, m.version
 	return nil
 }
 
@@ -233,7 +235,13 @@ func (m *merger) stored() []entry {
 
 // visible returns the rows that a reader sees.
 func (m *merger) visible() []types.Row {
-	rows := m.marked(false)
+	m.flush()
+	rows := make([]types.Row, 0, len(m.rows)+len(m.strays))
+	for _, e := range m.rows {
+		if !e.deleted {
+			rows = append(rows, e.row)
+		}
+	}
 	if len(m.strays) > 0 {
 		for _, e := range m.strays {
 			rows = append(rows, e.row)
@@ -243,14 +251,22 @@ func (m *merger) visible() []types.Row {
 	return rows
 }
 
-// marked returns the rows that are deleted, or those that are not.
-func (m *merger) marked(deleted bool) []types.Row {
+// marked returns the rows that a reader sees who does not filter by the delete
+// sign, the deleted ones last.
+func (m *merger) marked() []MarkedRow {
 	m.flush()
-	rows := make([]types.Row, 0, len(m.rows))
-	for _, e := range m.rows {
-		if e.deleted == deleted {
-			rows = append(rows, e.row)
-		}
+	rows := make([]MarkedRow, 0, len(m.rows)+len(m.strays))
+	for _, e := range slices.Concat(m.rows, m.strays) {
+		rows = append(rows, MarkedRow{Row: e.row, Deleted: e.deleted, Version: e.version})
 	}
+	slices.SortStableFunc(rows, func(a, b MarkedRow) int {
+		switch {
+		case a.Deleted != b.Deleted && b.Deleted:
+			return -1
+		case a.Deleted != b.Deleted:
+			return 1
+		}
+		return m.compareKeys(a.Row, b.Row)
+	})
 	return rows
 }

@@ -16,7 +16,7 @@ func (t *tablet) rebase(version int64, data RowsetData) error {
 	}
 	s := t.schema()
 	m := newMerger(&s.Schema, nil)
-	if err := m.add(rs); err != nil {
+	if err := m.add(rs, version); err != nil {
 		return fmt.Errorf("tablet %d: %w", t.id, err)
 	}
 	later := t.rowsets[min(version-t.base.version, int64(len(t.rowsets))):]

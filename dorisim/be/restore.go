@@ -194,7 +194,7 @@ func readSnapshot(files map[string][]byte, tabletID int64, current *schema) (con
 				return content{}, err
 			}
 			c.base = base{version: r.End, schema: rs.schema}
-			c.base.rows, c.base.strays = splitStrays(entries)
+			c.base.rows, c.base.strays = splitStrays(ofVersion(entries, r.End))
 			continue
 		}
 		if r.End != c.base.version+int64(len(c.rowsets))+1 {
@@ -212,6 +212,16 @@ func readSnapshot(files map[string][]byte, tabletID int64, current *schema) (con
 		return content{}, fmt.Errorf("the header promises version %d and has %d", h.Version, c.base.version+int64(len(c.rowsets)))
 	}
 	return c, nil
+}
+
+// ofVersion returns the entries of a base as rows of its last version: files do
+// not tell which one wrote each.
+func ofVersion(entries []entry, version int64) []entry {
+	rows := slices.Clone(entries)
+	for i := range rows {
+		rows[i].version = version
+	}
+	return rows
 }
 
 // splitStrays takes the strays out of a base's entries.

@@ -24,6 +24,8 @@ type entry struct {
 	row     types.Row
 	deleted bool
 	stray   bool // see deletebitmap.go
+	// version is the one whose load wrote the row; files do not have it.
+	version int64
 }
 
 // encodeSegment writes rows of width cells into one segment file.

@@ -191,7 +191,7 @@ func (t *tablet) merge(version int64, keepDeleted bool) (*merger, error) {
 	m.strays = slices.Clip(t.base.under(t.schema(), t.base.strays))
 	m.keepDeleted = keepDeleted
 	for _, p := range t.rowsets[:version-t.base.version] {
-		if err := m.add(p.rs); err != nil {
+		if err := m.add(p.rs, p.version); err != nil {
 			return nil, err
 		}
 	}
@@ -206,7 +206,8 @@ func (b *base) under(s *schema, entries []entry) []entry {
 	p := project(&rowset{schema: b.schema, columns: columnList(&b.schema.Schema)}, &s.Schema)
 	rows := make([]entry, len(entries))
 	for i, e := range entries {
-		rows[i] = entry{row: p.apply(e.row, nil), deleted: e.deleted, stray: e.stray}
+		rows[i] = e
+		rows[i].row = p.apply(e.row, nil)
 	}
 	return rows
 }
@@ -241,16 +242,16 @@ func (t *tablet) scan(version int64) ([]types.Row, error) {
 	return rows, nil
 }
 
-// scanDeleted returns what compaction has left of the rows that are deleted at
-// version, as a reader sees who does not filter by the delete sign.
-func (t *tablet) scanDeleted(version int64) ([]types.Row, error) {
+// scanMarked returns the rows at version and what compaction has left of those
+// that are deleted, as a reader sees who does not filter by the delete sign.
+func (t *tablet) scanMarked(version int64) ([]MarkedRow, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	m, err := t.merge(version, true)
 	if err != nil {
 		return nil, err
 	}
-	return m.marked(true), nil
+	return m.marked(), nil
 }
 
 // baseFile returns the base as files. The caller holds mu for writing.

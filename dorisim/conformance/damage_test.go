@@ -47,7 +47,9 @@ func TestDamage(t *testing.T) {
 	_, replicas := s.replicasOf(db, "dup")
 	last := replicas[2].GetBackendID()
 	post(t, cluster, "/damage", `{"database": "`+db+`", "table": "dup", "kind": "drop", "backend": `+itoa(last)+`}`)
+	s.session().exec("SET use_fix_replica = 0")
 	require.Equal(t, "1=10", rows("dup"))
+	s.exec("SET use_fix_replica = -1")
 	for i := range cluster.BEs() {
 		if cluster.BE(i).ID() != last {
 			require.NoError(t, cluster.KillBE(i))

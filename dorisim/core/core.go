@@ -128,6 +128,8 @@ type Core struct {
 	}
 	// Users are the accounts of the cluster.
 	Users *Users
+	// Workloads are its workload groups.
+	Workloads WorkloadGroups
 
 	// mu is the metadata lock. Order of locks: mu, txns.mu, binlogs.mu, nodes.mu.
 	mu          sync.RWMutex

@@ -89,9 +89,9 @@ func (c *Core) refillTablet(ctx context.Context, w refill, convert func([]types.
 			return ErrIndexGone
 		}
 		version = w.partition.VisibleVersion
-		read := readTablet(tablets[w.bucket], version)
+		read := Scan{Replica: AnyReplica}.replicasOf(tablets[w.bucket], version)
 		c.RUnlock()
-		if rows, _, err = c.scanTablet(ctx, read, version, false); err == nil || ctx.Err() != nil {
+		if rows, err = scanTablet(ctx, c, read, version, be.Tasks.Scan); err == nil || ctx.Err() != nil {
 			break
 		}
 	}

@@ -28,7 +28,7 @@ var kinds = []kind{
 		"lockBinlog", "restoreSnapshot", "rollbackTxn", "waitingTxnStatus"), calls},
 	{prefixed("be.", "ingest_binlog"), calls},
 	{prefixed("be.", "query_ingest_binlog", "write", "publish", "download", "http.binlog", "http.snapshot"), steps},
-	{[]string{"publish", "clone"}, waits},
+	{[]string{"publish", "clone", "be.scan"}, waits},
 	{prefixed("alter.", "PENDING", "WAITING_TXN", "RUNNING"), waits},
 	{[]string{"backup.submit"}, waits},
 	{prefixed("backup.", "PENDING", "SNAPSHOTING", "UPLOAD_SNAPSHOT", "UPLOADING", "SAVE_META", "UPLOAD_INFO"), waits},

@@ -17,8 +17,11 @@ const (
 	codeUnknownColumn   = 1054
 	codeSyntax          = 1105
 	codeTableDenied     = 1142
+	codeNoTableOf       = 1109
 	codeAccessDenied    = 1225
 	codeUnknownVariable = 1193
+	codeWrongValue      = 1231
+	codeWrongType       = 1232
 	codeWrongObject     = 1347
 	codeUnknownProcPath = 5001
 )
@@ -26,7 +29,7 @@ const (
 // sqlStates of codes that are not HY000.
 var sqlStates = map[int]string{
 	1044: "42000", 1045: "28000", 1046: "3D000", 1049: "42000", 1050: "42S01", 1051: "42S02",
-	1054: "42S22", 1102: "42000", 1103: "42000", 1166: "42000", 1060: "42S21", 1142: "42000", 1227: "42000", 1064: "42000", 1109: "42S02",
+	1054: "42S22", 1102: "42000", 1103: "42000", 1166: "42000", 1060: "42S21", 1142: "42000", 1227: "42000", 1231: "42000", 1232: "42000", 1064: "42000", 1109: "42S02",
 }
 
 // wireError turns an error into what goes over the wire.

@@ -83,6 +83,9 @@ func (s *session) execute(ctx context.Context, text string) (*sqltypes.Result, e
 	if result, ok, err := s.userStatement(ctx, c); ok {
 		return result, err
 	}
+	if ok, err := s.workloadStatement(c); ok {
+		return done(), err
+	}
 	if c.keyword("CREATE", "TEMPORARY", "TABLE") {
 		return s.createTemporary(ctx, c)
 	}

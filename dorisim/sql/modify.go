@@ -113,15 +113,8 @@ func (s *session) matching(ctx context.Context, t *target, alias string, express
 	for _, e := range expressions {
 		items = append(items, "("+e+")")
 	}
-	from := quoteName(t.database) + "." + quoteName(t.name)
-	if t.partitions != nil {
-		mark := partitionMark
-		if t.temporary {
-			mark = temporaryMark
-		}
-		from = quoteName(t.database) + "." + quoteName(t.name+mark+strings.Join(t.partitions, ","))
-	}
-	from += " AS " + quoteName(alias)
+	part := fromClause{table: t.name, partitions: t.partitions, temporary: t.temporary}
+	from := quoteName(t.database) + "." + quoteName(part.name()) + " AS " + quoteName(alias)
 	if which.with != "" {
 		from += ", " + which.with
 	}

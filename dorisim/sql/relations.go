@@ -20,6 +20,9 @@ type relations struct {
 	// hidden shows hidden columns to UPDATE and DELETE. The session variable
 	// show_hidden_columns does that too, and shows deleted rows.
 	hidden bool
+	// versions lets the hidden version column say what Doris' says, which costs a
+	// scan that is not kept.
+	versions bool
 	// objects shows values of HLL, BITMAP and the like, as the session variable
 	// return_object_data_as_binary does.
 	objects bool
@@ -41,8 +44,8 @@ func (r relations) Relation(_ context.Context, database, name string) (*query.Re
 	if strings.EqualFold(database, informationSchema) {
 		return r.session.informationSchema(name)
 	}
-	table, partitions, temporary := splitPartitions(name)
-	if err := r.session.needTable(core.SelectPriv, "SELECT", database, table); err != nil {
+	from := fromName(name)
+	if err := r.session.needTable(core.SelectPriv, "SELECT", database, from.table); err != nil {
 		return nil, err
 	}
 	c := r.session.server.core
@@ -52,7 +55,7 @@ func (r relations) Relation(_ context.Context, database, name string) (*query.Re
 	if !ok {
 		return nil, nil
 	}
-	t, ok := db.Tables[table]
+	t, ok := db.Tables[from.table]
 	if !ok {
 		return nil, nil
 	}
@@ -62,24 +65,11 @@ func (r relations) Relation(_ context.Context, database, name string) (*query.Re
 	case t.Kind != catalog.OLAP:
 		return r.session.viewRelation(db, t)
 	}
-	shown := visibility{
-		hidden:  r.hidden || r.session.flag("show_hidden_columns"),
-		deleted: !r.hidden && r.session.flag("show_hidden_columns"),
+	shown := visibility{hidden: r.hidden, versions: r.versions}
+	if r.session.flag("show_hidden_columns") {
+		shown = visibility{hidden: true, versions: true, deleted: !r.hidden}
 	}
-	return r.session.tableRelation(t, name, partitions, temporary, shown)
-}
-
-// splitPartitions undoes the name that partitionClause made.
-func splitPartitions(name string) (table string, partitions []string, temporary bool) {
-	mark := partitionMark
-	if strings.Contains(name, temporaryMark) {
-		mark, temporary = temporaryMark, true
-	}
-	table, list, ok := strings.Cut(name, mark)
-	if ok {
-		partitions = strings.Split(list, ",")
-	}
-	return table, partitions, temporary
+	return r.session.tableRelation(t, from, shown)
 }
 
 // viewRelation needs core's read lock.
@@ -103,82 +93,64 @@ func (s *session) viewRelation(db *catalog.Database, v *catalog.Table) (*query.R
 	return &query.Relation{Name: v.Name, View: definition, Create: create + " AS " + definition}, nil
 }
 
-// visibility says what a SELECT shows of a table.
-type visibility struct{ hidden, deleted bool }
-
 // tableRelation needs core's read lock; its rows are read without it.
-func (s *session) tableRelation(t *catalog.Table, name string, only []string, temporary bool, shown visibility) (*query.Relation, error) {
-	read, err := partitionsToRead(t, only, temporary)
+func (s *session) tableRelation(t *catalog.Table, from fromClause, shown visibility) (*query.Relation, error) {
+	partitions, err := partitionsToRead(t, from.partitions, from.temporary)
 	if err != nil {
 		return nil, err
 	}
-	base := t.Indexes[t.BaseIndexID]
-	rel := &query.Relation{Name: name}
-	columns := base.Schema.Columns
-	var marks []types.Value // of rows that are not deleted
+	idx, err := indexToRead(t, from.index)
+	if err != nil {
+		return nil, err
+	}
+	what, err := s.scanOf(idx.ID, from.tablets)
+	if err != nil {
+		return nil, err
+	}
+	columns := idx.Schema.Columns
 	if shown.hidden {
-		columns = withMarks(&base.Schema)
-		marks = make([]types.Value, len(columns)-len(base.Schema.Columns))
-		for i := range marks {
-			marks[i] = int64(0)
-		}
+		columns = withMarks(&idx.Schema)
 	}
-	var visible []int // stored columns, or -1, -2... for marks
-	at, mark := 0, 0
-	for _, column := range columns {
-		from := at
-		if isMark(&column) {
-			mark--
-			from = mark
-		} else {
-			at++
-		}
-		if !shown.hidden && column.Hidden {
-			continue
-		}
-		visible = append(visible, from)
-		rel.Columns = append(rel.Columns, column)
-	}
+	v := newView(columns, shown.hidden)
+	rel := &query.Relation{Name: from.name(), Columns: v.columns}
 	rel.Rows = func(ctx context.Context) ([]types.Row, error) {
 		var all []types.Row
-		for _, p := range read {
-			var rows, deleted []types.Row
-			var err error
-			if len(marks) > 0 && shown.deleted {
-				rows, deleted, err = s.server.core.ScanMarked(ctx, t, p, base.ID)
-			} else {
-				rows, err = s.server.core.Scan(ctx, t, p, base.ID)
-			}
+		for _, p := range partitions {
+			rows, err := s.scanned(ctx, t, p, what, v, shown)
 			if err != nil {
 				return nil, err
 			}
-			if len(marks) > 0 || len(visible) < len(base.Schema.Columns) {
-				rows = picked(rows, visible, marks...)
-			}
 			all = append(all, rows...)
-			all = append(all, picked(deleted, visible, int64(1), int64(0))...)
 		}
 		return all, nil
 	}
 	return rel, nil
 }
 
-// picked takes columns out of rows; -1, -2... are values of markColumns.
-func picked(rows []types.Row, columns []int, marks ...types.Value) []types.Row {
-	out := make([]types.Row, len(rows))
-	for i, row := range rows {
-		cells := make(types.Row, len(columns))
-		for j, from := range columns {
-			switch {
-			case from < 0:
-				cells[j] = marks[-from-1]
-			case from < len(row):
-				cells[j] = row[from]
-			}
-		}
-		out[i] = cells
+// indexToRead is the base index, or the one that FROM names.
+func indexToRead(t *catalog.Table, name string) (*catalog.Index, error) {
+	if name == "" {
+		return t.Indexes[t.BaseIndexID], nil
 	}
-	return out
+	for _, idx := range t.Indexes {
+		if indexName(t, idx.ID) == name {
+			return idx, nil
+		}
+	}
+	return nil, core.Errorf("Table %s doesn't have materialized view %s", t.Name, name)
+}
+
+// scanOf heeds the variables that choose a replica (doris-sql.md 5.9).
+func (s *session) scanOf(index int64, tablets []int64) (core.Scan, error) {
+	if err := s.checkWorkloadGroup(); err != nil {
+		return core.Scan{}, err
+	}
+	text, _ := s.variable("use_fix_replica")
+	replica, err := strconv.Atoi(text)
+	if err != nil {
+		return core.Scan{}, fmt.Errorf("use_fix_replica: %w", err)
+	}
+	return core.Scan{IndexID: index, Tablets: tablets, Replica: max(replica, core.AnyReplica), Fallback: s.flag("fallback_other_replica_when_fixed_corrupt")}, nil
 }
 
 // partitionsToRead refuses partitions under restore (doris-sql.md 4.7).

@@ -13,13 +13,9 @@ import (
 // internalCatalog is the first part of a fully qualified name.
 const internalCatalog = "internal"
 
-// Relations that are no tables are reached under information_schema by names
-// that no table can have.
-const (
-	partitionMark = "\x01partitions\x01" // table + mark + names joined by ,
-	temporaryMark = "\x01temporary\x01"
-	functionMark  = "\x01function\x01" // mark + name + mark + arguments
-)
+// functionMark is in the names of relations that are no tables, which are reached
+// under information_schema: mark + name + mark + arguments. No table can have it.
+const functionMark = "\x01function\x01"
 
 // rewriter turns a Doris SELECT into one that the query engine reads.
 type rewriter struct {
@@ -125,8 +121,8 @@ func (r *rewriter) step() error {
 		return r.call(query.Sum+"(", ")")
 	case (t.Is("LEFT") || t.Is("RIGHT")) && c.peekAt(1).IsSymbol("("):
 		return r.firstAsText()
-	case (t.Is("TEMPORARY") && (c.peekAt(1).Is("PARTITION") || c.peekAt(1).Is("PARTITIONS"))) || ((t.Is("PARTITION") || t.Is("PARTITIONS")) && r.afterTable()):
-		return r.partitionClause()
+	case r.isPartOfTable():
+		return r.partOfTable()
 	case t.Kind == parser.Word && c.peekAt(1).IsSymbol("(") && r.isTableFunction():
 		return r.tableFunction()
 	case t.Kind == parser.Word && c.peekAt(1).IsSymbol("("):
@@ -176,16 +172,6 @@ func (r *rewriter) isTableFunction() bool {
 		return true
 	}
 	return false
-}
-
-// afterTable tells whether PARTITION follows a table name of FROM, and is not
-// the PARTITION of a window.
-func (r *rewriter) afterTable() bool {
-	i := r.c.pos - 1
-	for i >= 2 && r.c.tokens[i-1].IsSymbol(".") {
-		i -= 2
-	}
-	return i >= 1 && r.isFrom(i-1) && (r.c.peekAt(1).IsSymbol("(") || r.c.peekAt(1).Kind == parser.QuotedIdent || r.c.peekAt(1).Kind == parser.Word && !r.c.peekAt(1).Is("BY"))
 }
 
 // systemVariable replaces @@[session.|global.]name by its value; as a column of
@@ -273,44 +259,6 @@ func (r *rewriter) firstAsText() error {
 	}
 	r.out.WriteString(")")
 	return nil
-}
-
-// partitionClause turns `t` [TEMPORARY] PARTITION (p) into a relation of its
-// own name.
-func (r *rewriter) partitionClause() error {
-	table := r.c.tokens[r.c.pos-1].Text
-	names, temporary, err := r.c.partitions()
-	if err != nil {
-		return err
-	}
-	mark := partitionMark
-	if temporary {
-		mark = temporaryMark
-	}
-	text := r.out.String()[:r.taken]
-	r.out.Reset()
-	r.out.WriteString(text + quoteName(table+mark+strings.Join(names, ",")))
-	if t := r.c.peek(); !t.Is("AS") && !r.aliasFollows() {
-		r.out.WriteString(" AS " + quoteName(table))
-	}
-	r.last = r.c.tokens[r.c.pos-1].End
-	return nil
-}
-
-// aliasFollows tells whether the next token is an alias without AS.
-func (r *rewriter) aliasFollows() bool {
-	t := r.c.peek()
-	if t.Kind == parser.QuotedIdent {
-		return true
-	}
-	if t.Kind != parser.Word {
-		return false
-	}
-	switch strings.ToUpper(t.Text) {
-	case "WHERE", "ORDER", "GROUP", "LIMIT", "HAVING", "JOIN", "LEFT", "RIGHT", "INNER", "CROSS", "ON", "UNION":
-		return false
-	}
-	return true
 }
 
 // tableFunction turns FROM f("k" = "v") into a relation of its own name.

@@ -3,7 +3,9 @@ package sql
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dolthub/vitess/go/sqltypes"
 
@@ -15,7 +17,11 @@ import (
 // selectStatement evaluates SELECT. The cursor may stand behind its first word.
 func (s *session) selectStatement(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
 	c.pos = 0
-	return s.query(ctx, c, relations{session: s})
+	from := relations{session: s}
+	if !s.flag("show_hidden_columns") {
+		from.hidden, from.versions = c.namesHidden()
+	}
+	return s.query(ctx, c, from)
 }
 
 // query evaluates a SELECT, from the cursor to its end, over the relations.
@@ -24,16 +30,31 @@ func (s *session) query(ctx context.Context, c *cursor, from relations) (*sqltyp
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := s.withTimeout(ctx)
+	defer cancel()
 	for try := 1; ; try++ {
 		result, err := s.server.engine.Run(ctx, from, s.db, text)
 		if err == nil {
 			return result, nil
+		}
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, core.Errorf("Query timeout")
 		}
 		// A schema change that ends under the query replaces its index.
 		if try == planTries || !errors.Is(err, core.ErrIndexGone) {
 			return nil, s.queryError(err)
 		}
 	}
+}
+
+// withTimeout ends a query when query_timeout says so.
+func (s *session) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	text, _ := s.variable("query_timeout")
+	seconds, err := strconv.Atoi(text)
+	if err != nil || seconds <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
 }
 
 // planTries bounds how often a query is planned.
@@ -49,7 +70,7 @@ func (s *session) queryError(err error) error {
 	if !errors.As(err, &failed) {
 		return core.Errorf("%s", err.Error())
 	}
-	name, _, _ := splitPartitions(failed.Name)
+	name := fromName(failed.Name).table
 	switch {
 	case errors.Is(err, query.ErrUnknownTable):
 		return errNoTable(s.db, name)

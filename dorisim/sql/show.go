@@ -42,8 +42,12 @@ func (s *session) show(ctx context.Context, c *cursor) (*sqltypes.Result, error)
 		return s.showTableID(c)
 	case "INDEX", "INDEXES", "KEY", "KEYS":
 		return s.showIndexes(ctx, c)
-	case "TABLETS", "TABLET", "VIEW":
-		return s.showObject(ctx, c, word)
+	case "TABLETS":
+		return s.showTablets(ctx, c)
+	case "TABLET":
+		return s.showTablet(c)
+	case "VIEW":
+		return s.showView(ctx, c)
 	case "DATA":
 		return s.showData(ctx, c)
 	case "CATALOG":

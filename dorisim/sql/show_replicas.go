@@ -1,8 +1,11 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/dolthub/vitess/go/sqltypes"
 
@@ -127,3 +130,105 @@ func (s *session) showPartitionID(c *cursor) (*sqltypes.Result, error) {
 	}
 	return l.result(), c.finish()
 }
+
+// showTablets is SHOW TABLETS FROM t [PARTITION(p)] [WHERE ...]: a row for each
+// replica of every index, by ids (doris-sql.md 5.9).
+func (s *session) showTablets(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
+	if err := s.needGlobal(core.AdminPriv, "SHOW TABLET"); err != nil {
+		return nil, err
+	}
+	database, table, err := s.fromTable(c)
+	if err != nil {
+		return nil, err
+	}
+	names, temporary, err := c.partitions()
+	if err != nil {
+		return nil, err
+	}
+	conditions, err := tabletConditions(c)
+	if err != nil {
+		return nil, err
+	}
+	l := newListing(replicaTitles...)
+	err = s.withTable("SHOW", database, table, func(db *catalog.Database, t *catalog.Table) error {
+		return s.addTablets(l, db, t, names, temporary, conditions["indexname"])
+	})
+	if err != nil {
+		return nil, err
+	}
+	delete(conditions, "indexname")
+	l.keep(conditions)
+	slices.SortStableFunc(l.rows, func(a, b []string) int {
+		return cmp.Or(compareIDs(a[0], b[0]), compareIDs(a[1], b[1]))
+	})
+	return s.filter(ctx, c, l, l.titles[0], false)
+}
+
+// addTablets needs core's read lock.
+func (s *session) addTablets(l *listing, db *catalog.Database, t *catalog.Table, names []string, temporary bool, index string) error {
+	partitions := formalPartitions(t)
+	if names != nil {
+		partitions = nil
+		from := t.Partitions
+		if temporary {
+			from = t.Temporary
+		}
+		for _, name := range names {
+			p := findPartition(from, name)
+			if p == nil {
+				return core.Errorf("Unknown partition: %s", name)
+			}
+			partitions = append(partitions, p)
+		}
+	}
+	known := index == ""
+	for _, idx := range core.SortedIndexes(t) {
+		if index != "" && indexName(t, idx.ID) != index {
+			continue
+		}
+		known = true
+		for _, p := range partitions {
+			s.addReplicas(l, p, idx)
+		}
+	}
+	if !known {
+		return core.CodeErrorf(codeNoTableOf, "Unknown table '%s' in %s", index, db.Name)
+	}
+	return nil
+}
+
+// tabletConditions consumes WHERE with what SHOW TABLETS can compare: the version,
+// the backend, the state and the index' name, each with =.
+func tabletConditions(c *cursor) (map[string]string, error) {
+	conditions := map[string]string{}
+	if !c.keyword("WHERE") {
+		return conditions, nil
+	}
+	for {
+		name := strings.ToLower(c.next().Text)
+		known := name == "version" || name == "backendid" || name == "state" || name == "indexname"
+		if _, twice := conditions[name]; !known || twice || !c.symbol("=") || c.end() {
+			return nil, core.Errorf("Where clause should looks like: Version = \"version\", or state = \"NORMAL|ROLLUP|CLONE|DECOMMISSION\", " +
+				"or BackendId = 10000, indexname=\"rollup_name\" or compound predicate with operator AND")
+		}
+		conditions[name] = c.next().Text
+		if !c.keyword("AND") {
+			return conditions, nil
+		}
+	}
+}
+
+// keep drops the rows in which a column, named in lower case, has another value.
+func (l *listing) keep(values map[string]string) {
+	l.rows = slices.DeleteFunc(l.rows, func(row []string) bool {
+		for i, title := range l.titles {
+			if want, ok := values[strings.ToLower(title)]; ok && !strings.EqualFold(row[i], want) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// compareIDs orders numbers as texts without leading zeros.
+func compareIDs(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }

@@ -296,27 +296,15 @@ func indexProperties(i *catalog.SecondaryIndex) string {
 	return "(" + strings.Join(properties, ", ") + ")"
 }
 
-// showObject is SHOW TABLETS FROM t, SHOW TABLET id, and SHOW VIEW FROM t.
-func (s *session) showObject(ctx context.Context, c *cursor, word string) (*sqltypes.Result, error) {
-	if word == "TABLET" {
-		return s.showTablet(c)
-	}
+// showView is SHOW VIEW FROM t.
+func (s *session) showView(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
 	database, table, err := s.fromTable(c)
 	if err != nil {
 		return nil, err
 	}
 	var l *listing
 	err = s.withTable("SHOW", database, table, func(db *catalog.Database, t *catalog.Table) error {
-		if word == "VIEW" {
-			l = s.viewsOf(db, t)
-			return nil
-		}
-		l = newListing(replicaTitles...)
-		for _, p := range formalPartitions(t) {
-			for _, idx := range core.SortedIndexes(t) {
-				s.addReplicas(l, p, idx)
-			}
-		}
+		l = s.viewsOf(db, t)
 		return nil
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dolthub/vitess/go/sqltypes"
@@ -26,16 +27,27 @@ var defaultVariables = map[string]string{
 	"collation_connection":                         "utf8mb4_0900_bin",
 	"collation_database":                           "utf8mb4_0900_bin",
 	"collation_server":                             "utf8mb4_0900_bin",
+	"batch_size":                                   "4064",
+	"bypass_workload_group":                        "false",
+	"cpu_resource_limit":                           "-1",
 	"delete_without_partition":                     "false",
+	"disable_file_cache":                           "false",
 	"enable_agg_state":                             "false",
 	"enable_common_expr_pushdown":                  "true",
 	"enable_decimal256":                            "false",
+	"enable_file_cache":                            "false",
 	"enable_insert_strict":                         "true",
 	"enable_match_without_inverted_index":          "true",
 	"enable_nereids_planner":                       "true",
+	"enable_page_cache":                            "true",
+	"enable_parallel_scan":                         "true",
+	"enable_profile":                               "false",
+	"enable_query_cache":                           "false",
 	"enable_sql_cache":                             "false",
 	"enable_unicode_name_support":                  "false",
 	"enable_unique_key_partial_update":             "false",
+	"exec_mem_limit":                               "2147483648",
+	"fallback_other_replica_when_fixed_corrupt":    "false",
 	"foreign_key_checks":                           "true",
 	"group_commit":                                 "off_mode",
 	"init_connect":                                 "",
@@ -47,17 +59,23 @@ var defaultVariables = map[string]string{
 	"license":                                      "Apache License, Version 2.0",
 	"lower_case_table_names":                       "0",
 	"max_allowed_packet":                           "1048576000",
+	"max_execution_time":                           "900000",
 	"net_buffer_length":                            "16384",
 	"net_read_timeout":                             "600",
 	"net_write_timeout":                            "600",
+	"num_scanner_threads":                          "0",
+	"parallel_fragment_exec_instance_num":          "8",
 	"parallel_pipeline_task_num":                   "0",
 	"performance_schema":                           "OFF",
 	"query_cache_size":                             "1048576",
 	"query_cache_type":                             "0",
 	"query_timeout":                                "900",
+	"resource_group":                               "",
 	"return_object_data_as_binary":                 "false",
+	"scan_queue_mem_limit":                         "107374182",
 	"session_context":                              "",
 	"show_hidden_columns":                          "false",
+	"skip_bad_tablet":                              "false",
 	"sql_auto_is_null":                             "false",
 	"sql_mode":                                     "ONLY_FULL_GROUP_BY",
 	"sql_safe_updates":                             "0",
@@ -71,6 +89,7 @@ var defaultVariables = map[string]string{
 	"unique_checks":                                "true",
 	"version":                                      serverVersion,
 	"wait_timeout":                                 "28800",
+	"workload_group":                               "",
 	"skip_delete_predicate":                        "false",
 	"skip_delete_sign":                             "false",
 	"skip_delete_bitmap":                           "false",
@@ -167,12 +186,18 @@ func (s *session) setOne(ctx context.Context, c *cursor) error {
 	if strings.EqualFold(value, "default") {
 		value = fallback
 	}
+	if value, err = checkedVariable(name, value); err != nil {
+		return err
+	}
 	if global {
 		if err := s.needGlobal(core.AdminPriv, "ADMIN"); err != nil {
 			return err
 		}
 	}
 	s.vars[name] = value
+	if ms, err := strconv.Atoi(value); err == nil && name == "max_execution_time" {
+		s.vars["query_timeout"] = strconv.Itoa(ms / 1000)
+	}
 	if global {
 		s.server.mu.Lock()
 		defer s.server.mu.Unlock()
