@@ -114,7 +114,7 @@ func remediesInCode(t *testing.T) written {
 }
 
 // arguments are the functions that take a remedy, and which argument it is.
-var arguments = map[string]int{"WithRemedy": 1, "add": 2, "failed": 2, "warnOf": 2, "held": 2}
+var arguments = map[string]int{"WithRemedy": 1, "add": 2, "failed": 2, "warnOf": 2, "standstillProblem": 2}
 
 var remedyFunctions = regexp.MustCompile(`^(Remedy|SetupRemedy|RemedyAt|remedyNoTaker|wayCommand|lacking)$`)
 
