@@ -96,12 +96,12 @@ func pauseOf(n int64) time.Duration {
 	return max(shortestPause, time.Duration(n)*heartbeatCost)
 }
 
-// longestPause is short enough that one heartbeat may fail before the attempt has
-// to hold its breath (temporal-measured.md 5: throttle <= 0.4 T).
+// longestPause is short enough that one heartbeat may fail before the attempt
+// may not begin anything new (temporal-measured.md 5: throttle <= 0.4 T).
 func (h *heartbeater) longestPause() time.Duration { return h.timeout * 3 / 10 }
 
-// shiftHeartbeater makes the heartbeater of a shift. A shift waits for the answer to each
-// heartbeat.
+// shiftHeartbeater makes the heartbeater of a shift. A shift waits for the answer to
+// each heartbeat.
 func (a *Activities) shiftHeartbeater(ctx context.Context, end context.CancelCauseFunc) *heartbeater {
 	h := newHeartbeater(a.heartbeats(ctx), activity.GetInfo(ctx).HeartbeatTimeout, end)
 	h.pause = func() time.Duration { return min(h.longestPause(), pauseOf(a.shifts.Load())) }

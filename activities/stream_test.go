@@ -249,7 +249,7 @@ func TestTheWorkerStopReachesTheShift(t *testing.T) {
 	require.Equal(t, job.EndStopped, out.End)
 }
 
-func TestALeaseThatIsNotRenewedRunsOut(t *testing.T) {
+func TestAnAttemptWithoutAcknowledgementEnds(t *testing.T) {
 	s := &server{}
 	ctx, end := context.WithCancelCause(t.Context())
 	const timeout = 200 * time.Millisecond
@@ -266,7 +266,7 @@ func TestALeaseThatIsNotRenewedRunsOut(t *testing.T) {
 	require.ErrorIs(t, context.Cause(ctx), errLost)
 }
 
-func TestALeaseSurvivesAServerThatComesBack(t *testing.T) {
+func TestAnAttemptSurvivesAServerThatComesBack(t *testing.T) {
 	s := &server{answer: serviceerror.NewUnavailable("the server restarts")}
 	ctx, end := context.WithCancelCause(t.Context())
 	defer end(nil)

@@ -61,10 +61,11 @@ func (j *jobs) signal(ctx context.Context, name, signal string, cmd job.Command)
 }
 
 // remove deletes the job and waits until its workflow has ended: only then may
-// the name be used again. Whether anybody works on it at all is asked after one try.
+// the name be used again. If that takes longer than one try, remove asks whether any
+// worker runs, and gives up if none does.
 func (j *jobs) remove(ctx context.Context, name string, cmd job.Command) error {
-	// A signal reaches a workflow that is closing; whether the job exists is
-	// told by its state.
+	// A signal reaches a workflow that is closing, too. So the state of the workflow
+	// has to say whether the job exists.
 	if open, err := j.open(ctx, name); err != nil || !open {
 		if err == nil {
 			err = errUnknownJob
@@ -89,8 +90,9 @@ func (j *jobs) remove(ctx context.Context, name string, cmd job.Command) error {
 	return recorded(job.SignalDelete, name, err)
 }
 
-// recorded words the failure to see a command carried out: the signal is part
-// of the job's history and will be acted upon, whatever happens to this server.
+// recorded words the error of a caller that has not seen its command carried out.
+// The signal is in the job's history, and the job will act on it whatever happens to
+// this server.
 func recorded(signal, name string, err error) error {
 	var refused *refusedError
 	if err == nil || errors.As(err, &refused) || errors.Is(err, errUnknownJob) {

@@ -114,8 +114,8 @@ func newDetail(spec job.Spec, p job.Progress) *detailObject {
 	if d.CommitOrder == "" {
 		d.CommitOrder = job.CommitOrderGlobal
 	}
-	// A shift that has passed the binlog tells so in its reports, the workflow
-	// forgets the order when it ends.
+	// A shift that has passed the binlog reports that at once. The workflow forgets the
+	// order only when the shift ends.
 	if skip := p.Skip; skip != nil && skip.SkipCommitSeq > p.Position.CommitSeq {
 		d.Extra.SkipBinlog = true
 		d.Extra.SkipBy, d.Extra.SkipCommitSeq = skip.SkipBy, skip.SkipCommitSeq

@@ -14,12 +14,12 @@ var (
 	// errUnknownJob: there is no open workflow for the name. Endpoints word it
 	// differently (http-api.md 1.1).
 	errUnknownJob = errors.New("job not exist")
-	// errNoWorker: nothing can happen, because nobody works on jobs.
+	// errNoWorker: no worker runs, so nothing can happen.
 	errNoWorker = errors.New("no worker is running")
 	// errTaskFails: the job's workflow task fails again and again, so that it can
 	// answer nothing.
 	errTaskFails = errors.New("its workflow task fails again and again: look at the workers' log; run workers of the version that the job ran on before, or a newer one")
-	// errTemporalDown: the memory of all jobs cannot be reached.
+	// errTemporalDown: Temporal, which has the state of all jobs, cannot be reached.
 	errTemporalDown = errors.New("temporal is not reachable")
 
 	// The classes of errors that the REST form tells apart (problem.go); classify

@@ -39,8 +39,8 @@ func (j *jobs) progress(ctx context.Context, name string) (job.Progress, error) 
 		return job.Progress{}, err
 	}
 	if step, found := j.pending(ctx, name); found && step.activity == job.ActivityStream {
-		p.Position = newerPosition(p.Position, step.beat.Position)
-		p.Lag = newerLag(p.Lag, step.beat.Lag)
+		p.Position = newerPosition(p.Position, step.report.Position)
+		p.Lag = newerLag(p.Lag, step.report.Lag)
 	}
 	return p, nil
 }
@@ -48,16 +48,17 @@ func (j *jobs) progress(ctx context.Context, name string) (job.Progress, error) 
 // pendingStep is what the server knows of the step that is under way.
 type pendingStep struct {
 	activity string
-	beat     job.Heartbeat // its last report, zero if there was none
+	report   job.Heartbeat // its last one, zero if there was none
 	// failed is why the attempt before this one ended, with the number of
-	// attempts so far: a stalled job's step is tried again without its workflow.
+	// attempts so far. The workflow does not know it: the server tries again the step
+	// of a job that has been stalled for a while.
 	failed *job.Problem
 	// standstill is what holds the job up on Temporal's side.
 	standstill *job.Problem
 }
 
-// pending returns the job's step. Without one the workflow's own answer stands, so
-// failures are only logged.
+// pending returns the job's step. If it cannot be found out, the workflow's own
+// answer is the best that there is, so failures are only logged.
 func (j *jobs) pending(ctx context.Context, name string) (step pendingStep, found bool) {
 	d, err := j.client.DescribeWorkflowExecution(ctx, job.WorkflowID(name), "")
 	if err != nil {
@@ -78,7 +79,7 @@ func (j *jobs) pending(ctx context.Context, name string) (step pendingStep, foun
 			}
 			continue
 		}
-		if err := j.converter.FromPayloads(details, &step.beat); err != nil {
+		if err := j.converter.FromPayloads(details, &step.report); err != nil {
 			j.log.Debug("heartbeat of job cannot be read", "job", name, "error", err)
 			continue
 		}
@@ -104,24 +105,24 @@ func (j *jobs) lastFailure(a *workflowpb.PendingActivityInfo) *job.Problem {
 }
 
 func (step pendingStep) merge(s *job.Status) {
-	if step.beat.Note != "" {
-		s.Doing = step.beat.Note
+	if step.report.Note != "" {
+		s.Doing = step.report.Note
 	}
 	// The server tries a step again by itself only if the workflow knows the problem,
 	// so what failed is that one, with newer words.
 	if step.failed != nil && s.Problem != nil {
 		s.Problem = mergeProblem(s.Problem, *step.failed)
 	}
-	if p := step.beat.Problem; p != nil {
+	if p := step.report.Problem; p != nil {
 		s.Problem, s.Stalled = mergeProblem(s.Problem, *p), s.Running && s.Phase != job.PhaseDeleting
 	}
 	if step.activity == job.ActivityStream {
-		s.Position = newerPosition(s.Position, step.beat.Position)
-		s.Lag = newerLag(s.Lag, step.beat.Lag)
-		if found := step.beat.Differences; found != nil {
+		s.Position = newerPosition(s.Position, step.report.Position)
+		s.Lag = newerLag(s.Lag, step.report.Lag)
+		if found := step.report.Differences; found != nil {
 			s.Differences = *found
 		}
-		if c := step.beat.Comparing; c != nil {
+		if c := step.report.Comparing; c != nil {
 			s.Comparing = c
 			if c.Off {
 				s.Differences = nil
@@ -135,8 +136,8 @@ func (step pendingStep) merge(s *job.Status) {
 	}
 }
 
-// mergeProblem adds what the job knew before this step: each shift counts its
-// tries anew.
+// mergeProblem adds the tries that the job knew of before this step: each shift
+// counts its own.
 func mergeProblem(known *job.Problem, reported job.Problem) *job.Problem {
 	if known != nil {
 		reported.Tries += known.Tries
@@ -147,8 +148,8 @@ func mergeProblem(known *job.Problem, reported job.Problem) *job.Problem {
 	return &reported
 }
 
-// newerPosition: positions only grow within a shift, and the pending shift
-// started at the workflow's position.
+// newerPosition returns the position that is further. Positions only grow within a
+// shift, and the pending shift started at the workflow's position.
 func newerPosition(known, reported job.Position) job.Position {
 	if reported.CommitSeq > known.CommitSeq {
 		return reported

@@ -8,8 +8,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// Most endpoints are about one job. Those of both forms of the interface are
-// functions that return a reply, made handlers here.
+// Most endpoints are about one job. They are functions that return a reply. Each of
+// the two forms of the interface makes handlers of them in its own way.
 
 // nameRequest is the request of an operators' endpoint about one job, or a part of it.
 type nameRequest struct {
@@ -22,8 +22,8 @@ func (r nameRequest) jobName() string { return r.Name }
 var errJobNameEmpty = errors.New("job name is empty")
 
 // operation makes the handler of an operators' endpoint about the job that the
-// body names. A nil reply is {"success":true}. failed words errors; name is "" if
-// the body names no job.
+// body names. A nil reply is {"success":true}. failed sends an error as the endpoint
+// words it; its name is "" if the body names no job.
 func operation[R interface{ jobName() string }](answer func(echo.Context, R) (reply any, err error), failed func(c echo.Context, name string, err error) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		var request R

@@ -109,7 +109,7 @@ func (j *jobs) workerAlive(ctx context.Context, name string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	step, found := j.pending(ctx, name)
-	return found && time.Since(step.beat.At) < workerSilence
+	return found && time.Since(step.report.At) < workerSilence
 }
 
 // explain finds out why a call took too long or was refused for the state of the

@@ -22,9 +22,9 @@ const (
 	// listMaxAge is how long a list is served again: servers limit list calls
 	// to ten a second by default (temporal-measured.md 2).
 	listMaxAge = time.Second
-	// visibilityDelay is how long a created or deleted job may take to appear
-	// in the server's list. Within it, where the list disagrees with what this
-	// server has done, the job itself is looked for: another server may have
+	// visibilityDelay is how long Temporal's list of workflows may be behind the
+	// creation or deletion of a job. If the list disagrees with what this server has
+	// done within that time, jobList looks for the job itself: another server may have
 	// deleted what this one created, or the other way round.
 	visibilityDelay = 3 * time.Second
 
@@ -114,7 +114,7 @@ func (l *jobList) refresh(ctx context.Context) error {
 	return nil
 }
 
-// correct makes names right where they lag behind what this server has done.
+// correct corrects names that are behind what this server has done.
 func (l *jobList) correct(ctx context.Context, names map[string]string) {
 	for name, c := range l.recent {
 		if time.Since(c.at) > visibilityDelay {

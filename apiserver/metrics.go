@@ -22,8 +22,9 @@ const (
 	// gaugesCost is the time between refreshes per job, so that scraping many
 	// jobs costs a bounded number of queries a second.
 	gaugesCost = 50 * time.Millisecond
-	// gaugesKeep is how long the last numbers stay of what does not answer, in
-	// refreshes that are due: a gap in a diagram is true, a line that goes on is not.
+	// gaugesKeep is how long the last numbers of a job that does not answer are shown,
+	// in refreshes that are due. Then a diagram has a gap, and not a line that says
+	// that nothing changes.
 	gaugesKeep = 6
 	// gaugesConcurrency bounds the queries in flight.
 	gaugesConcurrency = 8
@@ -135,9 +136,9 @@ func (g *jobGauges) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. Jobs that do not answer in time keep
-// their last values, but not for ever; while the jobs cannot even be listed, the
-// same holds for all of them.
+// Collect implements prometheus.Collector. A job that does not answer in time keeps
+// its last values, but not for ever. While the jobs cannot even be listed, the same
+// holds for all of them.
 func (g *jobGauges) Collect(ch chan<- prometheus.Metric) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

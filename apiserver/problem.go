@@ -99,8 +99,8 @@ func sendResource(c echo.Context, status int, mediaType string, v any) error {
 }
 
 // decodeResource reads a body that has to be one JSON object with known keys
-// only. The old form is lenient for the sake of old scripts; here a misspelt key
-// is told rather than passed over.
+// only. The old form ignores other keys for the sake of old scripts. Here a misspelt key
+// is an error.
 func decodeResource(c echo.Context, v any) error {
 	d := json.NewDecoder(http.MaxBytesReader(c.Response(), c.Request().Body, bodyLimit))
 	d.DisallowUnknownFields()

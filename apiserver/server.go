@@ -42,8 +42,8 @@ const (
 	// longest ones wait half a minute for a job.
 	writeTimeout = 2 * time.Minute
 
-	// questionTimeout is how long one question waits for its answer before it is
-	// looked what is wrong, and before it is asked anew.
+	// questionTimeout is how long one question waits for its answer. Then the server
+	// looks what is wrong, and asks anew.
 	questionTimeout = 5 * time.Second
 	// failoverTimeout bounds the answer to a question about a job. It is what the
 	// servers of a Temporal cluster need to notice that one of them died and to
@@ -58,9 +58,9 @@ const (
 	// cachedLagAge is how old a lag may be to be answered without any call:
 	// monitors that ask for the same job share an answer.
 	cachedLagAge = time.Second
-	// nextHeartbeatTime is how long to wait for the next heartbeat of a shift
-	// before its job is ordered to observe the lag: with up to 100 shifts a worker there is one every
-	// 2 s, with more every 3 s.
+	// nextHeartbeatTime is how long to wait for the next heartbeat of a shift before
+	// its job is ordered to observe the lag. With up to 100 shifts a worker there is
+	// one every 2 s, with more every 3 s.
 	nextHeartbeatTime = 800 * time.Millisecond
 	// observeRate bounds the orders to observe a lag that this server gives, in
 	// jobs a second, where no worker process answers. Each is about ten events of a

@@ -13,7 +13,7 @@ func (r *run) apply() {
 	b := r.p.Pending
 	if s := r.p.Skip; s != nil && s.SkipBy == job.SkipSilence && s.SkipCommitSeq == b.CommitSeq {
 		r.skipped(b.CommitSeq)
-		r.pass(b)
+		r.goOnBehind(b)
 		return
 	}
 	summary := fmt.Sprintf("apply %s, seq %d", describe(b), b.CommitSeq)
@@ -35,7 +35,7 @@ func (r *run) applied(b *job.Binlog, out job.ApplyResult) {
 		// A refusal is an answer; a broken connection is none, be it ours or that of
 		// the frontend that passed the statement on.
 		r.p.PendingUnknown = r.p.PendingUnknown || out.Problem.Kind == job.KindRPC
-		r.fail(*out.Problem)
+		r.reportProblem(*out.Problem)
 		return
 	case out.Done || out.Wanted != nil:
 		if out.Refused != "" {
@@ -52,17 +52,17 @@ func (r *run) applied(b *job.Binlog, out job.ApplyResult) {
 	}
 	switch {
 	case out.Wanted != nil:
-		r.order(*out.Wanted, b.CommitSeq)
+		r.startSnapshot(*out.Wanted, b.CommitSeq)
 	case out.Done:
 		what := describe(b)
 		if out.Summary != "" {
 			what = oneLine(out.Summary, eventLimit)
 		}
 		r.event(levelInfo, "applied %s, commit seq %d", what, b.CommitSeq)
-		r.succeed()
-		r.pass(b)
+		r.clearProblem()
+		r.goOnBehind(b)
 	default:
-		r.fail(job.Problem{Kind: job.KindNormal, CommitSeq: b.CommitSeq, BinlogType: b.Type,
+		r.reportProblem(job.Problem{Kind: job.KindNormal, CommitSeq: b.CommitSeq, BinlogType: b.Type,
 			Text: "apply: the step reported neither success nor a reason", Remedy: remedyVersions})
 	}
 }
@@ -80,10 +80,10 @@ func (r *run) noteTable(out job.ApplyResult) {
 	}
 }
 
-// pass goes on behind the binlog. The last transaction stays noted: one that was
-// skipped was not awaited, and as long as the destination knows it, it knows what
-// is newer as well.
-func (r *run) pass(b *job.Binlog) {
+// goOnBehind goes on behind the binlog. The position keeps its last transaction,
+// though it is that of an earlier binlog: as long as the destination knows that
+// transaction, it knows all newer ones as well.
+func (r *run) goOnBehind(b *job.Binlog) {
 	r.p.Deal(b.CommitSeq)
 	r.p.Pending = nil
 	r.p.PendingUnknown, r.p.UnknownSeq = false, 0

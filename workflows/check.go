@@ -21,13 +21,13 @@ func (r *run) check() error {
 		r.spec = out.Spec
 		r.event(levelInfo, "checks passed")
 		r.startFullSync(0, "new job")
-		r.succeed()
+		r.clearProblem()
 	case interrupted(err):
 	case errors.As(err, &refusal) && refusal.Type() != job.ErrorTypeWorkerStopping:
 		r.event(levelError, "job refused: %s", refusal.Message())
 		return temporal.NewNonRetryableApplicationError(refusal.Message(), job.ErrorTypeRefused, nil)
 	default:
-		r.fail(stepProblem(err, "check"))
+		r.reportProblem(stepProblem(err, "check"))
 	}
 	return nil
 }

@@ -35,7 +35,8 @@ func (r *run) handleImmediateCommands() {
 }
 
 // immediate tells whether the running step can go on while the command is carried
-// out. A resume ends the tries of a stalled job that the server counts.
+// out. A resume is not immediate while the server tries the step again: it means "try
+// now".
 func (r *run) immediate(c command) bool {
 	return c.refusal != nil || c.name == job.SignalObserveLag || (c.name == job.SignalResume && !r.p.Paused && !r.serverRetries)
 }

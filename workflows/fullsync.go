@@ -32,9 +32,9 @@ func (r *run) takeSnapshot() {
 		r.p.Snapshot.Name = out.Name
 		r.p.Phase = job.PhaseRestore
 		r.event(levelInfo, "snapshot %s taken", out.Name)
-		r.backedUp()
+		r.clearBackupProblem()
 	default:
-		r.fail(job.Problem{Kind: job.KindNormal, Text: "take snapshot: the step reported neither a snapshot nor a reason for having none", Remedy: remedyVersions})
+		r.reportProblem(job.Problem{Kind: job.KindNormal, Text: "take snapshot: the step reported neither a snapshot nor a reason for having none", Remedy: remedyVersions})
 	}
 }
 
@@ -45,7 +45,7 @@ func (r *run) restoreSnapshot() {
 		r.stepFailed(err, "restore snapshot")
 		return
 	}
-	r.databaseMade(out)
+	r.followNewDatabase(out)
 	switch {
 	case r.redirected(out.Wanted, out.TableGone, out.SourceTableID):
 	case out.Restored != nil:
@@ -57,16 +57,16 @@ func (r *run) restoreSnapshot() {
 		r.p.Snapshot.Aliases = out.Aliases
 		r.p.Phase = job.PhaseFinishSnapshot
 		r.event(levelInfo, "snapshot %s restored, %d tables", r.p.Snapshot.Name, len(out.Restored.Tables))
-		r.succeed()
+		r.clearProblem()
 	default:
-		r.fail(job.Problem{Kind: job.KindNormal, Text: "restore snapshot: the step reported neither what was restored nor a reason", Remedy: remedyVersions})
+		r.reportProblem(job.Problem{Kind: job.KindNormal, Text: "restore snapshot: the step reported neither what was restored nor a reason", Remedy: remedyVersions})
 	}
 }
 
-// databaseMade follows the destination's database to its new id. With the old one
-// everything has gone that the job had brought: after a partial sync the other
-// tables come by a snapshot each.
-func (r *run) databaseMade(out job.SnapshotRestored) {
+// followNewDatabase follows the destination's database to its new id. Everything that
+// the job had brought has gone with the old database. So after a partial sync the
+// other tables come by a snapshot each.
+func (r *run) followNewDatabase(out job.SnapshotRestored) {
 	if out.DestinationDatabaseID == 0 {
 		return
 	}
@@ -88,7 +88,7 @@ func (r *run) finishSnapshot() {
 		return
 	}
 	if !out.State.Incremental() {
-		r.fail(job.Problem{Kind: job.KindNormal, Text: fmt.Sprintf("finish snapshot: the step reported %q, which is no incremental state", out.State), Remedy: remedyVersions})
+		r.reportProblem(job.Problem{Kind: job.KindNormal, Text: fmt.Sprintf("finish snapshot: the step reported %q, which is no incremental state", out.State), Remedy: remedyVersions})
 		return
 	}
 	if r.p.Snapshot.Partial == nil {
@@ -112,15 +112,16 @@ func (r *run) finishSnapshot() {
 	r.startIncremental(out.State)
 }
 
-// stepFailed deals with the error of a snapshot step: an interrupted one is
-// simply run again when its time comes.
+// stepFailed deals with the error of a step. A step that was interrupted is run again
+// when its time comes.
 func (r *run) stepFailed(err error, step string) {
 	if !interrupted(err) {
-		r.fail(stepProblem(err, step))
+		r.reportProblem(stepProblem(err, step))
 	}
 }
 
-// redirected deals with the answers of snapshot steps that lead elsewhere.
+// redirected deals with the answers of snapshot steps after which the job does
+// something else than the next phase, and tells whether this was one.
 func (r *run) redirected(wanted *job.SnapshotWanted, tableGone bool, sourceTableID int64) bool {
 	if sourceTableID != 0 && sourceTableID != r.spec.Source.TableID {
 		r.event(levelWarn, "another table has the name %s now: following its id %d", r.spec.Source.NameOfJob(), sourceTableID)
@@ -132,7 +133,7 @@ func (r *run) redirected(wanted *job.SnapshotWanted, tableGone bool, sourceTable
 	case wanted != nil && wanted.Retry:
 		r.snapshotFailed(wanted)
 	case wanted != nil:
-		r.order(*wanted, r.p.Snapshot.Trigger)
+		r.startSnapshot(*wanted, r.p.Snapshot.Trigger)
 	default:
 		return false
 	}
@@ -161,7 +162,7 @@ func (r *run) snapshotFailed(wanted *job.SnapshotWanted) {
 	if p.Remedy == "" {
 		p.Remedy = "look at SHOW BACKUP on the source, SHOW RESTORE on the destination and the log of the frontend there; the snapshot is taken again by itself"
 	}
-	r.fail(p)
+	r.reportProblem(p)
 	r.anotherAttempt()
 }
 
@@ -180,10 +181,11 @@ func (r *run) anotherAttempt() {
 	r.waitBefore(s.Attempt)
 }
 
-// backedUp clears the problem that a backup has ended, not that of a restore.
-func (r *run) backedUp() {
+// clearBackupProblem clears the problem after a backup has succeeded, unless it is
+// that of a restore.
+func (r *run) clearBackupProblem() {
 	if p := r.p.Problem; p == nil || !strings.HasPrefix(p.Text, restoreProblem) {
-		r.succeed()
+		r.clearProblem()
 	}
 }
 
@@ -195,7 +197,7 @@ func (r *run) backedUp() {
 func (r *run) tableGone() {
 	part := r.p.Snapshot.Partial
 	if r.spec.Type() == job.TableSync || part == nil {
-		r.fail(job.Problem{
+		r.reportProblem(job.Problem{
 			Kind:   job.KindMeta,
 			Text:   fmt.Sprintf("the table %s.%s does not exist on the source any more", r.spec.Source.Database, r.spec.Source.NameOfJob()),
 			Remedy: "recover or create the table on the source, or delete the job",
@@ -225,7 +227,7 @@ func (r *run) startIncremental(state job.SyncState) {
 	r.p.State = state
 	r.p.Phase = job.PhaseStream
 	r.p.IncrementalSyncStartAt = r.now()
-	r.succeed()
+	r.clearProblem()
 	r.settle()
 }
 
@@ -242,9 +244,9 @@ func (r *run) settle() {
 	}
 }
 
-// order starts the snapshot that a step asked for.
-func (r *run) order(w job.SnapshotWanted, trigger int64) {
-	r.succeed()
+// startSnapshot starts the snapshot that a step asked for.
+func (r *run) startSnapshot(w job.SnapshotWanted, trigger int64) {
+	r.clearProblem()
 	if w.Partial != nil {
 		r.startPartialSync(trigger, *w.Partial, w.Reason)
 	} else {

@@ -182,7 +182,7 @@ func (r *run) step() error {
 	case job.PhaseApply:
 		r.apply()
 	default:
-		r.fail(job.Problem{
+		r.reportProblem(job.Problem{
 			Text:   "the job is in phase " + string(r.p.Phase) + ", which this worker does not know",
 			Kind:   job.KindNormal,
 			Remedy: "run workers of the version that wrote this state, or a newer one",

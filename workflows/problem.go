@@ -12,9 +12,9 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// fail records that the job cannot go on and delays the next try. The problem
+// reportProblem records that the job cannot go on and delays the next try. The problem
 // stands until the first success; its Since and Tries tell how long it has.
-func (r *run) fail(p job.Problem) {
+func (r *run) reportProblem(p job.Problem) {
 	if !r.serverRetries {
 		p.Tries = 1
 	}
@@ -62,8 +62,8 @@ func (r *run) late(commitSeq int64) bool {
 // waitBefore delays the next step as after n failures in a row.
 func (r *run) waitBefore(n int) { r.notBefore = r.now().Add(backoff(n)) }
 
-// succeed clears the problem.
-func (r *run) succeed() {
+// clearProblem clears the problem.
+func (r *run) clearProblem() {
 	if p := r.p.Problem; p != nil {
 		r.event(levelInfo, "going on after %d tries", p.Tries)
 		r.p.Problem = nil

@@ -14,10 +14,10 @@ import (
 // JSON. Beyond it they would come near the server's limit of 2 MiB.
 const plainLimit = 1 << 20
 
-// readable encodes an answer so that whoever has no data converter of ours (the
-// temporal command, tctl, the Web UI) can read it, whatever its size: other
-// payloads are compressed when they are large. One that Temporal would not take is
-// an error here, with a remedy: some servers would let its reader wait in vain.
+// readable encodes an answer as plain JSON: the temporal command, tctl and the Web UI
+// do not have our data converter, which compresses large payloads. An answer above
+// plainLimit is compressed all the same. One that Temporal would not take is an error
+// with a remedy, because some servers would let its reader wait in vain.
 func (w Workflow) readable(answer any) (converter.RawValue, error) {
 	payload, err := converter.GetDefaultDataConverter().ToPayload(answer)
 	if err != nil {

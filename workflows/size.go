@@ -8,13 +8,12 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// The state of a job travels as a payload. Temporal ends a workflow that hands it
-// one above its limit, and with it the job. So a state that may be too large is
-// measured before anything is scheduled with it.
+// The state of a job travels as a payload. Temporal ends a workflow that hands over
+// a payload above its limit, and the job would end with it. So a state that may be
+// too large is measured before anything is scheduled with it.
 
-// DefaultPayloadLimit is what Temporal's limit.blobSize.error, 2 MiB unless it is
-// set otherwise, leaves for a state when the rest of an input is counted, too. In
-// bytes.
+// DefaultPayloadLimit is how large a state may be, in bytes. It is the default of
+// Temporal's limit.blobSize.error, 2 MiB, less what else is in an input.
 const DefaultPayloadLimit = 2<<20 - 64<<10
 
 // measureAbove is how many entries a state has at least before it is measured:
@@ -47,7 +46,7 @@ func (r *run) tooLarge() bool {
 	if !r.oversized {
 		return false
 	}
-	r.fail(job.Problem{
+	r.reportProblem(job.Problem{
 		Kind: job.KindNormal,
 		Text: fmt.Sprintf("the job's state has %d bytes, more than the %d that Temporal takes: nothing can be done with it any more (%d tables, %d partitions)",
 			m.Size, m.Limit, len(r.p.Tables), len(r.p.Partitions)),

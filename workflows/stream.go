@@ -35,7 +35,7 @@ func (r *run) stream() {
 	}
 	r.p.Hear(began, 0)
 	if !interrupted(err) {
-		r.fail(stepProblem(err, "stream"))
+		r.reportProblem(stepProblem(err, "stream"))
 	}
 }
 
@@ -64,13 +64,13 @@ func (r *run) shiftEnded(out job.StreamResult) {
 	}
 	switch out.End {
 	case job.EndShiftOver:
-		r.succeed()
+		r.clearProblem()
 	case job.EndStopped:
 		r.stopped(out.Problem)
 	case job.EndGap:
-		r.succeed()
+		r.clearProblem()
 	case job.EndGapOver:
-		r.succeed()
+		r.clearProblem()
 		r.p.Reselect = true
 	case job.EndSkipped:
 		at := out.Position.CommitSeq
@@ -79,14 +79,14 @@ func (r *run) shiftEnded(out job.StreamResult) {
 		}
 		r.skipped(at)
 	case job.EndBinlog:
-		r.succeed()
+		r.clearProblem()
 		r.toApply(out.Binlog)
 	case job.EndSnapshot:
 		r.snapshotWanted(out)
 	case job.EndBlocked:
 		r.blocked(out.Problem)
 	default:
-		r.fail(job.Problem{Kind: job.KindNormal, Text: fmt.Sprintf("stream: the shift ended with %q, which this worker does not know", out.End), Remedy: remedyVersions})
+		r.reportProblem(job.Problem{Kind: job.KindNormal, Text: fmt.Sprintf("stream: the shift ended with %q, which this worker does not know", out.End), Remedy: remedyVersions})
 	}
 	r.settle()
 }
@@ -125,12 +125,12 @@ func (r *run) stopped(p *job.Problem) {
 func (r *run) skipped(commitSeq int64) {
 	r.event(levelWarn, "binlog %d was skipped as ordered", commitSeq)
 	r.p.Skip = nil
-	r.succeed()
+	r.clearProblem()
 }
 
 func (r *run) toApply(b *job.Binlog) {
 	if b == nil {
-		r.fail(job.Problem{Kind: job.KindNormal, Text: "stream: the shift ended at a binlog but did not bring it"})
+		r.reportProblem(job.Problem{Kind: job.KindNormal, Text: "stream: the shift ended at a binlog but did not bring it"})
 		return
 	}
 	r.p.Pending = b
@@ -140,21 +140,21 @@ func (r *run) toApply(b *job.Binlog) {
 
 func (r *run) snapshotWanted(out job.StreamResult) {
 	if out.Wanted == nil {
-		r.fail(job.Problem{Kind: job.KindNormal, Text: "stream: the shift wants a snapshot but does not say which"})
+		r.reportProblem(job.Problem{Kind: job.KindNormal, Text: "stream: the shift wants a snapshot but does not say which"})
 		return
 	}
 	trigger := r.p.Position.CommitSeq
 	if out.Binlog != nil {
 		trigger = max(trigger, out.Binlog.CommitSeq)
 	}
-	r.order(*out.Wanted, trigger)
+	r.startSnapshot(*out.Wanted, trigger)
 }
 
 func (r *run) blocked(p *job.Problem) {
 	if p == nil {
 		p = &job.Problem{Kind: job.KindNormal, Text: "stream: the shift is blocked but does not say why"}
 	}
-	r.fail(*p)
+	r.reportProblem(*p)
 }
 
 func (r *run) streamSubject() string {

@@ -62,7 +62,7 @@ func (r *run) selectTables() {
 		return
 	}
 	if out.Wanted != nil {
-		r.order(*out.Wanted, r.p.Position.CommitSeq)
+		r.startSnapshot(*out.Wanted, r.p.Position.CommitSeq)
 		return
 	}
 	r.p.Reselect = false
@@ -75,7 +75,7 @@ func (r *run) selectTables() {
 	if n := len(out.Missing) - countAgain(out.Missing); n > 0 {
 		r.event(levelInfo, "%d tables are included now and come by a snapshot each", n)
 	}
-	r.succeed()
+	r.clearProblem()
 	r.settle()
 }
 
