@@ -213,7 +213,7 @@ func TestAWaitingStepHandsOverWhenItsWorkerStops(t *testing.T) {
 func TestAStepThatChangesSomethingFinishesFirst(t *testing.T) {
 	b := newBench(t)
 	b.fake.apply = func(ctx context.Context, in job.ApplyInput) (job.ApplyResult, error) {
-		require.False(t, in.Unknown)
+		require.False(t, in.OutcomeUnknown)
 		close(b.stop)
 		return job.ApplyResult{Done: true}, ctx.Err()
 	}

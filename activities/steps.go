@@ -47,7 +47,7 @@ func (a *Activities) FinishSnapshot(ctx context.Context, in job.StepInput) (job.
 
 // ApplyBinlog applies one binlog that is not an UPSERT.
 func (a *Activities) ApplyBinlog(ctx context.Context, in job.ApplyInput) (job.ApplyResult, error) {
-	in.Unknown = in.Unknown || outcomeUnknown(ctx)
+	in.OutcomeUnknown = in.OutcomeUnknown || outcomeUnknown(ctx)
 	out, err := step(ctx, a, in.StepInput, finishFirst, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.ApplyResult, error) {
 		if err := a.failpoints.At(in.Spec.Name, failpoint.HandleBinlog); err != nil {
 			return job.ApplyResult{}, err

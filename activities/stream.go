@@ -52,14 +52,14 @@ type shift struct {
 func (s *shift) claim(ctx context.Context) error {
 	progress := &s.in.Progress
 	s.unheard = stream.LastHeard(progress, s.previous)
-	start := job.Heartbeat{Position: progress.Position, Settled: progress.Settled, Ahead: progress.Ahead, Lag: progress.Lag}
+	start := job.Heartbeat{Position: progress.Position, Settling: job.Settling{Settled: progress.Settled, AppliedBeyond: progress.AppliedBeyond}, Lag: progress.Lag}
 	if s.previous != nil && s.previous.Position.CommitSeq >= start.Position.CommitSeq {
 		start = *s.previous
-		if start.Settled == 0 && start.Ahead == nil {
-			start.Ahead = progress.Ahead // reports of older versions do not have it
+		if start.Settled == 0 && start.AppliedBeyond == nil {
+			start.AppliedBeyond = progress.AppliedBeyond // reports of older versions do not have it
 		}
-		if start.Heard.IsZero() {
-			start.Heard = s.previous.At // until the shift has asked the destination
+		if start.UnconfirmedSince.IsZero() {
+			start.UnconfirmedSince = s.previous.At // until the shift has asked the destination
 		}
 	}
 	if attempt := activity.GetInfo(ctx).Attempt; attempt > 1 && s.in.ServerRetries == 0 {
@@ -74,7 +74,7 @@ func (s *shift) notBegun(err error) (job.StreamResult, error) {
 	if errors.Is(err, errLost) {
 		return job.StreamResult{}, err
 	}
-	return unmoved(job.StreamResult{End: job.EndStopped, Unheard: s.unheard}, &s.in.Progress), nil
+	return unmoved(job.StreamResult{End: job.EndStopped, Unconfirmed: job.Unconfirmed{Since: s.unheard}}, &s.in.Progress), nil
 }
 
 // run streams, with heartbeats beside. When it returns nothing runs any more.
@@ -143,9 +143,9 @@ func (s *shift) conclude(ctx context.Context, out job.StreamResult, err error) (
 // failed is the result of a shift that ended with an error. Where it was is in
 // its last report, if that is beyond the progress.
 func (s *shift) failed(out job.StreamResult, err error) job.StreamResult {
-	out.Unheard = s.unheard
+	out.Unconfirmed.Since = s.unheard
 	if errors.Is(err, errPanicked) && s.unheard.IsZero() {
-		out.Unheard = s.began
+		out.Unconfirmed.Since = s.began
 	}
 	out = unmoved(out, &s.in.Progress)
 	out.End = job.EndStopped
@@ -155,14 +155,14 @@ func (s *shift) failed(out job.StreamResult, err error) job.StreamResult {
 	}
 	out.Binlog, out.Wanted = nil, nil
 	if last := s.beats.last(); last.Position.CommitSeq > out.Position.CommitSeq {
-		out.Position, out.Settled, out.Ahead = last.Position, last.Settled, last.Ahead
+		out.Position, out.Settled, out.AppliedBeyond = last.Position, last.Settled, last.AppliedBeyond
 	}
 	return out
 }
 
 // unmoved is the result of a shift that got no further than the progress.
 func unmoved(out job.StreamResult, p *job.Progress) job.StreamResult {
-	out.Position, out.Settled, out.Ahead, out.Met = p.Position, p.Settled, p.Ahead, p.Met
+	out.Position, out.Settled, out.AppliedBeyond, out.Met = p.Position, p.Settled, p.AppliedBeyond, p.Met
 	return out
 }
 

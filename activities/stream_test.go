@@ -126,16 +126,16 @@ func TestAShiftThatDoesNotBeginLeavesTheQuestionOpen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b, s := streamBench(t)
 			s.set(c.answer)
-			b.SetHeartbeatDetails(job.Heartbeat{Position: job.Position{CommitSeq: 42}, At: time.Now(), Heard: old})
+			b.SetHeartbeatDetails(job.Heartbeat{Position: job.Position{CommitSeq: 42}, At: time.Now(), UnconfirmedSince: old})
 			b.fake.stream = func(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error) {
 				return job.StreamResult{}, c.err
 			}
 			in := shiftAt(t, b, 7)
-			in.Progress.Ahead = []int64{50}
+			in.Progress.AppliedBeyond = []int64{50}
 			out, err := call[job.StreamResult](b, job.ActivityStream, in)
 			require.NoError(t, err)
-			require.True(t, old.Equal(out.Unheard))
-			require.Equal(t, []int64{50}, out.Ahead)
+			require.True(t, old.Equal(out.Unconfirmed.Since))
+			require.Equal(t, []int64{50}, out.AppliedBeyond)
 		})
 	}
 }

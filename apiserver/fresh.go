@@ -139,13 +139,8 @@ func (step pendingStep) merge(s *job.Status) {
 // mergeProblem adds the tries that the job knew of before this step: each shift
 // counts its own.
 func mergeProblem(known *job.Problem, reported job.Problem) *job.Problem {
-	if known != nil {
-		reported.Tries += known.Tries
-		if known.Since.Before(reported.Since) {
-			reported.Since = known.Since
-		}
-	}
-	return &reported
+	merged := reported.Continues(known)
+	return &merged
 }
 
 // newerPosition returns the position that is further. Positions only grow within a

@@ -137,11 +137,11 @@ func newProgress(name string, p job.Progress) progressObject {
 	for id, t := range p.Tables {
 		o.TableMapping[id] = t.DestID
 		o.TableNameMapping[id] = t.Name
-		if t.CommitSeq != 0 {
+		if seq := t.SeqOrGone(); seq != 0 {
 			if o.TableCommitSeqMap == nil {
 				o.TableCommitSeqMap = map[int64]int64{}
 			}
-			o.TableCommitSeqMap[id] = t.CommitSeq
+			o.TableCommitSeqMap[id] = seq
 		}
 	}
 	if snapshot := p.Snapshot; snapshot != nil {

@@ -228,7 +228,7 @@ func (im *importing) noteOutcomeUnknown(c *converted) {
 	if seen.IsZero() || seen.After(im.Now()) {
 		seen = im.Now() // nothing tells when it stopped
 	}
-	c.progress.DoubtUntil = seen.Add(clockSkew).UTC()
+	c.progress.Unconfirmed.ImportedUntil = seen.Add(clockSkew).UTC()
 }
 
 // refuseRisks refuses to go on by itself where data could be missed, doubled or

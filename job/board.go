@@ -1,8 +1,9 @@
 package job
 
 import (
-	"github.com/doris-ccr/ccr/doris/binlog"
 	"time"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
 )
 
 // Every worker process has a workflow of its own, on a task queue of its own, for

@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/meta"
 )
 
 func validSpec() Spec {
@@ -159,13 +160,13 @@ func TestCommandPayloadIsFlat(t *testing.T) {
 
 // A binlog that was filed late is beyond the durable position, not the position.
 func TestDeal(t *testing.T) {
-	p := Progress{Position: Position{CommitSeq: 110}, Settled: 100, Ahead: []int64{106, 110}}
+	p := Progress{Position: Position{CommitSeq: 110}, Settling: Settling{Settled: 100, AppliedBeyond: []int64{106, 110}}}
 	require.Equal(t, int64(100), p.Durable())
 	require.True(t, p.Dealt(100))
 	require.False(t, p.Dealt(104))
 	p.Deal(104)
 	p.Deal(104)
-	require.Equal(t, []int64{104, 106, 110}, p.Ahead)
+	require.Equal(t, []int64{104, 106, 110}, p.AppliedBeyond)
 	require.Equal(t, int64(110), p.Position.CommitSeq)
 	p.Deal(112)
 	require.Equal(t, int64(112), p.Position.CommitSeq)
@@ -175,7 +176,36 @@ func TestDeal(t *testing.T) {
 	require.Equal(t, int64(110), old.Durable())
 	old.Deal(112)
 	require.Equal(t, int64(112), old.Durable())
-	require.Empty(t, old.Ahead)
+	require.Empty(t, old.AppliedBeyond)
 
-	require.Zero(t, (&Progress{Position: Position{CommitSeq: 110}, Settled: -1}).Durable())
+	require.Zero(t, (&Progress{Position: Position{CommitSeq: 110}, Settling: Settling{Settled: -1}}).Durable())
+}
+
+// A table that is gone is a number in JSON, as jobs of older versions have it.
+func TestGoneTableInJSON(t *testing.T) {
+	gone := Table{DestID: 3, Name: "t", Gone: true}
+	data, err := json.Marshal(map[int64]Table{1: gone, 2: {Name: "u", CommitSeq: 7}})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"1":{"d":3,"n":"t","s":9223372036854775807},"2":{"n":"u","s":7}}`, string(data))
+	var back map[int64]Table
+	require.NoError(t, json.Unmarshal(data, &back))
+	require.Equal(t, map[int64]Table{1: gone, 2: {Name: "u", CommitSeq: 7}}, back)
+	require.True(t, gone.Contains(1<<62))
+	require.False(t, back[2].Contains(8))
+}
+
+// The JSON names are those of running jobs.
+func TestUnconfirmedInJSON(t *testing.T) {
+	const text = `{"settled":5,"ahead":[7],"met":{"commit_seq":9,"at":"2026-01-02T03:04:05Z"},"unheard":"2026-01-02T03:04:05Z","unheard_to":8,"unheard_epoch":2,` +
+		`"pending_unknown":true,"unknown_seq":6,"doubt_until":"2026-01-02T03:04:05Z"}`
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	var p Progress
+	require.NoError(t, json.Unmarshal([]byte(text), &p))
+	require.Equal(t, Settling{Settled: 5, AppliedBeyond: []int64{7}, Met: Met{CommitSeq: 9, At: at}}, p.Settling)
+	require.Equal(t, Unconfirmed{Since: at, To: 8, Epoch: 2, Pending: true, CommitSeq: 6, ImportedUntil: at}, p.Unconfirmed)
+	data, err := json.Marshal(&p)
+	require.NoError(t, err)
+	for name := range map[string]bool{"settled": true, "ahead": true, "met": true, "unheard": true, "unheard_to": true, "unheard_epoch": true, "pending_unknown": true, "unknown_seq": true, "doubt_until": true} {
+		require.Contains(t, string(data), `"`+name+`":`)
+	}
 }

@@ -1,10 +1,9 @@
 package job
 
 import (
-	"github.com/doris-ccr/ccr/doris/binlog"
-	"math"
-	"slices"
 	"time"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
 )
 
 // SyncState is what a job is doing in the vocabulary of the existing interface;
@@ -64,10 +63,6 @@ const (
 	PhaseDeleting       Phase = "deleting"        // CleanUpJob
 )
 
-// Contained is the commit seq of a table whose every binlog counts as already
-// contained (doris-binlogs.md 4.5.5).
-const Contained = int64(math.MaxInt64)
-
 // Progress is the only durable state of a job and the truth about it. It holds
 // ids, names and positions, never snapshot metadata and never a clear secret.
 type Progress struct {
@@ -85,19 +80,8 @@ type Progress struct {
 	// Position: everything up to CommitSeq that had been filed when it was read has
 	// been applied.
 	Position Position `json:"position"`
-	// Settled is where the binlogs have to be read from again: a binlog can be filed
-	// after one with a greater commit seq (doris-binlogs.md 1.2), so only what has
-	// been read again after a while is sure to be complete. 0 = Position, which it
-	// always is for a table, negative = the beginning. See Durable.
-	Settled int64 `json:"settled,omitempty"`
-	// Ahead are the binlogs beyond Durable that have been dealt with, sorted. They
-	// may be beyond Position as well: with CommitOrderPerTable the tables do not
-	// wait for each other. The destination knows the UPSERTs among them as well, but
-	// not for ever.
-	Ahead []int64 `json:"ahead,omitempty"`
-	// Met is a moment at which the binlogs up to some commit seq had been met: what
-	// was still missing then has been filed a while later.
-	Met Met `json:"met,omitzero"`
+	// Settling is what of the log is dealt with for good, and beyond that.
+	Settling
 
 	// Tables maps source table (and view) ids to what is known of them.
 	Tables map[int64]Table `json:"tables,omitempty"`
@@ -112,16 +96,8 @@ type Progress struct {
 	Snapshot *Snapshot `json:"snapshot,omitempty"`
 	// Pending is the non-UPSERT binlog to apply next, in PhaseApply.
 	Pending *Binlog `json:"pending,omitempty"`
-	// PendingUnknown is set when an attempt at Pending ended without a known
-	// outcome (ApplyInput.Unknown).
-	PendingUnknown bool `json:"pending_unknown,omitempty"`
-	// UnknownSeq is a binlog that PendingUnknown was true of when a partial sync
-	// came in between: it is still to be applied. 0 = none.
-	UnknownSeq int64 `json:"unknown_seq,omitempty"`
-	// DoubtUntil is set for a job that was imported from another tool: what the
-	// source recorded before this moment may have been applied already, so it is
-	// looked up on the destination first, as after a lost answer.
-	DoubtUntil time.Time `json:"doubt_until,omitzero"`
+	// Unconfirmed is what may be applied without the job knowing it.
+	Unconfirmed
 
 	// Gap is set while the source has not recorded everything, or once it has not:
 	// what the job follows has to be compared, or brought again, when it records
@@ -144,16 +120,6 @@ type Progress struct {
 	// Awaited are the tables and views that the filter selects now and that a
 	// partial snapshot has yet to bring, in this order.
 	Awaited []PartialSync `json:"awaited,omitempty"`
-
-	// Unheard is set when a shift ended without telling its position, or without
-	// knowing what became of its last commits: the time before which nothing
-	// beyond Position was applied. What was is known to the destination only, and
-	// not for ever (architecture.md 4.2).
-	Unheard time.Time `json:"unheard,omitzero"`
-	// UnheardTo is the last binlog of which that holds, 0 if nobody can tell.
-	UnheardTo int64 `json:"unheard_to,omitempty"`
-	// UnheardEpoch is the epoch in which that began, 0 if nobody can tell.
-	UnheardEpoch int64 `json:"unheard_epoch,omitempty"`
 
 	// Told is what the webhook was last told, nil before the first time, and
 	// Notices what it has yet to be told, oldest first (MaxNotices). NoticeSeq
@@ -197,27 +163,6 @@ type Gap struct {
 	CommitSeq int64 `json:"commit_seq"`
 }
 
-// Table is what a job knows of one source table or view.
-type Table struct {
-	// DestID is the destination table id, 0 for views and unknown ids.
-	DestID int64 `json:"d,omitempty"`
-	// Name is the source name as of Position.
-	Name string `json:"n"`
-	// CommitSeq: binlogs of this table up to here are contained in a snapshot.
-	// Only meaningful in DBTablesIncrementalSync; 0 = no filter.
-	CommitSeq int64 `json:"s,omitempty"`
-	// Partly: up to here a snapshot contains the binlogs of some of the table's
-	// partitions (Progress.Partitions). 0 = none.
-	Partly int64 `json:"q,omitempty"`
-	View   bool  `json:"v,omitempty"`
-	// Doubtful: the destination has forgotten which loads of the table it has
-	// (architecture.md 4.2). The next one asks for a snapshot of it.
-	Doubtful bool `json:"u,omitempty"`
-	// External: the destination has its definition only. It has no id that
-	// getMeta tells (doris-rpc.md 5), so Name stands for it.
-	External bool `json:"x,omitempty"`
-}
-
 // Position is how far the job is in the source's binlogs.
 type Position struct {
 	// CommitSeq: every binlog up to and including it is applied.
@@ -232,36 +177,6 @@ type Position struct {
 	// Partition is the greatest id of a source partition that the job has met, in a
 	// snapshot or an UPSERT, 0 unknown: one with a greater id was made since.
 	Partition int64 `json:"partition,omitempty"`
-}
-
-// Met says when the binlogs up to a commit seq had been met.
-type Met struct {
-	CommitSeq int64     `json:"commit_seq"`
-	At        time.Time `json:"at"`
-}
-
-// Durable is the commit seq up to which no binlog is ever needed again.
-func (p *Progress) Durable() int64 {
-	if p.Settled == 0 {
-		return p.Position.CommitSeq
-	}
-	return max(0, min(p.Settled, p.Position.CommitSeq))
-}
-
-// Dealt tells whether the binlog is applied, or passed over.
-func (p *Progress) Dealt(commitSeq int64) bool {
-	_, ahead := slices.BinarySearch(p.Ahead, commitSeq)
-	return ahead || commitSeq <= p.Durable()
-}
-
-// Deal notes that the binlog is applied, or passed over: the position moves to
-// it unless it is beyond it, for it may have been filed late.
-func (p *Progress) Deal(commitSeq int64) {
-	if !p.Dealt(commitSeq) && p.Settled != 0 {
-		at, _ := slices.BinarySearch(p.Ahead, commitSeq)
-		p.Ahead = slices.Insert(slices.Clone(p.Ahead), at, commitSeq)
-	}
-	p.Position.CommitSeq = max(p.Position.CommitSeq, commitSeq)
 }
 
 // Snapshot is a full or partial snapshot in progress.
@@ -343,7 +258,7 @@ func (p *Progress) SettleIncremental() bool {
 	}
 	//workflowcheck:ignore a test for all: order does not matter
 	for _, t := range p.Tables {
-		if t.CommitSeq > p.Durable() {
+		if t.Gone || t.CommitSeq > p.Durable() {
 			return false
 		}
 	}

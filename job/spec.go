@@ -10,13 +10,14 @@ package job
 import (
 	"errors"
 	"fmt"
-	"github.com/doris-ccr/ccr/doris/meta"
 	"maps"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/doris-ccr/ccr/doris/meta"
 )
 
 // Sealed is a secret encrypted by package secret. It is the only form in which

@@ -2,8 +2,9 @@ package job
 
 import (
 	"fmt"
-	"github.com/doris-ccr/ccr/doris/binlog"
 	"time"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
 )
 
 // Kind classifies an error by where it came from (http-api.md 1.1).
@@ -32,6 +33,18 @@ type Problem struct {
 	Tries int       `json:"tries"`
 	// Remedy is what a person can do about it.
 	Remedy string `json:"remedy,omitempty"`
+}
+
+// Continues is p as what goes on since an earlier problem of the job began; nil: there
+// was none. Its tries come on top of the earlier ones.
+func (p Problem) Continues(earlier *Problem) Problem {
+	if earlier != nil {
+		p.Tries += earlier.Tries
+		if earlier.Since.Before(p.Since) {
+			p.Since = earlier.Since
+		}
+	}
+	return p
 }
 
 // Event is one noteworthy thing in a job's life.
@@ -65,9 +78,11 @@ type Status struct {
 	Position      Position  `json:"position"`
 	// Stalled: it should go on and cannot; Problem says why. A paused job is not
 	// stalled, whatever its last problem was.
-	Stalled bool       `json:"stalled"`
-	Problem *Problem   `json:"problem,omitempty"`
-	Lag     binlog.Lag `json:"lag"`
+	Stalled bool     `json:"stalled"`
+	Problem *Problem `json:"problem,omitempty"`
+	// Settling is the next of Progress; Met is not reported.
+	Settling
+	Lag binlog.Lag `json:"lag"`
 	// Doing says what the job does, or would do next; NextStep what a person can
 	// do (Advice).
 	Doing        string    `json:"doing,omitempty"`
@@ -102,15 +117,14 @@ func (s Status) StateWord() string {
 // heartbeat. A retry starts from it, and the API server merges it into replies.
 type Heartbeat struct {
 	Position Position `json:"position,omitzero"`
-	// Settled and Ahead are those of Progress.
-	Settled int64      `json:"settled,omitempty"`
-	Ahead   []int64    `json:"ahead,omitempty"`
+	// Settling is the next of Progress, without Met.
+	Settling
 	Lag     binlog.Lag `json:"lag,omitzero"`
 	Problem *Problem   `json:"problem,omitempty"`
 	At      time.Time  `json:"at"`
-	// Heard is set while it is still unknown what earlier attempts have applied:
+	// UnconfirmedSince is set while it is still unknown what earlier attempts have applied:
 	// when the last of them told how far it was.
-	Heard time.Time `json:"heard,omitzero"`
+	UnconfirmedSince time.Time `json:"heard,omitzero"`
 	// Differences are what the two sides are known to differ in, nil if the shift
 	// does not compare.
 	Differences *[]Difference `json:"differences,omitempty"`

@@ -1,8 +1,9 @@
 package job
 
 import (
-	"github.com/doris-ccr/ccr/doris/binlog"
 	"time"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
 )
 
 // The inputs and results of the activities (architecture.md 3). Each step gets the
@@ -136,14 +137,10 @@ type StreamResult struct {
 	Resealed *Resealed `json:"resealed,omitempty"`
 	// Notes are events of the shift, one line each.
 	Notes []string `json:"notes,omitempty"`
-	// Unheard and UnheardTo are the next of Progress: since when binlogs beyond Position may
-	// have been applied without anybody but the destination knowing. Zero: none.
-	Unheard   time.Time `json:"unheard,omitzero"`
-	UnheardTo int64     `json:"unheard_to,omitempty"`
-	// Settled, Ahead and Met are the next of Progress.
-	Settled int64   `json:"settled,omitempty"`
-	Ahead   []int64 `json:"ahead,omitempty"`
-	Met     Met     `json:"met,omitzero"`
+	// Unconfirmed is what the shift leaves unconfirmed: Since and To.
+	Unconfirmed
+	// Settling is the next of Progress.
+	Settling
 	// NewEpoch asks for labels of another epoch: a transaction holds one of this one
 	// that can be neither committed nor rolled back.
 	NewEpoch bool `json:"new_epoch,omitempty"`
@@ -170,9 +167,9 @@ type TableChanges struct {
 // ApplyInput is the input of ApplyBinlog; the binlog is Progress.Pending.
 type ApplyInput struct {
 	StepInput
-	// Unknown is set when an earlier attempt at this binlog ended without a
+	// OutcomeUnknown is set when an earlier attempt at this binlog ended without a
 	// known outcome: check whether it has been applied (doris-binlogs.md 4.7).
-	Unknown bool `json:"unknown,omitempty"`
+	OutcomeUnknown bool `json:"unknown,omitempty"`
 }
 
 // ApplyResult is the result of ApplyBinlog. Exactly one of Done, Wanted and
@@ -246,45 +243,19 @@ func (p *Progress) Apply(c TableChanges) {
 	}
 }
 
-// MayBeApplied tells whether the binlog, which is to be applied now, may have been
-// already: by an attempt before a partial sync came in between, or by the tool
-// that the job was imported from.
-func (p *Progress) MayBeApplied(b *Binlog) bool {
-	return b.CommitSeq == p.UnknownSeq || p.doubts(b)
-}
-
-// doubts tells whether the tool that the job was imported from may have applied
-// the binlog already. Binlogs without a time (old servers) are doubted as long as
-// there is doubt about any.
-func (p *Progress) doubts(b *Binlog) bool {
-	return !p.DoubtUntil.IsZero() && (b.Timestamp <= 0 || b.Timestamp <= p.DoubtUntil.UnixMilli())
-}
-
-// Hear notes since when binlogs beyond the position may have been applied without
-// anybody but the destination knowing, and up to which one; zero: there are none.
-func (p *Progress) Hear(unheard time.Time, upTo int64) {
-	switch {
-	case unheard.IsZero():
-		p.UnheardEpoch = 0
-	case p.Unheard.IsZero():
-		p.UnheardEpoch = p.Epoch
-	}
-	p.Unheard, p.UnheardTo = unheard, upTo
-}
-
 // StartFullSync puts the job into a new full sync at the given commit seq.
 func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, reason string) {
 	p.Epoch++
 	p.FirstEpoch = p.Epoch
-	p.Hear(time.Time{}, 0) // whatever was applied, it is replaced
-	p.Settled, p.Ahead, p.Met = 0, nil, Met{}
+	p.Unconfirmed.Shift(time.Time{}, 0, p.Epoch) // whatever was applied, it is replaced
+	p.Settling = Settling{}
 	p.State = DBFullSync
 	if t == TableSync {
 		p.State = TableFullSync
 	}
 	p.Phase = PhaseTakeSnapshot
 	p.Snapshot = &Snapshot{Reason: reason, Trigger: commitSeq}
-	p.Pending, p.PendingUnknown, p.UnknownSeq = nil, false, 0
+	p.Pending, p.Unconfirmed.Pending, p.Unconfirmed.CommitSeq = nil, false, 0
 	p.Reselect, p.Awaited = false, nil // it brings what is selected
 	p.Gap = nil                        // and all that was not recorded
 	p.FullSyncs++
@@ -309,10 +280,8 @@ func (p *Progress) StartPartialSync(t SyncType, now time.Time, commitSeq int64, 
 	}
 	p.Phase = PhaseTakeSnapshot
 	p.Snapshot = &Snapshot{Partial: &part, Reason: reason, Trigger: commitSeq}
-	if b := p.Pending; b != nil && p.PendingUnknown && b.CommitSeq != commitSeq {
-		p.UnknownSeq = b.CommitSeq
-	}
-	p.Pending, p.PendingUnknown = nil, false
+	p.Unconfirmed.leavePending(p.Pending, commitSeq)
+	p.Pending = nil
 	if t == TableSync && len(part.Partitions) == 0 {
 		p.Gap = nil // all that the job has comes with it
 	}

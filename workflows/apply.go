@@ -18,11 +18,11 @@ func (r *run) apply() {
 	}
 	summary := fmt.Sprintf("apply %s, seq %d", describe(b), b.CommitSeq)
 	o := r.settings.activityOptions(summary, applyTimeout)
-	in := job.ApplyInput{StepInput: r.retriedInput(&o), Unknown: r.p.PendingUnknown}
+	in := job.ApplyInput{StepInput: r.retriedInput(&o), OutcomeUnknown: r.p.Unconfirmed.Pending}
 	out, err := execute[job.ApplyResult](r, o, applyGrace, job.ActivityApply, in)
 	if err != nil {
 		// It may have happened all the same: the next attempt has to look.
-		r.p.PendingUnknown = true
+		r.p.Unconfirmed.Pending = true
 		r.stepFailed(err, "apply "+describe(b))
 		return
 	}
@@ -34,7 +34,7 @@ func (r *run) applied(b *job.Binlog, out job.ApplyResult) {
 	case out.Problem != nil:
 		// A refusal is an answer; a broken connection is none, be it ours or that of
 		// the frontend that passed the statement on.
-		r.p.PendingUnknown = r.p.PendingUnknown || out.Problem.Kind == job.KindRPC
+		r.p.Unconfirmed.Pending = r.p.Unconfirmed.Pending || out.Problem.Kind == job.KindRPC
 		r.reportProblem(*out.Problem)
 		return
 	case out.Done || out.Wanted != nil:
@@ -86,7 +86,7 @@ func (r *run) noteTable(out job.ApplyResult) {
 func (r *run) goOnBehind(b *job.Binlog) {
 	r.p.Deal(b.CommitSeq)
 	r.p.Pending = nil
-	r.p.PendingUnknown, r.p.UnknownSeq = false, 0
+	r.p.Unconfirmed.Pending, r.p.Unconfirmed.CommitSeq = false, 0
 	r.p.Phase = job.PhaseStream
 	r.settle()
 }

@@ -53,7 +53,7 @@ func (r *run) setBeingSynced(to bool) error {
 func (r *run) inputOfCleanUp() job.StepInput {
 	in := r.input()
 	if r.oversized {
-		in.Progress.Tables, in.Progress.Partitions, in.Progress.Ahead, in.Progress.Awaited = nil, nil, nil, nil
+		in.Progress.Tables, in.Progress.Partitions, in.Progress.AppliedBeyond, in.Progress.Awaited = nil, nil, nil, nil
 	}
 	return in
 }

@@ -206,7 +206,7 @@ func (r *run) tableGone() {
 	}
 	table, known := r.p.Tables[part.TableID]
 	if known {
-		table.CommitSeq = job.Contained
+		table.CommitSeq, table.Gone = 0, true
 		r.p.Tables[part.TableID] = table
 	}
 	r.event(levelWarn, "the source has no table %s with the id %d any more: nothing to sync", part.Table, part.TableID)

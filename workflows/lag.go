@@ -84,6 +84,6 @@ func (r *run) noteLag(lag binlog.Lag) {
 func (r *run) lagInput() job.StepInput {
 	in := job.StepInput{Spec: job.Spec{Name: r.spec.Name, UID: r.spec.UID, Source: r.spec.Source}}
 	in.Spec.Destination.Table = r.spec.Destination.Table
-	in.Progress.Position, in.Progress.Settled, in.Progress.Ahead = r.p.Position, r.p.Settled, r.p.Ahead
+	in.Progress.Position, in.Progress.Settled, in.Progress.AppliedBeyond = r.p.Position, r.p.Settled, r.p.AppliedBeyond
 	return in
 }

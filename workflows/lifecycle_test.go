@@ -23,7 +23,7 @@ func TestFromCheckToStreamAndOverADDL(t *testing.T) {
 	b.shift(time.Minute, job.StreamResult{End: job.EndBinlog, Position: job.Position{CommitSeq: 119, TxnID: 9, Applied: 19}, Binlog: ddl})
 	once(b, job.ActivityApply, time.Second, func(in job.ApplyInput) (job.ApplyResult, error) {
 		require.Equal(t, ddl, in.Progress.Pending)
-		require.False(t, in.Unknown)
+		require.False(t, in.OutcomeUnknown)
 		require.Empty(t, in.Progress.Events, "steps do not need the events")
 		return job.ApplyResult{Done: true, Summary: "ALTER TABLE orders ADD PARTITION p5"}, nil
 	})

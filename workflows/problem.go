@@ -22,9 +22,7 @@ func (r *run) reportProblem(p job.Problem) {
 	p.Text = limit(p.Text, problemLimit)
 	p.Late = r.late(p.CommitSeq)
 	old := r.p.Problem
-	if old != nil {
-		p.Since, p.Tries = old.Since, old.Tries+p.Tries
-	}
+	p = p.Continues(old)
 	if old == nil || old.Text != p.Text {
 		r.event(levelError, "cannot go on: %s", oneLine(p.Text, refusalLimit))
 	}
@@ -42,12 +40,7 @@ func (r *run) keepProblem(p job.Problem) {
 	p.Text = limit(p.Text, problemLimit)
 	p.Late = r.late(p.CommitSeq)
 	old := r.p.Problem
-	if old != nil {
-		p.Tries += old.Tries
-		if old.Since.Before(p.Since) {
-			p.Since = old.Since
-		}
-	}
+	p = p.Continues(old)
 	if old == nil || old.Text != p.Text {
 		r.event(levelError, "cannot go on: %s", oneLine(p.Text, refusalLimit))
 	}

@@ -132,9 +132,9 @@ func TestApplyLooksForTheOutcomeOfAnEarlierAttempt(t *testing.T) {
 	b.deleteAt(2 * time.Minute)
 	b.mustRun()
 	require.Len(t, b.applies, 3)
-	require.False(t, b.applies[0].Unknown)
-	require.False(t, b.applies[1].Unknown, "a refusal is an answer")
-	require.True(t, b.applies[2].Unknown, "a lost connection is none")
+	require.False(t, b.applies[0].OutcomeUnknown)
+	require.False(t, b.applies[1].OutcomeUnknown, "a refusal is an answer")
+	require.True(t, b.applies[2].OutcomeUnknown, "a lost connection is none")
 }
 
 // A partial sync of another table does not make a half known binlog a new one.
@@ -157,8 +157,8 @@ func TestApplyLooksForTheOutcomeAfterAPartialSync(t *testing.T) {
 	b.mustRun()
 	require.Len(t, b.applies, 3)
 	require.Equal(t, int64(120), b.applies[1].Progress.Pending.CommitSeq)
-	require.True(t, b.applies[1].Unknown)
-	require.False(t, b.applies[2].Unknown)
+	require.True(t, b.applies[1].OutcomeUnknown)
+	require.False(t, b.applies[2].OutcomeUnknown)
 }
 
 // A REPLACE is about two tables: the snapshot of one does not make it done. And no
@@ -192,20 +192,20 @@ func TestACommandWaitsForABinlogThatIsBeingApplied(t *testing.T) {
 	b.signal(time.Second, job.SignalPause, job.Command{})
 	b.at(time.Minute, func() {
 		require.Equal(t, int64(120), b.status().Position.CommitSeq, "it was let finish")
-		require.False(t, b.progress().PendingUnknown)
+		require.False(t, b.progress().Unconfirmed.Pending)
 	})
 	b.signal(2*time.Minute, job.SignalResume, job.Command{})
 	b.signal(3*time.Minute, job.SignalPause, job.Command{})
 	b.at(4*time.Minute, func() {
 		require.False(t, b.status().Running, "but not for ever")
-		require.True(t, b.progress().PendingUnknown)
+		require.True(t, b.progress().Unconfirmed.Pending)
 		require.Equal(t, job.PhaseApply, b.status().Phase)
 	})
 	b.signal(5*time.Minute, job.SignalResume, job.Command{})
 	b.at(6*time.Minute, func() { require.Equal(t, int64(130), b.status().Position.CommitSeq) })
 	b.deleteAt(7 * time.Minute)
 	b.mustRun()
-	require.True(t, b.applies[2].Unknown)
+	require.True(t, b.applies[2].OutcomeUnknown)
 }
 
 func TestAStreamThatStopsUnaskedDoesNotRunHot(t *testing.T) {

@@ -32,7 +32,7 @@ const remedyTooLarge = "raise limit.blobSize.error in Temporal's dynamic configu
 // tooLarge tells whether the state is too large to be handed on, and makes that a
 // problem of the job. The loop asks before each step and before a new run.
 func (r *run) tooLarge() bool {
-	entries := len(r.p.Tables) + len(r.p.Partitions) + len(r.p.Ahead) + len(r.p.Awaited)
+	entries := len(r.p.Tables) + len(r.p.Partitions) + len(r.p.AppliedBeyond) + len(r.p.Awaited)
 	if entries < measureAbove || r.p.Phase == job.PhaseDeleting || !r.version(changePayloadSize) {
 		return false
 	}

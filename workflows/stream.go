@@ -23,17 +23,17 @@ func (r *run) stream() {
 	out, err := execute[job.StreamResult](r, o, 0, job.ActivityStream, in)
 	r.streaming = false
 	if err == nil {
-		r.p.Settled, r.p.Ahead, r.p.Met = out.Settled, out.Ahead, out.Met
-		r.p.Hear(out.Unheard, out.UnheardTo)
+		r.p.Settling = out.Settling
+		r.p.Unconfirmed.Shift(out.Unconfirmed.Since, out.Unconfirmed.To, r.p.Epoch)
 		r.shiftEnded(out)
 		return
 	}
 	// The position it reached is lost, not its work: the next shift asks the
 	// destination what is there before it does anything.
-	if !r.p.Unheard.IsZero() {
-		began = r.p.Unheard
+	if !r.p.Unconfirmed.Since.IsZero() {
+		began = r.p.Unconfirmed.Since
 	}
-	r.p.Hear(began, 0)
+	r.p.Unconfirmed.Shift(began, 0, r.p.Epoch)
 	if !interrupted(err) {
 		r.reportProblem(stepProblem(err, "stream"))
 	}
@@ -134,7 +134,7 @@ func (r *run) toApply(b *job.Binlog) {
 		return
 	}
 	r.p.Pending = b
-	r.p.PendingUnknown = r.p.MayBeApplied(b)
+	r.p.Unconfirmed.Pending = r.p.Unconfirmed.Covers(b)
 	r.p.Phase = job.PhaseApply
 }
 

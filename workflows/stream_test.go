@@ -21,16 +21,16 @@ func TestAShiftWithoutAnAnswerIsRemembered(t *testing.T) {
 		})
 	}
 	b.shift(time.Minute, job.StreamResult{End: job.EndShiftOver, Notes: []string{"rollups were dropped"},
-		Tables: job.TableChanges{Set: map[int64]job.Table{11: {DestID: 21, Name: "orders", Doubtful: true}}}})
+		Tables: job.TableChanges{Set: map[int64]job.Table{11: {DestID: 21, Name: "orders", Unconfirmed: true}}}})
 	b.idle()
-	b.at(30*time.Minute, func() { require.True(t, b.progress().Tables[11].Doubtful) })
+	b.at(30*time.Minute, func() { require.True(t, b.progress().Tables[11].Unconfirmed) })
 	b.deleteAt(time.Hour)
 	b.mustRun()
-	require.True(t, b.streams[1].Progress.Unheard.IsZero())
-	lost := b.streams[2].Progress.Unheard
+	require.True(t, b.streams[1].Progress.Unconfirmed.Since.IsZero())
+	lost := b.streams[2].Progress.Unconfirmed.Since
 	require.False(t, lost.IsZero())
-	require.True(t, lost.Equal(b.streams[3].Progress.Unheard), "the first of them counts")
-	require.True(t, b.streams[4].Progress.Unheard.IsZero(), "the next one has asked")
+	require.True(t, lost.Equal(b.streams[3].Progress.Unconfirmed.Since), "the first of them counts")
+	require.True(t, b.streams[4].Progress.Unconfirmed.Since.IsZero(), "the next one has asked")
 	require.Contains(t, b.events(), "warn rollups were dropped")
 }
 
@@ -38,19 +38,19 @@ func TestAShiftWithoutAnAnswerIsRemembered(t *testing.T) {
 func TestWhatAShiftDoesNotKnowIsRemembered(t *testing.T) {
 	b := newBench(t)
 	since := time.Unix(1_700_000_500, 0).UTC()
-	b.shift(time.Minute, job.StreamResult{End: job.EndBlocked, Problem: &job.Problem{Text: "no route"}, Unheard: since, UnheardTo: 140, Ahead: []int64{150}})
+	b.shift(time.Minute, job.StreamResult{End: job.EndBlocked, Problem: &job.Problem{Text: "no route"}, Unconfirmed: job.Unconfirmed{Since: since, To: 140}, Settling: job.Settling{AppliedBeyond: []int64{150}}})
 	once(b, job.ActivityStream, time.Minute, func(job.StreamInput) (job.StreamResult, error) {
 		return job.StreamResult{}, failed(job.Problem{Text: "the worker is gone"})
 	})
 	b.idle()
 	b.deleteAt(time.Hour)
 	b.mustRun()
-	require.True(t, since.Equal(b.streams[1].Progress.Unheard))
-	require.Equal(t, int64(140), b.streams[1].Progress.UnheardTo)
-	require.True(t, since.Equal(b.streams[2].Progress.Unheard), "the first time counts")
-	require.Zero(t, b.streams[2].Progress.UnheardTo, "nobody knows how far the lost one came")
-	require.Equal(t, []int64{150}, b.streams[2].Progress.Ahead, "what was known stays known")
-	require.Zero(t, b.streams[3].Progress.Unheard)
+	require.True(t, since.Equal(b.streams[1].Progress.Unconfirmed.Since))
+	require.Equal(t, int64(140), b.streams[1].Progress.Unconfirmed.To)
+	require.True(t, since.Equal(b.streams[2].Progress.Unconfirmed.Since), "the first time counts")
+	require.Zero(t, b.streams[2].Progress.Unconfirmed.To, "nobody knows how far the lost one came")
+	require.Equal(t, []int64{150}, b.streams[2].Progress.AppliedBeyond, "what was known stays known")
+	require.Zero(t, b.streams[3].Progress.Unconfirmed.Since)
 }
 
 // What has been applied since the last full sync stays, whatever came by partial
@@ -70,10 +70,10 @@ func TestTheEpochOfTheLastFullSyncIsKept(t *testing.T) {
 	b.deleteAt(5 * time.Minute)
 	b.mustRun()
 
-	lost := job.Progress{Epoch: 70, Unheard: time.Now(), UnheardTo: 9}
+	lost := job.Progress{Epoch: 70, Unconfirmed: job.Unconfirmed{Since: time.Now(), To: 9}}
 	lost.StartFullSync(job.DatabaseSync, time.Now(), 5, "")
-	require.Zero(t, lost.Unheard, "what was applied before is replaced")
-	require.Zero(t, lost.UnheardTo)
+	require.Zero(t, lost.Unconfirmed.Since, "what was applied before is replaced")
+	require.Zero(t, lost.Unconfirmed.To)
 
 	imported := job.Progress{Epoch: 70, State: job.DBIncrementalSync}
 	imported.StartPartialSync(job.DatabaseSync, time.Now(), 5, job.PartialSync{TableID: 11, Table: "orders"}, "")

@@ -77,7 +77,7 @@ func applyRecover(a *application) (job.ApplyResult, error) {
 	if recovered.PartitionID > 0 {
 		what = fmt.Sprintf("partition %s of table %s", recovered.PartitionName, recovered.TableName)
 	}
-	if a.p.Tables[recovered.TableID].CommitSeq == job.Contained {
+	if a.p.Tables[recovered.TableID].Gone {
 		return a.bringTable(recovered.TableID, "%s was recovered", what)
 	}
 	return a.replaceTable(recovered.TableID, "%s was recovered", what)

@@ -86,7 +86,7 @@ func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, er
 	if pair.Contained(rec, &j.Spec, &in.Progress) {
 		return job.ApplyResult{Done: true, Summary: "contained in the snapshot"}, nil
 	}
-	a := &application{ctx: ctx, j: j, p: &in.Progress, rec: rec, unknown: in.Unknown}
+	a := &application{ctx: ctx, j: j, p: &in.Progress, rec: rec, unknown: in.OutcomeUnknown}
 	if id, conflict := a.meetsPartitions(); conflict {
 		handle = func(a *application) (job.ApplyResult, error) {
 			return a.replaceTable(id, "%s at commit seq %d, before the end of a snapshot of the table's partitions", rec.Type, rec.CommitSeq)
@@ -228,7 +228,7 @@ func (a *application) containedIn(table int64) bool {
 		return false
 	}
 	t, known := a.p.Tables[table]
-	return known && a.rec.CommitSeq <= t.CommitSeq
+	return known && t.Contains(a.rec.CommitSeq)
 }
 
 var (
@@ -316,7 +316,7 @@ func (a *application) bringTable(source int64, format string, args ...any) (job.
 func (a *application) vanished(source int64) (job.ApplyResult, error) {
 	result, err := ignored()
 	if table, mapped := a.p.Tables[source]; mapped && a.j.Spec.Type() == job.DatabaseSync {
-		table.CommitSeq = job.Contained
+		table.CommitSeq, table.Gone = 0, true
 		result.Tables.Set = map[int64]job.Table{source: table}
 	}
 	return result, err

@@ -273,7 +273,7 @@ func TestApplyDropTable(t *testing.T) {
 	require.Empty(t, a.dst.Executed)
 
 	a = drop(10, false) // found gone by a partial sync
-	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, CommitSeq: job.Contained}
+	a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, Gone: true}
 	got = a.run(t)
 	require.Equal(t, []int64{10}, got.Tables.Drop)
 	require.Equal(t, []string{"DROP t"}, a.dst.Executed)
@@ -292,7 +292,7 @@ func TestApplyDropTable(t *testing.T) {
 		"its successor is there":      {known: map[int64]job.Table{12: {Name: "w", View: true}, 13: {Name: "w", View: true}}},
 		"only the successor":          {known: map[int64]job.Table{13: {Name: "w", View: true, CommitSeq: 600}}},
 		"a table took its name":       {known: map[int64]job.Table{13: {Name: "w", DestID: 23}}},
-		"another that is gone too":    {known: map[int64]job.Table{13: {Name: "w", View: true, CommitSeq: job.Contained}}, executed: []string{"DROP w"}},
+		"another that is gone too":    {known: map[int64]job.Table{13: {Name: "w", View: true, Gone: true}}, executed: []string{"DROP w"}},
 		"external":                    {known: map[int64]job.Table{12: {Name: "w", External: true}}, executed: []string{"DROP w"}},
 		"external, and its successor": {known: map[int64]job.Table{12: {Name: "w", External: true}, 13: {Name: "w", DestID: 23}}},
 	} {
@@ -392,7 +392,7 @@ func TestApplyModifyColumns(t *testing.T) {
 	require.Equal(t, []string{"ALTER TABLE `dst`.`t` ADD COLUMN `c` int NULL"}, a.dst.Executed)
 
 	a = applying(binlog.TypeModifyTableAddOrDropColumns, payload, 10)
-	a.in.Unknown = true
+	a.in.OutcomeUnknown = true
 	a.dst.columns = []string{"id", "c"}
 	require.True(t, a.run(t).Done)
 	require.Empty(t, a.dst.Executed, "an earlier attempt had done it")

@@ -45,13 +45,13 @@ func TestApplyTypes(t *testing.T) {
 		"rename rollup, early type":      {binlog.TypeRenameTable, fmt.Sprintf(rename, "", "", "s", "r", "", ""), nil, []string{altTable + "RENAME ROLLUP `r` `s`"}, nil},
 		"rename rollup, no old name":     {binlog.TypeRenameRollup, `{"tb":10,"nR":"s"}`, nil, nil, whole},
 		"rename partition":               {binlog.TypeRenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), nil, []string{altTable + "RENAME PARTITION `p` `q`"}, nil},
-		"rename partition, done already": {binlog.TypeRenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) { a.in.Unknown, a.dst.partitions = true, []string{"q"} }, nil, nil},
-		"rename partition, not done":     {binlog.TypeRenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) { a.in.Unknown, a.dst.partitions = true, []string{"p"} }, []string{altTable + "RENAME PARTITION `p` `q`"}, nil},
+		"rename partition, done already": {binlog.TypeRenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) { a.in.OutcomeUnknown, a.dst.partitions = true, []string{"q"} }, nil, nil},
+		"rename partition, not done":     {binlog.TypeRenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) { a.in.OutcomeUnknown, a.dst.partitions = true, []string{"p"} }, []string{altTable + "RENAME PARTITION `p` `q`"}, nil},
 		"rename partition, it is not there": {binlog.TypeRenamePartition, fmt.Sprintf(rename, "", "", "", "", "q", "p"), func(a *applied) {
 			a.dst.refuse = map[string]error{"RENAME": pairtest.SQLRefusal("Partition[p] does not exists")}
 		}, nil, whole},
 		"rename column":               {binlog.TypeRenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, nil, []string{altTable + "RENAME COLUMN `a` `b`"}, nil},
-		"rename column, done already": {binlog.TypeRenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, func(a *applied) { a.in.Unknown, a.dst.columns = true, []string{"b"} }, nil, nil},
+		"rename column, done already": {binlog.TypeRenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, func(a *applied) { a.in.OutcomeUnknown, a.dst.columns = true, []string{"b"} }, nil, nil},
 		"comments of columns":         {binlog.TypeModifyComment, `{"type":"COLUMN","tblId":10,"colToComment":{"b":"it's \"b\"","a":"x\\y"}}`, nil, []string{altTable + "MODIFY COLUMN `a` COMMENT \"x\\\\y\", MODIFY COLUMN `b` COMMENT \"it\\'s \\\"b\\\"\""}, nil},
 		"comment of the table":        {binlog.TypeModifyComment, `{"type":"TABLE","tblId":10,"tblComment":""}`, nil, []string{altTable + `MODIFY COMMENT ""`}, nil},
 		"view":                        {binlog.TypeModifyViewDef, view, nil, []string{"ALTER VIEW `dst`.`v` AS SELECT 1 FROM `internal`.`dst`.`t`"}, nil},
@@ -93,11 +93,11 @@ func TestApplyTypes(t *testing.T) {
 		"buckets, auto":   {binlog.TypeModifyDistributionBucketNum, fmt.Sprintf(buckets, "HASH", true), nil, []string{altTable + "MODIFY DISTRIBUTION DISTRIBUTED BY HASH(`id`,`v`) BUCKETS AUTO"}, nil},
 		"random":          {binlog.TypeModifyDistributionType, `{"tb":10}`, nil, []string{altTable + `SET ("distribution_type" = "random")`}, nil},
 		"random, done already": {binlog.TypeModifyDistributionType, `{"tb":10}`, func(a *applied) {
-			a.in.Unknown, a.dst.create = true, "...\nDISTRIBUTED BY RANDOM BUCKETS 2\n"
+			a.in.OutcomeUnknown, a.dst.create = true, "...\nDISTRIBUTED BY RANDOM BUCKETS 2\n"
 		}, nil, nil},
 		"recover table": {binlog.TypeRecoverInfo, `{"tableId":10,"tableName":"t","partitionId":-1}`, nil, nil, whole},
 		"recover a table that was found gone": {binlog.TypeRecoverInfo, `{"tableId":10,"tableName":"t","partitionId":-1}`, func(a *applied) {
-			a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, CommitSeq: job.Contained}
+			a.in.Progress.Tables[10] = job.Table{Name: "t", DestID: 20, Gone: true}
 		}, nil, whole},
 		"wrapped": {binlog.TypeBarrier, `{"binlogType":15,"binlog":"{\"tableId\":10,\"colName\":\"a\",\"newColName\":\"b\"}"}`, nil, []string{altTable + "RENAME COLUMN `a` `b`"}, nil},
 	} {
@@ -122,7 +122,7 @@ func TestApplyTypes(t *testing.T) {
 
 			a = start()
 			for id, table := range a.in.Progress.Tables {
-				table.CommitSeq = 500
+				table.CommitSeq, table.Gone = 500, false
 				a.in.Progress.Tables[id] = table
 			}
 			require.True(t, a.run(t).Done, "contained")
@@ -155,7 +155,7 @@ func TestEveryTypeIsHandled(t *testing.T) {
 
 func TestApplyCreateTableAgain(t *testing.T) {
 	a := applying(binlog.TypeCreateTable, binlog.CreateTable{TableID: 11, TableName: "n", SQL: plainCreate}, 11)
-	a.in.Unknown = true
+	a.in.OutcomeUnknown = true
 	a.dst.TableMeta[99], a.dst.Names = &meta.Table{ID: 99, Name: "n"}, []string{"t", "n"}
 	got := a.run(t) // created by an earlier attempt, dropped on the source since
 	require.True(t, got.Done)
@@ -171,7 +171,7 @@ func TestApplyCreateTableAgain(t *testing.T) {
 }
 
 func TestApplyOnVanishedTable(t *testing.T) {
-	gone := map[int64]job.Table{10: {Name: "t", DestID: 20, CommitSeq: job.Contained}}
+	gone := map[int64]job.Table{10: {Name: "t", DestID: 20, Gone: true}}
 	a := applying(binlog.TypeAlterJob, `{"type":"SCHEMA_CHANGE","tableId":10,"tableName":"t","jobState":"FINISHED"}`, 10)
 	delete(a.src.TableMeta, 10)
 	require.Equal(t, gone, a.run(t).Tables.Set)
@@ -202,7 +202,7 @@ func TestApplyPassedOnWithoutAnAnswer(t *testing.T) {
 // A column that the destination has under neither name was not renamed.
 func TestApplyRenameColumnOfNoColumn(t *testing.T) {
 	a := applying(binlog.TypeRenameColumn, `{"tableId":10,"colName":"a","newColName":"b"}`, 10)
-	a.in.Unknown, a.dst.columns = true, []string{"c"}
+	a.in.OutcomeUnknown, a.dst.columns = true, []string{"c"}
 	a.run(t)
 	require.Len(t, a.dst.Executed, 1)
 }
@@ -255,14 +255,14 @@ func TestApplyReplaceTable(t *testing.T) {
 		require.Equal(t, statement(false), a.dst.Executed)
 		a = replace(false) // found gone by a partial sync: the next table takes its place
 		gone := a.in.Progress.Tables[10]
-		gone.CommitSeq = job.Contained
+		gone.CommitSeq, gone.Gone = 0, true
 		a.in.Progress.Tables[10] = gone
 		require.Equal(t, replaced, a.run(t).Tables)
 		require.Equal(t, statement(false), a.dst.Executed)
 	})
 	t.Run("the old one has another name there", func(t *testing.T) {
 		a := replace(false) // its RENAME was passed over, for it was found gone
-		a.in.Progress.Tables[10] = job.Table{Name: "was", DestID: 20, CommitSeq: job.Contained}
+		a.in.Progress.Tables[10] = job.Table{Name: "was", DestID: 20, Gone: true}
 		a.dst.TableMeta[20].Name = "was"
 		got := a.run(t)
 		require.Equal(t, int64(11), got.Wanted.Partial.TableID)

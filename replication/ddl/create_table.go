@@ -127,7 +127,7 @@ func (a *application) createView(create binlog.CreateTable, name string) (job.Ap
 	for id, t := range a.p.Tables {
 		// Read after a snapshot that has the next view of that name, whose own binlog
 		// is contained in it: this one was dropped by then.
-		if id != create.TableID && t.View && t.Name == name && a.containedIn(id) && t.CommitSeq != job.Contained {
+		if id != create.TableID && t.View && t.Name == name && a.containedIn(id) && !t.Gone {
 			return job.ApplyResult{Summary: fmt.Sprintf("%s on the destination is another one", name)}, nil
 		}
 	}

@@ -22,7 +22,7 @@ func applyDropTable(a *application) (job.ApplyResult, error) {
 	if a.j.Spec.Type() != job.DatabaseSync || !mapped && (!drop.View || a.j.Excludes(drop.TableName)) {
 		return ignored()
 	}
-	if mapped && known.CommitSeq != job.Contained && a.containedIn(drop.TableID) {
+	if mapped && !known.Gone && a.containedIn(drop.TableID) {
 		return job.ApplyResult{Summary: "contained in the snapshot"}, nil
 	}
 	result := job.ApplyResult{Tables: job.TableChanges{Drop: []int64{drop.TableID}}}
@@ -46,7 +46,7 @@ func applyDropTable(a *application) (job.ApplyResult, error) {
 // already has the name: by a snapshot, or because this binlog was filed late.
 func (a *application) dropByName(result job.ApplyResult, name string, view bool) (job.ApplyResult, error) {
 	for id, t := range a.p.Tables {
-		if t.Name == name && t.CommitSeq != job.Contained && !slices.Contains(result.Tables.Drop, id) {
+		if t.Name == name && !t.Gone && !slices.Contains(result.Tables.Drop, id) {
 			result.Summary = fmt.Sprintf("%s on the destination is another one", name)
 			return result, nil
 		}

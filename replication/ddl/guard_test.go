@@ -33,7 +33,7 @@ func TestGuard(t *testing.T) {
 		require.ErrorIs(t, change(), stale, name) // the fakes would panic
 	}
 
-	a.in.Unknown = true
+	a.in.OutcomeUnknown = true
 	j = a.job()
 	j.Guard(func(context.Context) error { return nil })
 	_, err = j.Apply(t.Context(), a.in)

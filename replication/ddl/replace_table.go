@@ -60,7 +60,7 @@ func (a *application) replaceFollowed(replace binlog.ReplaceTable) (job.ApplyRes
 // A table that was found gone has no snapshot: what it was is still there, and
 // takes part in everything until its end.
 func (a *application) inSnapshot(table int64) bool {
-	return a.p.Tables[table].CommitSeq != job.Contained && a.containedIn(table)
+	return !a.p.Tables[table].Gone && a.containedIn(table)
 }
 
 // bringOther brings a table whose name on the destination the snapshot of the

@@ -95,7 +95,7 @@ func TestPartitionsOfOtherRanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := applying(c.typ, c.payload, 10)
-			a.in.Unknown = true
+			a.in.OutcomeUnknown = true
 			if c.want != "" {
 				a.src.TableMeta[10].Partitions = []*meta.Partition{pairtest.Partition(500, "p5", c.want)}
 			}
@@ -115,7 +115,7 @@ func TestPartitionsOfOtherRanges(t *testing.T) {
 func TestRenamedColumnOfAnotherType(t *testing.T) {
 	for _, typ := range []string{"int", "varchar(100)"} {
 		a := applying(binlog.TypeRenameColumn, `{"tableId":10,"colName":"a","newColName":"e"}`, 10)
-		a.in.Unknown = true
+		a.in.OutcomeUnknown = true
 		a.src.columns, a.dst.columns = []string{"k int", "e int"}, []string{"k int", "e " + typ}
 		got := a.run(t)
 		require.Empty(t, a.dst.Executed)
@@ -127,7 +127,7 @@ func TestRenamedColumnOfAnotherType(t *testing.T) {
 func TestRollupsOfOtherColumns(t *testing.T) {
 	for _, same := range []bool{true, false} {
 		a := applying(binlog.TypeRenameRollup, `{"tb":10,"nR":"s","oR":"r"}`, 10)
-		a.in.Unknown, a.dst.rollups = true, []string{"t", "s"}
+		a.in.OutcomeUnknown, a.dst.rollups = true, []string{"t", "s"}
 		a.src.indexColumns = map[string][]string{"t": {"k", "v"}, "s": {"v"}}
 		a.dst.indexColumns = map[string][]string{"t": {"k", "v"}, "s": {"v"}}
 		if !same {

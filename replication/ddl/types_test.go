@@ -93,7 +93,7 @@ func (c *typeCase) play(t *testing.T, kind string) {
 	}
 	a := once("once", func(*applied) {})
 	c.second(t, kind, a)
-	once("unknown outcome, not done", func(a *applied) { a.in.Unknown = true })
+	once("unknown outcome, not done", func(a *applied) { a.in.OutcomeUnknown = true })
 	once("wrapped in a BARRIER", func(a *applied) {
 		b := a.in.Progress.Pending
 		b.Data, b.Type = pairtest.Wrapped(b.Type, b.Data), binlog.TypeBarrier
@@ -136,7 +136,7 @@ func (c *typeCase) second(t *testing.T, kind string, a *applied) {
 	if c.after != nil {
 		c.after(a)
 	}
-	a.dst.Executed, a.in.Unknown = nil, true
+	a.dst.Executed, a.in.OutcomeUnknown = nil, true
 	got := a.run(t)
 	require.Nil(t, got.Problem, "twice")
 	switch c.again {

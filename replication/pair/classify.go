@@ -108,7 +108,7 @@ func inAllSnapshots(seq int64, p *job.Progress) bool {
 		if t.View || t.External {
 			continue
 		}
-		if t.CommitSeq < seq {
+		if !t.Contains(seq) {
 			return false
 		}
 		tables++
@@ -152,10 +152,10 @@ func Contained(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 		return false
 	}
 	table, known := p.Tables[ids[0]]
-	if !known || rec.CommitSeq > table.CommitSeq {
+	if !known || !table.Contains(rec.CommitSeq) {
 		return false
 	}
-	if table.CommitSeq != job.Contained {
+	if !table.Gone {
 		return true
 	}
 	// The drop of a table that was found gone ends its entry, and its recovery
@@ -196,7 +196,7 @@ func RecordsOf(u *binlog.Upsert, seq int64, spec *job.Spec, p *job.Progress) (ma
 		selected[spec.Source.TableID] = record
 	} else {
 		for id, record := range u.TableRecords {
-			if table, known := p.Tables[id]; known && seq <= table.CommitSeq {
+			if table, known := p.Tables[id]; known && table.Contains(seq) {
 				continue
 			}
 			selected[id] = record

@@ -15,7 +15,7 @@ func TestJudge(t *testing.T) {
 	progress := &job.Progress{
 		Tables: map[int64]job.Table{
 			10: {Name: "t", DestID: 20, CommitSeq: 100},
-			11: {Name: "gone", DestID: 21, CommitSeq: job.Contained},
+			11: {Name: "gone", DestID: 21, Gone: true},
 		},
 		Skip: &job.SkipBinlog{SkipBy: job.SkipSilence, SkipCommitSeq: 777},
 	}

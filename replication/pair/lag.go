@@ -56,8 +56,8 @@ func (j *Job) LagFrom(ctx context.Context, r Reached) (binlog.Lag, error) {
 // Lag measures how far the job is behind its source.
 func (j *Job) Lag(ctx context.Context, in job.StepInput) (binlog.Lag, error) {
 	p := &in.Progress
-	r := Reached{Position: p.Position.CommitSeq, Settled: p.Durable(), Dealt: len(p.Ahead)}
-	if r.Dealt == 0 || p.Ahead[r.Dealt-1] < r.Position {
+	r := Reached{Position: p.Position.CommitSeq, Settled: p.Durable(), Dealt: len(p.AppliedBeyond)}
+	if r.Dealt == 0 || p.AppliedBeyond[r.Dealt-1] < r.Position {
 		r.Settled = r.Position // a newer position, of which is not known what is dealt with
 	}
 	return j.LagFrom(ctx, r)

@@ -43,7 +43,7 @@ func RollupNames(t *meta.Table) map[string]bool {
 // StillMapped tells whether another source table has the destination table.
 func StillMapped(tables map[int64]job.Table, source, destination int64) bool {
 	for id, t := range tables {
-		if id != source && t.DestID == destination && t.CommitSeq != job.Contained {
+		if id != source && t.DestID == destination && !t.Gone {
 			return true
 		}
 	}

@@ -131,7 +131,7 @@ func (j *Job) leftByLabel(ctx context.Context, p *job.Progress) ([]sqlclient.Tra
 	durable := p.Durable()
 	r := UnconfirmedRange{
 		Durable: durable, Position: p.Position.CommitSeq, Limit: MaxUnconfirmed, // so that not all of a long log is read
-		Has: func(seq int64) bool { return seq <= durable || slices.Contains(p.Ahead, seq) },
+		Has: func(seq int64) bool { return seq <= durable || slices.Contains(p.AppliedBeyond, seq) },
 	}
 	var labels []string
 	err := j.UnconfirmedUpserts(ctx, p, r, func(u UnconfirmedUpsert) {
@@ -148,10 +148,10 @@ func (j *Job) leftByLabel(ctx context.Context, p *job.Progress) ([]sqlclient.Tra
 // that nobody but the destination knows of.
 func FirstUnconfirmedEpoch(p *job.Progress) int64 {
 	switch {
-	case p.Unheard.IsZero():
+	case p.Unconfirmed.Since.IsZero():
 		return p.Epoch // only this step is in doubt
-	case p.UnheardEpoch > 0:
-		return p.UnheardEpoch
+	case p.Unconfirmed.Epoch > 0:
+		return p.Unconfirmed.Epoch
 	case p.FirstEpoch > 0:
 		return p.FirstEpoch
 	}

@@ -195,9 +195,9 @@ func (j *Job) finishPartial(p *job.Progress, restored map[int64]job.Table) job.S
 	for id, t := range restored {
 		barrier := t.CommitSeq
 		if !whole {
-			t.CommitSeq = p.Tables[id].CommitSeq
+			t.CommitSeq, t.Gone = p.Tables[id].CommitSeq, p.Tables[id].Gone
 			t.Partly = max(p.Tables[id].Partly, barrier)
-			t.Doubtful = p.Tables[id].Doubtful
+			t.Unconfirmed = p.Tables[id].Unconfirmed
 		} else if table {
 			f.Position.CommitSeq = max(barrier, f.Position.CommitSeq)
 			t.CommitSeq = 0 // the position says it

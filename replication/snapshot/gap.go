@@ -56,7 +56,7 @@ func (j *Job) closeGap(ctx context.Context, p *job.Progress) (job.TablesSelected
 func (j *Job) compareTables(ctx context.Context, p *job.Progress, ids []int64, out *job.TablesSelected) (int, error) {
 	var sources, destinations []int64
 	for _, id := range ids {
-		if t := p.Tables[id]; !t.View && !t.External && (t.CommitSeq != job.Contained || t.DestID != 0) {
+		if t := p.Tables[id]; !t.View && !t.External && (!t.Gone || t.DestID != 0) {
 			sources = append(sources, id)
 			destinations = append(destinations, t.DestID)
 		}
@@ -85,7 +85,7 @@ func (j *Job) compareTables(ctx context.Context, p *job.Progress, ids []int64, o
 		case table == nil:
 			out.Gone = append(out.Gone, id)
 			continue
-		case table.AsyncView() || j.Excludes(table.Name) || p.Tables[id].CommitSeq == job.Contained:
+		case table.AsyncView() || j.Excludes(table.Name) || p.Tables[id].Gone:
 			continue
 		}
 		if why := j.mayDiffer(ctx, p, id, table, to.Tables[destinations[i]]); why != "" {

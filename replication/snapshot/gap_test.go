@@ -14,9 +14,9 @@ import (
 
 // What a database job brings again when its source records again.
 func TestCloseGap(t *testing.T) {
-	p := job.Progress{Gap: &job.Gap{Reason: "it was off"}, Position: job.Position{CommitSeq: 100}, Settled: 94, Tables: map[int64]job.Table{
+	p := job.Progress{Gap: &job.Gap{Reason: "it was off"}, Position: job.Position{CommitSeq: 100}, Settling: job.Settling{Settled: 94}, Tables: map[int64]job.Table{
 		10: {Name: "t", DestID: 20}, 11: {Name: "u", DestID: 21}, 12: {Name: "gone", DestID: 22}, 13: {Name: "v", View: true}, 14: {Name: "w", View: true},
-		15: {Name: "long gone", CommitSeq: job.Contained}, 30: {Name: "met gone", CommitSeq: job.Contained, DestID: 40}, 31: {Name: "filed late", DestID: 41}, 17: {Name: "dropped", DestID: 27}, 18: {Name: "taken", DestID: 28},
+		15: {Name: "long gone", Gone: true}, 30: {Name: "met gone", Gone: true, DestID: 40}, 31: {Name: "filed late", DestID: 41}, 17: {Name: "dropped", DestID: 27}, 18: {Name: "taken", DestID: 28},
 	}}
 	src := &pairtest.Script{TableMeta: map[int64]*meta.Table{10: {ID: 10, Name: "t"}, 11: {ID: 11, Name: "u2"}, 16: {ID: 16, Name: "new"}, 19: {ID: 19, Name: "taken"}},
 		Dropped: map[int64]int64{12: 90, 31: 95, 17: 138, 18: 139}, // that of 12 is of before it was recovered

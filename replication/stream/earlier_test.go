@@ -55,7 +55,7 @@ func TestStreamAsksLabelByLabel(t *testing.T) {
 		require.Equal(t, int64(10), got.Position.Applied)
 		require.Equal(t, sqlclient.TxnAborted, b.Dst.Txns[left].State)
 		require.Equal(t, 1, b.Dst.Open(), "what is not ours is left alone")
-		require.Zero(t, got.Unheard)
+		require.Zero(t, got.Unconfirmed.Since)
 	}
 }
 
@@ -114,8 +114,8 @@ func TestStreamDoubtsMembersThatMayBeForgotten(t *testing.T) {
 		doubtful := slices.Sorted(maps.Keys(got.Tables.Set))
 		require.Equal(t, []int64{11, 12}, doubtful)
 		require.Contains(t, doubtful, got.Wanted.Partial.TableID)
-		require.Contains(t, got.Ahead, want[0])
-		require.Contains(t, got.Ahead, want[3])
+		require.Contains(t, got.AppliedBeyond, want[0])
+		require.Contains(t, got.AppliedBeyond, want[3])
 	}
 }
 
@@ -147,9 +147,9 @@ func TestStreamAsksForLabelsOfEarlierEpochs(t *testing.T) {
 		b := newDeniedBench(t)
 		b.Spec.CommitOrder = order
 		b.Progress.FirstEpoch, b.Progress.Epoch = pairtest.Epoch-50, pairtest.Epoch-2
-		b.Progress.Hear(time.Now().Add(-time.Minute), 0)
+		b.Progress.Unconfirmed.Shift(time.Now().Add(-time.Minute), 0, b.Progress.Epoch)
 		b.Progress.Epoch = pairtest.Epoch // two partial syncs
-		require.Equal(t, int64(pairtest.Epoch-2), b.Progress.UnheardEpoch)
+		require.Equal(t, int64(pairtest.Epoch-2), b.Progress.Unconfirmed.Epoch)
 		want := b.upserts(10)
 		for i, seq := range want[:7] {
 			b.Dst.Put(job.TxnLabel(b.Spec.UID, pairtest.Epoch-2+int64(i%3), 1, seq), sqlclient.TxnVisible)
@@ -272,7 +272,7 @@ func TestStreamOfNobodyMeetsALabelOfItsOwn(t *testing.T) {
 	before := slices.Clone(b.Dst.Commits())
 	got := b.stream(0, Hooks{}) // as if nobody had been there
 	require.Equal(t, job.EndBlocked, got.End)
-	require.NotZero(t, got.Unheard)
+	require.NotZero(t, got.Unconfirmed.Since)
 	got = b.next(want[7], got)
 	require.Equal(t, want[7], got.Position.CommitSeq)
 	require.ElementsMatch(t, append(before, want[7]), b.Dst.Commits(), "none twice")

@@ -19,12 +19,12 @@ func TestLagCountsWhatWasFiledLate(t *testing.T) {
 		next int64
 	}{
 		"behind":                   {p: job.Progress{Position: job.Position{CommitSeq: 102}}, want: 2, next: 104},
-		"settled":                  {p: job.Progress{Position: job.Position{CommitSeq: 106}, Settled: 106}},
+		"settled":                  {p: job.Progress{Position: job.Position{CommitSeq: 106}, Settling: job.Settling{Settled: 106}}},
 		"in order":                 {p: job.Progress{Position: job.Position{CommitSeq: 106}}},
-		"all is dealt with":        {p: job.Progress{Position: job.Position{CommitSeq: 106}, Settled: 100, Ahead: []int64{102, 104, 106}}},
-		"one was filed late":       {p: job.Progress{Position: job.Position{CommitSeq: 106}, Settled: 102, Ahead: []int64{106}}, want: 1, next: 104},
-		"all but the last are new": {p: job.Progress{Position: job.Position{CommitSeq: 106}, Settled: -1, Ahead: []int64{106}}, want: 2, next: 102},
-		"a newer position":         {p: job.Progress{Position: job.Position{CommitSeq: 106}, Settled: 100, Ahead: []int64{102}}},
+		"all is dealt with":        {p: job.Progress{Position: job.Position{CommitSeq: 106}, Settling: job.Settling{Settled: 100, AppliedBeyond: []int64{102, 104, 106}}}},
+		"one was filed late":       {p: job.Progress{Position: job.Position{CommitSeq: 106}, Settling: job.Settling{Settled: 102, AppliedBeyond: []int64{106}}}, want: 1, next: 104},
+		"all but the last are new": {p: job.Progress{Position: job.Position{CommitSeq: 106}, Settling: job.Settling{Settled: -1, AppliedBeyond: []int64{106}}}, want: 2, next: 102},
+		"a newer position":         {p: job.Progress{Position: job.Position{CommitSeq: 106}, Settling: job.Settling{Settled: 100, AppliedBeyond: []int64{102}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)

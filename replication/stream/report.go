@@ -50,7 +50,7 @@ func (s *shift) heartbeat() job.Heartbeat {
 	settled, ahead := s.durable()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	hb := job.Heartbeat{Position: p, Settled: settled, Ahead: ahead, Lag: s.lag, At: time.Now(), Heard: s.heard, Differences: s.differing(), Comparing: s.comparing()}
+	hb := job.Heartbeat{Position: p, Settling: job.Settling{Settled: settled, AppliedBeyond: ahead}, Lag: s.lag, At: time.Now(), UnconfirmedSince: s.heard, Differences: s.differing(), Comparing: s.comparing()}
 	if s.problem != nil {
 		problem := *s.problem
 		hb.Problem = &problem
@@ -70,7 +70,7 @@ func (s *shift) troubled(err error, seq int64, t binlog.Type) {
 		if old.CommitSeq < seq && (old.CommitSeq > position.CommitSeq || s.tracker.open(old.CommitSeq)) {
 			return
 		}
-		p.Since, p.Tries = old.Since, old.Tries+1
+		*p = p.Continues(old)
 	}
 	s.problem = p
 	if time.Since(s.warned) > warnEvery {

@@ -74,7 +74,7 @@ func TestStreamFindsLateUpserts(t *testing.T) {
 		require.Equal(t, job.EndStopped, got.End, "%+v", got)
 		require.Equal(t, want[3], got.Position.CommitSeq)
 		require.Equal(t, want[3], got.Settled)
-		require.Empty(t, got.Ahead)
+		require.Empty(t, got.AppliedBeyond)
 		require.Equal(t, int64(4), got.Position.Applied)
 		require.ElementsMatch(t, want[:4], b.Dst.Visible(), "each once")
 	}
@@ -93,12 +93,12 @@ func TestStreamLateUpsertThatWasOvertaken(t *testing.T) {
 	require.Equal(t, &job.PartialSync{TableID: 11, Table: "t1", Replace: true}, got.Wanted.Partial)
 	require.Contains(t, got.Wanted.Reason, "at commit seq 102 only after commit seq 104")
 	require.Less(t, got.Settled, int64(102))
-	require.Equal(t, []int64{104}, got.Ahead)
+	require.Equal(t, []int64{104}, got.AppliedBeyond)
 
 	// The snapshot has brought table 11; table 10 still waits for its rows.
 	b.Progress.State = job.DBTablesIncrementalSync
 	b.Progress.Tables[11] = job.Table{DestID: 21, Name: "t1", CommitSeq: 200}
-	b.Progress.Position, b.Progress.Settled, b.Progress.Ahead, b.Progress.Met = got.Position, got.Settled, got.Ahead, got.Met
+	b.Progress.Position, b.Progress.Settled, b.Progress.AppliedBeyond, b.Progress.Met = got.Position, got.Settled, got.AppliedBeyond, got.Met
 	got = b.settled(104)
 	require.Equal(t, job.EndStopped, got.End, "%+v", got)
 	require.Equal(t, []int64{104, 102}, b.Dst.Visible())
@@ -141,11 +141,11 @@ func TestStreamLateChange(t *testing.T) {
 			require.Equal(t, int64(102), got.Binlog.CommitSeq)
 
 			// The workflow has applied it.
-			b.Progress.Position, b.Progress.Settled, b.Progress.Ahead, b.Progress.Met = got.Position, got.Settled, got.Ahead, got.Met
+			b.Progress.Position, b.Progress.Settled, b.Progress.AppliedBeyond, b.Progress.Met = got.Position, got.Settled, got.AppliedBeyond, got.Met
 			b.Progress.Deal(102)
 			got = b.settled(106)
 			require.Equal(t, job.EndStopped, got.End, "%+v", got)
-			require.Empty(t, got.Ahead)
+			require.Empty(t, got.AppliedBeyond)
 			require.Len(t, b.Dst.Visible(), 2)
 		})
 	}
@@ -165,7 +165,7 @@ func TestStreamResumesBeyondTheDurablePosition(t *testing.T) {
 	b.Dst.Txns[aborted].State = sqlclient.TxnAborted // as an attempt in between left it
 	// want[1] and want[7] are about a table of which nothing later is applied.
 	got := b.stream(want[11], Hooks{Resume: &job.Heartbeat{
-		Position: job.Position{CommitSeq: want[3], TxnID: last, Applied: 3}, Settled: 100, Ahead: []int64{want[0], want[2], want[3]}, At: time.Now(),
+		Position: job.Position{CommitSeq: want[3], TxnID: last, Applied: 3}, Settling: job.Settling{Settled: 100, AppliedBeyond: []int64{want[0], want[2], want[3]}}, At: time.Now(),
 	}})
 	require.Nil(t, got.Problem)
 	_ = open
@@ -189,7 +189,7 @@ func TestStreamResumesAndAppliesWhatWasLate(t *testing.T) {
 	b.Dst.Put(b.Label(108), sqlclient.TxnVisible)
 	b.Dst.Put(b.Label(106), sqlclient.TxnPrepare)
 	got := b.stream(110, Hooks{Resume: &job.Heartbeat{
-		Position: job.Position{CommitSeq: 102, TxnID: first}, Settled: 100, Ahead: []int64{102}, At: time.Now(),
+		Position: job.Position{CommitSeq: 102, TxnID: first}, Settling: job.Settling{Settled: 100, AppliedBeyond: []int64{102}}, At: time.Now(),
 	}})
 	require.Nil(t, got.Problem)
 	require.Equal(t, int64(110), got.Position.CommitSeq)
@@ -236,7 +236,7 @@ func TestStreamReadsAgainOnlyWhatIsNew(t *testing.T) {
 	want := b.upserts(3)
 	got := b.settled(want[2])
 	require.Equal(t, want[2], got.Settled)
-	b.Progress.Position, b.Progress.Settled, b.Progress.Ahead, b.Progress.Met = got.Position, got.Settled, got.Ahead, got.Met
+	b.Progress.Position, b.Progress.Settled, b.Progress.AppliedBeyond, b.Progress.Met = got.Position, got.Settled, got.AppliedBeyond, got.Met
 	var asked []int64
 	b.Src.OnBinlogs = func(prev int64) { asked = append(asked, prev) }
 	ctx, cancel := context.WithTimeout(t.Context(), 10*b.Options.SettleTime)
@@ -273,7 +273,7 @@ func TestStreamMetBinlogsMayBeCollected(t *testing.T) {
 	b := newBench(t)
 	b.Append(104, binlog.TypeDummy, nil)
 	b.Upsert(106, 10)
-	b.Progress.Position, b.Progress.Settled, b.Progress.Ahead = job.Position{CommitSeq: 104}, 100, []int64{102, 104}
+	b.Progress.Position, b.Progress.Settled, b.Progress.AppliedBeyond = job.Position{CommitSeq: 104}, 100, []int64{102, 104}
 	got := b.settled(106)
 	require.Equal(t, job.EndStopped, got.End, "%+v", got)
 	require.Equal(t, []int64{106}, b.Dst.Visible())

@@ -126,7 +126,8 @@ func (s *shift) blocked(err error, seq int64, t binlog.Type) *ending {
 	defer s.mu.Unlock()
 	p := problem.Of(err, seq, t)
 	if s.problem != nil {
-		p.Since, p.Tries = s.problem.Since, s.problem.Tries
+		p.Tries = 0 // troubled has counted this one
+		*p = p.Continues(s.problem)
 	}
 	s.job.Options.Metrics.Failed(s.job.Spec.Name, "stream", p.Kind)
 	return &ending{end: job.EndBlocked, problem: p}

@@ -61,7 +61,7 @@ func (s *shift) planOnce(ctx context.Context, records map[int64]binlog.TableReco
 		if s.passesOver(id, from.Name, destination != 0) {
 			continue
 		}
-		if s.in.Progress.Tables[id].Doubtful {
+		if s.in.Progress.Tables[id].Unconfirmed {
 			return nil, &problem.Mismatch{Table: id, Text: fmt.Sprintf("it is unknown which loads of table %s (id %d) the destination has", from.Name, id)}
 		}
 		if destination == 0 {

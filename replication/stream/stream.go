@@ -118,7 +118,8 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h Hooks) (job.Stre
 	settled, ahead := s.durable()
 	return job.StreamResult{
 		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
-		Unheard: since, UnheardTo: upTo, Settled: settled, Ahead: ahead, Met: s.settling.oldest(settled), Gap: e.gap, NewEpoch: e.newEpoch,
+		Unconfirmed: job.Unconfirmed{Since: since, To: upTo},
+		Settling:    job.Settling{Settled: settled, AppliedBeyond: ahead, Met: s.settling.oldest(settled)}, Gap: e.gap, NewEpoch: e.newEpoch,
 		Differences: s.differing(), Comparing: s.comparing(),
 	}, nil
 }
@@ -132,11 +133,11 @@ func startOf(p *job.Progress, last *job.Heartbeat) (position job.Position, durab
 		if last.Settled != 0 || last.Position.CommitSeq > p.Position.CommitSeq {
 			from.Settled = last.Settled
 		}
-		if last.Settled != 0 || len(last.Ahead) > 0 {
-			from.Ahead = last.Ahead
+		if last.Settled != 0 || len(last.AppliedBeyond) > 0 {
+			from.AppliedBeyond = last.AppliedBeyond
 		}
 	}
-	return from.Position, from.Durable(), from.Ahead
+	return from.Position, from.Durable(), from.AppliedBeyond
 }
 
 // durable are the next Progress.Settled and Ahead.
@@ -277,6 +278,9 @@ func filterEnd(p *job.Progress) int64 {
 	}
 	end := int64(0)
 	for _, t := range p.Tables {
+		if t.Gone {
+			return 0
+		}
 		end = max(end, t.CommitSeq)
 	}
 	for _, seq := range p.Partitions {

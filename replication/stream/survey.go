@@ -186,7 +186,7 @@ func (b *book) pick(tables map[int64]job.Table, now, drained time.Time, position
 	inTurn := slices.Concat(ids[at:], ids[:at])
 	usable := func(id int64) (compare.What, bool) {
 		known, t := tables[id], b.table(id)
-		if known.External || known.Doubtful || known.CommitSeq == job.Contained || known.DestID == 0 && !known.View {
+		if known.External || known.Unconfirmed || known.Gone || known.DestID == 0 && !known.View {
 			return compare.What{}, false
 		}
 		changes, rows := t.quiet(now, drained, position)

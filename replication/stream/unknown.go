@@ -21,11 +21,11 @@ import (
 // should this one die before, the next must not think that there was little time
 // to forget anything.
 func LastHeard(p *job.Progress, last *job.Heartbeat) time.Time {
-	heard := p.Unheard
+	heard := p.Unconfirmed.Since
 	if last != nil && (heard.IsZero() || last.Position.CommitSeq > p.Position.CommitSeq) {
 		heard = last.At
-		if !last.Heard.IsZero() {
-			heard = last.Heard
+		if !last.UnconfirmedSince.IsZero() {
+			heard = last.UnconfirmedSince
 		}
 	}
 	return heard
@@ -37,7 +37,7 @@ func (s *shift) unheard() (since time.Time, upTo int64) {
 	switch {
 	case !s.heard.IsZero(): // the destination has not answered: as before
 		if s.hooks.Resume == nil {
-			upTo = s.in.Progress.UnheardTo
+			upTo = s.in.Progress.Unconfirmed.To
 		}
 		return s.heard, upTo
 	case !s.unsure.IsZero():
@@ -131,7 +131,7 @@ func (s *shift) doubt(ctx context.Context, position job.Position, upTo int64, re
 			continue // its loads are passed over
 		}
 		if known, mapped := s.in.Progress.Tables[id]; mapped {
-			known.Doubtful = true
+			known.Unconfirmed = true
 			e.tables.Set[id] = known
 		}
 		if e.wanted == nil {
@@ -173,7 +173,7 @@ func (s *shift) unknownUpserts(ctx context.Context, position job.Position, visit
 	case last != nil && last.Position.CommitSeq >= position.CommitSeq:
 		r.Limit = pair.MaxUnconfirmed
 	case last == nil:
-		r.Last = s.in.Progress.UnheardTo
+		r.Last = s.in.Progress.Unconfirmed.To
 	}
 	return s.job.UnconfirmedUpserts(ctx, &s.in.Progress, r, visit)
 }

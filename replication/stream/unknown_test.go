@@ -74,7 +74,7 @@ func TestStreamForgottenTransactions(t *testing.T) {
 				h.Resume = &job.Heartbeat{Position: position, At: time.Now().Add(-c.unheard)}
 			}
 			if c.ended > 0 {
-				b.Progress.Unheard, b.Progress.Position = time.Now().Add(-c.ended), position
+				b.Progress.Unconfirmed.Since, b.Progress.Position = time.Now().Add(-c.ended), position
 			}
 			got := b.stream(0, h)
 			if !c.doubt {
@@ -88,13 +88,13 @@ func TestStreamForgottenTransactions(t *testing.T) {
 			require.Empty(t, b.Dst.Visible())
 			require.Len(t, got.Tables.Set, 3, "those before the fence")
 			for id, name := range map[int64]string{10: "t0", 11: "t1", 12: "t2"} {
-				require.Equal(t, job.Table{DestID: id + 10, Name: name, Doubtful: true}, got.Tables.Set[id])
+				require.Equal(t, job.Table{DestID: id + 10, Name: name, Unconfirmed: true}, got.Tables.Set[id])
 			}
 
 			// The snapshot of the first is done: each of the others has its turn.
 			b.Progress.Apply(got.Tables)
 			b.Progress.Tables[10] = job.Table{DestID: 20, Name: "t0", CommitSeq: 200}
-			b.Progress.Unheard, b.Progress.Position, b.Progress.State = time.Time{}, position, job.DBTablesIncrementalSync
+			b.Progress.Unconfirmed.Since, b.Progress.Position, b.Progress.State = time.Time{}, position, job.DBTablesIncrementalSync
 			got = b.stream(0, Hooks{})
 			require.Equal(t, job.EndSnapshot, got.End)
 			require.Equal(t, int64(11), got.Wanted.Partial.TableID)
@@ -110,13 +110,13 @@ func TestStreamKeepsWhenItWasHeard(t *testing.T) {
 	old := time.Now().Add(-20 * time.Hour)
 	var reports []job.Heartbeat
 	b.streamContext(t.Context(), 0, Hooks{
-		Resume: &job.Heartbeat{Position: job.Position{CommitSeq: 101}, At: time.Now(), Heard: old},
+		Resume: &job.Heartbeat{Position: job.Position{CommitSeq: 101}, At: time.Now(), UnconfirmedSince: old},
 		Checkpoint: func(_ context.Context, h job.Heartbeat) error {
 			reports = append(reports, h)
 			return errors.New("superseded")
 		},
 	})
-	require.True(t, reports[0].Heard.Equal(old))
+	require.True(t, reports[0].UnconfirmedSince.Equal(old))
 }
 
 // Only if the binlogs that tell the tables are lost a full sync is left.
@@ -134,8 +134,8 @@ func TestStreamForgottenAndLost(t *testing.T) {
 // next is the shift after got, as the workflow begins it.
 func (b *bench) next(until int64, got job.StreamResult) job.StreamResult {
 	b.Progress.Apply(got.Tables)
-	b.Progress.Position, b.Progress.Unheard, b.Progress.UnheardTo = got.Position, got.Unheard, got.UnheardTo
-	b.Progress.Settled, b.Progress.Ahead, b.Progress.Met = got.Settled, got.Ahead, got.Met
+	b.Progress.Position, b.Progress.Unconfirmed.Since, b.Progress.Unconfirmed.To = got.Position, got.Unconfirmed.Since, got.Unconfirmed.To
+	b.Progress.Settling = got.Settling
 	return b.stream(until, Hooks{})
 }
 
@@ -167,13 +167,13 @@ func TestStreamTellsOfACommitOfUnknownOutcome(t *testing.T) {
 			got := b.stream(0, Hooks{})
 			require.Equal(t, job.EndBlocked, got.End)
 			require.Equal(t, want[0], got.Position.CommitSeq)
-			require.WithinRange(t, got.Unheard, before, time.Now())
-			require.Equal(t, want[1], got.UnheardTo)
+			require.WithinRange(t, got.Unconfirmed.Since, before, time.Now())
+			require.Equal(t, want[1], got.Unconfirmed.To)
 
 			blocked := b.next(0, got) // still unreachable
 			require.Equal(t, job.EndBlocked, blocked.End)
-			require.True(t, blocked.Unheard.Equal(got.Unheard))
-			require.Equal(t, got.UnheardTo, blocked.UnheardTo)
+			require.True(t, blocked.Unconfirmed.Since.Equal(got.Unconfirmed.Since))
+			require.Equal(t, got.Unconfirmed.To, blocked.Unconfirmed.To)
 
 			b.Dst.Unreachable.Store(false)
 			b.Dst.AfterCommit = nil
@@ -181,10 +181,10 @@ func TestStreamTellsOfACommitOfUnknownOutcome(t *testing.T) {
 				last := b.next(want[3], blocked)
 				require.Nil(t, last.Problem)
 				require.Equal(t, want, b.Dst.Commits(), "each once")
-				require.Zero(t, last.Unheard)
+				require.Zero(t, last.Unconfirmed.Since)
 				return
 			}
-			blocked.Unheard = blocked.Unheard.Add(-20 * time.Hour)
+			blocked.Unconfirmed.Since = blocked.Unconfirmed.Since.Add(-20 * time.Hour)
 			clear(b.Dst.Txns)
 			last := b.next(0, blocked)
 			require.Equal(t, job.EndSnapshot, last.End)
@@ -242,18 +242,18 @@ func TestStreamRemembersWhatIsAppliedAhead(t *testing.T) {
 	got := b.stream(0, Hooks{})
 	require.Equal(t, job.EndBlocked, got.End)
 	require.Equal(t, int64(100), got.Position.CommitSeq)
-	require.Subset(t, ahead, got.Ahead)
-	require.ElementsMatch(t, b.Dst.Commits(), got.Ahead)
+	require.Subset(t, ahead, got.AppliedBeyond)
+	require.ElementsMatch(t, b.Dst.Commits(), got.AppliedBeyond)
 
 	clear(b.Dst.Txns) // tomorrow
 	got = b.next(0, got)
 	require.Equal(t, job.EndBlocked, got.End)
-	require.ElementsMatch(t, b.Dst.Commits(), got.Ahead)
+	require.ElementsMatch(t, b.Dst.Commits(), got.AppliedBeyond)
 	clear(b.Dst.Txns)
 	fail.Store(false)
 	got = b.next(want[7], got)
 	require.Nil(t, got.Problem)
 	require.Equal(t, want[7], got.Position.CommitSeq)
-	require.Subset(t, want, got.Ahead, "not yet read again, or nothing")
+	require.Subset(t, want, got.AppliedBeyond, "not yet read again, or nothing")
 	require.ElementsMatch(t, want, b.Dst.Commits(), "each once")
 }

@@ -74,7 +74,7 @@ func (s *shift) bringUnmet(ctx context.Context, upTo int64) *ending {
 		if !found {
 			return nil
 		}
-		if known := s.in.Progress.Tables[g.table]; known.DestID == 0 || g.seq <= known.CommitSeq {
+		if known := s.in.Progress.Tables[g.table]; known.DestID == 0 || known.Contains(g.seq) {
 			continue // it is not replicated, or in its snapshot
 		}
 		table, _, err := s.job.Source.TableByID(ctx, g.table)
