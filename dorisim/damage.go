@@ -15,24 +15,40 @@ import (
 // in versions, binlogs or metadata: what a fault of a replication tool, a disk
 // or an operator does. It is for tests of whatever should find that out.
 type Damage struct {
-	Database string    `json:"database"`
-	Table    string    `json:"table"`
-	Kind     be.Damage `json:"kind"` // drop, double or change
-	// Partition restricts it, "" is all; Tablet names one, 0 is the first that has
-	// rows.
+	Database string        `json:"database"`
+	Table    string        `json:"table"`
+	Kind     be.DamageKind `json:"kind"` // drop, double, change, delete or undelete
+	// Index names a rollup; "" is the table's own index.
+	Index string `json:"index,omitempty"`
+	// Partition restricts it, "" is all; Tablet names one, 0 is any.
 	Partition string `json:"partition,omitempty"`
 	Tablet    int64  `json:"tablet,omitempty"`
-	// Backend is the one whose replica it happens to, by id; 0: all that run.
+	// Backend is the one whose replicas it happens to, by id; 0: all that run.
 	Backend int64 `json:"backend,omitempty"`
-	// Rows is to how many rows it happens; default 1.
+	// Rows is to how many rows it happens, in the first tablets that have so many;
+	// default 1.
 	Rows int `json:"rows,omitempty"`
+	// Key restricts it to rows whose first column is that text.
+	Key *string `json:"key,omitempty"`
+	// Column is the one that change alters; default: the last one that can be. It
+	// gets Value, as a text, or NULL if Null says so; default: another value.
+	Column string  `json:"column,omitempty"`
+	Value  *string `json:"value,omitempty"`
+	Null   bool    `json:"null,omitempty"`
 }
 
 // Damaged tells what was damaged.
 type Damaged struct {
-	Tablet   int64   `json:"tablet"`
-	Backends []int64 `json:"backends"`
-	Rows     int     `json:"rows"` // of each replica
+	Rows    int             `json:"rows"` // of the table, each once
+	Tablets []DamagedTablet `json:"tablets"`
+}
+
+// DamagedTablet tells what was damaged of one tablet.
+type DamagedTablet struct {
+	Partition string  `json:"partition"`
+	Tablet    int64   `json:"tablet"`
+	Backends  []int64 `json:"backends"`
+	Rows      int     `json:"rows"` // of each replica
 }
 
 // Damage does damage. It fails if there is no row to do it to.
@@ -55,32 +71,54 @@ func (c *Cluster) damage(d Damage) (Damaged, error) {
 	if !ok || t.Kind != catalog.OLAP {
 		return Damaged{}, errors.New("unknown table")
 	}
+	index, ok := damagedIndex(t, d.Index)
+	if !ok {
+		return Damaged{}, errors.New("unknown index")
+	}
+	var done Damaged
 	for _, p := range core.Partitions(t) {
 		if d.Partition != "" && p.Name != d.Partition {
 			continue
 		}
-		for _, tablet := range p.Tablets[t.BaseIndexID] {
-			if d.Tablet != 0 && tablet.ID != d.Tablet {
+		for _, tablet := range p.Tablets[index] {
+			left := max(d.Rows, 1) - done.Rows
+			if left == 0 || d.Tablet != 0 && tablet.ID != d.Tablet {
 				continue
 			}
-			done, err := c.damageTablet(tablet, d)
-			if err != nil || done.Rows > 0 {
+			struck, err := c.damageTablet(tablet, d, left)
+			if err != nil {
 				return done, err
+			}
+			if struck.Rows > 0 {
+				struck.Partition = p.Name
+				done.Rows, done.Tablets = done.Rows+struck.Rows, append(done.Tablets, struck)
 			}
 		}
 	}
-	return Damaged{}, errors.New("no tablet of that description has rows")
+	if done.Rows == 0 {
+		return Damaged{}, errors.New("no tablet of that description has such rows")
+	}
+	return done, nil
 }
 
-func (c *Cluster) damageTablet(tablet *catalog.Tablet, d Damage) (Damaged, error) {
-	done := Damaged{Tablet: tablet.ID}
+func damagedIndex(t *catalog.Table, name string) (int64, bool) {
+	for id, idx := range t.Indexes {
+		if name != "" && idx.Name == name {
+			return id, true
+		}
+	}
+	return t.BaseIndexID, name == "" || name == t.Name
+}
+
+func (c *Cluster) damageTablet(tablet *catalog.Tablet, d Damage, rows int) (DamagedTablet, error) {
+	done := DamagedTablet{Tablet: tablet.ID}
 	for _, r := range tablet.Replicas {
 		tasks, _ := c.core.Backend(r.BackendID)
 		backend, ok := tasks.(*be.Backend)
 		if !ok || d.Backend != 0 && d.Backend != r.BackendID {
 			continue
 		}
-		n, err := backend.Damage(tablet.ID, d.Kind, max(d.Rows, 1))
+		n, err := backend.Damage(tablet.ID, be.Damage{Kind: d.Kind, Rows: rows, Key: d.Key, Column: d.Column, Value: d.Value, Null: d.Null})
 		if errors.Is(err, be.ErrDown) && d.Backend == 0 {
 			continue
 		}

@@ -14,8 +14,10 @@ const helpText = `dorisim: the admin port of the simulated cluster %[1]q. Answer
   POST   /be/{i}/restart        start it again; what it has missed is repaired
   POST   /be/start              start a further backend; answers with its address for ALTER SYSTEM ADD BACKEND "host:port"
   POST   /replica/break         {"tablet": 10021, "backend": 10002}: the backend loses the tablet; repaired from other replicas
-  POST   /damage                {"database": "d", "table": "t", "kind": "drop", "double" or "change"}, also "partition",
-                                "tablet", "backend" (id; all replicas without), "rows" (1): rows differ without a trace
+  POST   /damage                {"database": "d", "table": "t", "kind": "drop"}: rows differ without a trace. Kinds: drop,
+                                double, change, delete and undelete (the delete sign). Which rows: "partition", "index"
+                                (a rollup), "tablet", "backend" (ids; all replicas without), "rows" (1), "key" (text of
+                                the first column). What change does: "column", and "value" (a text) or "null": true
   POST   /fe/start              prepare a further frontend; answers with its address for ALTER SYSTEM ADD FOLLOWER
   POST   /fe/{i}/kill           end a frontend; if it was master the next one takes over
   POST   /fe/{i}/restart
