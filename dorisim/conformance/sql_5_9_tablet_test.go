@@ -222,6 +222,12 @@ func TestQueryVariables(t *testing.T) {
 	s.refuses(1105, "parallel_pipeline_task_num value should greater than or equal 0, you set value is: -1", "SET parallel_pipeline_task_num = -1")
 	s.refuses(1231, "Variable 'show_hidden_columns' can't be set to the value of 'maybe'", "SET show_hidden_columns = 'maybe'")
 
+	hinted := s.query("SELECT /*+ SET_VAR(query_timeout = 5, exec_mem_limit='3000000', no_such_variable = 1) */ @@query_timeout AS t, @@exec_mem_limit AS m")
+	require.Equal(t, []row{{"t": "5", "m": "3000000"}}, hinted)
+	require.Equal(t, []row{{"t": "900", "m": "2147483648"}}, s.query("SELECT @@query_timeout AS t, @@exec_mem_limit AS m"), "for one statement")
+	s.refuses(1105, "Can not set session variable 'exec_mem_limit' = '2G'", "SELECT /*+ SET_VAR(exec_mem_limit = '2G') */ 1")
+	s.refuses(1105, "Workload group checks does not exist", "SELECT /*+ SET_VAR(workload_group = 'checks') */ * FROM `%s`.`t`", db)
+
 	s.exec("SET workload_group = 'checks'") // whether it exists is asked by queries
 	s.refuses(1105, "Workload group checks does not exist", "SELECT * FROM `%s`.`t`", db)
 	s.exec("CREATE WORKLOAD GROUP IF NOT EXISTS checks PROPERTIES ('cpu_share' = '10')")

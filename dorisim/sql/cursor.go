@@ -11,21 +11,24 @@ type cursor struct {
 	src    string
 	tokens []parser.Token // the last one is EOF
 	pos    int
+	hints  []string // in their order
 }
 
-// newCursor reads a statement; hints are left out.
+// newCursor reads a statement; hints stand apart.
 func newCursor(text string) (*cursor, error) {
 	all, err := parser.Lex(text)
 	if err != nil {
 		return nil, err
 	}
-	tokens := all[:0]
+	c := &cursor{src: text, tokens: all[:0]}
 	for _, t := range all {
-		if t.Kind != parser.Hint {
-			tokens = append(tokens, t)
+		if t.Kind == parser.Hint {
+			c.hints = append(c.hints, t.Text)
+		} else {
+			c.tokens = append(c.tokens, t)
 		}
 	}
-	return &cursor{src: text, tokens: tokens}, nil
+	return c, nil
 }
 
 func (c *cursor) peek() parser.Token { return c.peekAt(0) }

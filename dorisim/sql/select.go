@@ -17,6 +17,11 @@ import (
 // selectStatement evaluates SELECT. The cursor may stand behind its first word.
 func (s *session) selectStatement(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
 	c.pos = 0
+	restore, err := s.heedHints(c.hints)
+	if err != nil {
+		return nil, err
+	}
+	defer restore()
 	from := relations{session: s}
 	if !s.flag("show_hidden_columns") {
 		from.hidden, from.versions = c.namesHidden()

@@ -15,8 +15,23 @@ const Text = "dorisim_text"
 // textFunctions are functions of texts, for which the engine's own would print
 // their arguments as MySQL does.
 var textFunctions = map[string]objectSpec{
-	Text:     {1, 1, gmstypes.LongText, needed(func(args []string) (any, error) { return args[0], nil })},
-	"concat": {1, -1, gmstypes.LongText, needed(func(args []string) (any, error) { return strings.Join(args, ""), nil })},
+	Text:        {1, 1, gmstypes.LongText, needed(func(args []string) (any, error) { return args[0], nil })},
+	"concat_ws": {2, -1, gmstypes.LongText, concatWS},
+	"concat":    {1, -1, gmstypes.LongText, needed(func(args []string) (any, error) { return strings.Join(args, ""), nil })},
+}
+
+// concatWS passes NULLs over, but not that between the texts.
+func concatWS(args []*string) (any, error) {
+	if args[0] == nil {
+		return nil, nil
+	}
+	var texts []string
+	for _, a := range args[1:] {
+		if a != nil {
+			texts = append(texts, *a)
+		}
+	}
+	return strings.Join(texts, *args[0]), nil
 }
 
 // bitFunctions are Doris' names of operators, over BIGINT.
