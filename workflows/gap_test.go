@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -46,6 +47,32 @@ func TestAGapIsClosedWhenTheSourceRecordsAgain(t *testing.T) {
 	b.deleteAt(6 * time.Minute)
 	b.mustRun()
 	require.Contains(t, b.events(), "what was written meanwhile is in no binlog")
+}
+
+// What has still to come after a gap comes, though the filter changes meanwhile:
+// nobody would find it again.
+func TestUpdateTablesForgetsNothingOfAGap(t *testing.T) {
+	b := newBench(t)
+	b.shift(time.Second, job.StreamResult{End: job.EndGapOver, Gap: &switchedOff})
+	selected := 0
+	always(b, job.ActivitySelectTables, 0, func(in job.StepInput) (job.TablesSelected, error) {
+		if selected++; selected == 1 {
+			return job.TablesSelected{GapTo: 150, Missing: []job.PartialSync{{TableID: 15, Table: "new", Replace: true}, {TableID: 11, Table: "orders", Replace: true, Again: true, Why: "it was written"}}}, nil
+		}
+		return job.TablesSelected{}, nil // it has come
+	})
+	var taken []string
+	always(b, job.ActivityTakeSnapshot, time.Minute, func(in job.StepInput) (job.SnapshotTaken, error) {
+		if part := in.Progress.Snapshot.Partial; part != nil {
+			taken = append(taken, part.Table)
+		}
+		return job.SnapshotTaken{Name: "s"}, nil
+	})
+	b.idle()
+	b.signal(90*time.Second, job.SignalUpdateTables, lists(nil, []string{"nothing"}))
+	b.at(8*time.Minute, func() { require.Equal(t, []string{"new", "orders"}, slices.Compact(taken)) })
+	b.deleteAt(9 * time.Minute)
+	b.mustRun()
 }
 
 // A table whose drop is recorded after the gap is dropped, and not told to be left.

@@ -66,7 +66,7 @@ func (r *run) selectTables() {
 		return
 	}
 	r.p.Reselect = false
-	r.p.Awaited = out.Missing
+	r.p.Awaited = append(r.leftOfGap(out), out.Missing...)
 	r.closeGap(out)
 	if left := r.forgetExcluded(); len(left) > 0 {
 		r.event(levelInfo, "%d tables stay on the destination as they are and are not replicated any more: %s",
@@ -77,6 +77,24 @@ func (r *run) selectTables() {
 	}
 	r.clearProblem()
 	r.settle()
+}
+
+// leftOfGap returns the tables of an earlier gap that have still to come: the job has
+// them, so nobody finds them missing again. A gap that is closed now has compared
+// them anew.
+func (r *run) leftOfGap(out job.TablesSelected) (left []job.PartialSync) {
+	if out.GapTo != 0 {
+		return nil
+	}
+	for _, part := range r.p.Awaited {
+		if part.Again {
+			left = append(left, part)
+		}
+	}
+	if len(left) > 0 && !r.version(changeAwaitedStays) {
+		return nil
+	}
+	return left
 }
 
 // closeGap notes what a time without binlogs has left to do. What the source has

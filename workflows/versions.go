@@ -38,6 +38,9 @@ const (
 	// used to make them all. The id has the word that was used then.
 	changePatience change = "patience"
 
+	// 0.4: update_tables leaves the tables that have still to come after a gap awaited.
+	// It used to forget them.
+	changeAwaitedStays change = "awaited-stays"
 	// 0.4: the webhook is told of new differences of source and destination.
 	changeDifferences change = "differences-webhook"
 	// 0.4: a large state is measured before it is handed on, which is an event, and
