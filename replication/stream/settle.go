@@ -231,12 +231,13 @@ func (s *shift) sortOut(stop context.Context, all []binlog.Record, position int6
 	}
 	var missed []binlog.Record
 	for _, rec := range all {
-		beyond := rec.CommitSeq > position
 		switch {
 		case s.tracker.has(rec.CommitSeq):
 			s.again(rec, position)
-		case beyond && s.in.Spec.CommitOrder == job.CommitOrderPerTable:
-			if e := s.late(stop, []binlog.Record{rec}); e != nil { // not late: its table had to wait
+		case s.in.Spec.CommitOrder == job.CommitOrderPerTable:
+			// It was filed late, or its table had to wait. A later one of its table must
+			// not be begun before it.
+			if e := s.late(stop, []binlog.Record{rec}); e != nil {
 				return e
 			}
 		default:
@@ -420,7 +421,7 @@ func (s *shift) instead(ctx context.Context, rec binlog.Record, id, by int64) *e
 		s.note("%s at commit seq %d was filed late and is passed over: the source has its table %s no more, or the job leaves it out", rec.Type, rec.CommitSeq, s.nameOf(id))
 		return nil
 	}
-	return &ending{end: job.EndSnapshot, wanted: &job.SnapshotWanted{
+	return &ending{end: job.EndSnapshot, late: rec.CommitSeq, wanted: &job.SnapshotWanted{
 		Partial: &job.PartialSync{TableID: id, Table: table.Name, Replace: true},
 		Reason: fmt.Sprintf("the source filed %s of table %s at commit seq %d only after commit seq %d, which is about the table, too, and is applied",
 			rec.Type, table.Name, rec.CommitSeq, by),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -149,6 +150,47 @@ func TestStreamLateChange(t *testing.T) {
 			require.Len(t, b.Dst.Visible(), 2)
 		})
 	}
+}
+
+// A load that fails because a change before it was filed late does not keep the
+// change away: the snapshot of its table is worth more than the failure.
+func TestStreamLoadThatFailsForWantOfALateChange(t *testing.T) {
+	for _, order := range []job.CommitOrder{job.CommitOrderGlobal, job.CommitOrderPerTable} {
+		b := newBench(t)
+		b.Spec.CommitOrder = order
+		b.Options.RetryBudget = 2 * time.Second
+		b.Append(102, binlog.TypeModifyTableAddOrDropColumns, map[string]any{"tableId": 11}, 11)
+		b.Upsert(104, 11)
+		b.Upsert(106, 12)
+		file := sync.OnceFunc(b.hide(102))
+		b.Dst.OnIngest = func(seq int64, _ be.IngestRequest) error {
+			if seq == 104 {
+				file()
+				return be.ErrHTTP
+			}
+			return nil
+		}
+		got := b.settled(106)
+		require.Equal(t, job.EndSnapshot, got.End, "%s: %+v", order, got)
+		require.Equal(t, int64(11), got.Wanted.Partial.TableID)
+		require.Contains(t, got.Wanted.Reason, "at commit seq 102 only after commit seq 104")
+		require.NotContains(t, b.Dst.Visible(), int64(104))
+	}
+}
+
+// What waits beyond the position is not begun before what was filed late before it.
+func TestStreamResumesWithTheLateChangeFirst(t *testing.T) {
+	b := newBench(t)
+	b.Spec.CommitOrder = job.CommitOrderPerTable
+	b.Append(102, binlog.TypeModifyTableAddOrDropColumns, map[string]any{"tableId": 11}, 11)
+	b.Upsert(103, 12)
+	b.Upsert(104, 11)
+	b.Upsert(106, 12)
+	b.Progress.Position.CommitSeq, b.Progress.Settling = 103, job.Settling{Settled: 100, AppliedBeyond: []int64{103, 106}}
+	got := b.stream(0, Hooks{})
+	require.Equal(t, job.EndBinlog, got.End, "%+v", got)
+	require.Equal(t, int64(102), got.Binlog.CommitSeq)
+	require.Empty(t, b.Dst.Commits())
 }
 
 // Who dies beyond the durable position leaves reports and labels: nothing is

@@ -34,6 +34,9 @@ type ending struct {
 	// found: the source is not what the job follows (look.go). That counts more
 	// than what its last binlogs lead to.
 	found bool
+	// late is the binlog, filed late, that a snapshot is wanted for: later ones may fail
+	// for want of it.
+	late int64
 	// newEpoch: the labels of this epoch are of no use any more.
 	newEpoch bool
 }
@@ -62,7 +65,8 @@ func (s *shift) drain(stop context.Context) {
 }
 
 // conclude turns what was noted into the shift's end. A failed transaction
-// wins over what its successors would have led to; an order to stop wins over
+// wins over what its successors would have led to, but not over the snapshot that a
+// predecessor wants which was filed late; an order to stop wins over
 // both, unless everything before the reason to end has been applied. What a
 // shift that is told to stop has been trying again is told all the same: a pause
 // is no cure.
@@ -77,7 +81,7 @@ func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
 		return ending{end: job.EndStopped, problem: trouble}
 	case e.found:
 		return e
-	case failed != nil:
+	case failed != nil && (e.late == 0 || failed.seq < e.late):
 		var want *problem.WantSnapshot
 		if errors.As(failed.err, &want) {
 			return ending{end: job.EndSnapshot, wanted: &want.Wanted}
@@ -87,6 +91,8 @@ func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
 			return ending{end: job.EndShiftOver, newEpoch: true}
 		}
 		return *s.blocked(failed.err, failed.seq, binlog.TypeUpsert)
+	case e.late != 0:
+		return e
 	case open > 0 && trouble != nil: // its time was over before its troubles
 		return ending{end: job.EndBlocked, problem: trouble}
 	case open > 0:
