@@ -75,7 +75,7 @@ func (s *Server) handler() http.Handler {
 			if err == nil {
 				err = act(i)
 			}
-			answer(w, map[string]any{"ok": true}, err)
+			answer(w, done{true}, err)
 		})
 	}
 	node("/be/{i}/kill", s.cluster.KillBE)
@@ -91,23 +91,23 @@ func (s *Server) handler() http.Handler {
 		i, address := s.cluster.StartFE()
 		answer(w, map[string]any{"index": i, "address": address}, nil)
 	})
-	mux.HandleFunc("POST /replica/break", s.breakReplica)
-	mux.HandleFunc("POST /damage", s.damage)
+	mux.HandleFunc("POST /replica/break", reading(s.breakReplica))
+	mux.HandleFunc("POST /damage", reading(func(body json.RawMessage) (any, error) { return s.cluster.DamageJSON(body) }))
 	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.rules(), nil) })
-	mux.HandleFunc("POST /faults", s.addFault)
+	mux.HandleFunc("POST /faults", reading(s.addFault))
 	mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) {
 		s.cluster.Faults().Clear()
 		answer(w, s.rules(), nil)
 	})
 	mux.HandleFunc("DELETE /faults/{i}", s.removeFault)
-	mux.HandleFunc("POST /binlogs/collect", s.collect)
-	mux.HandleFunc("POST /binlogs/late", s.late)
+	mux.HandleFunc("POST /binlogs/collect", reading(s.collect))
+	mux.HandleFunc("POST /binlogs/late", reading(s.late))
 	mux.HandleFunc("POST /binlogs/file", func(w http.ResponseWriter, _ *http.Request) {
 		s.cluster.Core().FileBinlogs()
-		answer(w, map[string]any{"ok": true}, nil)
+		answer(w, done{true}, nil)
 	})
-	mux.HandleFunc("POST /profile", s.profile)
-	mux.HandleFunc("POST /clock", s.clock)
+	mux.HandleFunc("POST /profile", reading(s.profile))
+	mux.HandleFunc("POST /clock", reading(s.clock))
 	return mux
 }
 
@@ -123,38 +123,10 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	}, nil)
 }
 
-func (s *Server) addFault(w http.ResponseWriter, r *http.Request) {
-	var rule faults.Rule
-	err := decode(r, &rule)
-	if err == nil {
-		rule.MayNotStrike = true // who adds it here looks at its hits
-		_, err = s.cluster.Faults().Add(rule)
-	}
-	answer(w, s.rules(), err)
-}
-
-// breakReplica expects {"tablet": 10021, "backend": 10002}.
-func (s *Server) breakReplica(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Tablet  int64 `json:"tablet"`
-		Backend int64 `json:"backend"`
-	}
-	err := decode(r, &body)
-	if err == nil {
-		err = s.cluster.Core().BreakReplica(body.Tablet, body.Backend)
-	}
-	answer(w, map[string]any{"ok": true}, err)
-}
-
-// damage expects {"database": "d", "table": "t", "kind": "drop"}.
-func (s *Server) damage(w http.ResponseWriter, r *http.Request) {
-	var body json.RawMessage
-	err := decode(r, &body)
-	var done any
-	if err == nil {
-		done, err = s.cluster.DamageJSON(body)
-	}
-	answer(w, done, err)
+func (s *Server) addFault(rule faults.Rule) (any, error) {
+	rule.MayNotStrike = true // who adds it here looks at its hits
+	_, err := s.cluster.Faults().Add(rule)
+	return s.rules(), err
 }
 
 func (s *Server) removeFault(w http.ResponseWriter, r *http.Request) {
@@ -165,20 +137,28 @@ func (s *Server) removeFault(w http.ResponseWriter, r *http.Request) {
 	answer(w, s.rules(), err)
 }
 
-// collect expects {"database": "d", "up_to": 5123}; without up_to everything goes.
-func (s *Server) collect(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Database string `json:"database"`
-		UpTo     int64  `json:"up_to"`
-	}
-	err := decode(r, &body)
-	if err == nil {
-		err = s.cluster.CollectBinlogs(body.Database, body.UpTo)
-	}
-	answer(w, map[string]any{"ok": true}, err)
+// oneReplica is {"tablet": 10021, "backend": 10002}.
+type oneReplica struct {
+	Tablet  int64 `json:"tablet"`
+	Backend int64 `json:"backend"`
 }
 
-// lateBinlogs is core.LateFiling on the wire.
+func (s *Server) breakReplica(body oneReplica) (any, error) {
+	return done{true}, s.cluster.Core().BreakReplica(body.Tablet, body.Backend)
+}
+
+// binlogsUpTo is {"database": "d", "up_to": 5123}; without up_to everything goes.
+type binlogsUpTo struct {
+	Database string `json:"database"`
+	UpTo     int64  `json:"up_to"`
+}
+
+func (s *Server) collect(body binlogsUpTo) (any, error) {
+	return done{true}, s.cluster.CollectBinlogs(body.Database, body.UpTo)
+}
+
+// lateBinlogs is core.LateFiling on the wire: {"percent": 30, "max_ms": 100,
+// "seed": 7}.
 type lateBinlogs struct {
 	Percent int     `json:"percent"`
 	Max     float64 `json:"max_ms"`
@@ -189,45 +169,37 @@ func lateOf(l core.LateFiling) lateBinlogs {
 	return lateBinlogs{Percent: l.Percent, Max: float64(l.Max) / float64(time.Millisecond), Seed: l.Seed}
 }
 
-// late expects {"percent": 30, "max_ms": 100, "seed": 7}.
-func (s *Server) late(w http.ResponseWriter, r *http.Request) {
-	var body lateBinlogs
-	err := decode(r, &body)
-	if err == nil && (body.Percent < 0 || body.Percent > 100 || body.Max < 0) {
-		err = errors.New("percent is 0 to 100, max_ms 0 or more")
+func (s *Server) late(body lateBinlogs) (any, error) {
+	if body.Percent < 0 || body.Percent > 100 || body.Max < 0 {
+		return nil, errors.New("percent is 0 to 100, max_ms 0 or more")
 	}
-	if err == nil {
-		s.cluster.Core().SetLateFiling(core.LateFiling{
-			Percent: body.Percent, Max: time.Duration(body.Max * float64(time.Millisecond)), Seed: body.Seed,
-		})
-	}
-	answer(w, lateOf(s.cluster.Core().LateFiling()), err)
+	s.cluster.Core().SetLateFiling(core.LateFiling{
+		Percent: body.Percent, Max: time.Duration(body.Max * float64(time.Millisecond)), Seed: body.Seed,
+	})
+	return lateOf(s.cluster.Core().LateFiling()), nil
 }
 
-// profile expects a name, or single delays in milliseconds on top of one.
-func (s *Server) profile(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Name        string   `json:"name"`
-		RPC         *float64 `json:"rpc_ms"`
-		Begin       *float64 `json:"begin_ms"`
-		Ingest      *float64 `json:"ingest_ms"`
-		Commit      *float64 `json:"commit_ms"`
-		Publish     *float64 `json:"publish_ms"`
-		BackupTick  *float64 `json:"backup_tick_ms"`
-		RestoreTick *float64 `json:"restore_tick_ms"`
-		AlterTick   *float64 `json:"alter_tick_ms"`
-		Clone       *float64 `json:"clone_ms"`
-	}
-	if err := decode(r, &body); err != nil {
-		answer(w, nil, err)
-		return
-	}
+// delays are the name of a profile, or single delays in milliseconds on top of
+// one.
+type delays struct {
+	Name        string   `json:"name"`
+	RPC         *float64 `json:"rpc_ms"`
+	Begin       *float64 `json:"begin_ms"`
+	Ingest      *float64 `json:"ingest_ms"`
+	Commit      *float64 `json:"commit_ms"`
+	Publish     *float64 `json:"publish_ms"`
+	BackupTick  *float64 `json:"backup_tick_ms"`
+	RestoreTick *float64 `json:"restore_tick_ms"`
+	AlterTick   *float64 `json:"alter_tick_ms"`
+	Clone       *float64 `json:"clone_ms"`
+}
+
+func (s *Server) profile(body delays) (any, error) {
 	p := s.cluster.Core().Profile()
 	if body.Name != "" {
 		var err error
 		if p, err = core.ProfileByName(body.Name); err != nil {
-			answer(w, nil, err)
-			return
+			return nil, err
 		}
 	}
 	set := func(d *time.Duration, ms *float64) {
@@ -245,22 +217,20 @@ func (s *Server) profile(w http.ResponseWriter, r *http.Request) {
 	set(&p.AlterTick, body.AlterTick)
 	set(&p.Clone, body.Clone)
 	s.cluster.SetProfile(p)
-	answer(w, p, nil)
+	return p, nil
 }
 
-// clock expects {"advance_seconds": 3600}.
-func (s *Server) clock(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Seconds int64 `json:"advance_seconds"`
+// later is {"advance_seconds": 3600}.
+type later struct {
+	Seconds int64 `json:"advance_seconds"`
+}
+
+func (s *Server) clock(body later) (any, error) {
+	if body.Seconds < 0 {
+		return nil, errors.New("the clock only moves forward")
 	}
-	err := decode(r, &body)
-	if err == nil && body.Seconds < 0 {
-		err = errors.New("the clock only moves forward")
-	}
-	if err == nil {
-		s.cluster.AdvanceClock(time.Duration(body.Seconds) * time.Second)
-	}
-	answer(w, map[string]any{"now": s.cluster.Core().Now()}, err)
+	s.cluster.AdvanceClock(time.Duration(body.Seconds) * time.Second)
+	return map[string]any{"now": s.cluster.Core().Now()}, nil
 }
 
 // number reads a part of the path.
@@ -282,6 +252,24 @@ func decode(r *http.Request, into any) error {
 		return fmt.Errorf("read the request: %w", err)
 	}
 	return nil
+}
+
+// reading answers with what act makes of the request.
+func reading[T any](act func(T) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var body T
+		err := decode(r, &body)
+		var value any
+		if err == nil {
+			value, err = act(body)
+		}
+		answer(w, value, err)
+	}
+}
+
+// done is the answer to what has no other.
+type done struct {
+	OK bool `json:"ok"`
 }
 
 func answer(w http.ResponseWriter, value any, err error) {

@@ -35,17 +35,7 @@ func (m *Manager) Backup(ctx context.Context, r BackupRequest) error {
 	if err != nil {
 		return err
 	}
-	if r.Repository != LocalRepository {
-		return refusef("Repository %s does not exist", r.Repository)
-	}
-	return m.submit(ctx, func() error {
-		db, err := m.database(r.DB)
-		if err != nil {
-			return err
-		}
-		if old := m.busy(db.ID); old != nil {
-			return old.inTheWayOf(r.Label)
-		}
+	return m.submit(ctx, r.Repository, r.DB, r.Label, func(db *catalog.Database) error {
 		refs, err := m.resolve(db, r)
 		if err != nil {
 			return err

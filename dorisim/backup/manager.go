@@ -97,8 +97,12 @@ func (m *Manager) Close() {
 // submissionWait is how long a submission waits for another one.
 const submissionWait = 10 * time.Second
 
-// submit runs f while no other job is being submitted (doris-sql.md 4.1).
-func (m *Manager) submit(ctx context.Context, f func() error) error {
+// submit runs f on a database that has no unfinished job, while no other job is
+// being submitted (doris-sql.md 4.1).
+func (m *Manager) submit(ctx context.Context, repository, database, label string, f func(*catalog.Database) error) error {
+	if repository != LocalRepository {
+		return refusef("Repository %s does not exist", repository)
+	}
 	timer := time.NewTimer(submissionWait)
 	defer timer.Stop()
 	select {
@@ -107,7 +111,14 @@ func (m *Manager) submit(ctx context.Context, f func() error) error {
 		if err := m.core.Faults().Before(ctx, "backup.submit"); err != nil {
 			return fmt.Errorf("submit: %w", err)
 		}
-		return f()
+		db, err := m.database(database)
+		if err != nil {
+			return err
+		}
+		if old := m.busy(db.ID); old != nil {
+			return old.inTheWayOf(label)
+		}
+		return f(db)
 	case <-timer.C:
 		return refusef("Another backup or restore job is being submitted. Please wait and try again")
 	case <-ctx.Done():

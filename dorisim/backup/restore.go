@@ -112,17 +112,7 @@ func (m *Manager) restore(ctx context.Context, r RestoreRequest) error {
 	if err != nil {
 		return err
 	}
-	if r.Repository != LocalRepository {
-		return refusef("Repository %s does not exist", r.Repository)
-	}
-	return m.submit(ctx, func() error {
-		db, err := m.database(r.DB)
-		if err != nil {
-			return err
-		}
-		if old := m.busy(db.ID); old != nil {
-			return old.inTheWayOf(r.Label)
-		}
+	return m.submit(ctx, r.Repository, r.DB, r.Label, func(db *catalog.Database) error {
 		w, err := m.readSnapshot(r)
 		if err != nil {
 			return err

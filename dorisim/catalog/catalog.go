@@ -4,6 +4,7 @@
 package catalog
 
 import (
+	"strings"
 	"time"
 
 	"github.com/doris-ccr/ccr/dorisim/types"
@@ -273,3 +274,29 @@ func (r *Replica) CanRead(version int64) bool {
 
 // CanLoad tells whether Doris' own loads write into the replica.
 func (r *Replica) CanLoad() bool { return !r.Bad && r.State != ReplicaClone }
+
+// FindPartition looks a name up regardless of case (doris-sql.md 1.5).
+func FindPartition(from map[string]*Partition, name string) (*Partition, bool) {
+	if p, ok := from[name]; ok {
+		return p, true
+	}
+	for n, p := range from {
+		if strings.EqualFold(n, name) {
+			return p, true
+		}
+	}
+	return nil, false
+}
+
+// FindPartitions looks names up as FindPartition does; missing is the first that
+// is no partition, "" if there is none.
+func FindPartitions(from map[string]*Partition, names []string) (list []*Partition, missing string) {
+	for _, name := range names {
+		p, ok := FindPartition(from, name)
+		if !ok {
+			return nil, name
+		}
+		list = append(list, p)
+	}
+	return list, ""
+}

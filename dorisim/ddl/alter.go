@@ -11,16 +11,7 @@ import (
 
 // alterTable runs ALTER TABLE. Clauses that change columns, or comments of
 // columns, may come together; others stand alone.
-func (e *Executor) alterTable(currentDB string, s *parser.AlterTable) error {
-	e.core.Lock()
-	defer e.core.Unlock()
-	db, t, err := e.table(currentDB, s.Table, "ALTER")
-	if err != nil {
-		return err
-	}
-	if err := core.CheckAlter(t); err != nil {
-		return err
-	}
+func (e *Executor) alterTable(db *catalog.Database, t *catalog.Table, s *parser.AlterTable) error {
 	if t.Kind.External() {
 		return e.alterExternal(db, t, s.Clauses)
 	}

@@ -75,7 +75,7 @@ func (e *Executor) dropPartition(db *catalog.Database, t *catalog.Table, c *pars
 	if c.Temporary {
 		from = t.Temporary
 	}
-	p, ok := findPartition(from, c.Name)
+	p, ok := catalog.FindPartition(from, c.Name)
 	if !ok {
 		if c.IfExists {
 			return nil

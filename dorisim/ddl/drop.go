@@ -70,16 +70,7 @@ func (e *Executor) recordDrop(db *catalog.Database, t *catalog.Table, verb strin
 
 // truncateTable replaces non-empty partitions by new ones with new ids
 // (doris-sql.md 4.12).
-func (e *Executor) truncateTable(currentDB string, s *parser.TruncateTable) error {
-	e.core.Lock()
-	defer e.core.Unlock()
-	db, t, err := e.table(currentDB, s.Table, "ALTER")
-	if err != nil {
-		return err
-	}
-	if err := core.CheckAlter(t); err != nil {
-		return err
-	}
+func (e *Executor) truncateTable(db *catalog.Database, t *catalog.Table, s *parser.TruncateTable) error {
 	if t.Kind != catalog.OLAP {
 		return core.Errorf("Only support truncate OLAP table")
 	}
@@ -102,13 +93,9 @@ func (e *Executor) truncateTable(currentDB string, s *parser.TruncateTable) erro
 func truncated(t *catalog.Table, names []string) ([]*catalog.Partition, error) {
 	candidates := rangetext.Sorted(t, t.Partitions)
 	if len(names) > 0 {
-		candidates = nil
-		for _, name := range names {
-			p, ok := findPartition(t.Partitions, name)
-			if !ok {
-				return nil, core.Errorf("Partition %s does not exist", name)
-			}
-			candidates = append(candidates, p)
+		missing := ""
+		if candidates, missing = catalog.FindPartitions(t.Partitions, names); missing != "" {
+			return nil, core.Errorf("Partition %s does not exist", missing)
 		}
 	}
 	var full []*catalog.Partition

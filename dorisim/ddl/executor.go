@@ -92,17 +92,17 @@ func (e *Executor) exec(ctx context.Context, currentDB string, stmt parser.State
 	case *parser.DropTable:
 		return e.dropTable(currentDB, s)
 	case *parser.TruncateTable:
-		return e.truncateTable(currentDB, s)
+		return altering(e, currentDB, s.Table, s, e.truncateTable)
 	case *parser.AlterTable:
-		return e.alterTable(currentDB, s)
+		return altering(e, currentDB, s.Table, s, e.alterTable)
 	case *parser.BuildIndex:
-		return e.buildIndex(currentDB, s)
+		return altering(e, currentDB, s.Table, s, e.buildIndex)
 	case *parser.CancelAlter:
 		return e.cancelAlter(currentDB, s)
 	case *parser.CreateRollupView:
-		return e.createRollupView(currentDB, s)
+		return altering(e, currentDB, s.Table, s, e.createRollupView)
 	case *parser.DropRollupView:
-		return e.dropRollupView(currentDB, s)
+		return altering(e, currentDB, s.Table, s, e.dropRollupView)
 	case *parser.CreateView:
 		return e.createView(currentDB, s)
 	case *parser.AlterView:
@@ -165,6 +165,20 @@ func (e *Executor) table(currentDB string, name parser.Name, verb string) (*cata
 	}
 	t, err := olapTable(db, name.Name, verb)
 	return db, t, err
+}
+
+// altering runs a statement on a table that may be altered, holding the lock.
+func altering[S any](e *Executor, currentDB string, name parser.Name, statement S, run func(*catalog.Database, *catalog.Table, S) error) error {
+	e.core.Lock()
+	defer e.core.Unlock()
+	db, t, err := e.table(currentDB, name, "ALTER")
+	if err != nil {
+		return err
+	}
+	if err := core.CheckAlter(t); err != nil {
+		return err
+	}
+	return run(db, t, statement)
 }
 
 // olapTable returns a table of db that is no view; verb is the statement that a

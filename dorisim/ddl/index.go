@@ -142,16 +142,7 @@ func (e *Executor) indexListText(verb string, indexes []catalog.SecondaryIndex) 
 }
 
 // buildIndex is BUILD INDEX: a job for each partition (doris-binlogs.md 2.22).
-func (e *Executor) buildIndex(currentDB string, s *parser.BuildIndex) error {
-	e.core.Lock()
-	defer e.core.Unlock()
-	_, t, err := e.table(currentDB, s.Table, "ALTER")
-	if err != nil {
-		return err
-	}
-	if err := core.CheckAlter(t); err != nil {
-		return err
-	}
+func (e *Executor) buildIndex(_ *catalog.Database, t *catalog.Table, s *parser.BuildIndex) error {
 	i := findSecondary(t.Secondary, s.Name)
 	switch {
 	case len(s.Partitions) > 0 && t.Partitioning.Kind == catalog.Unpartitioned:
@@ -163,8 +154,9 @@ func (e *Executor) buildIndex(currentDB string, s *parser.BuildIndex) error {
 	}
 	partitions := core.Partitions(t)
 	if len(s.Partitions) > 0 {
-		if partitions, err = indexedPartitions(t, s.Partitions); err != nil {
-			return err
+		missing := ""
+		if partitions, missing = catalog.FindPartitions(t.Partitions, s.Partitions); missing != "" {
+			return core.Errorf("Partition %s is not exist in table %s", missing, t.Name)
 		}
 	}
 	index := t.Secondary[i : i+1]
@@ -172,18 +164,6 @@ func (e *Executor) buildIndex(currentDB string, s *parser.BuildIndex) error {
 	shown.Comment = "" // the statement names the index only
 	e.alters.BuildIndex(t, partitions, false, e.indexListText("ADD", []catalog.SecondaryIndex{shown}), secondaryRecords(t, index))
 	return nil
-}
-
-func indexedPartitions(t *catalog.Table, names []string) ([]*catalog.Partition, error) {
-	var list []*catalog.Partition
-	for _, name := range names {
-		p, ok := findPartition(t.Partitions, name)
-		if !ok {
-			return nil, core.Errorf("Partition %s is not exist in table %s", name, t.Name)
-		}
-		list = append(list, p)
-	}
-	return list, nil
 }
 
 // cancelAlter is CANCEL ALTER TABLE and CANCEL BUILD INDEX.

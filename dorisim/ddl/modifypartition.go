@@ -41,13 +41,9 @@ type modifiedData struct {
 func (e *Executor) modifyPartitions(db *catalog.Database, t *catalog.Table, c *parser.ModifyPartition) error {
 	partitions := rangetext.Sorted(t, t.Partitions)
 	if len(c.Partitions) > 0 {
-		partitions = nil
-		for _, name := range c.Partitions {
-			p, ok := findPartition(t.Partitions, name)
-			if !ok {
-				return core.Errorf("Partition[%s] does not exist in table[%s]", name, t.Name)
-			}
-			partitions = append(partitions, p)
+		missing := ""
+		if partitions, missing = catalog.FindPartitions(t.Partitions, c.Partitions); missing != "" {
+			return core.Errorf("Partition[%s] does not exist in table[%s]", missing, t.Name)
 		}
 	}
 	// Checked before anything changes.

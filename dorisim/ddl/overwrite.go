@@ -27,16 +27,15 @@ const maxPartitionName = 64
 
 // BeginOverwrite makes a temporary partition for each of the named partitions,
 // or for all of them, and records them. Errors: *core.Error.
-func (e *Executor) BeginOverwrite(currentDB string, table parser.Name, names []string) (*Overwrite, error) {
-	e.core.Lock()
-	defer e.core.Unlock()
-	db, t, err := e.table(currentDB, table, "ALTER")
-	if err != nil {
-		return nil, err
-	}
-	if err := core.CheckAlter(t); err != nil {
-		return nil, err
-	}
+func (e *Executor) BeginOverwrite(currentDB string, table parser.Name, names []string) (o *Overwrite, err error) {
+	err = altering(e, currentDB, table, names, func(db *catalog.Database, t *catalog.Table, names []string) (err error) {
+		o, err = e.beginOverwrite(db, t, names)
+		return err
+	})
+	return o, err
+}
+
+func (e *Executor) beginOverwrite(db *catalog.Database, t *catalog.Table, names []string) (_ *Overwrite, err error) {
 	formal := rangetext.Sorted(t, t.Partitions)
 	if names != nil {
 		if formal, err = namedPartitions(t.Partitions, names, "Partition[%s] does not exist"); err != nil {

@@ -2,7 +2,6 @@ package ddl
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/doris-ccr/ccr/dorisim/catalog"
 	"github.com/doris-ccr/ccr/dorisim/core"
@@ -10,19 +9,6 @@ import (
 	"github.com/doris-ccr/ccr/dorisim/rangetext"
 	"github.com/doris-ccr/ccr/dorisim/types"
 )
-
-// findPartition looks a name up regardless of case (doris-sql.md 1.5).
-func findPartition(partitions map[string]*catalog.Partition, name string) (*catalog.Partition, bool) {
-	if p, ok := partitions[name]; ok {
-		return p, true
-	}
-	for n, p := range partitions {
-		if strings.EqualFold(n, name) {
-			return p, true
-		}
-	}
-	return nil, false
-}
 
 // addPartitionTo creates a partition among the formal or the temporary ones. It
 // needs the lock.
@@ -53,8 +39,8 @@ func (e *Executor) addPartitionTo(t *catalog.Table, siblings *partitionSet, def 
 }
 
 func nameTaken(t *catalog.Table, name string) bool {
-	_, formal := findPartition(t.Partitions, name)
-	_, temporary := findPartition(t.Temporary, name)
+	_, formal := catalog.FindPartition(t.Partitions, name)
+	_, temporary := catalog.FindPartition(t.Temporary, name)
 	return formal || temporary
 }
 

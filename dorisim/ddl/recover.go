@@ -92,7 +92,7 @@ func (e *Executor) recoverPartition(db *catalog.Database, s *parser.Recover) err
 	if s.As != "" {
 		name = s.As
 	}
-	if _, taken := findPartition(t.Partitions, name); taken {
+	if _, taken := catalog.FindPartition(t.Partitions, name); taken {
 		return core.Errorf("partition[%s] already exist in table[%s]", name, t.Name)
 	}
 	p, ok := e.core.RecycledPartition(t, s.Partition, s.ID)

@@ -63,7 +63,7 @@ func (e *Executor) renamePartition(db *catalog.Database, t *catalog.Table, old, 
 	if t.Partitioning.Kind == catalog.Unpartitioned {
 		return core.Errorf("Table[%s] is single partitioned. no need to rename partition name.", t.Name)
 	}
-	p, ok := findPartition(t.Partitions, old)
+	p, ok := catalog.FindPartition(t.Partitions, old)
 	if !ok {
 		return core.Errorf("Partition[%s] does not exists", old)
 	}

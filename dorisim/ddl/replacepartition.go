@@ -106,18 +106,16 @@ func (e *Executor) exchange(db *catalog.Database, t *catalog.Table, r replacemen
 }
 
 func namedPartitions(from map[string]*catalog.Partition, names []string, missing string) ([]*catalog.Partition, error) {
-	list := make([]*catalog.Partition, len(names))
+	list, unknown := catalog.FindPartitions(from, names)
+	if unknown != "" {
+		return nil, core.Errorf(missing, unknown)
+	}
 	seen := map[string]bool{}
-	for i, name := range names {
-		p, ok := findPartition(from, name)
-		if !ok {
-			return nil, core.Errorf(missing, name)
-		}
+	for _, p := range list {
 		if seen[p.Name] {
 			return nil, core.Errorf("Duplicated partition name: %s", p.Name)
 		}
 		seen[p.Name] = true
-		list[i] = p
 	}
 	return list, nil
 }
@@ -190,7 +188,7 @@ func checkExchangedNames(t *catalog.Table, formal, fresh []*catalog.Partition, k
 		leaving[p] = true
 	}
 	for _, p := range fresh {
-		if other, taken := findPartition(t.Partitions, p.Name); taken && !leaving[other] {
+		if other, taken := catalog.FindPartition(t.Partitions, p.Name); taken && !leaving[other] {
 			return core.CodeErrorf(codeDuplicatePart, "Duplicate partition name %s", p.Name)
 		}
 	}

@@ -236,16 +236,7 @@ func (e *Executor) renameRollup(db *catalog.Database, t *catalog.Table, old, nam
 
 // createRollupView is CREATE MATERIALIZED VIEW of the synchronous kind. Its
 // columns keep the names they have in the table.
-func (e *Executor) createRollupView(currentDB string, s *parser.CreateRollupView) error {
-	e.core.Lock()
-	defer e.core.Unlock()
-	_, t, err := e.table(currentDB, s.Table, "ALTER")
-	if err != nil {
-		return err
-	}
-	if err := core.CheckAlter(t); err != nil {
-		return err
-	}
+func (e *Executor) createRollupView(_ *catalog.Database, t *catalog.Table, s *parser.CreateRollupView) error {
 	if err := checkTemporary(t); err != nil {
 		return err
 	}
@@ -351,16 +342,7 @@ func checkViewExpressions(t *catalog.Table, s *parser.CreateRollupView) error {
 }
 
 // dropRollupView is DROP MATERIALIZED VIEW r ON t.
-func (e *Executor) dropRollupView(currentDB string, s *parser.DropRollupView) error {
-	e.core.Lock()
-	defer e.core.Unlock()
-	db, t, err := e.table(currentDB, s.Table, "ALTER")
-	if err != nil {
-		return err
-	}
-	if err := core.CheckAlter(t); err != nil {
-		return err
-	}
+func (e *Executor) dropRollupView(db *catalog.Database, t *catalog.Table, s *parser.DropRollupView) error {
 	if _, ok := rollup(t, s.Name); !ok && s.IfExists {
 		return nil
 	}

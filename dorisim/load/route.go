@@ -151,28 +151,13 @@ func target(t *catalog.Table, b *Batch) ([]*catalog.Partition, error) {
 			list = append(list, p)
 		}
 	}
-	for _, name := range b.Partitions {
-		p := lookup(from, name)
-		if p == nil {
-			return nil, core.Errorf("partition [%s] does not exist, table=%s", name, t.Name)
-		}
-		list = append(list, p)
+	named, missing := catalog.FindPartitions(from, b.Partitions)
+	if missing != "" {
+		return nil, core.Errorf("partition [%s] does not exist, table=%s", missing, t.Name)
 	}
+	list = append(list, named...)
 	slices.SortFunc(list, func(a, b *catalog.Partition) int { return int(a.ID - b.ID) })
 	return list, nil
-}
-
-// lookup finds a partition by name regardless of case (doris-sql.md 1.5).
-func lookup(from map[string]*catalog.Partition, name string) *catalog.Partition {
-	if p, ok := from[name]; ok {
-		return p
-	}
-	for n, p := range from {
-		if strings.EqualFold(n, name) {
-			return p
-		}
-	}
-	return nil
 }
 
 func columnPosition(columns []string, name string) int {

@@ -159,16 +159,12 @@ func partitionsToRead(t *catalog.Table, only []string, temporary bool) ([]*catal
 	if temporary {
 		from = t.Temporary
 	}
-	var list []*catalog.Partition
+	list, missing := catalog.FindPartitions(from, only)
+	if missing != "" {
+		return nil, core.Errorf("PARTITION: %s not found in table: %s", missing, t.Name)
+	}
 	if only == nil {
 		list = formalPartitions(t)
-	}
-	for _, name := range only {
-		p := findPartition(from, name)
-		if p == nil {
-			return nil, core.Errorf("PARTITION: %s not found in table: %s", name, t.Name)
-		}
-		list = append(list, p)
 	}
 	for _, p := range list {
 		if err := core.CheckSelect(p); err != nil {

@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/dolthub/vitess/go/sqltypes"
@@ -261,29 +262,37 @@ func keysType(k types.KeysType) string {
 
 // The tables of information_schema (doris-sql.md 2.6). All need core's read lock.
 
+// shownTables are the tables and views on which the account has any privilege.
+func (s *session) shownTables() iter.Seq2[*catalog.Database, *catalog.Table] {
+	return func(yield func(*catalog.Database, *catalog.Table) bool) {
+		account := s.account()
+		for _, db := range s.databases() {
+			for _, t := range sortedTables(db) {
+				if account.May(core.ShowPriv, db.Name, t.Name) && !yield(db, t) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func (s *session) schemaTables() *listing {
 	l := newListing("TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "TABLE_TYPE", "ENGINE", "VERSION", "ROW_FORMAT", "TABLE_ROWS",
 		"AVG_ROW_LENGTH", "DATA_LENGTH", "MAX_DATA_LENGTH", "INDEX_LENGTH", "DATA_FREE", "AUTO_INCREMENT", "CREATE_TIME", "UPDATE_TIME",
 		"CHECK_TIME", "TABLE_COLLATION", "CHECKSUM", "CREATE_OPTIONS", "TABLE_COMMENT")
-	account := s.account()
-	for _, db := range s.databases() {
-		for _, t := range sortedTables(db) {
-			if !account.May(core.ShowPriv, db.Name, t.Name) {
-				continue
-			}
-			kind, engine := "BASE TABLE", "Doris"
-			if t.Kind == catalog.View {
-				kind, engine = "VIEW", "View"
-			}
-			stats := s.server.core.TableStats(t)
-			average := int64(0)
-			if stats.Rows > 0 {
-				average = stats.Bytes / stats.Rows
-			}
-			l.add(internalCatalog, db.Name, t.Name, kind, engine, null, null, stats.Rows,
-				average, stats.Bytes, null, 0, null, null, t.Created, t.Created,
-				null, "utf-8", null, null, t.Comment)
+	for db, t := range s.shownTables() {
+		kind, engine := "BASE TABLE", "Doris"
+		if t.Kind == catalog.View {
+			kind, engine = "VIEW", "View"
 		}
+		stats := s.server.core.TableStats(t)
+		average := int64(0)
+		if stats.Rows > 0 {
+			average = stats.Bytes / stats.Rows
+		}
+		l.add(internalCatalog, db.Name, t.Name, kind, engine, null, null, stats.Rows,
+			average, stats.Bytes, null, 0, null, null, t.Created, t.Created,
+			null, "utf-8", null, null, t.Comment)
 	}
 	return l
 }
@@ -292,25 +301,19 @@ func (s *session) schemaColumns() *listing {
 	l := newListing("TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME", "ORDINAL_POSITION", "COLUMN_DEFAULT", "IS_NULLABLE",
 		"DATA_TYPE", "CHARACTER_MAXIMUM_LENGTH", "NUMERIC_PRECISION", "NUMERIC_SCALE", "DATETIME_PRECISION", "COLUMN_TYPE", "COLUMN_KEY",
 		"EXTRA", "COLUMN_COMMENT")
-	account := s.account()
-	for _, db := range s.databases() {
-		for _, t := range sortedTables(db) {
-			if !account.May(core.ShowPriv, db.Name, t.Name) {
-				continue
+	for db, t := range s.shownTables() {
+		if t.Kind != catalog.OLAP {
+			continue
+		}
+		for i, c := range s.schemaColumnsOf(&t.Indexes[t.BaseIndexID].Schema) {
+			kind, _, _ := strings.Cut(c.typeText, "(")
+			key := ""
+			if c.Key {
+				key = strings.TrimSuffix(keysType(t.Keys), "_KEYS")[:3]
 			}
-			if t.Kind != catalog.OLAP {
-				continue
-			}
-			for i, c := range s.schemaColumnsOf(&t.Indexes[t.BaseIndexID].Schema) {
-				kind, _, _ := strings.Cut(c.typeText, "(")
-				key := ""
-				if c.Key {
-					key = strings.TrimSuffix(keysType(t.Keys), "_KEYS")[:3]
-				}
-				l.add(internalCatalog, db.Name, t.Name, c.Name, i+1, c.defaultText(), yes(c.Nullable, "YES", "NO"),
-					kind, positive(c.Type.Len), positive(c.Type.Precision), positive(c.Type.Scale), null, c.typeText, key,
-					c.extra(t), c.Comment)
-			}
+			l.add(internalCatalog, db.Name, t.Name, c.Name, i+1, c.defaultText(), yes(c.Nullable, "YES", "NO"),
+				kind, positive(c.Type.Len), positive(c.Type.Precision), positive(c.Type.Scale), null, c.typeText, key,
+				c.extra(t), c.Comment)
 		}
 	}
 	return l
@@ -339,20 +342,14 @@ func (s *session) schemata() *listing {
 
 func (s *session) schemaPartitions() *listing {
 	l := newListing("PARTITION_ID", "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "PARTITION_NAME", "PARTITION_METHOD", "PARTITION_EXPRESSION", "PARTITION_DESCRIPTION")
-	account := s.account()
-	for _, db := range s.databases() {
-		for _, t := range sortedTables(db) {
-			if !account.May(core.ShowPriv, db.Name, t.Name) {
-				continue
-			}
-			if t.Kind != catalog.OLAP {
-				continue
-			}
-			listing := s.partitionListing(t, false).project("PartitionId", "PartitionName", "Range")
-			for _, row := range listing.rows {
-				l.add(row[0], internalCatalog, db.Name, t.Name, row[1], yes(t.Partitioning.Kind == "", "UNPARTITIONED", string(t.Partitioning.Kind)),
-					strings.Join(t.Partitioning.Columns, ", "), row[2])
-			}
+	for db, t := range s.shownTables() {
+		if t.Kind != catalog.OLAP {
+			continue
+		}
+		listing := s.partitionListing(t, false).project("PartitionId", "PartitionName", "Range")
+		for _, row := range listing.rows {
+			l.add(row[0], internalCatalog, db.Name, t.Name, row[1], yes(t.Partitioning.Kind == "", "UNPARTITIONED", string(t.Partitioning.Kind)),
+				strings.Join(t.Partitioning.Columns, ", "), row[2])
 		}
 	}
 	return l
@@ -360,15 +357,9 @@ func (s *session) schemaPartitions() *listing {
 
 func (s *session) schemaViews() *listing {
 	l := newListing("TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "VIEW_DEFINITION", "CHECK_OPTION", "IS_UPDATABLE", "DEFINER", "SECURITY_TYPE", "CHARACTER_SET_CLIENT", "COLLATION_CONNECTION")
-	account := s.account()
-	for _, db := range s.databases() {
-		for _, t := range sortedTables(db) {
-			if !account.May(core.ShowPriv, db.Name, t.Name) {
-				continue
-			}
-			if t.Kind == catalog.View {
-				l.add(internalCatalog, db.Name, t.Name, t.ViewDefinition, "NONE", "NO", "root@%", "", "utf8mb4", "utf8mb4_0900_bin")
-			}
+	for db, t := range s.shownTables() {
+		if t.Kind == catalog.View {
+			l.add(internalCatalog, db.Name, t.Name, t.ViewDefinition, "NONE", "NO", "root@%", "", "utf8mb4", "utf8mb4_0900_bin")
 		}
 	}
 	return l

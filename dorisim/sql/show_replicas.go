@@ -168,17 +168,12 @@ func (s *session) showTablets(ctx context.Context, c *cursor) (*sqltypes.Result,
 func (s *session) addTablets(l *listing, db *catalog.Database, t *catalog.Table, names []string, temporary bool, index string) error {
 	partitions := formalPartitions(t)
 	if names != nil {
-		partitions = nil
-		from := t.Partitions
+		from, missing := t.Partitions, ""
 		if temporary {
 			from = t.Temporary
 		}
-		for _, name := range names {
-			p := findPartition(from, name)
-			if p == nil {
-				return core.Errorf("Unknown partition: %s", name)
-			}
-			partitions = append(partitions, p)
+		if partitions, missing = catalog.FindPartitions(from, names); missing != "" {
+			return core.Errorf("Unknown partition: %s", missing)
 		}
 	}
 	known := index == ""

@@ -19,19 +19,6 @@ func formalPartitions(t *catalog.Table) []*catalog.Partition {
 	return rangetext.Sorted(t, t.Partitions)
 }
 
-// findPartition finds a partition by name regardless of case (doris-sql.md 1.5).
-func findPartition(from map[string]*catalog.Partition, name string) *catalog.Partition {
-	if p, ok := from[name]; ok {
-		return p
-	}
-	for n, p := range from {
-		if strings.EqualFold(n, name) {
-			return p
-		}
-	}
-	return nil
-}
-
 func sortedTables(db *catalog.Database) []*catalog.Table {
 	names := slices.Sorted(maps.Keys(db.Tables))
 	list := make([]*catalog.Table, len(names))
