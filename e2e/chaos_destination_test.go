@@ -99,7 +99,11 @@ func (p *program) mend(ctx context.Context, s *scene, status harness.Status) err
 			continue
 		}
 		var err error
-		switch told := differs(status, d.table); {
+		name := d.table
+		if s.table != "" {
+			name = "" // it is told by its name on the source
+		}
+		switch told := differs(status, name); {
 		case d.table == "" && (status.Stalled && strings.Contains(said, "force_fullsync") || told):
 			e.fullSyncs++
 			err = p.orderOf(ctx, s, "force_fullsync", nil)

@@ -210,3 +210,43 @@ func TestRecordsBeforeAllSnapshotsOpenNoGap(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, pair.ActionGap, got)
 }
+
+// Binlogs that were collected because they were switched off are no reason for a full
+// sync: the tables are going to be compared.
+func TestLostBinlogsThatWereSwitchedOff(t *testing.T) {
+	for name, c := range map[string]struct {
+		table, on bool
+		want      job.StreamEnd
+	}{
+		"collected":        {want: job.EndSnapshot},
+		"switched off":     {on: true, want: job.EndGap},
+		"of a table's job": {on: true, table: true, want: job.EndSnapshot},
+	} {
+		b := newBench(t)
+		if c.table {
+			b.Spec.Source.Table, b.Spec.Source.TableID = "t0", 10
+			b.Spec.Destination.Table, b.Spec.Destination.TableID = "t0", 20
+			b.Progress.State, b.Progress.Tables = job.TableIncrementalSync, nil
+		}
+		b.Append(150, binlog.TypeDummy, map[string]any{})
+		dummy := b.Src.Log[0]
+		b.Src.OnBinlogs = func(prev int64) {
+			if prev >= dummy.CommitSeq {
+				b.Src.Log = b.Src.Log[1:]
+			}
+		}
+		b.Upsert(160, 10)
+		if c.on {
+			b.Append(170, binlog.TypeAlterDatabaseProperty, map[string]any{"dbId": 1, "dbName": "src", "properties": map[string]string{"binlog.enable": "true"}})
+		}
+		got := b.stream(0, Hooks{})
+		require.Equal(t, c.want, got.End, name)
+		if c.want == job.EndGap {
+			require.Contains(t, got.Gap.Reason, "are lost")
+			require.Equal(t, int64(100), got.Position.CommitSeq)
+		} else {
+			require.Nil(t, got.Wanted.Partial, name)
+		}
+		require.Empty(t, b.Dst.Commits(), name)
+	}
+}

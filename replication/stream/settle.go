@@ -186,7 +186,7 @@ func (s *shift) catchUp(stop context.Context) *ending {
 	}
 	position, _ := s.tracker.now()
 	if s.in.Spec.CommitOrder == job.CommitOrderPerTable && collected > max(position.CommitSeq, s.in.Progress.GapTo) {
-		return &ending{end: job.EndSnapshot, wanted: &job.SnapshotWanted{Reason: pair.LostReason(position.CommitSeq, collected)}}
+		return s.binlogsLost(stop, position.CommitSeq, collected)
 	}
 	if e := s.sortOut(stop, all, position.CommitSeq); e != nil {
 		return e

@@ -306,7 +306,7 @@ func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Tim
 	case e != nil:
 		return e
 	case v == pair.ActionLost:
-		return &ending{end: job.EndSnapshot, wanted: &job.SnapshotWanted{Reason: pair.LostReason(position.CommitSeq, inner.CommitSeq)}}
+		return s.binlogsLost(stop, position.CommitSeq, inner.CommitSeq)
 	case v == pair.ActionHandOver:
 		return &ending{end: job.EndBinlog, binlog: pair.Carried(inner, &s.in.Progress)}
 	case v == pair.ActionApply:
@@ -343,6 +343,27 @@ func (s *shift) judged(rec binlog.Record) (inner binlog.Record, v pair.Action, e
 func (s *shift) gapAt(rec binlog.Record) *ending {
 	s.tracker.passed(rec.CommitSeq)
 	return &ending{end: job.EndGap, gap: &job.Gap{Reason: "binlogs were switched off or on: " + rec.Summary(), CommitSeq: rec.CommitSeq}}
+}
+
+// binlogsLost ends the shift because the source has collected binlogs, up to a commit seq,
+// that the job needs: a full sync. If the source says later on that it did not record
+// for a while, as it does when binlogs were collected because they were switched off,
+// all tables are going to be compared anyway, and only those come that differ.
+func (s *shift) binlogsLost(ctx context.Context, position, to int64) *ending {
+	full := &ending{end: job.EndSnapshot, wanted: &job.SnapshotWanted{Reason: pair.LostReason(position, to)}}
+	if s.in.Spec.Type() != job.DatabaseSync || s.in.Progress.Gap != nil {
+		return full
+	}
+	gap, err := s.job.GapAhead(ctx, to, &s.in.Progress)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return &ending{end: job.EndStopped}
+	case err != nil:
+		return s.blocked(err, position, binlog.TypeDummy)
+	case gap:
+		return &ending{end: job.EndGap, gap: &job.Gap{Reason: full.wanted.Reason + ", and binlogs were switched off or on since", CommitSeq: position}}
+	}
+	return full
 }
 
 // ErrTxnInsertOff is the existing tool's text (doris-binlogs.md 3.9).
