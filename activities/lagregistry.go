@@ -47,7 +47,7 @@ type registeredShift struct {
 // lock guards it.
 type watchedJob struct {
 	position int64
-	answer   job.ToldLag
+	answer   job.LagAnswer
 	at       time.Time // of answer
 	looking  bool      // the source is being asked
 	asked    time.Time // when somebody last asked for the job
@@ -96,7 +96,7 @@ func (r *lagRegistry) lags(wanted job.LagsWanted) job.LagsKnown {
 	return known
 }
 
-func (s *registeredShift) lagAt(now time.Time) job.ToldLag {
+func (s *registeredShift) lagAt(now time.Time) job.LagAnswer {
 	lag := s.last().Lag
 	age := now.Sub(lag.ObservedAt)
 	if age > lagFresh {
@@ -105,11 +105,11 @@ func (s *registeredShift) lagAt(now time.Time) job.ToldLag {
 		default: // it knows already
 		}
 	}
-	return job.ToldLag{Lag: lag, Age: age}
+	return job.LagAnswer{Lag: lag, Age: age}
 }
 
 // watchedLag is called with the lock held.
-func (r *lagRegistry) watchedLag(in job.StepInput, now time.Time) (job.ToldLag, bool) {
+func (r *lagRegistry) watchedLag(in job.StepInput, now time.Time) (job.LagAnswer, bool) {
 	name := in.Spec.Name
 	w := r.watched[name]
 	if w == nil || w.position != in.Progress.Position.CommitSeq {
@@ -141,14 +141,14 @@ func (r *lagRegistry) forgetUnasked(now time.Time) {
 func (r *lagRegistry) observeInBackground(w *watchedJob, in job.StepInput) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
 	defer cancel()
-	var answer job.ToldLag
+	var answer job.LagAnswer
 	slots := r.sourceSlots(in.Spec.Source)
 	select {
 	case slots <- struct{}{}:
 		lag, err := r.observe(ctx, in)
 		<-slots
 		if answer.Lag = lag; err != nil {
-			answer = job.ToldLag{Error: "observe the lag: " + err.Error()}
+			answer = job.LagAnswer{Error: "observe the lag: " + err.Error()}
 		}
 	case <-ctx.Done():
 		answer.Error = "observe the lag: too many jobs are asked for the lag to this source at once"

@@ -25,19 +25,19 @@ func TestTheRegistryKnowsTheLagsOfShifts(t *testing.T) {
 	b, _ := streamBench(t)
 	look := make(chan bool, 1)
 	b.fake.stream = func(_ context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
-		ask := func() job.ToldLag {
+		ask := func() job.LagAnswer {
 			return b.acts.Lags(job.LagsWanted{Jobs: []string{"j1", "elsewhere"}})["j1"]
 		}
 		h.Heartbeat(job.Heartbeat{Lag: binlog.Lag{Binlogs: 3, ObservedAt: time.Now()}})
-		told := ask()
-		require.Equal(t, int64(3), told.Lag.Binlogs)
-		require.Less(t, told.Age, lagFresh)
+		answer := ask()
+		require.Equal(t, int64(3), answer.Lag.Binlogs)
+		require.Less(t, answer.Age, lagFresh)
 		require.Empty(t, h.Look, "what is fresh is not asked for")
 		h.Heartbeat(job.Heartbeat{Lag: binlog.Lag{Binlogs: 3, ObservedAt: time.Now().Add(-2 * lagFresh)}})
 		require.Greater(t, ask().Age, lagFresh, "the truth about its age")
 		ask()
 		<-h.Look
-		require.Empty(t, h.Look, "it is told once")
+		require.Empty(t, h.Look, "it is asked once")
 		look <- true
 		return job.StreamResult{End: job.EndShiftOver}, nil
 	}
@@ -70,9 +70,9 @@ func TestTheRegistrySparesTheSource(t *testing.T) {
 	for range 20 {
 		require.Eventually(t, func() bool { return len(b.lags(wanted)) == jobs }, 10*time.Second, time.Millisecond)
 	}
-	for name, told := range b.lags(wanted) {
-		require.Equal(t, name, fmt.Sprint(told.Lag.Binlogs))
-		require.Less(t, told.Age, 2*time.Second)
+	for name, answer := range b.lags(wanted) {
+		require.Equal(t, name, fmt.Sprint(answer.Lag.Binlogs))
+		require.Less(t, answer.Age, 2*time.Second)
 	}
 	require.LessOrEqual(t, calls.Load(), jobs*int64(1+time.Since(begun)/lagFresh))
 	require.LessOrEqual(t, most.Load(), int64(looksPerSource))
@@ -85,12 +85,12 @@ func TestTheRegistryAsksAnewForANewPositionAndReportsErrors(t *testing.T) {
 		}
 		return binlog.Lag{Binlogs: 9}, nil
 	})
-	ask := func(position int64) (told job.ToldLag) {
+	ask := func(position int64) (answer job.LagAnswer) {
 		require.Eventually(t, func() (found bool) {
-			told, found = b.lags(job.LagsWanted{Watch: []job.StepInput{paused("j", position)}})["j"]
+			answer, found = b.lags(job.LagsWanted{Watch: []job.StepInput{paused("j", position)}})["j"]
 			return found
 		}, 5*time.Second, time.Millisecond)
-		return told
+		return answer
 	}
 	require.Equal(t, int64(9), ask(1).Lag.Binlogs)
 	require.Equal(t, "observe the lag: connection refused", ask(2).Error)

@@ -121,7 +121,7 @@ func (w *workerClients) freshLag(ctx context.Context, name string, in *job.StepI
 // ask asks processes about a job. For the shift of the job it asks one after the
 // other until one has it. For a look at the source it asks the first one that
 // answers.
-func (w *workerClients) ask(ctx context.Context, name string, in *job.StepInput, among []*workerClient) (job.ToldLag, error) {
+func (w *workerClients) ask(ctx context.Context, name string, in *job.StepInput, among []*workerClient) (job.LagAnswer, error) {
 	for _, c := range among {
 		if c.silent() {
 			continue
@@ -129,7 +129,7 @@ func (w *workerClients) ask(ctx context.Context, name string, in *job.StepInput,
 		known, err := w.query(ctx, c, name, in)
 		if err != nil {
 			if ctx.Err() != nil {
-				return job.ToldLag{}, ctx.Err()
+				return job.LagAnswer{}, ctx.Err()
 			}
 			w.log.Debug("worker process does not answer", "workflow", c.id, "error", err)
 			continue
@@ -144,7 +144,7 @@ func (w *workerClients) ask(ctx context.Context, name string, in *job.StepInput,
 			break
 		}
 	}
-	return job.ToldLag{}, errNoWorkerKnows
+	return job.LagAnswer{}, errNoWorkerKnows
 }
 
 // query asks one process, together with all other callers that ask it now.

@@ -24,7 +24,7 @@ func shiftsOf(age time.Duration, names ...string) func(job.LagsWanted) (job.Lags
 		known := job.LagsKnown{}
 		for _, name := range wanted.Jobs {
 			if runs[name] {
-				known[name] = job.ToldLag{Lag: binlog.Lag{Binlogs: 5}, Age: age}
+				known[name] = job.LagAnswer{Lag: binlog.Lag{Binlogs: 5}, Age: age}
 			}
 		}
 		return known, nil
@@ -93,7 +93,7 @@ func TestGetLagOfAPausedJobLeavesItsHistoryAlone(t *testing.T) {
 		j.spec.Source.Password = "sealed"
 	})
 	asked := 0
-	var told job.ToldLag
+	var answer job.LagAnswer
 	f.workers = map[string]func(job.LagsWanted) (job.LagsKnown, error){"ccr-worker-a": func(wanted job.LagsWanted) (job.LagsKnown, error) {
 		require.Len(t, wanted.Watch, 1)
 		require.Equal(t, int64(77), wanted.Watch[0].Progress.Position.CommitSeq)
@@ -101,13 +101,13 @@ func TestGetLagOfAPausedJobLeavesItsHistoryAlone(t *testing.T) {
 		if asked++; asked == 1 {
 			return nil, nil // it begins to look
 		}
-		return job.LagsKnown{"j1": told}, nil
+		return job.LagsKnown{"j1": answer}, nil
 	}}
-	told = job.ToldLag{Lag: binlog.Lag{Binlogs: 7}}
+	answer = job.LagAnswer{Lag: binlog.Lag{Binlogs: 7}}
 	require.Contains(t, ask(newServer(t, f, nil), "/get_lag", `{"name":"j1"}`).Body.String(), `{"success":true,"lag":7,`)
 	require.Empty(t, j.signals)
 
-	told = job.ToldLag{Error: "observe the lag: connection refused"}
+	answer = job.LagAnswer{Error: "observe the lag: connection refused"}
 	require.Contains(t, ask(newServer(t, f, nil), "/get_lag", `{"name":"j1"}`).Body.String(), `{"success":true,"lag":1,`, "the last that is known")
 	require.Empty(t, j.signals)
 }

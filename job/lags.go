@@ -29,12 +29,13 @@ type LagsWanted struct {
 	Watch []StepInput `json:"watch,omitempty"`
 }
 
-// LagsKnown is the answer, by name. Jobs that the process knows nothing of are
-// left out; what it is looking at for somebody is there when it is asked again.
-type LagsKnown map[string]ToldLag
+// LagsKnown is the answer, by name of the job. Jobs that the process knows nothing of
+// are left out. So are those whose sources it has begun to look at: they are there
+// when it is asked again.
+type LagsKnown map[string]LagAnswer
 
-// ToldLag is the lag of a job as one process knows it.
-type ToldLag struct {
+// LagAnswer is the lag of a job as one process knows it.
+type LagAnswer struct {
 	Lag binlog.Lag `json:"lag"`
 	// Age is how long ago the source was asked, in ns: clocks of two machines
 	// need not agree.
