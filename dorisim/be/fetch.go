@@ -59,14 +59,7 @@ func joinHostPort(host, port string) string {
 // text GETs a small body.
 func (f *fetcher) text(ctx context.Context, path string, query url.Values) ([]byte, error) {
 	var body []byte
-	err := f.retry(ctx, func() error {
-		ctx, cancel := context.WithTimeout(ctx, metaTimeout)
-		defer cancel()
-		response, err := f.do(ctx, http.MethodGet, path, query)
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
+	err := f.request(ctx, metaTimeout, http.MethodGet, path, query, func(response *http.Response) (err error) {
 		if body, err = io.ReadAll(io.LimitReader(response.Body, maxMetaSize)); err != nil {
 			return &httpError{fmt.Errorf("GET %s: read body: %w", path, err)}
 		}
@@ -84,14 +77,7 @@ type attributes struct {
 // head asks for a file's size, and its digest if query wants it.
 func (f *fetcher) head(ctx context.Context, path string, query url.Values) (attributes, error) {
 	var a attributes
-	err := f.retry(ctx, func() error {
-		ctx, cancel := context.WithTimeout(ctx, metaTimeout)
-		defer cancel()
-		response, err := f.do(ctx, http.MethodHead, path, query)
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
+	err := f.request(ctx, metaTimeout, http.MethodHead, path, query, func(response *http.Response) error {
 		size, err := strconv.ParseInt(response.Header.Get("Content-Length"), 10, 64)
 		if err != nil || size < 0 {
 			return &httpError{fmt.Errorf("HEAD %s: no content length", path)}
@@ -105,14 +91,8 @@ func (f *fetcher) head(ctx context.Context, path string, query url.Values) (attr
 // file GETs a file whose size is known and checks size and digest.
 func (f *fetcher) file(ctx context.Context, path string, query url.Values, size int64) ([]byte, error) {
 	var body []byte
-	err := f.retry(ctx, func() error {
-		ctx, cancel := context.WithTimeout(ctx, max(minFileTimeout, time.Duration(size/slowestTransfer)*time.Second))
-		defer cancel()
-		response, err := f.do(ctx, http.MethodGet, path, query)
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
+	timeout := max(minFileTimeout, time.Duration(size/slowestTransfer)*time.Second)
+	err := f.request(ctx, timeout, http.MethodGet, path, query, func(response *http.Response) (err error) {
 		// A body that ends early is told as a wrong size, as Doris does.
 		body, err = io.ReadAll(io.LimitReader(response.Body, size+1))
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -129,6 +109,20 @@ func (f *fetcher) file(ctx context.Context, path string, query url.Values, size 
 		return nil
 	})
 	return body, err
+}
+
+// request makes a request up to three times, until read takes the answer.
+func (f *fetcher) request(ctx context.Context, timeout time.Duration, method, path string, query url.Values, read func(*http.Response) error) error {
+	return f.retry(ctx, func() error {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		response, err := f.do(ctx, method, path, query)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		return read(response)
+	})
 }
 
 // do makes one request; anything but 200 is an *httpError.

@@ -168,6 +168,26 @@ func (s *session) fromTable(c *cursor) (database, table string, err error) {
 	return database, table, err
 }
 
+// showOfTable is a SHOW of the table that FROM names: list makes the rows, LIKE
+// looks at one of their columns. command is as in withTable.
+func (s *session) showOfTable(ctx context.Context, c *cursor, command, like string, ignoreCase bool,
+	list func(*catalog.Database, *catalog.Table) (*listing, error),
+) (*sqltypes.Result, error) {
+	database, table, err := s.fromTable(c)
+	if err != nil {
+		return nil, err
+	}
+	var l *listing
+	err = s.withTable(command, database, table, func(db *catalog.Database, t *catalog.Table) (err error) {
+		l, err = list(db, t)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.filter(ctx, c, l, like, ignoreCase)
+}
+
 // withTable calls f with a table or view, holding core's read lock. command is
 // what an account without any privilege on it is refused.
 func (s *session) withTable(command, database, table string, f func(*catalog.Database, *catalog.Table) error) error {

@@ -87,16 +87,22 @@ func where(c *cursor, refusal string, columns ...string) (*condition, error) {
 	return w, nil
 }
 
-// showBackup is doris-sql.md 2.8.
-func (s *session) showBackup(c *cursor) (*sqltypes.Result, error) {
-	database, err := s.fromDatabase(c)
-	if err != nil {
-		return nil, err
+// jobsOf reads FROM db and WHERE of SHOW BACKUP and SHOW RESTORE, for who may see
+// the jobs.
+func (s *session) jobsOf(c *cursor, refusal, column string) (database string, w *condition, err error) {
+	if database, err = s.fromDatabase(c); err != nil {
+		return "", nil, err
 	}
 	if err := s.needDatabase(core.LoadPriv, database); err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	w, err := where(c, backupWhere, "SnapshotName")
+	w, err = where(c, refusal, column)
+	return database, w, err
+}
+
+// showBackup is doris-sql.md 2.8.
+func (s *session) showBackup(c *cursor) (*sqltypes.Result, error) {
+	database, w, err := s.jobsOf(c, backupWhere, "SnapshotName")
 	if err != nil {
 		return nil, err
 	}
@@ -113,14 +119,7 @@ func (s *session) showBackup(c *cursor) (*sqltypes.Result, error) {
 
 // showRestore is doris-sql.md 2.9; the brief form leaves three columns out.
 func (s *session) showRestore(c *cursor, brief bool) (*sqltypes.Result, error) {
-	database, err := s.fromDatabase(c)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.needDatabase(core.LoadPriv, database); err != nil {
-		return nil, err
-	}
-	w, err := where(c, restoreWhere, "Label")
+	database, w, err := s.jobsOf(c, restoreWhere, "Label")
 	if err != nil {
 		return nil, err
 	}

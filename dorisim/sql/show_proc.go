@@ -350,22 +350,12 @@ func (s *session) partitionListing(t *catalog.Table, temporary bool) *listing {
 
 // showPartitions is SHOW [TEMPORARY] PARTITIONS FROM t.
 func (s *session) showPartitions(ctx context.Context, c *cursor, temporary bool) (*sqltypes.Result, error) {
-	database, table, err := s.fromTable(c)
-	if err != nil {
-		return nil, err
-	}
-	var l *listing
-	err = s.withTable("SHOW PARTITIONS", database, table, func(_ *catalog.Database, t *catalog.Table) error {
+	return s.showOfTable(ctx, c, "SHOW PARTITIONS", "PartitionName", true, func(_ *catalog.Database, t *catalog.Table) (*listing, error) {
 		if t.Kind != catalog.OLAP {
-			return core.MetaErrorf("Type of %s doesn't match, expected data tables=[OLAP, HMS_EXTERNAL_TABLE, MAX_COMPUTE_EXTERNAL_TABLE]", t.Name)
+			return nil, core.MetaErrorf("Type of %s doesn't match, expected data tables=[OLAP, HMS_EXTERNAL_TABLE, MAX_COMPUTE_EXTERNAL_TABLE]", t.Name)
 		}
-		l = s.partitionListing(t, temporary)
-		return nil
+		return s.partitionListing(t, temporary), nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return s.filter(ctx, c, l, "PartitionName", true)
 }
 
 var replicaTitles = []string{"TabletId", "ReplicaId", "BackendId", "SchemaHash", "Version", "LstSuccessVersion", "LstFailedVersion",

@@ -240,19 +240,9 @@ func (s *session) showCreateRollup(c *cursor) (*sqltypes.Result, error) {
 
 // showIndexes is SHOW INDEX FROM t: the secondary indexes (doris-sql.md 5.6).
 func (s *session) showIndexes(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
-	database, table, err := s.fromTable(c)
-	if err != nil {
-		return nil, err
-	}
-	var l *listing
-	err = s.withTable("SHOW INDEX", database, table, func(db *catalog.Database, t *catalog.Table) error {
-		l = secondaryIndexes(db.Name, t)
-		return nil
+	return s.showOfTable(ctx, c, "SHOW INDEX", "Key_name", true, func(db *catalog.Database, t *catalog.Table) (*listing, error) {
+		return secondaryIndexes(db.Name, t), nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return s.filter(ctx, c, l, "Key_name", true)
 }
 
 func secondaryIndexes(database string, t *catalog.Table) *listing {
@@ -285,19 +275,9 @@ func indexProperties(i *catalog.SecondaryIndex) string {
 
 // showView is SHOW VIEW FROM t.
 func (s *session) showView(ctx context.Context, c *cursor) (*sqltypes.Result, error) {
-	database, table, err := s.fromTable(c)
-	if err != nil {
-		return nil, err
-	}
-	var l *listing
-	err = s.withTable("SHOW", database, table, func(db *catalog.Database, t *catalog.Table) error {
-		l = s.viewsOf(db, t)
-		return nil
+	return s.showOfTable(ctx, c, "SHOW", "View", false, func(db *catalog.Database, t *catalog.Table) (*listing, error) {
+		return s.viewsOf(db, t), nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return s.filter(ctx, c, l, l.titles[0], false)
 }
 
 // viewsOf lists the views whose definition names the table.
