@@ -39,10 +39,10 @@ func TestLookAtSource(t *testing.T) {
 		"renamed, not told yet":           {spec: pairtest.TableSpec(), tables: map[int64]string{10: "t2"}},
 		"renamed and dropped":             {spec: called("t2"), tables: map[int64]string{11: "t3"}, what: "no table", err: "src.t does not exist"},
 		"switched off":                    {spec: pairtest.TableSpec(), tables: map[int64]string{10: "t"}, src: pairtest.Script{Off: map[string]bool{"t": true}}, what: "off", err: "source table src.t does not record binlogs"},
-		"its database created again":      {spec: pairtest.TableSpec(), src: pairtest.Script{Id: 9}, what: "database 9", err: "its id was 1 and is 9"},
+		"its database created again":      {spec: pairtest.TableSpec(), src: pairtest.Script{ID: 9}, what: "database 9", err: "its id was 1 and is 9"},
 		"database as it was":              {spec: pairtest.DatabaseSpec()},
 		"database switched off":           {spec: pairtest.DatabaseSpec(), src: pairtest.Script{Off: map[string]bool{"src": true}}, what: "off", err: "source database src does not record binlogs"},
-		"database created again":          {spec: pairtest.DatabaseSpec(), src: pairtest.Script{Id: 9}, what: "database 9", err: "its id was 1 and is 9"},
+		"database created again":          {spec: pairtest.DatabaseSpec(), src: pairtest.Script{ID: 9}, what: "database 9", err: "its id was 1 and is 9"},
 		"database dropped":                {spec: pairtest.DatabaseSpec(), src: pairtest.Script{MetaErr: missing}, what: "no database", err: "does not exist any more"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,9 +70,9 @@ func TestLookAtDestination(t *testing.T) {
 		dst pairtest.Script
 		err string // "" = fine
 	}{
-		"as it was":     {dst: pairtest.Script{Id: 2}},
+		"as it was":     {dst: pairtest.Script{ID: 2}},
 		"dropped":       {dst: pairtest.Script{MetaErr: fe.ErrDatabaseNotFound}, err: "destination database dst does not exist any more"},
-		"created again": {dst: pairtest.Script{Id: 9}, err: "destination database dst is another one than the job has written to: its id was 2 and is 9"},
+		"created again": {dst: pairtest.Script{ID: 9}, err: "destination database dst is another one than the job has written to: its id was 2 and is 9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := pairtest.Scripted(pairtest.DatabaseSpec(), &pairtest.Script{}, &c.dst).LookAtBoth(context.Background())

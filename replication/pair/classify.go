@@ -152,7 +152,10 @@ func Contained(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 		return false
 	}
 	table, known := p.Tables[ids[0]]
-	if !known || !table.Contains(rec.CommitSeq) {
+	if !known {
+		return beforeComparison(rec.CommitSeq, p)
+	}
+	if !table.Contains(rec.CommitSeq) {
 		return false
 	}
 	if !table.Gone {
@@ -162,6 +165,11 @@ func Contained(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 	// brings it back: both are a step's work.
 	return rec.Type != binlog.TypeDropTable && rec.Type != binlog.TypeRecoverInfo
 }
+
+// beforeComparison tells whether a binlog about a table that the job does not have
+// means nothing: all tables have been compared since it was filed. So the source does
+// not have the table any more, which no binlog needs to say, or a snapshot brings it.
+func beforeComparison(seq int64, p *job.Progress) bool { return seq <= p.GapTo }
 
 // Carried is the record as it travels through the workflow.
 func Carried(rec binlog.Record, p *job.Progress) *job.Binlog {
@@ -196,7 +204,7 @@ func RecordsOf(u *binlog.Upsert, seq int64, spec *job.Spec, p *job.Progress) (ma
 		selected[spec.Source.TableID] = record
 	} else {
 		for id, record := range u.TableRecords {
-			if table, known := p.Tables[id]; known && table.Contains(seq) {
+			if table, known := p.Tables[id]; known && table.Contains(seq) || !known && beforeComparison(seq, p) {
 				continue
 			}
 			selected[id] = record

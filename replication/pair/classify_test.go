@@ -104,6 +104,26 @@ func TestRecordsOf(t *testing.T) {
 	require.Len(t, upsert.TableRecords[11].PartitionRecords, 2, "the record itself is not changed")
 }
 
+// After all tables have been compared, older binlogs about tables that the job does
+// not have mean nothing: the source has dropped them while it did not record.
+func TestBinlogsOfTablesThatVanishedInAGap(t *testing.T) {
+	p := &job.Progress{GapTo: 50, Tables: map[int64]job.Table{10: {Name: "t"}}}
+	upsert := &binlog.Upsert{TableRecords: map[int64]binlog.TableRecord{
+		10: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: 100}}},
+		11: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: 110}}},
+	}}
+	for seq, want := range map[int64]int{50: 1, 51: 2} {
+		got, err := pair.RecordsOf(upsert, seq, pairtest.DatabaseSpec(), p)
+		require.NoError(t, err)
+		require.Len(t, got, want, "commit seq %d", seq)
+		require.Contains(t, got, int64(10))
+
+		action, err := pair.ClassifyBinlog(binlog.Record{CommitSeq: seq, Type: binlog.TypeCreateTable, TableIDs: []int64{11}, Data: `{"tableId":11,"tableName":"u"}`}, pairtest.DatabaseSpec(), p)
+		require.NoError(t, err)
+		require.Equal(t, seq > 50, action == pair.ActionHandOver, "commit seq %d", seq)
+	}
+}
+
 func TestRecordsOfTableJob(t *testing.T) {
 	upsert := &binlog.Upsert{TableRecords: map[int64]binlog.TableRecord{
 		10: {PartitionRecords: []binlog.PartitionRecord{{PartitionID: 100}}},

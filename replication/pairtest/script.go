@@ -22,7 +22,7 @@ type Script struct {
 	pair.Frontend
 	pair.Database
 	TableMeta     map[int64]*meta.Table
-	Id            int64           // of the database, 0 = 1
+	ID            int64           // of the database, 0 = 1
 	Dropped       map[int64]int64 // tables, as the metadata lists them
 	Off           map[string]bool // whose SHOW CREATE says that no binlogs are recorded
 	MetaErr       error
@@ -102,7 +102,7 @@ func (s *Script) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, er
 	if s.MetaErr != nil {
 		return nil, s.MetaErr
 	}
-	db := &meta.Database{ID: max(s.Id, 1), Tables: map[int64]*meta.Table{}, DroppedTables: s.Dropped}
+	db := &meta.Database{ID: max(s.ID, 1), Tables: map[int64]*meta.Table{}, DroppedTables: s.Dropped}
 	for id, t := range s.TableMeta {
 		if slices.Contains(req.TableIDs, id) || slices.Contains(req.Tables, t.Name) {
 			db.Tables[id] = t

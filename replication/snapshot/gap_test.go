@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication/pairtest"
@@ -21,7 +22,7 @@ func TestCloseGap(t *testing.T) {
 	src := &pairtest.Script{TableMeta: map[int64]*meta.Table{10: {ID: 10, Name: "t"}, 11: {ID: 11, Name: "u2"}, 16: {ID: 16, Name: "new"}, 19: {ID: 19, Name: "taken"}},
 		Dropped: map[int64]int64{12: 90, 31: 95, 17: 138, 18: 139}, // that of 12 is of before it was recovered
 		Names:   []string{"t", "u2", "new", "taken", "v", "x"}, ViewNames: []string{"v", "x"}, Log: map[int64][]binlog.Record{0: {{CommitSeq: 130}, {CommitSeq: 140}, {CommitSeq: 150}}}}
-	dst := &pairtest.Script{Id: 2, TableMeta: map[int64]*meta.Table{20: {ID: 20, Name: "t"}, 21: {ID: 21, Name: "u"}, 27: {ID: 27, Name: "dropped"}, 28: {ID: 28, Name: "taken"}}}
+	dst := &pairtest.Script{ID: 2, TableMeta: map[int64]*meta.Table{20: {ID: 20, Name: "t"}, 21: {ID: 21, Name: "u"}, 27: {ID: 27, Name: "dropped"}, 28: {ID: 28, Name: "taken"}}}
 	in := job.StepInput{Spec: *pairtest.DatabaseSpec(), Progress: p}
 	out, err := New(pairtest.Scripted(pairtest.DatabaseSpec(), src, dst)).SelectTables(context.Background(), in)
 	require.NoError(t, err)
@@ -85,4 +86,25 @@ func TestWhatIsTheSameAfterAGapIsNotBroughtAgain(t *testing.T) {
 		require.Contains(t, why, c.want)
 		require.Equal(t, c.want == "", why == "", why)
 	}
+}
+
+// racing is a source on which a table is created while it tells how far its log goes.
+type racing struct{ *pairtest.Script }
+
+func (r racing) BinlogLag(ctx context.Context, req fe.BinlogRequest) (binlog.Lag, error) {
+	r.Names = append(r.Names, "new")
+	r.TableMeta[30] = &meta.Table{ID: 30, Name: "new"}
+	return binlog.Lag{LastCommitSeq: 200}, nil
+}
+
+// What is created while a gap is being closed has a binlog that counts as compared:
+// so the tables are listed after the end of the log is known.
+func TestCloseGapWhileATableIsCreated(t *testing.T) {
+	src := &pairtest.Script{TableMeta: map[int64]*meta.Table{}}
+	j := New(pairtest.Scripted(pairtest.DatabaseSpec(), src, &pairtest.Script{}))
+	j.Source.FE = racing{src}
+	out, err := j.SelectTables(t.Context(), job.StepInput{Progress: job.Progress{Gap: &job.Gap{Reason: "it was off"}, Position: job.Position{CommitSeq: 100}}})
+	require.NoError(t, err)
+	require.Equal(t, int64(200), out.GapTo)
+	require.Equal(t, []job.PartialSync{{TableID: 30, Table: "new", Replace: true}}, out.Missing)
 }

@@ -14,6 +14,13 @@ import (
 // that the job does not have yet. Views have no id that the source tells: they
 // go by name, and the snapshot brings their ids.
 func (j *Job) SelectTables(ctx context.Context, in job.StepInput) (job.TablesSelected, error) {
+	var out job.TablesSelected
+	var err error
+	if in.Progress.Gap != nil { // first: what is created from now on has a binlog that counts
+		if out, err = j.closeGap(ctx, &in.Progress); err != nil || out.Wanted != nil {
+			return out, err
+		}
+	}
 	names, err := j.SelectedNames(ctx)
 	if err != nil {
 		return job.TablesSelected{}, err
@@ -21,12 +28,6 @@ func (j *Job) SelectTables(ctx context.Context, in job.StepInput) (job.TablesSel
 	all, err := j.Source.SQL.Views(ctx, j.Spec.Source.Database)
 	if err != nil {
 		return job.TablesSelected{}, fmt.Errorf("list the views of the source: %w", err)
-	}
-	var out job.TablesSelected
-	if in.Progress.Gap != nil {
-		if out, err = j.closeGap(ctx, &in.Progress); err != nil || out.Wanted != nil {
-			return out, err
-		}
 	}
 	isView := func(name string) bool { return slices.Contains(all, name) }
 	tables, views := []string{}, []string{}

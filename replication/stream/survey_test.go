@@ -190,7 +190,7 @@ func TestWhatTheDestinationHasLost(t *testing.T) {
 	in := job.StreamInput{StepInput: job.StepInput{Spec: *spec, Progress: job.Progress{Tables: map[int64]job.Table{
 		10: {Name: "t", DestID: 20}, 11: {Name: "lost", DestID: 21}, 12: {Name: "told", DestID: 22}, 13: {Name: "v", View: true},
 	}}}}
-	dst := &pairtest.Script{Id: 2, Names: []string{"t", "theirs"}}
+	dst := &pairtest.Script{ID: 2, Names: []string{"t", "theirs"}}
 	s := &shift{job: newJob(pairtest.Scripted(spec, &pairtest.Script{}, dst)), in: in, book: &book{}}
 	s.book.table(12).told = []job.Difference{{Table: "told"}}
 	lost := s.lost(t.Context())
