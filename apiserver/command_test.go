@@ -71,11 +71,7 @@ func TestCommandWaitsForItsOutcome(t *testing.T) {
 	reply := make(chan string, 1)
 	go func() { reply <- ask(s, "/pause", `{"name":"j1"}`).Body.String() }()
 
-	require.Eventually(t, func() bool {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return len(j.signals) == 1
-	}, 5*time.Second, time.Millisecond)
+	f.awaitSignal(t, j)
 	require.Empty(t, reply)
 	f.with(func() {
 		j.conclude(job.Command{RequestID: "somebody else's"}, "not ours")
@@ -124,11 +120,7 @@ func TestDeleteWaitsUntilTheNameIsFree(t *testing.T) {
 	require.Equal(t, `{"success":true,"jobs":["ccr_test"]}`, ask(s, "/list_jobs", "{}").Body.String())
 	reply := make(chan string, 1)
 	go func() { reply <- ask(s, "/delete", `{"name":"ccr_test"}`).Body.String() }()
-	require.Eventually(t, func() bool {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return len(j.signals) == 1
-	}, 5*time.Second, time.Millisecond)
+	f.awaitSignal(t, j)
 	require.Empty(t, reply)
 	f.with(func() { j.closed = true })
 	require.Equal(t, `{"success":true}`, <-reply)

@@ -92,6 +92,15 @@ type fakeSignal struct {
 	cmd  job.Command
 }
 
+// awaitSignal waits for the first signal to a job.
+func (f *fakeTemporal) awaitSignal(t *testing.T, j *fakeJob) {
+	t.Helper()
+	require.Eventually(t, func() (arrived bool) {
+		f.with(func() { arrived = len(j.signals) == 1 })
+		return arrived
+	}, 5*time.Second, time.Millisecond)
+}
+
 func (j *fakeJob) conclude(cmd job.Command, refused string) {
 	j.status.Outcomes = append(j.status.Outcomes, job.Outcome{RequestID: cmd.RequestID, Refused: refused})
 }

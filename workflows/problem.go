@@ -19,23 +19,16 @@ func (r *run) reportProblem(p job.Problem) {
 		p.Tries = 1
 	}
 	p.Since, p.Tries = r.now(), max(1, p.Tries)
-	p.Text = limit(p.Text, problemLimit)
-	p.Late = r.late(p.CommitSeq)
-	old := r.p.Problem
-	p = p.Continues(old)
-	if old == nil || old.Text != p.Text {
-		r.event(levelError, "cannot go on: %s", oneLine(p.Text, refusalLimit))
-	}
-	r.p.Problem = &p
-	r.waitBefore(p.Tries)
+	r.keepProblem(p)
+	r.waitBefore(r.p.Problem.Tries)
 }
 
 // remedyVersions is the remedy where a step answers what the workflow does not
 // understand: its worker is older or newer than the one that reads the answer.
 const remedyVersions = "run workers of one version: finish the roll-out, or roll it back"
 
-// keepProblem records the problem of a step that was stopped while it tried again
-// by itself. The step has counted its own tries.
+// keepProblem records a problem and adds its tries to those that were before. A step
+// that was stopped while it tried again by itself has counted its own.
 func (r *run) keepProblem(p job.Problem) {
 	p.Text = limit(p.Text, problemLimit)
 	p.Late = r.late(p.CommitSeq)
