@@ -51,7 +51,7 @@ type shift struct {
 // attempt. What it reports with that must not set the job back.
 func (s *shift) claim(ctx context.Context) error {
 	progress := &s.in.Progress
-	s.unheard = stream.LastHeard(progress, s.previous)
+	s.unheard = stream.UnconfirmedSince(progress, s.previous)
 	start := job.Heartbeat{Position: progress.Position, Settling: job.Settling{Settled: progress.Settled, AppliedBeyond: progress.AppliedBeyond}, Lag: progress.Lag}
 	if s.previous != nil && s.previous.Position.CommitSeq >= start.Position.CommitSeq {
 		start = *s.previous

@@ -126,7 +126,7 @@ func (w *written) look(files *token.FileSet, n ast.Node) {
 		for i, name := range n.Names {
 			switch {
 			case i >= len(n.Values):
-			case name.Name == "told":
+			case name.Name == "knownRefusals":
 				w.readTold(files, n.Values[i])
 			case remedyName.MatchString(name.Name):
 				w.note(files, n.Values[i])

@@ -65,7 +65,7 @@ func transport(method string, addr Endpoint, err error) error {
 	return &TransportError{Method: method, Addr: addr.String(), Sent: true, Err: err}
 }
 
-func judge(method string, addr Endpoint, s *wire.TStatus) error {
+func replyError(method string, addr Endpoint, s *wire.TStatus) error {
 	if s == nil {
 		return fmt.Errorf("be %s: %s: the status is missing: %w", addr, method, ErrIncomplete)
 	}

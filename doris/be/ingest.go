@@ -91,7 +91,7 @@ func (p *Pool) ingest(ctx context.Context, addr Endpoint, req IngestRequest) (as
 	if err != nil {
 		return false, transport(method, addr, err)
 	}
-	return r.GetIsAsync(), judge(method, addr, r.GetStatus())
+	return r.GetIsAsync(), replyError(method, addr, r.GetStatus())
 }
 
 // await asks until an accepted ingest is done.

@@ -119,15 +119,15 @@ func attempt[R reply](ctx context.Context, c *Client, op operation, ep Endpoint,
 	}
 	started := time.Now()
 	r, err := send(ctx, frontendservice.NewFrontendServiceClient(c.pool.Client(target, op.timeout)))
-	err = judge(op.method, target.Addr, r, err)
+	err = replyError(op.method, target.Addr, r, err)
 	if c.cfg.Observe != nil {
 		c.cfg.Observe(op.method, target.Addr, time.Since(started), err)
 	}
 	return r, err
 }
 
-// judge turns the outcome of one attempt into one of our errors.
-func judge[R reply](method, addr string, r R, err error) error {
+// replyError turns the outcome of one attempt into one of our errors.
+func replyError[R reply](method, addr string, r R, err error) error {
 	var none R
 	var lost *TransportError
 	switch {

@@ -266,7 +266,7 @@ func (c *Client) onFrontend(ctx context.Context, p *pool, statement string, work
 		if err != nil && ctx.Err() == nil && stmtCtx.Err() != nil {
 			err = fmt.Errorf("no answer in %v", c.cfg.StatementTimeout)
 		}
-		return judge(p.endpoint, statement, sent, err)
+		return replyError(p.endpoint, statement, sent, err)
 	}
 }
 

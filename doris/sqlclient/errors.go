@@ -116,9 +116,9 @@ var networkParts = []string{
 	"connection timeouted", "i/o timeout",
 }
 
-// judge turns a driver's error into one of ours. sent says whether the statement
+// replyError turns a driver's error into one of ours. sent says whether the statement
 // may have reached the server.
-func judge(ep Endpoint, statement string, sent bool, err error) error {
+func replyError(ep Endpoint, statement string, sent bool, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -46,12 +46,12 @@ type Taken struct {
 func (j *Job) Adopt(ctx context.Context, position job.Position, change bool) (Taken, error) {
 	out := Taken{Position: position}
 	var err error
-	if out.Spec, err = j.checkTaken(ctx); err != nil {
+	if out.Spec, err = j.checkAdopted(ctx); err != nil {
 		return out, err
 	}
 	j.Spec = out.Spec
 	j.Source.Spec, j.Destination.Spec = out.Spec.Source, out.Spec.Destination
-	if err := j.adoptForeign(ctx, &out, change); err != nil {
+	if err := j.adoptTransactions(ctx, &out, change); err != nil {
 		return out, err
 	}
 	if out.Views, err = j.Source.SQL.Views(ctx, out.Spec.Source.Database); err != nil {
@@ -65,8 +65,8 @@ func (j *Job) Adopt(ctx context.Context, position job.Position, change bool) (Ta
 	return out, nil
 }
 
-// checkTaken is Check for a job whose destination has to be there already.
-func (j *Job) checkTaken(ctx context.Context) (job.Spec, error) {
+// checkAdopted is Check for a job whose destination has to be there already.
+func (j *Job) checkAdopted(ctx context.Context) (job.Spec, error) {
 	was := j.Spec
 	exists, err := j.Destination.SQL.DatabaseExists(ctx, was.Destination.Database)
 	if err != nil {
@@ -96,8 +96,8 @@ func (j *Job) checkTaken(ctx context.Context) (job.Spec, error) {
 	return checked.Spec, nil
 }
 
-// adoptForeign looks for the other tool's transactions on the destination.
-func (j *Job) adoptForeign(ctx context.Context, out *Taken, change bool) error {
+// adoptTransactions looks for the other tool's transactions on the destination.
+func (j *Job) adoptTransactions(ctx context.Context, out *Taken, change bool) error {
 	if j.Spec.ReuseBinlogLabel {
 		return nil // the labels are the source's: begin tells, one by one
 	}
@@ -117,7 +117,7 @@ func (j *Job) adoptForeign(ctx context.Context, out *Taken, change bool) error {
 	stored := out.Position.CommitSeq
 	var unpublished []int64
 	for _, tx := range all {
-		seq, ours := j.foreignSeq(tx.Label)
+		seq, ours := j.seqOfLabel(tx.Label)
 		if !ours {
 			continue
 		}
@@ -144,12 +144,12 @@ func (j *Job) adoptForeign(ctx context.Context, out *Taken, change bool) error {
 	if !change {
 		return nil
 	}
-	return j.awaitForeign(ctx, unpublished)
+	return j.awaitTransactions(ctx, unpublished)
 }
 
-// awaitForeign waits until the transactions can be read: the fence before a
+// awaitTransactions waits until the transactions can be read: the fence before a
 // later DDL only knows transactions of ours.
-func (j *Job) awaitForeign(ctx context.Context, ids []int64) error {
+func (j *Job) awaitTransactions(ctx context.Context, ids []int64) error {
 	for _, id := range ids {
 		for delay := pair.FirstDelay / 4; ; delay = min(2*delay, pair.MaxDelay/4) {
 			tx, err := j.Destination.SQL.TransactionByID(ctx, j.Spec.Destination.Database, id)
@@ -167,10 +167,10 @@ func (j *Job) awaitForeign(ctx context.Context, ids []int64) error {
 	return nil
 }
 
-// foreignSeq reads the commit seq out of a label that the other tool gave to a
+// seqOfLabel reads the commit seq out of a label that the other tool gave to a
 // transaction of this job: ccrj-<hex>:db_sync:<src db>:<dest db>:<seq>, and with
 // <db>_<table> on both sides for a table job.
-func (j *Job) foreignSeq(label string) (seq int64, ours bool) {
+func (j *Job) seqOfLabel(label string) (seq int64, ours bool) {
 	if !strings.HasPrefix(label, job.LabelPrefix("")) {
 		return 0, false
 	}
@@ -178,14 +178,14 @@ func (j *Job) foreignSeq(label string) (seq int64, ours bool) {
 	if len(parts) != 5 || parts[1] != j.Spec.Type().String() {
 		return 0, false
 	}
-	if parts[2] != foreignObject(j.Spec.Source) || parts[3] != foreignObject(j.Spec.Destination) {
+	if parts[2] != labelObject(j.Spec.Source) || parts[3] != labelObject(j.Spec.Destination) {
 		return 0, false
 	}
 	seq, err := strconv.ParseInt(parts[4], 10, 64)
 	return seq, err == nil && seq > 0
 }
 
-func foreignObject(c job.Cluster) string {
+func labelObject(c job.Cluster) string {
 	id := strconv.FormatInt(c.DatabaseID, 10)
 	if c.Table != "" {
 		id += "_" + strconv.FormatInt(c.TableID, 10)

@@ -37,7 +37,7 @@ func TestForeignLabels(t *testing.T) {
 		{table, "ccrj-1a2b:table_sync:10_12:20_21:77", 0},
 		{table, "ccrj-1a2b:db_sync:10:20:77", 0},
 	} {
-		seq, ours := tt.of.foreignSeq(tt.label)
+		seq, ours := tt.of.seqOfLabel(tt.label)
 		require.Equal(t, tt.seq != 0, ours, tt.label)
 		if ours {
 			require.Equal(t, tt.seq, seq, tt.label)

@@ -71,7 +71,7 @@ func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, er
 	started := time.Now()
 	rec, err := j.pending(ctx, in.Progress.Pending)
 	if err != nil {
-		return j.conclude(job.ApplyResult{}, err, in.Progress.Pending)
+		return j.resultOf(job.ApplyResult{}, err, in.Progress.Pending)
 	}
 	if s := in.Progress.Skip; s != nil && s.SkipBy == job.SkipSilence && s.SkipCommitSeq == rec.CommitSeq {
 		return job.ApplyResult{Done: true, Summary: "skipped by order"}, nil
@@ -98,16 +98,16 @@ func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, er
 			result, err = a.unlessRefused(result, err)
 		}
 	}
-	result, err = j.conclude(result, err, in.Progress.Pending)
+	result, err = j.resultOf(result, err, in.Progress.Pending)
 	if err == nil && result.Done {
 		j.Options.Metrics.Handled(j.Spec.Name, started)
 	}
 	return result, err
 }
 
-// conclude completes a handler's result. A refusal is a problem, an order for a
+// resultOf completes a handler's result. A refusal is a problem, an order for a
 // snapshot is a result, and trouble on the way stays an error.
-func (j *Job) conclude(result job.ApplyResult, err error, b *job.Binlog) (job.ApplyResult, error) {
+func (j *Job) resultOf(result job.ApplyResult, err error, b *job.Binlog) (job.ApplyResult, error) {
 	var want *problem.WantSnapshot
 	var refused *sqlclient.Error
 	_, retryable := problem.Classify(err)
@@ -233,8 +233,8 @@ func (a *application) containedIn(table int64) bool {
 
 var (
 	errNotReplicated = errors.New("the table is not replicated")
-	// errLeftOut: its name at the source is not selected by the job's filter.
-	errLeftOut = fmt.Errorf("%w: include_tables and exclude_tables leave it out", errNotReplicated)
+	// errExcluded: its name at the source is not selected by the job's filter.
+	errExcluded = fmt.Errorf("%w: include_tables and exclude_tables leave it out", errNotReplicated)
 )
 
 // destinationTable is the destination's name of a source table. It goes by id,
@@ -279,7 +279,7 @@ func (a *application) wantTable(source int64, format string, args ...any) error 
 	case table == nil || table.AsyncView():
 		return errNotReplicated
 	case a.j.Excludes(table.Name):
-		return errLeftOut
+		return errExcluded
 	}
 	return &problem.WantSnapshot{Wanted: job.SnapshotWanted{
 		Partial: &job.PartialSync{TableID: source, Table: table.Name, Replace: true},
@@ -302,8 +302,8 @@ func (a *application) replaceTable(source int64, format string, args ...any) (jo
 func (a *application) bringTable(source int64, format string, args ...any) (job.ApplyResult, error) {
 	err := a.wantTable(source, format, args...)
 	switch {
-	case errors.Is(err, errLeftOut):
-		return a.leaveOut(source), nil
+	case errors.Is(err, errExcluded):
+		return a.exclude(source), nil
 	case errors.Is(err, errNotReplicated):
 		return a.vanished(source)
 	}
@@ -336,8 +336,8 @@ func (a *application) onTable(source int64, make func(destination string) (strin
 	}
 	name, err := a.destinationTable(source)
 	switch {
-	case errors.Is(err, errLeftOut):
-		return a.leaveOut(source), nil
+	case errors.Is(err, errExcluded):
+		return a.exclude(source), nil
 	case errors.Is(err, errNotReplicated):
 		return ignored()
 	case err != nil:

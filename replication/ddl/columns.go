@@ -37,13 +37,13 @@ func applyModifyColumns(a *application) (job.ApplyResult, error) {
 	case change.unclear != "":
 		return a.replaceTable(modify.TableID, "%s at commit seq %d: %s", a.rec.Type, a.rec.CommitSeq, change.unclear)
 	case change.conflict != "":
-		return a.conflicting(modify.TableID, "%s", change.conflict)
+		return a.bringConflicting(modify.TableID, "%s", change.conflict)
 	case change.executed:
 		if change.conflict, err = change.mismatch(); err != nil {
 			return result, err
 		}
 		if change.conflict != "" {
-			return a.conflicting(modify.TableID, "after %s, %s", result.Summary, change.conflict)
+			return a.bringConflicting(modify.TableID, "after %s, %s", result.Summary, change.conflict)
 		}
 	case result.Summary == nothingToDo:
 		result.Summary = "the destination has these columns already"

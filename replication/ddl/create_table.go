@@ -36,7 +36,7 @@ func applyCreateTable(a *application) (job.ApplyResult, error) {
 	case a.containedIn(create.TableID):
 		return job.ApplyResult{Summary: "contained in the snapshot"}, nil
 	case a.j.Excludes(name):
-		return a.leaveOut(create.TableID), nil
+		return a.exclude(create.TableID), nil
 	case isMaterializedView(create.TableType, create.SQL):
 		return job.ApplyResult{Summary: "ignored: asynchronous materialized views are not replicated"}, nil
 	case isView(create.TableType, create.SQL):
@@ -58,7 +58,7 @@ func (a *application) createTable(create binlog.CreateTable, name string) (job.A
 	if exists && !isExternal(create.SQL) {
 		result, err := a.snapshotOf(create.TableID, name, true, "table %s exists on the destination already", name)
 		if err == nil && a.unknown {
-			result.Tables, err = a.adopt(create.TableID, name)
+			result.Tables, err = a.mapExisting(create.TableID, name)
 		}
 		return result, err
 	}
@@ -89,9 +89,9 @@ func (a *application) createTable(create binlog.CreateTable, name string) (job.A
 		result, err = a.snapshotOf(create.TableID, name, true, "table %s did not become what the source has: %s", name, other)
 		if err == nil {
 			// Its DROP_TABLE has to find it, should the source have dropped it since.
-			result.Tables, err = a.adopt(create.TableID, name)
+			result.Tables, err = a.mapExisting(create.TableID, name)
 		}
-		return a.telling(other, result, err)
+		return a.withConflict(other, result, err)
 	}
 	table, err := a.j.Destination.TableByName(a.ctx, name)
 	if err != nil {
@@ -104,10 +104,10 @@ func (a *application) createTable(create binlog.CreateTable, name string) (job.A
 	return result, nil
 }
 
-// adopt maps a table that an earlier attempt has created, unless it is another
+// mapExisting maps a table that an earlier attempt has created, unless it is another
 // source table's: should the source have dropped it meanwhile, its DROP_TABLE
 // finds it.
-func (a *application) adopt(source int64, name string) (job.TableChanges, error) {
+func (a *application) mapExisting(source int64, name string) (job.TableChanges, error) {
 	table, err := a.j.Destination.TableByName(a.ctx, name)
 	if err != nil || table == nil || pair.StillMapped(a.p.Tables, source, table.ID) {
 		return job.TableChanges{}, err
@@ -158,7 +158,7 @@ func (a *application) createView(create binlog.CreateTable, name string) (job.Ap
 		return result, err
 	}
 	if other != "" {
-		return a.telling(other, wantView(create.TableID, name, fmt.Errorf("it did not become what the source has: %s", other)), nil)
+		return a.withConflict(other, wantView(create.TableID, name, fmt.Errorf("it did not become what the source has: %s", other)), nil)
 	}
 	result.Summary = fmt.Sprintf("CREATE VIEW %s", name)
 	result.Tables.Set = map[int64]job.Table{create.TableID: {Name: name, View: true}}
@@ -175,7 +175,7 @@ func (a *application) snapshotOf(id int64, name string, replace bool, format str
 	case table == nil:
 		return ignored()
 	case a.j.Excludes(table.Name):
-		return a.leaveOut(id), nil
+		return a.exclude(id), nil
 	}
 	return job.ApplyResult{Wanted: &job.SnapshotWanted{
 		Partial: &job.PartialSync{TableID: id, Table: table.Name, Replace: replace || table.Name != name},

@@ -10,9 +10,9 @@ import (
 	"github.com/doris-ccr/ccr/replication/problem"
 )
 
-// leaveOut is the result for a table whose name the job's filter does not
+// exclude is the result for a table whose name the job's filter does not
 // select, or not any more: it stays on the destination as it is.
-func (a *application) leaveOut(source int64) job.ApplyResult {
+func (a *application) exclude(source int64) job.ApplyResult {
 	known, mapped := a.p.Tables[source]
 	if !mapped {
 		return job.ApplyResult{Summary: "ignored: the table is left out by include_tables and exclude_tables"}
@@ -23,10 +23,10 @@ func (a *application) leaveOut(source int64) job.ApplyResult {
 	}
 }
 
-// crossed replays REPLACE WITH TABLE where the filter selects only one of the
+// replaceAcrossFilter replays REPLACE WITH TABLE where the filter selects only one of the
 // two names: the content that has the selected name now comes by a snapshot,
 // the other stays as it is. handled is false where both names are selected.
-func (a *application) crossed(replace binlog.ReplaceTable) (result job.ApplyResult, handled bool, err error) {
+func (a *application) replaceAcrossFilter(replace binlog.ReplaceTable) (result job.ApplyResult, handled bool, err error) {
 	origin, newer := !a.j.Excludes(replace.OriginTableName), !a.j.Excludes(replace.NewTableName)
 	if origin && newer {
 		return job.ApplyResult{}, false, nil

@@ -38,7 +38,7 @@ func applyAddPartition(a *application) (job.ApplyResult, error) {
 		return rewriteAddPartition(add.SQL, a.j.Spec.Destination.Database, table, d)
 	})
 	if err == nil && conflict != "" {
-		return a.conflicting(add.TableID, "%s", conflict)
+		return a.bringConflicting(add.TableID, "%s", conflict)
 	}
 	var refused *sqlclient.Error
 	if errors.As(err, &refused) && refused.Contains("is intersected with range") {

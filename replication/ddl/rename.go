@@ -55,7 +55,7 @@ func (a *application) renameTable(info binlog.TableInfo) (job.ApplyResult, error
 		return result, nil
 	}
 	if a.j.Excludes(info.NewTable) && !a.containedIn(info.TableID) {
-		return a.leaveOut(info.TableID), nil
+		return a.exclude(info.TableID), nil
 	}
 	if known.External {
 		return a.renameExternal(info, renamed)
@@ -121,7 +121,7 @@ func (a *application) renamePart(table int64, kind, from, to string, list listNa
 			sqlclient.Name(a.j.Spec.Destination.Database, name), kind, sqlclient.Quote(from), sqlclient.Quote(to)), nil
 	})
 	if err == nil && conflict != "" {
-		return a.conflicting(table, "%s", conflict)
+		return a.bringConflicting(table, "%s", conflict)
 	}
 	if problem.Absent(err) {
 		return a.replaceTable(table, "the destination cannot rename %s to %s: %v", from, to, err)
@@ -156,7 +156,7 @@ func applyRenameColumn(a *application) (job.ApplyResult, error) {
 			sqlclient.Name(db, table), sqlclient.Quote(rename.OldName), sqlclient.Quote(rename.NewName)), nil
 	})
 	if err == nil && conflict != "" {
-		return a.conflicting(rename.TableID, "%s", conflict)
+		return a.bringConflicting(rename.TableID, "%s", conflict)
 	}
 	return result, err
 }

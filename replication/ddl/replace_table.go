@@ -22,7 +22,7 @@ func applyReplaceTable(a *application) (job.ApplyResult, error) {
 	if a.j.Spec.Type() == job.TableSync {
 		return a.replaceFollowed(replace)
 	}
-	if result, handled, err := a.crossed(replace); handled {
+	if result, handled, err := a.replaceAcrossFilter(replace); handled {
 		return result, err
 	}
 	origin, newer := a.inSnapshot(replace.OriginTableID), a.inSnapshot(replace.NewTableID)
@@ -91,7 +91,7 @@ func (a *application) swapTables(replace binlog.ReplaceTable) (job.ApplyResult, 
 	case newer.Name == replace.OriginTableName && (replace.Swap == (origin != nil)) && (origin == nil || origin.Name == replace.NewTableName):
 		return result, nil
 	case origin == nil && !replace.Swap:
-		return a.takeOver(replace, newer, result)
+		return a.mapReplacement(replace, newer, result)
 	case origin == nil:
 		return a.bringOther(replace.OriginTableID, replace)
 	case origin.Name != replace.OriginTableName && !replace.Swap:
@@ -103,9 +103,9 @@ func (a *application) swapTables(replace binlog.ReplaceTable) (job.ApplyResult, 
 	return result, a.j.Destination.SQL.Exec(a.ctx, statement)
 }
 
-// takeOver gives the new table the name of an old one that the destination does
+// mapReplacement gives the new table the name of an old one that the destination does
 // not have. Another table in its place goes by a snapshot.
-func (a *application) takeOver(replace binlog.ReplaceTable, newer *meta.Table, result job.ApplyResult) (job.ApplyResult, error) {
+func (a *application) mapReplacement(replace binlog.ReplaceTable, newer *meta.Table, result job.ApplyResult) (job.ApplyResult, error) {
 	db := a.j.Spec.Destination.Database
 	taken, err := a.j.Destination.SQL.TableExists(a.ctx, db, replace.OriginTableName)
 	if err != nil {

@@ -120,16 +120,16 @@ func (a *application) otherRollup(source int64, name, table string) (string, err
 		name, strings.Join(have[name], ", "), strings.Join(want[name], ", ")), nil
 }
 
-// conflicting tells that the destination is not what it should be, and brings
+// bringConflicting tells that the destination is not what it should be, and brings
 // the table by a snapshot.
-func (a *application) conflicting(source int64, format string, args ...any) (job.ApplyResult, error) {
+func (a *application) bringConflicting(source int64, format string, args ...any) (job.ApplyResult, error) {
 	why := fmt.Sprintf(format, args...)
 	result, err := a.replaceTable(source, "%s at commit seq %d: %s", a.rec.Type, a.rec.CommitSeq, why)
-	return a.telling(why, result, err)
+	return a.withConflict(why, result, err)
 }
 
-// telling adds an event to a result that is an order for a snapshot.
-func (a *application) telling(why string, result job.ApplyResult, err error) (job.ApplyResult, error) {
+// withConflict adds an event to a result that is an order for a snapshot.
+func (a *application) withConflict(why string, result job.ApplyResult, err error) (job.ApplyResult, error) {
 	var want *problem.WantSnapshot
 	if errors.As(err, &want) {
 		result, err = job.ApplyResult{Wanted: &want.Wanted}, nil

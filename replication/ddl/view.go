@@ -55,7 +55,7 @@ func applyViewDef(a *application) (job.ApplyResult, error) {
 		return result, err
 	}
 	if other != "" {
-		return a.telling(other, wantView(def.TableID, view.Name, fmt.Errorf("it did not become what the source has: %s", other)), nil)
+		return a.withConflict(other, wantView(def.TableID, view.Name, fmt.Errorf("it did not become what the source has: %s", other)), nil)
 	}
 	return result, nil
 }

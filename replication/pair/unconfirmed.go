@@ -15,11 +15,11 @@ import (
 
 // MaxAppliedBeyond is how many binlogs a shift may be ahead of its position. Only in
 // per_table order can it be more than the window; an attempt that starts over
-// relies on it (stream/resume.go).
+// relies on it (stream/recover.go).
 const MaxAppliedBeyond = 256
 
 // MaxUnconfirmed is how many UPSERTs an attempt can have applied beyond the last
-// position that was heard of: those under way at a checkpoint and those begun
+// position that was reported: those under way at a checkpoint and those begun
 // since, with a group to spare.
 const MaxUnconfirmed = MaxAppliedBeyond + mostUncovered + 64
 
@@ -149,7 +149,7 @@ func (j *Job) leftByLabel(ctx context.Context, p *job.Progress) ([]sqlclient.Tra
 func FirstUnconfirmedEpoch(p *job.Progress) int64 {
 	switch {
 	case p.Unconfirmed.Since.IsZero():
-		return p.Epoch // only this step is in doubt
+		return p.Epoch // only what this step did is unconfirmed
 	case p.Unconfirmed.Epoch > 0:
 		return p.Unconfirmed.Epoch
 	case p.FirstEpoch > 0:

@@ -13,10 +13,10 @@ import (
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 )
 
-// told are texts of Doris that say what a person has to do, if one knows Doris;
+// knownRefusals are texts of Doris that say what a person has to do, if one knows Doris;
 // the remedy is for those who do not. The first that an error contains counts.
 // docs/troubleshooting.md has the same words.
-var told = []struct{ part, remedy string }{
+var knownRefusals = []struct{ part, remedy string }{
 	// A backup refused or cancelled (doris-sql.md 2.7, 4.2).
 	{"with temp partitions", "on the source: set ignore_backup_tmp_partitions = true on its frontends, or drop the temporary partitions of the table in the text (SHOW TEMPORARY PARTITIONS FROM t); on the destination: drop them"},
 	{"max_backup_tablets_per_job", "raise max_backup_tablets_per_job on the source's frontends, or replicate in several jobs with include_tables"},
@@ -47,9 +47,9 @@ var told = []struct{ part, remedy string }{
 	{"data size exceeds quota", "raise the quota of the destination's database (ALTER DATABASE d SET DATA QUOTA ...; SHOW DATA shows it), or make room"},
 }
 
-// remedyTold finds the remedy for what Doris says, "" if there is none. A
+// remedyForRefusal finds the remedy for what Doris says, "" if there is none. A
 // statement, which may contain anything, is not looked at.
-func remedyTold(err error) string {
+func remedyForRefusal(err error) string {
 	text := err.Error()
 	var refused *sqlclient.Error
 	if errors.As(err, &refused) {
@@ -60,7 +60,7 @@ func remedyTold(err error) string {
 
 // RemedyForText finds the remedy for a text of Doris.
 func RemedyForText(text string) string {
-	for _, t := range told {
+	for _, t := range knownRefusals {
 		if strings.Contains(text, t.part) {
 			return t.remedy
 		}
@@ -104,7 +104,7 @@ func Remedy(err error) string {
 	case errors.Is(err, fe.ErrTooManyTxns):
 		return "wait, or raise max_running_txn_num_per_db on the destination"
 	}
-	if remedy := remedyTold(err); remedy != "" {
+	if remedy := remedyForRefusal(err); remedy != "" {
 		return remedy
 	}
 	switch {

@@ -16,7 +16,7 @@ func TestTroubleshootingHasTheTexts(t *testing.T) {
 	require.NoError(t, err)
 	text := strings.Join(strings.Fields(string(page)), " ")
 	names := regexp.MustCompile(`[a-z]+(_[a-z]+)+`)
-	for _, k := range told {
+	for _, k := range knownRefusals {
 		require.True(t, strings.Contains(text, strings.TrimPrefix(k.part, "[")), "%q is missing", k.part)
 		for _, name := range names.FindAllString(k.remedy, -1) {
 			require.True(t, strings.Contains(text, name), "%s is missing, which helps against %q", name, k.part)

@@ -81,7 +81,7 @@ func (t *txn) outcome(ctx context.Context) (committed bool, err error) {
 // gone lets a transaction that the destination does not know begin again: if it
 // was applied after all, its label says so. Where a commit of it may have been
 // applied and the destination may have forgotten the label as well, the shift
-// ends, and the next one finds out which tables are in doubt (architecture.md 4.2).
+// ends, and the next one finds out which tables are concerned (architecture.md 4.2).
 func (t *txn) gone(ctx context.Context) error {
 	if !t.sent.IsZero() {
 		position, _ := t.s.tracker.now()
@@ -99,7 +99,7 @@ func (t *txn) gone(ctx context.Context) error {
 
 // noteStuck tells once of a transaction that is left to the destination.
 func (s *shift) noteStuck(id int64, err error) {
-	if news, _ := s.book.tell(fmt.Sprintf("transaction %d", id), time.Now()); !news {
+	if news, _ := s.book.isNews(fmt.Sprintf("transaction %d", id), time.Now()); !news {
 		return
 	}
 	s.note("a transaction is left to the destination, which ends it after %s: %v", s.job.abandonedAfter(), err)

@@ -11,16 +11,16 @@ import (
 	"github.com/doris-ccr/ccr/replication/problem"
 )
 
-// earlier lists the transactions that attempts before this one have left or
+// listEarlier lists the transactions that attempts before this one have left or
 // committed: as far as this account may ask, all of them, else those beyond the
 // position.
-func (s *shift) earlier(ctx context.Context, position job.Position) ([]sqlclient.Transaction, error) {
+func (s *shift) listEarlier(ctx context.Context, position job.Position) ([]sqlclient.Transaction, error) {
 	list, err := s.job.Transactions(ctx, job.LabelPrefix(s.in.Spec.UID)+":")
 	if !problem.LacksPrivilege(err) {
 		return list, err
 	}
 	s.byLabel = true
-	if s.alone {
+	if s.noPredecessor {
 		return nil, nil // the shift before this one has told how far it came
 	}
 	labels, err := s.labelsAfter(ctx, position, pair.FirstUnconfirmedEpoch(&s.in.Progress))
@@ -34,7 +34,7 @@ func (s *shift) earlier(ctx context.Context, position job.Position) ([]sqlclient
 // the position, from an epoch on.
 func (s *shift) labelsAfter(ctx context.Context, position job.Position, first int64) ([]string, error) {
 	var labels []string
-	err := s.unknownUpserts(ctx, position, func(u pair.UnconfirmedUpsert) {
+	err := s.unconfirmedUpserts(ctx, position, func(u pair.UnconfirmedUpsert) {
 		labels = append(labels, s.job.LabelsOf(&s.in.Progress, u.Seq, first)...)
 	})
 	return labels, err

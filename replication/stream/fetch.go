@@ -47,7 +47,7 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 				continue // the sizes were not what they have been: no trouble
 			}
 			err = fmt.Errorf("read %d binlogs after commit seq %d: %w", req.Limit, req.PrevCommitSeq, pair.Oversized(req.Limit, err))
-			s.troubled(err, req.PrevCommitSeq, binlog.TypeDummy)
+			s.reportProblem(err, req.PrevCommitSeq, binlog.TypeDummy)
 			trouble = true
 			if size.Less(req.Limit, err) {
 				continue
@@ -61,7 +61,7 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 		if trouble {
 			trouble = false
 			retry.Succeeded()
-			s.fine(req.PrevCommitSeq)
+			s.clearProblem(req.PrevCommitSeq)
 		}
 		n := len(got.Binlogs)
 		size.Got(got.Binlogs)

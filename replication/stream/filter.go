@@ -1,24 +1,24 @@
 package stream
 
-// passesOver tells whether the rows of a table are passed over: it is called
+// excludes tells whether the rows of a table are passed over: it is called
 // what the filter leaves out, and was not replicated under another name. A table
 // that has a selected name only now comes by a snapshot at once: its later
 // binlogs, and the one that gave it the name, are contained in that.
-func (s *shift) passesOver(table int64, name string, mapped bool) bool {
+func (s *shift) excludes(table int64, name string, mapped bool) bool {
 	if !mapped {
 		return s.job.Excludes(name)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.left[table]
+	return s.excluded[table]
 }
 
-// leaveOut forgets a table in the middle of a shift.
-func (s *shift) leaveOut(table int64) {
+// exclude forgets a table in the middle of a shift.
+func (s *shift) exclude(table int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.left == nil {
-		s.left = map[int64]bool{}
+	if s.excluded == nil {
+		s.excluded = map[int64]bool{}
 	}
-	s.left[table] = true
+	s.excluded[table] = true
 }

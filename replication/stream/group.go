@@ -38,7 +38,7 @@ type member struct {
 // binlogs one by one, so that a problem is told of the right one.
 func (s *shift) mayGroup(t *txn) bool {
 	return s.in.Spec.CommitOrder != job.CommitOrderPerTable && !s.in.Spec.ReuseBinlogLabel &&
-		!s.in.Probe && !t.alone && len(t.upsert.SubTxnIDs) == 0
+		!s.in.Probe && !t.ungrouped && len(t.upsert.SubTxnIDs) == 0
 }
 
 // collect adds an UPSERT to the open group, or opens a new one with it.
@@ -150,7 +150,7 @@ func (t *txn) beginMember(ctx context.Context, m *member, tables []int64) error 
 	switch {
 	case errors.As(err, &exists):
 		// Whoever holds it, the next attempt finds out by asking for all of them.
-		t.s.leftUnsure(time.Now())
+		t.s.noteUnconfirmed(time.Now())
 		if err := t.s.checkpoint(ctx); err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ const (
 	lookCost = 50
 	// lookSeldom bounds what that leads to.
 	lookSeldom = 5 * time.Minute
-	// lookAgain is the time between the looks at something that was found.
+	// rereadAll is the time between the looks at something that was found.
 	lookAgain = 2 * time.Second
 	// foundFor is how long a finding has to last while binlogs still come: they may
 	// be about to tell the same. With none it is believed at the second look.
@@ -72,27 +72,27 @@ type book struct {
 	suspect                         pair.Finding // of the last one
 	since                           time.Time    // of the first look that found it
 
-	told    map[string]time.Time // what was told, and when last; see noteOnce
-	hurried time.Time            // when a shift ended for it
+	reported     map[string]time.Time // what was told, and when last; see noteOnce
+	endedForNews time.Time            // when a shift ended for it
 
 	contents contents // survey.go
 }
 
-// tell tells whether something is news, because it has not been told lately, and
+// isNews tells whether something is news, because it has not been told lately, and
 // whether a shift should end for it.
-func (b *book) tell(about string, now time.Time) (news, hurry bool) {
+func (b *book) isNews(about string, now time.Time) (news, hurry bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	maps.DeleteFunc(b.told, func(_ string, at time.Time) bool { return now.Sub(at) >= tellAgain })
-	if _, told := b.told[about]; told {
+	maps.DeleteFunc(b.reported, func(_ string, at time.Time) bool { return now.Sub(at) >= tellAgain })
+	if _, told := b.reported[about]; told {
 		return false, false
 	}
-	if b.told == nil {
-		b.told = map[string]time.Time{}
+	if b.reported == nil {
+		b.reported = map[string]time.Time{}
 	}
-	b.told[about] = now
-	if hurry = now.Sub(b.hurried) >= hurryEvery; hurry {
-		b.hurried = now
+	b.reported[about] = now
+	if hurry = now.Sub(b.endedForNews) >= hurryEvery; hurry {
+		b.endedForNews = now
 	}
 	return true, hurry
 }

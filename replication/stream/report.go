@@ -50,7 +50,7 @@ func (s *shift) heartbeat() job.Heartbeat {
 	settled, ahead := s.durable()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	hb := job.Heartbeat{Position: p, Settling: job.Settling{Settled: settled, AppliedBeyond: ahead}, Lag: s.lag, At: time.Now(), UnconfirmedSince: s.heard, Differences: s.differing(), Comparing: s.comparing()}
+	hb := job.Heartbeat{Position: p, Settling: job.Settling{Settled: settled, AppliedBeyond: ahead}, Lag: s.lag, At: time.Now(), UnconfirmedSince: s.unconfirmed, Differences: s.differing(), Comparing: s.comparing()}
 	if s.problem != nil {
 		problem := *s.problem
 		hb.Problem = &problem
@@ -58,10 +58,10 @@ func (s *shift) heartbeat() job.Heartbeat {
 	return hb
 }
 
-// troubled notes that something is being retried. Of several binlogs in trouble
+// reportProblem notes that something is being retried. Of several binlogs in trouble
 // the first one is told of: the job stands there, and that one is what an
 // operator may have to skip.
-func (s *shift) troubled(err error, seq int64, t binlog.Type) {
+func (s *shift) reportProblem(err error, seq int64, t binlog.Type) {
 	position, _ := s.tracker.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,20 +93,20 @@ func (s *shift) note(format string, args ...any) {
 // noteOnce is note for what would be told of the same thing again and again. It
 // ends the shift soon, for events are told when a shift ends.
 func (s *shift) noteOnce(about, format string, args ...any) {
-	news, hurry := s.book.tell(about, time.Now())
+	news, hurry := s.book.isNews(about, time.Now())
 	if news {
 		s.note(format, args...)
 	}
 	if hurry {
 		select {
-		case s.telling <- struct{}{}:
+		case s.noticed <- struct{}{}:
 		default:
 		}
 	}
 }
 
-// fine ends the trouble at seq, and any that the position has passed.
-func (s *shift) fine(seq int64) {
+// clearProblem ends the trouble at seq, and any that the position has passed.
+func (s *shift) clearProblem(seq int64) {
 	position, _ := s.tracker.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -76,8 +76,8 @@ func (st *settling) oldest(settled int64) job.Met {
 	return job.Met{}
 }
 
-// reread is what a second look at the log has brought.
-type reread struct {
+// rereadResult is what a second look at the log has brought.
+type rereadResult struct {
 	upTo   int64
 	missed []binlog.Record // filed since the first look
 }
@@ -90,7 +90,7 @@ type reread struct {
 // same. Nothing else in the protocol tells that nothing was filed since: of
 // getBinlogLag only the number of all that is newer is known, which never stands
 // still there.
-func (s *shift) readAgain(ctx context.Context, found chan<- reread) {
+func (s *shift) readAgain(ctx context.Context, found chan<- rereadResult) {
 	every := s.job.Options.SettleTime * 2 / 3
 	size := pair.NewBatchSize(s.job.Options.BatchSize)
 	size.Limit = size.Most
@@ -105,7 +105,7 @@ func (s *shift) readAgain(ctx context.Context, found chan<- reread) {
 		if upTo <= from {
 			continue
 		}
-		r := reread{upTo: upTo}
+		r := rereadResult{upTo: upTo}
 		_, err := s.between(ctx, size, from, upTo, func(rec binlog.Record) {
 			if !s.tracker.has(rec.CommitSeq) {
 				r.missed = append(r.missed, rec)
@@ -170,9 +170,9 @@ func (s *shift) begin() int64 {
 	return front
 }
 
-// catchUp reads again what earlier shifts and attempts have met beyond the durable
+// reread reads again what earlier shifts and attempts have met beyond the durable
 // position: the shift has to know what it was about, and what is missing.
-func (s *shift) catchUp(stop context.Context) *ending {
+func (s *shift) reread(stop context.Context) *ending {
 	from, to := s.tracker.unsettled()
 	if s.tracker.inOrder || to <= from {
 		return nil
@@ -180,7 +180,7 @@ func (s *shift) catchUp(stop context.Context) *ending {
 	now := time.Now()
 	upTo := s.settling.due(now.Add(-s.job.Options.SettleTime))
 	s.settling.note(to, now)
-	all, collected, e := s.lookAgain(stop, from, to)
+	all, collected, e := s.rereadAll(stop, from, to)
 	if e != nil {
 		return e
 	}
@@ -188,7 +188,7 @@ func (s *shift) catchUp(stop context.Context) *ending {
 	if s.in.Spec.CommitOrder == job.CommitOrderPerTable && collected > max(position.CommitSeq, s.in.Progress.GapTo) {
 		return s.binlogsLost(stop, position.CommitSeq, collected)
 	}
-	if e := s.sortOut(stop, all, position.CommitSeq); e != nil {
+	if e := s.handleReread(stop, all, position.CommitSeq); e != nil {
 		return e
 	}
 	s.handled = max(s.handled, to)
@@ -196,9 +196,9 @@ func (s *shift) catchUp(stop context.Context) *ending {
 	return nil
 }
 
-// lookAgain reads the binlogs after one commit seq and up to another, for as long
+// rereadAll reads the binlogs after one commit seq and up to another, for as long
 // as it takes. collected is up to where the source has them no more.
-func (s *shift) lookAgain(stop context.Context, from, to int64) (all []binlog.Record, collected int64, e *ending) {
+func (s *shift) rereadAll(stop context.Context, from, to int64) (all []binlog.Record, collected int64, e *ending) {
 	retry := pair.Backoff{Budget: s.job.Options.RetryBudget}
 	size := pair.NewBatchSize(s.job.Options.BatchSize)
 	size.Limit = size.Most
@@ -207,23 +207,23 @@ func (s *shift) lookAgain(stop context.Context, from, to int64) (all []binlog.Re
 		collected, err := s.between(stop, size, from, to, func(rec binlog.Record) { all = append(all, rec) })
 		if err == nil {
 			if retry.Tries > 0 {
-				s.fine(s.nextSeq())
+				s.clearProblem(s.nextSeq())
 			}
 			return all, collected, nil
 		}
 		if stop.Err() != nil {
 			return nil, 0, &ending{end: job.EndStopped}
 		}
-		s.troubled(err, s.nextSeq(), binlog.TypeDummy)
+		s.reportProblem(err, s.nextSeq(), binlog.TypeDummy)
 		if _, retryable := problem.Classify(err); !retryable || !retry.Failed(stop) {
 			return nil, 0, s.blocked(err, s.nextSeq(), binlog.TypeDummy)
 		}
 	}
 }
 
-// sortOut goes through what was read again: what is applied is known from now on,
+// handleReread goes through what was read again: what is applied is known from now on,
 // what is not has its turn.
-func (s *shift) sortOut(stop context.Context, all []binlog.Record, position int64) *ending {
+func (s *shift) handleReread(stop context.Context, all []binlog.Record, position int64) *ending {
 	for _, rec := range all {
 		if s.tracker.has(rec.CommitSeq) {
 			s.tracker.meet(rec.CommitSeq, touchOf(rec)) // for those before it
@@ -233,22 +233,22 @@ func (s *shift) sortOut(stop context.Context, all []binlog.Record, position int6
 	for _, rec := range all {
 		switch {
 		case s.tracker.has(rec.CommitSeq):
-			s.again(rec, position)
+			s.metAgain(rec, position)
 		case s.in.Spec.CommitOrder == job.CommitOrderPerTable:
 			// It was filed late, or its table had to wait. A later one of its table must
 			// not be begun before it.
-			if e := s.late(stop, []binlog.Record{rec}); e != nil {
+			if e := s.applyLate(stop, []binlog.Record{rec}); e != nil {
 				return e
 			}
 		default:
 			missed = append(missed, rec)
 		}
 	}
-	return s.late(stop, missed)
+	return s.applyLate(stop, missed)
 }
 
-// again meets a binlog that is dealt with already.
-func (s *shift) again(rec binlog.Record, position int64) {
+// metAgain meets a binlog that is dealt with already.
+func (s *shift) metAgain(rec binlog.Record, position int64) {
 	what := touchOf(rec)
 	switch {
 	case rec.CommitSeq <= position:
@@ -300,21 +300,21 @@ func newestPartition(u *binlog.Upsert) (id int64) {
 	return id
 }
 
-// late deals with binlogs that were filed after others with greater commit seqs.
-func (s *shift) late(stop context.Context, missed []binlog.Record) *ending {
+// applyLate deals with binlogs that were filed after others with greater commit seqs.
+func (s *shift) applyLate(stop context.Context, missed []binlog.Record) *ending {
 	for _, rec := range missed {
 		if s.tracker.has(rec.CommitSeq) {
 			continue
 		}
-		if e := s.lateOne(stop, rec); e != nil {
+		if e := s.applyLateOne(stop, rec); e != nil {
 			return e
 		}
 	}
 	return nil
 }
 
-func (s *shift) lateOne(stop context.Context, rec binlog.Record) *ending {
-	inner, v, e := s.judged(rec)
+func (s *shift) applyLateOne(stop context.Context, rec binlog.Record) *ending {
+	inner, v, e := s.classified(rec)
 	switch {
 	case e != nil:
 		return e
@@ -337,7 +337,7 @@ func (s *shift) lateUpsert(stop context.Context, rec binlog.Record) *ending {
 	}
 	for _, id := range slices.Sorted(maps.Keys(records)) {
 		if by := s.tracker.touchedAfter(rec.CommitSeq, id, false); by != 0 {
-			if e := s.instead(stop, rec, id, by); e != nil {
+			if e := s.snapshotInstead(stop, rec, id, by); e != nil {
 				return e
 			}
 			delete(records, id)
@@ -349,9 +349,9 @@ func (s *shift) lateUpsert(stop context.Context, rec binlog.Record) *ending {
 	}
 	if s.in.Spec.CommitOrder != job.CommitOrderPerTable {
 		// An attempt that follows this one must not take its label for one of a group
-		// that is applied (adopt): so all before it is, and is reported to be.
+		// that is applied (recoverCommitted): so all before it is, and is reported to be.
 		s.log.Info("an UPSERT was filed late", "commit_seq", rec.CommitSeq, "tables", tablesIn(u))
-		if e := s.quiet(stop); e != nil {
+		if e := s.awaitNoneOpen(stop); e != nil {
 			return e
 		}
 		if err := s.checkpoint(stop); err != nil {
@@ -359,12 +359,12 @@ func (s *shift) lateUpsert(stop context.Context, rec binlog.Record) *ending {
 		}
 	}
 	t := newTxn(s, rec, u, records, time.Now())
-	t.alone = true
+	t.ungrouped = true
 	return s.collect(stop, t)
 }
 
-// quiet waits until nothing is open.
-func (s *shift) quiet(stop context.Context) *ending {
+// awaitNoneOpen waits until nothing is open.
+func (s *shift) awaitNoneOpen(stop context.Context) *ending {
 	if e := s.flush(stop); e != nil {
 		return e
 	}
@@ -398,7 +398,7 @@ func (s *shift) lateChange(stop context.Context, rec binlog.Record) *ending {
 		if by == 0 {
 			continue
 		}
-		if e := s.instead(stop, rec, id, by); e != nil {
+		if e := s.snapshotInstead(stop, rec, id, by); e != nil {
 			return e
 		}
 		s.tracker.passed(rec.CommitSeq)
@@ -407,10 +407,10 @@ func (s *shift) lateChange(stop context.Context, rec binlog.Record) *ending {
 	return &ending{end: job.EndBinlog, binlog: pair.Carried(rec, &s.in.Progress)}
 }
 
-// instead orders a snapshot of a table because a binlog that was filed late cannot
+// snapshotInstead orders a snapshot of a table because a binlog that was filed late cannot
 // be applied any more: a later one about the table is. nil: there is nothing to
 // bring, for the source does not have the table, or the job leaves it out.
-func (s *shift) instead(ctx context.Context, rec binlog.Record, id, by int64) *ending {
+func (s *shift) snapshotInstead(ctx context.Context, rec binlog.Record, id, by int64) *ending {
 	table, _, err := s.job.Source.TableByID(ctx, id)
 	switch {
 	case err != nil && ctx.Err() != nil:

@@ -64,13 +64,13 @@ func (s *shift) drain(stop context.Context) {
 	}
 }
 
-// conclude turns what was noted into the shift's end. A failed transaction
+// decideEnding turns what was noted into the shift's end. A failed transaction
 // wins over what its successors would have led to, but not over the snapshot that a
 // predecessor wants which was filed late; an order to stop wins over
 // both, unless everything before the reason to end has been applied. What a
 // shift that is told to stop has been trying again is told all the same: a pause
 // is no cure.
-func (s *shift) conclude(ctx, stop context.Context, e ending) ending {
+func (s *shift) decideEnding(ctx, stop context.Context, e ending) ending {
 	s.mu.Lock()
 	failed, trouble := s.failure, s.problem
 	s.mu.Unlock()

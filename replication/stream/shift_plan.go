@@ -58,7 +58,7 @@ func (s *shift) planOnce(ctx context.Context, records map[int64]binlog.TableReco
 			continue
 		}
 		destination := s.destinationOf(id)
-		if s.passesOver(id, from.Name, destination != 0) {
+		if s.excludes(id, from.Name, destination != 0) {
 			continue
 		}
 		if s.in.Progress.Tables[id].Unconfirmed {
@@ -145,7 +145,7 @@ func (s *shift) wantPartial(ctx context.Context, wrong *problem.Mismatch) error 
 		return s.wantVanished(ctx, wrong)
 	case s.job.Excludes(table.Name):
 		// It has got a name that is left out; the binlog that says so comes later.
-		s.leaveOut(wrong.Table)
+		s.exclude(wrong.Table)
 		return errAgain
 	}
 	return &problem.WantSnapshot{Wanted: job.SnapshotWanted{

@@ -40,42 +40,42 @@ type shift struct {
 	slots      chan struct{} // one per open transaction
 
 	// Only the loop uses these.
-	last     *txn             // in global order: the one to commit after
-	lastOf   map[int64]*txn   // in per_table order: the same by source table
-	bound    int64            // see boundOfEarlier
-	alone    bool             // no attempt before this one can have left anything behind
-	byLabel  bool             // the destination refuses to list transactions (pair/labels.go)
-	memory   pair.LabelMemory // of the destination
-	group    *txn             // UPSERTs that are going to share a transaction (group.go)
-	begun    int              // transactions begun beyond the last checkpoint's position
-	versions versions
-	handled  int64 // the last binlog looked at
-	reached  int64 // the last UPSERT whose transaction was let go
-	filter   int64 // see filterEnd
+	last            *txn             // in global order: the one to commit after
+	lastOf          map[int64]*txn   // in per_table order: the same by source table
+	maxMaybeApplied int64            // see findMaxMaybeApplied
+	noPredecessor   bool             // no attempt before this one can have left anything behind
+	byLabel         bool             // the destination refuses to list transactions (pair/labels.go)
+	memory          pair.LabelMemory // of the destination
+	group           *txn             // UPSERTs that are going to share a transaction (group.go)
+	begun           int              // transactions begun beyond the last checkpoint's position
+	versions        versions
+	handled         int64 // the last binlog looked at
+	reached         int64 // the last UPSERT whose transaction was let go
+	filter          int64 // see filterEnd
 
 	settling   settling
 	failing    chan struct{} // closed at the first failure
 	drainedNow chan struct{} // for observe: the log has just been read to its end
-	telling    chan struct{} // see noteOnce
+	noticed    chan struct{} // see noteOnce
 	superseded atomic.Bool   // another attempt owns the transactions now
 
 	dropping     sync.Mutex     // one look at dropped rollups at a time
 	droppedAhead map[int64]bool // source tables; guarded by dropping
 
-	mu      sync.Mutex
-	heard   time.Time // see lastHeard; zero once the destination has been asked
-	unsure  time.Time // of the first commit that nobody knows the outcome of
-	notes   []string  // for the job's events
-	failure *failure  // the one with the lowest commit seq
-	problem *job.Problem
-	lag     binlog.Lag
-	idle    bool
+	mu             sync.Mutex
+	unconfirmed    time.Time // see lastHeard; zero once the destination has been asked
+	ownUnconfirmed time.Time // of the first commit that nobody knows the outcome of
+	notes          []string  // for the job's events
+	failure        *failure  // the one with the lowest commit seq
+	problem        *job.Problem
+	lag            binlog.Lag
+	idle           bool
 	// delivered is when binlogs came last.
 	delivered time.Time
 	drained   time.Time // when the log was last read to its end
 	oldSource bool      // see mayNotRecord
 	warned    time.Time
-	left      map[int64]bool // tables that are left out from now on (filter.go)
+	excluded  map[int64]bool // tables that are left out from now on (filter.go)
 }
 
 // Stream follows the source's binlogs from the position in the progress: it
@@ -95,7 +95,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h Hooks) (job.Stre
 		droppedAhead: map[int64]bool{},
 		failing:      make(chan struct{}),
 		drainedNow:   make(chan struct{}, 1),
-		telling:      make(chan struct{}, 1),
+		noticed:      make(chan struct{}, 1),
 		lag:          in.Progress.Lag,
 		filter:       filterEnd(&in.Progress),
 		memory:       pair.DefaultLabelMemory,
@@ -106,15 +106,15 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h Hooks) (job.Stre
 	s.book.recall(in.Progress.Comparing)
 	s.work, s.cancelWork = context.WithCancel(context.WithoutCancel(ctx))
 	defer s.cancelWork()
-	s.heard = LastHeard(&in.Progress, h.Resume)
-	s.alone = s.heard.IsZero() && h.Resume == nil
+	s.unconfirmed = UnconfirmedSince(&in.Progress, h.Resume)
+	s.noPredecessor = s.unconfirmed.IsZero() && h.Resume == nil
 
 	e := s.run(ctx)
 	p, _ := s.tracker.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.tables.Drop = append(e.tables.Drop, slices.Sorted(maps.Keys(s.left))...)
-	since, upTo := s.unheard()
+	e.tables.Drop = append(e.tables.Drop, slices.Sorted(maps.Keys(s.excluded))...)
+	since, upTo := s.leavesUnconfirmed()
 	settled, ahead := s.durable()
 	return job.StreamResult{
 		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
@@ -180,18 +180,18 @@ func (s *shift) run(ctx context.Context) ending {
 	helpers.Go(func() { s.report(over) })
 	helpers.Go(func() { s.observe(stop) })
 
-	e := s.resume(stop)
+	e := s.recoverPosition(stop)
 	if e == nil || e.end == job.EndSnapshot {
-		s.lookedBack()
+		s.confirm()
 	}
 	if e == nil {
 		e = s.lookFirst(stop)
 	}
 	if e == nil {
-		e = s.catchUp(stop)
+		e = s.reread(stop)
 	}
 	if e == nil {
-		batches, again, found := make(chan batch), make(chan reread), make(chan *ending, 1)
+		batches, again, found := make(chan batch), make(chan rereadResult), make(chan *ending, 1)
 		helpers.Go(func() { s.fetch(stop, batches) })
 		helpers.Go(func() { s.watch(stop, found) })
 		helpers.Go(func() { s.survey(stop, found) })
@@ -203,11 +203,11 @@ func (s *shift) run(ctx context.Context) ending {
 		e = lookedUp(found, e)
 	}
 	s.drain(stop)
-	return s.conclude(ctx, stop, *e)
+	return s.decideEnding(ctx, stop, *e)
 }
 
 // loop handles batches until there is a reason to end.
-func (s *shift) loop(stop context.Context, batches <-chan batch, again <-chan reread, found <-chan *ending) *ending {
+func (s *shift) loop(stop context.Context, batches <-chan batch, again <-chan rereadResult, found <-chan *ending) *ending {
 	for {
 		select {
 		case <-stop.Done():
@@ -215,11 +215,11 @@ func (s *shift) loop(stop context.Context, batches <-chan batch, again <-chan re
 		case <-s.failing:
 			return &ending{end: job.EndBlocked} // conclude says why
 		case r := <-again:
-			if e := s.late(stop, r.missed); e != nil {
+			if e := s.applyLate(stop, r.missed); e != nil {
 				return e
 			}
 			s.tracker.settle(r.upTo)
-			if e := s.bringUnmet(stop, r.upTo); e != nil {
+			if e := s.snapshotUnmet(stop, r.upTo); e != nil {
 				return e
 			}
 			if s.caughtUp() {
@@ -227,7 +227,7 @@ func (s *shift) loop(stop context.Context, batches <-chan batch, again <-chan re
 			}
 		case e := <-found:
 			return e
-		case <-s.telling:
+		case <-s.noticed:
 			return &ending{end: job.EndShiftOver}
 		case b := <-batches:
 			if b.err != nil {
@@ -294,14 +294,14 @@ func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Tim
 	position, _ := s.tracker.now()
 	s.handled = max(s.handled, rec.CommitSeq)
 	if s.tracker.has(rec.CommitSeq) {
-		s.again(rec, position.CommitSeq)
+		s.metAgain(rec, position.CommitSeq)
 		return nil
 	}
 	if id := s.in.Spec.Source.DatabaseID; rec.DBID != 0 && id != 0 && rec.DBID != id {
 		return s.blocked(pair.DatabaseReplaced(&s.in.Spec.Source, rec.DBID), position.CommitSeq, binlog.TypeDummy)
 	}
 	s.book.met(rec, time.Now())
-	inner, v, e := s.judged(rec)
+	inner, v, e := s.classified(rec)
 	switch {
 	case e != nil:
 		return e
@@ -315,9 +315,9 @@ func (s *shift) handle(stop context.Context, rec binlog.Record, fetched time.Tim
 	return nil
 }
 
-// judged unwraps a binlog and finds out what to do with it. One that asks for
+// classified unwraps a binlog and finds out what to do with it. One that asks for
 // nothing is passed over.
-func (s *shift) judged(rec binlog.Record) (inner binlog.Record, v pair.Action, e *ending) {
+func (s *shift) classified(rec binlog.Record) (inner binlog.Record, v pair.Action, e *ending) {
 	inner, err := rec.Unwrap()
 	if err != nil {
 		return rec, v, s.blocked(err, rec.CommitSeq, rec.Type)

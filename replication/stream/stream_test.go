@@ -180,7 +180,7 @@ func TestAdopt(t *testing.T) {
 			b.Spec.CommitOrder = c.order
 			s := &shift{job: b.job(), in: job.StreamInput{StepInput: job.StepInput{Spec: b.Spec, Progress: b.Progress}}, tracker: newTracker(b.Progress.Position, false, 95, nil)}
 			s.log = s.job.Log
-			require.Equal(t, c.newest, s.adopt(b.Progress.Position, c.found))
+			require.Equal(t, c.newest, s.recoverCommitted(b.Progress.Position, c.found))
 			require.Equal(t, c.met, slices.Sorted(maps.Keys(s.tracker.met)))
 		})
 	}
@@ -746,12 +746,12 @@ func TestTroubleIsToldOfTheFirstBinlog(t *testing.T) {
 	b := newBench(t)
 	j := b.job()
 	s := &shift{job: j, in: job.StreamInput{}, log: j.Log, tracker: newTracker(job.Position{CommitSeq: 100}, false, 100, nil)}
-	s.troubled(errors.New("second"), 120, binlog.TypeUpsert)
-	s.troubled(errors.New("first"), 110, binlog.TypeUpsert)
-	s.troubled(errors.New("second again"), 120, binlog.TypeUpsert)
+	s.reportProblem(errors.New("second"), 120, binlog.TypeUpsert)
+	s.reportProblem(errors.New("first"), 110, binlog.TypeUpsert)
+	s.reportProblem(errors.New("second again"), 120, binlog.TypeUpsert)
 	require.Equal(t, int64(110), s.problem.CommitSeq)
-	s.fine(120)
+	s.clearProblem(120)
 	require.NotNil(t, s.problem, "the first one still stands")
-	s.fine(110)
+	s.clearProblem(110)
 	require.Nil(t, s.problem)
 }

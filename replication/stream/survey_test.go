@@ -192,7 +192,7 @@ func TestWhatTheDestinationHasLost(t *testing.T) {
 	}}}}
 	dst := &pairtest.Script{ID: 2, Names: []string{"t", "theirs"}}
 	s := &shift{job: newJob(pairtest.Scripted(spec, &pairtest.Script{}, dst)), in: in, book: &book{}}
-	s.book.table(12).told = []job.Difference{{Table: "told"}}
+	s.book.table(12).reported = []job.Difference{{Table: "told"}}
 	lost := s.lost(t.Context())
 	require.Equal(t, []map[int64]job.Table{{11: in.Progress.Tables[11]}, {13: in.Progress.Tables[13]}}, lost)
 	now := time.Unix(1_700_000_000, 0)

@@ -20,16 +20,16 @@ import (
 // transaction. Its label has no random part, so that whoever tries again, in
 // whatever process, meets the same transaction (architecture.md 4.1).
 type txn struct {
-	s       *shift
-	entry   *entry    // of the last UPSERT, whose label this is
-	entries []*entry  // of all of them, by commit seq
-	members []*member // the others
-	upsert  *binlog.Upsert
-	records map[int64]binlog.TableRecord
-	fetched time.Time
-	label   string
-	alone   bool   // it must not share a transaction
-	after   []*txn // to commit before this one
+	s         *shift
+	entry     *entry    // of the last UPSERT, whose label this is
+	entries   []*entry  // of all of them, by commit seq
+	members   []*member // the others
+	upsert    *binlog.Upsert
+	records   map[int64]binlog.TableRecord
+	fetched   time.Time
+	label     string
+	ungrouped bool   // it must not share a transaction
+	after     []*txn // to commit before this one
 
 	// done is closed when the next one may commit; err is set before.
 	done     chan struct{}
@@ -82,7 +82,7 @@ func (t *txn) run(ctx context.Context) {
 		var want *problem.WantSnapshot
 		_, retryable := problem.Classify(err)
 		if !errors.As(err, &want) {
-			t.s.troubled(err, t.first(), binlog.TypeUpsert)
+			t.s.reportProblem(err, t.first(), binlog.TypeUpsert)
 		}
 		t.fresh = time.Now()
 		if errors.As(err, &want) || !retryable || !retry.Failed(t.s.stop) {
@@ -124,7 +124,7 @@ func (t *txn) finish(id int64, afterTrouble bool) {
 		m.Handled(name, t.fetched)
 	}
 	if afterTrouble {
-		t.s.fine(t.first())
+		t.s.clearProblem(t.first())
 	}
 	t.concludeMembers()
 	t.after, t.plan, t.upsert, t.records, t.members, t.entries = nil, nil, nil, nil, nil, nil // successors hold on to t
@@ -136,7 +136,7 @@ func (t *txn) giveUp(err error) {
 	t.err = err
 	defer func() {
 		if !t.sent.IsZero() {
-			t.s.leftUnsure(t.sent)
+			t.s.noteUnconfirmed(t.sent)
 		}
 	}()
 	if t.s.superseded.Load() {
@@ -310,7 +310,7 @@ func (j *Job) abandonedAfter() time.Duration { return j.Options.IngestTimeout + 
 // meet handles a label in use by a transaction that is not ours to continue.
 func (t *txn) meet(ctx context.Context, exists *fe.LabelExistsError) (id int64, applied bool, err error) {
 	if exists.JobStatus == fe.JobFinished {
-		if t.s.in.Spec.ReuseBinlogLabel && t.entry.seq > t.s.bound && t.sent.IsZero() {
+		if t.s.in.Spec.ReuseBinlogLabel && t.entry.seq > t.s.maxMaybeApplied && t.sent.IsZero() {
 			return 0, false, t.collision(exists, "has been used by another load")
 		}
 		if exists.TxnID != 0 {
@@ -333,7 +333,7 @@ func (t *txn) meet(ctx context.Context, exists *fe.LabelExistsError) (id int64, 
 
 // collision: with reuse_binlog_label somebody else's load may have the label.
 // Taking it for ours would lose the rows. It is ours only if an earlier attempt
-// can have come so far (boundOfEarlier): in global order none has come beyond the
+// can have come so far (findMaxMaybeApplied): in global order none has come beyond the
 // position of a shift that ended normally.
 func (t *txn) collision(exists *fe.LabelExistsError, how string) error {
 	return problem.WithRemedy(fmt.Errorf("label %s of the source %s of the destination (transaction %d): %w", t.label, how, exists.TxnID, exists),

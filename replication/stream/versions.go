@@ -66,9 +66,9 @@ func (v *versions) gap(upTo int64) (versionGap, bool) {
 	return g, true
 }
 
-// bringUnmet orders the snapshot of a table of which a load was not met, now that
+// snapshotUnmet orders the snapshot of a table of which a load was not met, now that
 // the log has been read again up to a commit seq.
-func (s *shift) bringUnmet(ctx context.Context, upTo int64) *ending {
+func (s *shift) snapshotUnmet(ctx context.Context, upTo int64) *ending {
 	for {
 		g, found := s.versions.gap(upTo)
 		if !found {

@@ -14,16 +14,16 @@ import (
 	"github.com/doris-ccr/ccr/replication/problem"
 )
 
-// resume asks the destination how far earlier attempts have come, and rolls
+// recoverPosition asks the destination how far earlier attempts have come, and rolls
 // back what they left open. A non-nil ending means that the shift cannot go on.
-func (s *shift) resume(ctx context.Context) *ending {
+func (s *shift) recoverPosition(ctx context.Context) *ending {
 	retry := pair.Backoff{Budget: s.job.Options.RetryBudget}
 	position, _ := s.tracker.now()
 	for {
-		e, err := s.lookBack(ctx)
+		e, err := s.recoverOnce(ctx)
 		if err == nil {
 			if retry.Tries > 0 {
-				s.fine(position.CommitSeq)
+				s.clearProblem(position.CommitSeq)
 			}
 			return e
 		}
@@ -31,7 +31,7 @@ func (s *shift) resume(ctx context.Context) *ending {
 			return &ending{end: job.EndStopped}
 		}
 		err = fmt.Errorf("ask the destination what is applied: %w", err)
-		s.troubled(err, position.CommitSeq, binlog.TypeUpsert)
+		s.reportProblem(err, position.CommitSeq, binlog.TypeUpsert)
 		if _, retryable := problem.Classify(err); !retryable || !retry.Failed(ctx) {
 			if ctx.Err() != nil {
 				return &ending{end: job.EndStopped}
@@ -41,7 +41,7 @@ func (s *shift) resume(ctx context.Context) *ending {
 	}
 }
 
-func (s *shift) lookBack(ctx context.Context) (*ending, error) {
+func (s *shift) recoverOnce(ctx context.Context) (*ending, error) {
 	// What a follower does not know yet would be begun again.
 	if err := s.job.Destination.FindMaster(ctx); err != nil {
 		return nil, err
@@ -50,29 +50,29 @@ func (s *shift) lookBack(ctx context.Context) (*ending, error) {
 	if s.memory, err = s.job.Destination.LabelMemory(ctx); err != nil {
 		return nil, err
 	}
-	e, err := s.settle(ctx)
+	e, err := s.recoverApplied(ctx)
 	if e != nil || err != nil {
 		return e, err
 	}
 	return nil, s.anchor(ctx)
 }
 
-// settle finds out what attempts before this one have applied beyond the
+// recoverApplied finds out what attempts before this one have applied beyond the
 // position.
-func (s *shift) settle(ctx context.Context) (*ending, error) {
+func (s *shift) recoverApplied(ctx context.Context) (*ending, error) {
 	position, _ := s.tracker.now()
 	if s.in.Spec.ReuseBinlogLabel {
 		// The labels are the source's: begin tells, one by one, if they are known.
-		if err := s.boundOfEarlier(ctx, position); err != nil {
+		if err := s.findMaxMaybeApplied(ctx, position); err != nil {
 			return nil, err
 		}
 		_, err := s.job.Transactions(ctx, job.LabelPrefix(s.in.Spec.UID)+":")
 		if s.byLabel = problem.LacksPrivilege(err); err != nil && !s.byLabel {
 			return nil, err
 		}
-		return s.forgotten(ctx, position, nil)
+		return s.bringForgotten(ctx, position, nil)
 	}
-	list, err := s.earlier(ctx, position)
+	list, err := s.listEarlier(ctx, position)
 	var lost *problem.WantSnapshot
 	if errors.As(err, &lost) {
 		return &ending{end: job.EndSnapshot, wanted: &lost.Wanted}, nil
@@ -80,31 +80,31 @@ func (s *shift) settle(ctx context.Context) (*ending, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.sift(ctx, position, list)
+	found, err := s.recoverTraces(ctx, position, list)
 	if err != nil {
 		return nil, err
 	}
-	newest := s.adopt(position, found)
+	newest := s.recoverCommitted(position, found)
 	if newest == 0 || s.in.Spec.CommitOrder == job.CommitOrderPerTable {
 		// In per_table order the newest says little about those before it.
-		return s.forgotten(ctx, position, list)
+		return s.bringForgotten(ctx, position, list)
 	}
-	return s.membersForgotten(ctx, position, newest)
+	return s.bringForgottenMembers(ctx, position, newest)
 }
 
-// boundOfEarlier finds the newest binlog that an attempt before this one can
+// findMaxMaybeApplied finds the newest binlog that an attempt before this one can
 // have applied: what is newer was not there yet.
-func (s *shift) boundOfEarlier(ctx context.Context, position job.Position) error {
+func (s *shift) findMaxMaybeApplied(ctx context.Context, position job.Position) error {
 	lag, err := s.job.BinlogLag(ctx, position.CommitSeq)
 	switch {
 	case err != nil:
 		return err
-	case s.alone && s.in.Spec.CommitOrder != job.CommitOrderPerTable, lag.Binlogs == 0:
-		s.bound = position.CommitSeq
+	case s.noPredecessor && s.in.Spec.CommitOrder != job.CommitOrderPerTable, lag.Binlogs == 0:
+		s.maxMaybeApplied = position.CommitSeq
 	case lag.LastCommitSeq > 0:
-		s.bound = lag.LastCommitSeq
+		s.maxMaybeApplied = lag.LastCommitSeq
 	default:
-		s.bound = math.MaxInt64 // servers that do not tell
+		s.maxMaybeApplied = math.MaxInt64 // servers that do not tell
 	}
 	return nil
 }
@@ -115,8 +115,8 @@ type traces struct {
 	begun     []int64          // beyond the position, and not committed
 }
 
-// sift rolls back what earlier attempts left open, and returns their traces.
-func (s *shift) sift(ctx context.Context, position job.Position, list []sqlclient.Transaction) (found traces, err error) {
+// recoverTraces rolls back what earlier attempts left open, and returns their traces.
+func (s *shift) recoverTraces(ctx context.Context, position job.Position, list []sqlclient.Transaction) (found traces, err error) {
 	spec := &s.in.Spec
 	durable, _ := s.tracker.unsettled()
 	for _, tx := range list {
@@ -166,13 +166,13 @@ type committedLabel struct {
 	txn int64
 }
 
-// adopt makes what earlier attempts have applied beyond the durable position
+// recoverCommitted makes what earlier attempts have applied beyond the durable position
 // known to this one: what is committed. In global order, what they had begun
 // before the newest commit is applied as well, though its label does not say so
 // (group.go): binlogs that were filed late, which have their own turn, are begun
 // only once a report says that the position has passed them. It returns the newest
 // commit beyond the position, 0 if there is none.
-func (s *shift) adopt(position job.Position, found traces) (newest int64) {
+func (s *shift) recoverCommitted(position job.Position, found traces) (newest int64) {
 	for _, l := range found.committed {
 		s.tracker.meet(l.Seq, touch{upsert: true})
 		newest = max(newest, l.Seq)
@@ -192,12 +192,12 @@ func (s *shift) adopt(position job.Position, found traces) (newest int64) {
 	return newest
 }
 
-// membersForgotten deals with a destination that knows the newest commit, and may
+// bringForgottenMembers deals with a destination that knows the newest commit, and may
 // have forgotten the labels of those that travelled with it or before it. An UPSERT
 // without a label is then either applied or was filed late: its tables come by
 // snapshots.
-func (s *shift) membersForgotten(ctx context.Context, position job.Position, newest int64) (*ending, error) {
-	since := s.heard
+func (s *shift) bringForgottenMembers(ctx context.Context, position job.Position, newest int64) (*ending, error) {
+	since := s.unconfirmed
 	if since.IsZero() {
 		since = time.Now()
 	}
@@ -205,5 +205,5 @@ func (s *shift) membersForgotten(ctx context.Context, position job.Position, new
 	if err != nil || reason == "" {
 		return nil, err
 	}
-	return s.doubt(ctx, position, newest, fmt.Sprintf("it is unknown what was applied between commit seq %d and %d: %s", position.CommitSeq, newest, reason))
+	return s.bringUnconfirmed(ctx, position, newest, fmt.Sprintf("it is unknown what was applied between commit seq %d and %d: %s", position.CommitSeq, newest, reason))
 }

@@ -15,12 +15,12 @@ import (
 	"github.com/doris-ccr/ccr/replication/problem"
 )
 
-// LastHeard is when an earlier attempt last told how far it was, zero if there
-// was none or it told in the end; last is its last report, if it left one. It
-// stands in the reports of this attempt until the destination has been asked:
-// should this one die before, the next must not think that there was little time
-// to forget anything.
-func LastHeard(p *job.Progress, last *job.Heartbeat) time.Time {
+// UnconfirmedSince is since when something beyond the position may have been applied by
+// an attempt that ended without reporting its position; zero: nothing. last is the last
+// report of such an attempt, nil if it left none. The reports of this attempt carry the
+// time on until the destination has been asked: if this attempt dies before, the next
+// one must not believe that the destination had little time to forget.
+func UnconfirmedSince(p *job.Progress, last *job.Heartbeat) time.Time {
 	heard := p.Unconfirmed.Since
 	if last != nil && (heard.IsZero() || last.Position.CommitSeq > p.Position.CommitSeq) {
 		heard = last.At
@@ -31,51 +31,51 @@ func LastHeard(p *job.Progress, last *job.Heartbeat) time.Time {
 	return heard
 }
 
-// unheard is what the next shift has to know: since when binlogs beyond the
+// leavesUnconfirmed is what the next shift has to know: since when binlogs beyond the
 // position may have been applied, and up to which one. The caller holds the lock.
-func (s *shift) unheard() (since time.Time, upTo int64) {
+func (s *shift) leavesUnconfirmed() (since time.Time, upTo int64) {
 	switch {
-	case !s.heard.IsZero(): // the destination has not answered: as before
+	case !s.unconfirmed.IsZero(): // the destination has not answered: as before
 		if s.hooks.Resume == nil {
 			upTo = s.in.Progress.Unconfirmed.To
 		}
-		return s.heard, upTo
-	case !s.unsure.IsZero():
-		return s.unsure, s.reached
+		return s.unconfirmed, upTo
+	case !s.ownUnconfirmed.IsZero():
+		return s.ownUnconfirmed, s.reached
 	}
 	return time.Time{}, 0
 }
 
-// leftUnsure notes a commit, sent at that time, whose outcome is not known.
-func (s *shift) leftUnsure(sent time.Time) {
+// noteUnconfirmed notes a commit, sent at that time, whose outcome is not known.
+func (s *shift) noteUnconfirmed(sent time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.unsure.IsZero() || sent.Before(s.unsure) {
-		s.unsure = sent
+	if s.ownUnconfirmed.IsZero() || sent.Before(s.ownUnconfirmed) {
+		s.ownUnconfirmed = sent
 	}
 }
 
-// lookedBack notes that nothing of earlier attempts is unknown any more.
-func (s *shift) lookedBack() {
+// confirm notes that nothing of earlier attempts is unknown any more.
+func (s *shift) confirm() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.heard = time.Time{}
+	s.unconfirmed = time.Time{}
 }
 
-// forgotten deals with a destination that may have forgotten transactions of the
+// bringForgotten deals with a destination that may have forgotten transactions of the
 // attempt that this one follows: applying them twice would double rows. That
-// takes an attempt that died unheard and hours, or many other loads, since. The
+// takes an attempt that died without a report, and hours, or many other loads, since. The
 // tables concerned come by snapshots (architecture.md 4.2). list has the job's
 // transactions that the destination knows; nil: it has to be asked.
-func (s *shift) forgotten(ctx context.Context, position job.Position, list []sqlclient.Transaction) (*ending, error) {
-	if s.heard.IsZero() || pair.ContainsTransaction(list, position.TxnID) {
+func (s *shift) bringForgotten(ctx context.Context, position job.Position, list []sqlclient.Transaction) (*ending, error) {
+	if s.unconfirmed.IsZero() || pair.ContainsTransaction(list, position.TxnID) {
 		return nil, nil // what is newer than a transaction that is known would be known as well
 	}
-	reason, err := s.mayHaveForgotten(ctx, position, s.heard)
+	reason, err := s.mayHaveForgotten(ctx, position, s.unconfirmed)
 	if err != nil || reason == "" {
 		return nil, err
 	}
-	return s.doubt(ctx, position, math.MaxInt64, fmt.Sprintf("it is unknown what was applied after commit seq %d: %s", position.CommitSeq, reason))
+	return s.bringUnconfirmed(ctx, position, math.MaxInt64, fmt.Sprintf("it is unknown what was applied after commit seq %d: %s", position.CommitSeq, reason))
 }
 
 // mayHaveForgotten says why the destination may have forgotten a transaction that
@@ -106,12 +106,12 @@ func (s *shift) mayHaveForgotten(ctx context.Context, position job.Position, sin
 	return "", nil
 }
 
-// doubt marks the tables of which it is unknown what the destination has of the
+// bringUnconfirmed marks the tables of which it is unknown what the destination has of the
 // UPSERTs up to a commit seq, and orders the snapshot of the first; each of the
 // others asks for its own when its turn comes. Only if the binlogs that name them
 // are lost a full sync is left.
-func (s *shift) doubt(ctx context.Context, position job.Position, upTo int64, reason string) (*ending, error) {
-	ids, err := s.unknownTables(ctx, position, upTo)
+func (s *shift) bringUnconfirmed(ctx context.Context, position job.Position, upTo int64, reason string) (*ending, error) {
+	ids, err := s.unconfirmedTables(ctx, position, upTo)
 	var want *problem.WantSnapshot
 	if errors.As(err, &want) {
 		want.Wanted.Reason = reason + "; " + want.Wanted.Reason
@@ -127,7 +127,7 @@ func (s *shift) doubt(ctx context.Context, position job.Position, upTo int64, re
 	e := &ending{end: job.EndSnapshot, tables: job.TableChanges{Set: map[int64]job.Table{}}}
 	for _, id := range ids {
 		from := sources[id]
-		if from.Table == nil || from.AsyncView() || s.passesOver(id, from.Name, s.destinationOf(id) != 0) {
+		if from.Table == nil || from.AsyncView() || s.excludes(id, from.Name, s.destinationOf(id) != 0) {
 			continue // its loads are passed over
 		}
 		if known, mapped := s.in.Progress.Tables[id]; mapped {
@@ -146,11 +146,11 @@ func (s *shift) doubt(ctx context.Context, position job.Position, upTo int64, re
 	return e, nil
 }
 
-// unknownTables reads again which tables the UPSERTs after the position and up to
+// unconfirmedTables reads again which tables the UPSERTs after the position and up to
 // a commit seq are about, as far as an earlier attempt can have come.
-func (s *shift) unknownTables(ctx context.Context, position job.Position, upTo int64) ([]int64, error) {
+func (s *shift) unconfirmedTables(ctx context.Context, position job.Position, upTo int64) ([]int64, error) {
 	tables := map[int64]bool{}
-	err := s.unknownUpserts(ctx, position, func(u pair.UnconfirmedUpsert) {
+	err := s.unconfirmedUpserts(ctx, position, func(u pair.UnconfirmedUpsert) {
 		if u.Seq > upTo {
 			return
 		}
@@ -166,7 +166,7 @@ func (s *shift) unknownTables(ctx context.Context, position job.Position, upTo i
 
 // UnconfirmedUpserts reads again the UPSERTs that attempts before this one may have
 // applied beyond the position, as far as they can have come.
-func (s *shift) unknownUpserts(ctx context.Context, position job.Position, visit func(pair.UnconfirmedUpsert)) error {
+func (s *shift) unconfirmedUpserts(ctx context.Context, position job.Position, visit func(pair.UnconfirmedUpsert)) error {
 	durable, _ := s.tracker.unsettled()
 	r := pair.UnconfirmedRange{Durable: durable, Position: position.CommitSeq, Has: s.tracker.has}
 	switch last := s.hooks.Resume; {
