@@ -105,18 +105,23 @@ func (r *rewriter) isPartOfTable() bool {
 	case t.Is("TABLET"):
 		return next.IsSymbol("(") && r.afterTable()
 	case t.Is("INDEX"):
-		return isName && r.afterTable()
+		before := r.beforeName()
+		return isName && before >= 0 && !r.c.tokens[before].IsSymbol(",") && r.afterTable() // index may be an alias
 	}
 	return false
 }
 
 // afterTable tells whether a table's name of FROM or JOIN has just been copied.
-func (r *rewriter) afterTable() bool {
+func (r *rewriter) afterTable() bool { return r.isFrom(r.beforeName()) }
+
+// beforeName is the token before the qualified name that has just been copied, -1
+// if there is none.
+func (r *rewriter) beforeName() int {
 	i := r.c.pos - 1
 	for i >= 2 && r.c.tokens[i-1].IsSymbol(".") {
 		i -= 2
 	}
-	return i >= 1 && r.isFrom(i-1)
+	return i - 1
 }
 
 // partOfTable turns a table and what is read of it into a relation of its own
