@@ -39,10 +39,10 @@ type shift struct {
 	beats *heartbeater
 	// previous is what the attempt before this one last reported, nil for a first attempt.
 	previous *job.Heartbeat
-	// unheard is since when it is not known what became of commits, as far as this
+	// unconfirmedSince is since when it is not known what became of commits, as far as this
 	// attempt knows before it asks the destination.
-	unheard time.Time
-	began   time.Time
+	unconfirmedSince time.Time
+	began            time.Time
 	// stopped is why the run was told to end, nil if it ended by itself.
 	stopped error
 }
@@ -51,7 +51,7 @@ type shift struct {
 // attempt. What it reports with that must not set the job back.
 func (s *shift) claim(ctx context.Context) error {
 	progress := &s.in.Progress
-	s.unheard = stream.UnconfirmedSince(progress, s.previous)
+	s.unconfirmedSince = stream.UnconfirmedSince(progress, s.previous)
 	start := job.Heartbeat{Position: progress.Position, Settling: job.Settling{Settled: progress.Settled, AppliedBeyond: progress.AppliedBeyond}, Lag: progress.Lag}
 	if s.previous != nil && s.previous.Position.CommitSeq >= start.Position.CommitSeq {
 		start = *s.previous
@@ -74,7 +74,7 @@ func (s *shift) notBegun(err error) (job.StreamResult, error) {
 	if errors.Is(err, errLost) {
 		return job.StreamResult{}, err
 	}
-	return unmoved(job.StreamResult{End: job.EndStopped, Unconfirmed: job.Unconfirmed{Since: s.unheard}}, &s.in.Progress), nil
+	return unmoved(job.StreamResult{End: job.EndStopped, Unconfirmed: job.Unconfirmed{Since: s.unconfirmedSince}}, &s.in.Progress), nil
 }
 
 // run streams, with heartbeats beside. When it returns nothing runs any more.
@@ -143,8 +143,8 @@ func (s *shift) conclude(ctx context.Context, out job.StreamResult, err error) (
 // failed is the result of a shift that ended with an error. Where it was is in
 // its last report, if that is beyond the progress.
 func (s *shift) failed(out job.StreamResult, err error) job.StreamResult {
-	out.Unconfirmed.Since = s.unheard
-	if errors.Is(err, errPanicked) && s.unheard.IsZero() {
+	out.Unconfirmed.Since = s.unconfirmedSince
+	if errors.Is(err, errPanicked) && s.unconfirmedSince.IsZero() {
 		out.Unconfirmed.Since = s.began
 	}
 	out = unmoved(out, &s.in.Progress)
