@@ -53,3 +53,24 @@ func TestStepWithoutProgressSaysSo(t *testing.T) {
 		require.NotEmpty(t, stepRemedies[step], step)
 	}
 }
+
+// The heartbeats of shifts and steps carry what their watchdog has found.
+func TestHeartbeatsCarryWhatTheWatchdogFinds(t *testing.T) {
+	long := time.Now().Add(-time.Hour)
+	for name, watch := range map[string]func(job.Heartbeat, time.Time) job.Heartbeat{
+		"shift": (&shiftWatchdog{position: 9, moved: long}).watch,
+		"step":  (&stepWatchdog{step: job.ActivityApply, note: "waits", moved: long}).watch,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &server{}
+			h := newHeartbeater(s.confirm, time.Minute, nil)
+			h.watch = watch
+			stuck := at(9)
+			stuck.Lag.Binlogs, stuck.Note = 3, "waits"
+			require.NoError(t, h.checkpoint(t.Context(), stuck))
+			require.NotNil(t, s.got[0].Problem)
+			require.Contains(t, s.got[0].Problem.Text, "no progress for 1h0m0s")
+			require.Nil(t, h.last().Problem, "it is not the attempt's own")
+		})
+	}
+}
