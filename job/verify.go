@@ -1,0 +1,235 @@
+package job
+
+import "time"
+
+// Verification compares a job's tables on both sides, row by row if it is asked to,
+// while loads run. It is a workflow of its own, one a job at a time, with activities
+// on a task queue of their own, so that it never takes the slots of steps and shifts.
+const (
+	WorkflowTypeVerify = "VerifyTables"
+	VerifyTaskQueue    = "ccr-verify"
+
+	ActivityPlanVerification = "PlanVerification"
+	ActivityVerifyTable      = "VerifyTable"
+	ActivityAwaitRepair      = "AwaitRepair"
+
+	// SignalVerifyCancel ends a verification with the report of what it has done.
+	// SignalPause and SignalResume are understood, too.
+	SignalVerifyCancel = "cancel"
+
+	// QueryVerifyReport is answered with a VerifyReport, finished or not.
+	QueryVerifyReport = "verify_report"
+
+	// QueryVerifyInput asks a job for what a verification of some of its tables needs:
+	// a StepInput with the spec (passwords sealed), the position, and of
+	// Progress.Tables those named by the argument, a VerifyWanted.
+	QueryVerifyInput = "verify_input"
+
+	// SignalRepair orders partial syncs of what a verification has found to differ
+	// (RepairOrder). SignalVerified tells the job how a verification has ended
+	// (Verified).
+	SignalRepair   = "repair"
+	SignalVerified = "verified"
+)
+
+// VerifyWorkflowID is the workflow id of the verification of a job.
+func VerifyWorkflowID(name string) string { return "ccr-verify-" + name }
+
+// VerifyScheduleID is the id of the Temporal Schedule that verifies a job.
+func VerifyScheduleID(name string) string { return "ccr-verify-" + name }
+
+// VerifyMethod says how far a verification goes; each includes those before it.
+type VerifyMethod string
+
+const (
+	// VerifyCount compares definitions, partitions, buckets and numbers of rows.
+	VerifyCount VerifyMethod = "count"
+	// VerifyChecksum compares checksums over all columns, by partition, and by tablet
+	// where a partition differs. It is the default.
+	VerifyChecksum VerifyMethod = "checksum"
+	// VerifyColumns also says which columns of a partition differ.
+	VerifyColumns VerifyMethod = "checksum_columns"
+	// VerifyRows also lists keys of rows that differ, VerifyRequest.MaxRows a table.
+	VerifyRows VerifyMethod = "rows"
+)
+
+// VerifyRequest is what to verify.
+type VerifyRequest struct {
+	// Tables are patterns of source names as in include_tables; none = all that the
+	// job has.
+	Tables []string `json:"tables,omitempty"`
+	// Partitions are names on the source; only with one table. None = all.
+	Partitions []string     `json:"partitions,omitempty"`
+	Method     VerifyMethod `json:"method,omitempty"`
+	// Repair orders a partial sync of what differs, and verifies it again.
+	Repair bool `json:"repair,omitempty"`
+	// DryRun plans the repair and orders nothing.
+	DryRun bool `json:"dry_run,omitempty"`
+	// Rate bounds the rows read per second on each cluster; 0 = no bound but one
+	// query at a time.
+	Rate int64 `json:"rate,omitempty"`
+	// MaxRows bounds the keys that VerifyRows lists for a table; 0 = 100.
+	MaxRows int `json:"max_rows,omitempty"`
+	// WorkloadGroup, MemLimit (bytes) and QueryTimeout are set for the session of each
+	// query; zero = the account's own.
+	WorkloadGroup string        `json:"workload_group,omitempty"`
+	MemLimit      int64         `json:"mem_limit,omitempty"`
+	QueryTimeout  time.Duration `json:"query_timeout,omitempty"`
+}
+
+// VerifyInput is the input of the workflow VerifyTables. Report carries on over
+// continue-as-new.
+type VerifyInput struct {
+	Job     string        `json:"job"`
+	Request VerifyRequest `json:"request"`
+	// By is who asked, for people.
+	By     string        `json:"by,omitempty"`
+	Report *VerifyReport `json:"report,omitempty"`
+}
+
+// VerifyWanted is the argument of QueryVerifyInput.
+type VerifyWanted struct {
+	// Names only asks for the names and ids of all tables; else TableIDs are wanted.
+	Names    bool    `json:"names,omitempty"`
+	TableIDs []int64 `json:"table_ids,omitempty"`
+}
+
+// VerifyPlan is the result of PlanVerification: the tables and views to verify, by
+// source id, sorted by name.
+type VerifyPlan struct {
+	Tables []VerifyTarget `json:"tables"`
+}
+
+// VerifyTarget is one table or view.
+type VerifyTarget struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+	View bool   `json:"view,omitempty"`
+}
+
+// VerifyTableInput is the input of VerifyTable.
+type VerifyTableInput struct {
+	Job     string        `json:"job"`
+	Request VerifyRequest `json:"request"`
+	Target  VerifyTarget  `json:"target"`
+}
+
+// VerifyOutcome is what is known of a table.
+type VerifyOutcome string
+
+const (
+	VerifyEqual         VerifyOutcome = "equal"
+	VerifyDifferent     VerifyOutcome = "different"
+	VerifyBusy          VerifyOutcome = "busy"           // written too often to be compared
+	VerifyNotComparable VerifyOutcome = "not_comparable" // Why says why
+)
+
+// VerifiedTable is the result of VerifyTable.
+type VerifiedTable struct {
+	Table   string        `json:"table"`
+	TableID int64         `json:"table_id,omitempty"`
+	View    bool          `json:"view,omitempty"`
+	Outcome VerifyOutcome `json:"result"`
+	// Why explains what is neither equal nor different.
+	Why         string             `json:"why,omitempty"`
+	Differences []VerifyDifference `json:"differences,omitempty"`
+	// Busy are partitions that could not be compared, with what was seen of them.
+	Busy []VerifyDifference `json:"busy,omitempty"`
+	// NotCompared are columns that no text stands for exactly.
+	NotCompared []string `json:"not_compared,omitempty"`
+	// Partitions counts those compared.
+	Partitions      int   `json:"partitions,omitempty"`
+	SourceRows      int64 `json:"source_rows"`
+	DestinationRows int64 `json:"dest_rows"`
+	// RowsRead and BytesRead are what the queries scanned, on both clusters together,
+	// as far as Doris tells.
+	RowsRead  int64 `json:"rows_read,omitempty"`
+	BytesRead int64 `json:"bytes_read,omitempty"`
+	// Position is the job's when the table was done.
+	Position int64         `json:"position,omitempty"`
+	At       time.Time     `json:"at"`
+	Took     time.Duration `json:"took"`
+}
+
+// VerifyDifference is one difference of a table.
+type VerifyDifference struct {
+	// Kind is what differs: "objects", "definition", "partitions", "buckets",
+	// "indexes", "rollups", "rows" (numbers of rows), "content" (checksums).
+	Kind string `json:"kind"`
+	// Partition is its name on the source, or on the destination if only that has it;
+	// "" = the table.
+	Partition string `json:"partition,omitempty"`
+	// Buckets are those whose tablets differ: where in the partition.
+	Buckets []int `json:"buckets,omitempty"`
+	// Columns are those that differ (VerifyColumns), Keys some rows (VerifyRows).
+	Columns         []string `json:"columns,omitempty"`
+	Keys            []string `json:"keys,omitempty"`
+	SourceRows      int64    `json:"source_rows,omitempty"`
+	DestinationRows int64    `json:"dest_rows,omitempty"`
+	Text            string   `json:"text"`
+}
+
+// VerifyReport is what a verification has found so far.
+type VerifyReport struct {
+	// ID is unique among the verifications of the job: the run id of its workflow.
+	ID      string        `json:"id"`
+	Job     string        `json:"job"`
+	Request VerifyRequest `json:"request"`
+	By      string        `json:"by,omitempty"`
+	// State is "running", "paused", "done", "cancelled" or "failed" (Error says why).
+	State     string    `json:"state"`
+	Error     string    `json:"error,omitempty"`
+	StartedAt time.Time `json:"started_at"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
+	// Planned are the tables that are still to be verified; Doing is the one at hand.
+	Planned []VerifyTarget `json:"planned,omitempty"`
+	Doing   string         `json:"doing,omitempty"`
+	// Tables are those done, in order. Of equal tables beyond MaxVerified only the
+	// numbers below remain.
+	Tables          []VerifiedTable `json:"tables,omitempty"`
+	Equal           int             `json:"equal"`
+	Different       int             `json:"different"`
+	Busy            int             `json:"busy"`
+	NotComparable   int             `json:"not_comparable"`
+	SourceRows      int64           `json:"source_rows"`
+	DestinationRows int64           `json:"dest_rows"`
+	RowsRead        int64           `json:"rows_read"`
+	BytesRead       int64           `json:"bytes_read"`
+	// Repairs are the partial syncs that were ordered, or planned (dry run).
+	Repairs []Repair `json:"repairs,omitempty"`
+}
+
+// MaxVerified is how many tables a report names.
+const MaxVerified = 1000
+
+// Repair is a partial sync of what differs.
+type Repair struct {
+	Partial PartialSync `json:"partial"`
+	// Rows are what the source has in it.
+	Rows int64 `json:"rows"`
+	// State is "planned", "ordered", "repaired", "still different", "failed".
+	State string `json:"state"`
+	Text  string `json:"text,omitempty"`
+}
+
+// RepairOrder is the payload of SignalRepair.
+type RepairOrder struct {
+	Partial PartialSync `json:"partial"`
+	// Report is the id of the report that found the difference.
+	Report string `json:"report"`
+}
+
+// Verified is how the last verification of a job ended (SignalVerified); it is in
+// Progress and in job_status.
+type Verified struct {
+	At       time.Time `json:"at"`
+	Position int64     `json:"position"`
+	// Result is "equal", "different", "incomplete" (some tables are busy or not
+	// comparable) or "cancelled".
+	Result    string `json:"result"`
+	Report    string `json:"report"`
+	Equal     int    `json:"equal"`
+	Different int    `json:"different"`
+	Busy      int    `json:"busy"`
+	Skipped   int    `json:"not_comparable"`
+}
