@@ -139,6 +139,10 @@ func (a *application) createView(create binlog.CreateTable, name string) (job.Ap
 		}
 	}
 	result, err := a.exec(statement)
+	excluded, lookErr := a.baseExcluded(err)
+	if lookErr != nil {
+		return job.ApplyResult{}, lookErr
+	}
 	var refused *sqlclient.Error
 	switch {
 	case errors.As(err, &refused) && (refused.Contains("Can not found function") || refused.Contains("Can not find resource")):
@@ -146,7 +150,7 @@ func (a *application) createView(create binlog.CreateTable, name string) (job.Ap
 		result = job.ApplyResult{Summary: "not created", Refused: refused.Error()}
 		result.Tables.Set = map[int64]job.Table{create.TableID: {Name: name, View: true}}
 		return result, nil
-	case a.j.leftTableMissing(err):
+	case excluded:
 		return job.ApplyResult{Summary: fmt.Sprintf("view %s not created, for it needs a table that is left out: %v", name, err)}, nil
 	case baseChanged(err):
 		return wantView(create.TableID, name, err), nil

@@ -3,11 +3,13 @@ package ddl
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
-	"github.com/doris-ccr/ccr/replication/problem"
 )
 
 // exclude is the result for a table whose name the job's filter does not
@@ -57,11 +59,70 @@ func (a *application) replaceAcrossFilter(replace binlog.ReplaceTable) (result j
 	return result, true, err
 }
 
-// leftTableMissing tells whether the destination refused a view for want of a
-// table, and the job leaves tables out. The missing one may also be a view that
-// was refused before it, so its name is not looked at.
-func (j *Job) leftTableMissing(err error) bool {
+// nestedViews bounds how deep views stand on views.
+const nestedViews = 10
+
+// baseExcluded tells whether the destination refused a view for want of a table that
+// the job's filter leaves out, or of a view that was refused for that reason. A table
+// that is missing for another reason comes later, as one whose RENAME was filed late
+// does.
+func (a *application) baseExcluded(err error) (bool, error) {
 	var refused *sqlclient.Error
-	return !j.Spec.Everything() && errors.As(err, &refused) &&
-		(errors.Is(err, sqlclient.ErrUnknownTable) || problem.MissingTable.MatchString(refused.Message))
+	if a.j.Spec.Everything() || !errors.As(err, &refused) {
+		return false, nil
+	}
+	name := missingTable.FindStringSubmatch(refused.Message)
+	if name == nil {
+		return errors.Is(err, sqlclient.ErrUnknownTable), nil
+	}
+	src := a.j.Spec.Source.Database
+	names, err := a.j.Source.SQL.Tables(a.ctx, src)
+	if err != nil {
+		return false, fmt.Errorf("look whether the job leaves out what the view needs: %w", err)
+	}
+	views, err := a.j.Source.SQL.Views(a.ctx, src)
+	if err != nil {
+		return false, fmt.Errorf("look whether the job leaves out what the view needs: %w", err)
+	}
+	return a.standsOnExcluded(name[1], names, views, nestedViews)
+}
+
+// missingTable finds the name of the table in the refusal of a view.
+var missingTable = regexp.MustCompile(`(?:Table \[|[Uu]nknown table ')([^\]']+)[\]']`)
+
+// standsOnExcluded tells whether a name of the source is left out, or is that of a
+// view which the destination does not have since it stands on such a one.
+func (a *application) standsOnExcluded(name string, names, views []string, depth int) (bool, error) {
+	switch {
+	case a.j.Excludes(name):
+		return true, nil
+	case depth == 0 || !slices.Contains(views, name) || a.hasView(name):
+		return false, nil
+	}
+	text, err := a.j.Source.SQL.CreateTableText(a.ctx, a.j.Spec.Source.Database, name)
+	if errors.Is(err, sqlclient.ErrUnknownTable) {
+		return false, nil // dropped this moment
+	}
+	if err != nil {
+		return false, fmt.Errorf("look what view %s stands on: %w", name, err)
+	}
+	for _, other := range names {
+		if other == name || !strings.Contains(text, sqlclient.Quote(other)) {
+			continue
+		}
+		if found, err := a.standsOnExcluded(other, names, views, depth-1); found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// hasView tells whether the job has a view of that name.
+func (a *application) hasView(name string) bool {
+	for _, t := range a.p.Tables {
+		if t.View && t.Name == name {
+			return true
+		}
+	}
+	return false
 }

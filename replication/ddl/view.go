@@ -39,11 +39,15 @@ func applyViewDef(a *application) (job.ApplyResult, error) {
 		statement += " AS " + rewriteDatabase(def.InlineViewDef, a.j.Spec.Source.Database, db)
 	}
 	result, err := a.exec(statement)
+	excluded, lookErr := a.baseExcluded(err)
+	if lookErr != nil {
+		return job.ApplyResult{}, lookErr
+	}
 	var refused *sqlclient.Error
 	switch {
 	case errors.As(err, &refused) && (refused.Contains("Can not found function") || refused.Contains("Can not find resource")):
 		return job.ApplyResult{Summary: "not altered", Refused: refused.Error()}, nil
-	case a.j.leftTableMissing(err):
+	case excluded:
 		return job.ApplyResult{Summary: fmt.Sprintf("view %s not altered, for it needs a table that is left out: %v", view.Name, err)}, nil
 	case baseChanged(err):
 		return wantView(def.TableID, view.Name, err), nil
