@@ -21,6 +21,9 @@ import (
 type Activities struct {
 	// Webhook is told of changes of jobs' states. Set it before the first step.
 	Webhook Webhook
+	// Jobs answers for the jobs that are verified. Set it before the first
+	// verification.
+	Jobs Jobs
 
 	keyring *secret.Keyring
 	log     *slog.Logger

@@ -7,6 +7,7 @@ import (
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
 	"github.com/doris-ccr/ccr/replication/stream"
+	"github.com/doris-ccr/ccr/replication/verify"
 )
 
 // rooms are a *replication.Job, each of them a part of what it does: a step uses
@@ -17,6 +18,7 @@ type rooms struct {
 	snapshot  snapshotter
 	ddl       applier
 	stream    streamer
+	verify    verifier
 }
 
 type (
@@ -48,9 +50,14 @@ type (
 		Stream(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error)
 		Lag(context.Context, job.StepInput) (binlog.Lag, error)
 	}
+	// verifier compares the content of tables.
+	verifier interface {
+		PlanVerification(context.Context, job.StepInput, job.VerifyRequest) (job.VerifyPlan, error)
+		VerifyTable(context.Context, job.StepInput, job.VerifyTableInput, verify.Hooks) (job.VerifiedTable, error)
+	}
 )
 
 // roomsOf are the rooms of an open job.
 func roomsOf(j *replication.Job) rooms {
-	return rooms{connection: j, preflight: j, snapshot: j, ddl: j, stream: j}
+	return rooms{connection: j, preflight: j, snapshot: j, ddl: j, stream: j, verify: j}
 }

@@ -129,6 +129,9 @@ type Heartbeat struct {
 	// does not compare.
 	Differences *[]Difference `json:"differences,omitempty"`
 	Comparing   *Comparing    `json:"comparing,omitempty"`
+	// Verifying is how far the verification of a table is, so that another attempt
+	// goes on from there.
+	Verifying *Verifying `json:"verifying,omitempty"`
 	// Note describes slow work in progress, e.g. the state of a BACKUP job.
 	Note string `json:"note,omitempty"`
 }

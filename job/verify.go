@@ -114,6 +114,23 @@ type VerifyTableInput struct {
 	Target  VerifyTarget  `json:"target"`
 }
 
+// Verifying is how far the verification of a table is.
+type Verifying struct {
+	Table string `json:"table"`
+	// Of counts the partitions of the table; Done are those that were found equal.
+	Of   int                 `json:"of"`
+	Done []VerifiedPartition `json:"done,omitempty"`
+}
+
+// VerifiedPartition is a partition that is equal on both sides in these versions.
+type VerifiedPartition struct {
+	ID            int64 `json:"id"`
+	DestID        int64 `json:"d"`
+	SourceVersion int64 `json:"sv"`
+	DestVersion   int64 `json:"dv"`
+	Rows          int64 `json:"n"`
+}
+
 // VerifyOutcome is what is known of a table.
 type VerifyOutcome string
 

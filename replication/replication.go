@@ -8,7 +8,7 @@
 // it finds its own backups, restores and transactions by their names and goes on.
 //
 // The steps are in rooms of their own, which know nothing of each other: stream,
-// ddl, snapshot, preflight and adopt. They stand on compare, pair (the two clusters
+// ddl, snapshot, verify, preflight and adopt. They stand on compare, pair (the two clusters
 // of a job, and how they are asked), schema (what SHOW CREATE says) and problem
 // (errors and what a person can do about them).
 package replication
@@ -26,6 +26,7 @@ import (
 	"github.com/doris-ccr/ccr/replication/preflight"
 	"github.com/doris-ccr/ccr/replication/snapshot"
 	"github.com/doris-ccr/ccr/replication/stream"
+	"github.com/doris-ccr/ccr/replication/verify"
 )
 
 // Options configure a Connector.
@@ -38,14 +39,15 @@ type Passwords = pair.Passwords
 // Connector holds what the jobs of a process share. It is safe for concurrent
 // use.
 type Connector struct {
-	pair  *pair.Connector
-	books *stream.Books
+	pair      *pair.Connector
+	books     *stream.Books
+	verifying *verify.Shared
 }
 
 // NewConnector returns a connector; it makes no call.
 func NewConnector(opts Options) *Connector {
 	c := pair.NewConnector(opts)
-	return &Connector{pair: c, books: stream.NewBooks(&c.Options)}
+	return &Connector{pair: c, books: stream.NewBooks(&c.Options), verifying: verify.NewShared()}
 }
 
 // NewMetrics returns the metrics of what a process replicates; r nil: nobody reads
@@ -58,14 +60,15 @@ func (c *Connector) Close() error { return c.pair.Close() }
 // Open returns the job that spec describes. It makes no call; the spec's host
 // mappings are applied to every address that the clusters tell.
 func (c *Connector) Open(spec job.Spec, passwords Passwords) *Job {
-	return &Job{pair: c.pair.Open(spec, passwords), books: c.books}
+	return &Job{pair: c.pair.Open(spec, passwords), books: c.books, verifying: c.verifying}
 }
 
 // Job is one replication job with its connections. Its methods are the steps
 // that the job's workflow asks for, one at a time.
 type Job struct {
-	pair  *pair.Job
-	books *stream.Books
+	pair      *pair.Job
+	books     *stream.Books
+	verifying *verify.Shared
 }
 
 // Guard makes may decide before each change of a cluster whether this attempt of a
@@ -124,6 +127,16 @@ func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, er
 // Lag measures how far the job is behind its source.
 func (j *Job) Lag(ctx context.Context, in job.StepInput) (binlog.Lag, error) {
 	return j.pair.Lag(ctx, in)
+}
+
+// PlanVerification lists what a verification is to compare.
+func (j *Job) PlanVerification(ctx context.Context, in job.StepInput, request job.VerifyRequest) (job.VerifyPlan, error) {
+	return verify.New(j.pair, j.verifying).Plan(ctx, in, request)
+}
+
+// VerifyTable compares a table or view on both sides.
+func (j *Job) VerifyTable(ctx context.Context, in job.StepInput, what job.VerifyTableInput, h verify.Hooks) (job.VerifiedTable, error) {
+	return verify.New(j.pair, j.verifying).Table(ctx, in, what, h)
 }
 
 // Adopt goes on with the job of the existing syncer at a position.

@@ -1,0 +1,64 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/verify"
+)
+
+// Jobs answers for the jobs that are verified: their workflows know.
+type Jobs interface {
+	// VerifyInput is the answer to job.QueryVerifyInput.
+	VerifyInput(ctx context.Context, name string, wanted job.VerifyWanted) (job.StepInput, error)
+	// CaughtUp tells whether the job has applied all that its source had recorded when
+	// it was asked, and the job's position.
+	CaughtUp(ctx context.Context, name string) (position int64, caughtUp bool, err error)
+}
+
+// Verifications returns the activities of the queue job.VerifyTaskQueue by name.
+func (a *Activities) Verifications() map[string]any {
+	return map[string]any{
+		job.ActivityPlanVerification: a.PlanVerification,
+		job.ActivityVerifyTable:      a.VerifyTable,
+	}
+}
+
+// PlanVerification lists the tables and views that a verification is to compare.
+func (a *Activities) PlanVerification(ctx context.Context, in job.VerifyInput) (job.VerifyPlan, error) {
+	of, err := a.Jobs.VerifyInput(ctx, in.Job, job.VerifyWanted{Names: true})
+	if err != nil {
+		return job.VerifyPlan{}, fmt.Errorf("ask job %s for its tables: %w", in.Job, err)
+	}
+	return step(ctx, a, of, endAtOnce, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.VerifyPlan, error) {
+		return r.verify.PlanVerification(ctx, of, in.Request)
+	})
+}
+
+// VerifyTable compares a table or view on both sides.
+func (a *Activities) VerifyTable(ctx context.Context, in job.VerifyTableInput) (job.VerifiedTable, error) {
+	of, err := a.Jobs.VerifyInput(ctx, in.Job, job.VerifyWanted{TableIDs: []int64{in.Target.ID}})
+	if err != nil {
+		return job.VerifiedTable{}, fmt.Errorf("ask job %s for table %s: %w", in.Job, in.Target.Name, err)
+	}
+	var before job.Heartbeat
+	if activity.HasHeartbeatDetails(ctx) {
+		// What cannot be read is verified again.
+		_ = activity.GetHeartbeatDetails(ctx, &before)
+	}
+	return step(ctx, a, of, endAtOnce, func(ctx context.Context, r rooms, report func(job.Heartbeat)) (job.VerifiedTable, error) {
+		hooks := verify.Hooks{
+			Report: func(note string, progress job.Verifying) {
+				report(job.Heartbeat{Note: note, Verifying: &progress})
+			},
+			CaughtUp: func(ctx context.Context) (int64, bool, error) { return a.Jobs.CaughtUp(ctx, in.Job) },
+		}
+		if before.Verifying != nil {
+			hooks.Before = *before.Verifying
+		}
+		return r.verify.VerifyTable(ctx, of, in, hooks)
+	})
+}
