@@ -37,6 +37,7 @@ type Comparison struct {
 	Moved bool
 }
 
+// Differ adds a difference.
 func (c *Comparison) Differ(kind job.DifferenceKind, format string, args ...any) {
 	c.Differences = append(c.Differences, job.Difference{Table: c.Table, Kind: kind, Text: Limited(fmt.Sprintf(format, args...))})
 }
@@ -44,6 +45,7 @@ func (c *Comparison) Differ(kind job.DifferenceKind, format string, args ...any)
 // differenceLimit bounds the text of one difference, in bytes.
 const differenceLimit = 300
 
+// Limited cuts a text to what a difference may have, between characters.
 func Limited(text string) string {
 	if len(text) <= differenceLimit {
 		return text

@@ -33,6 +33,7 @@ type Finding struct {
 // NoTableLeft is the finding that no table is left to follow.
 const NoTableLeft = "no table"
 
+// Fine tells that nothing is wrong.
 func (f Finding) Fine() bool { return f.What == "" }
 
 // remedyOff is the remedy of what does not record.

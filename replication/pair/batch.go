@@ -42,6 +42,7 @@ const (
 	mostWait  = 512
 )
 
+// NewBatchSize starts with what one binlog may need; most is the greatest number a call asks for.
 func NewBatchSize(most int) *BatchSize {
 	return &BatchSize{Most: int64(most), Limit: min(int64(most), firstBatch)}
 }

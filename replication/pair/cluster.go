@@ -75,6 +75,7 @@ type Database interface {
 	Close() error
 }
 
+// OpenCluster returns a side of a job; it makes no call.
 func (c *Connector) OpenCluster(side string, spec job.Cluster, password string) *Cluster {
 	rpc := []fe.Endpoint{{Host: spec.Host, Port: spec.ThriftPort}}
 	sql := []sqlclient.Endpoint{{Host: spec.Host, Port: spec.Port}}
@@ -150,6 +151,7 @@ func (c *Cluster) FindMaster(ctx context.Context) error {
 	return nil
 }
 
+// Close gives up the connections.
 func (c *Cluster) Close() {
 	// Both only drop idle connections: nothing is left to do about an error.
 	_ = c.FE.Close()

@@ -10,6 +10,7 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
+// IsTrue reads a boolean of Doris' settings.
 func IsTrue(value string) bool { return strings.EqualFold(value, "true") || value == "1" }
 
 const (
@@ -61,6 +62,7 @@ func (j *Job) DestinationName(source string) string {
 	return source
 }
 
+// QuoteNames quotes each name for a statement.
 func QuoteNames(names []string) []string {
 	quoted := make([]string, len(names))
 	for i, name := range names {

@@ -34,6 +34,7 @@ type turns struct {
 	next time.Time
 }
 
+// NewPollBudget returns a budget of so many polls a second.
 func NewPollBudget(perSecond int) *PollBudget {
 	step := time.Second / time.Duration(perSecond)
 	return &PollBudget{idle: turns{step: step}, active: turns{step: step / activeShare}}

@@ -14,6 +14,7 @@ type Backoff struct {
 	Tries  int
 }
 
+// The delays of a Backoff.
 const (
 	FirstDelay = 50 * time.Millisecond
 	MaxDelay   = 2 * time.Second

@@ -46,6 +46,7 @@ func (j *Job) Abort(ctx context.Context, id int64, reason string) error {
 	return fmt.Errorf("roll back transaction %d: %w", id, err)
 }
 
+// ContainsTransaction tells whether a transaction is in the list; 0 is in none.
 func ContainsTransaction(list []sqlclient.Transaction, id int64) bool {
 	return id != 0 && slices.ContainsFunc(list, func(tx sqlclient.Transaction) bool { return tx.ID == id })
 }
@@ -66,6 +67,7 @@ type Label struct {
 	Epoch, DB, Seq int64
 }
 
+// ParseLabel takes a label apart; false: it is none of ours.
 func ParseLabel(text string) (Label, bool) {
 	rest, ok := strings.CutPrefix(text, job.LabelPrefix(""))
 	if !ok {

@@ -24,8 +24,10 @@ type Content struct {
 	Counted int // statements
 }
 
+// Close fakes the call.
 func (c *Content) Close() error { return nil }
 
+// Meta fakes the call.
 func (c *Content) Meta(context.Context, fe.MetaRequest) (*meta.Database, error) {
 	db := &meta.Database{ID: 1, Tables: map[int64]*meta.Table{}}
 	if c.Table != nil {
@@ -40,10 +42,12 @@ func (c *Content) Meta(context.Context, fe.MetaRequest) (*meta.Database, error) 
 	return db, nil
 }
 
+// CreateTableText fakes the call.
 func (c *Content) CreateTableText(_ context.Context, _, name string) (string, error) {
 	return fmt.Sprintf("CREATE TABLE `%s` (\n  `id` int NULL,\n  `%s` int NULL\n) ENGINE=OLAP\nDUPLICATE KEY(`id`)\nDISTRIBUTED BY HASH(`id`) BUCKETS 1\nPROPERTIES (\n\"binlog.enable\" = \"true\"\n)", name, c.Column), nil
 }
 
+// Rollups fakes the call.
 func (c *Content) Rollups(_ context.Context, _, table string) ([]string, error) {
 	if c.Rollup != "" {
 		return []string{table, c.Rollup}, nil
@@ -51,10 +55,12 @@ func (c *Content) Rollups(_ context.Context, _, table string) ([]string, error) 
 	return []string{table}, nil
 }
 
+// Partitions fakes the call.
 func (c *Content) Partitions(context.Context, string, string) ([]string, error) { return c.Formal, nil }
 
 var counting = regexp.MustCompile("SELECT (\\d+) AS i, COUNT\\(\\*\\) AS n FROM `\\w+`.`(\\w+)`(?: PARTITION \\(`(\\w+)`\\))?")
 
+// Query fakes the call.
 func (c *Content) Query(_ context.Context, statement string) ([]sqlclient.Row, error) {
 	c.Counted++
 	var rows []sqlclient.Row
@@ -71,6 +77,7 @@ func (c *Content) Query(_ context.Context, statement string) ([]sqlclient.Row, e
 	return rows, nil
 }
 
+// VersionedPartition is a partition with a range and a visible version.
 func VersionedPartition(id int64, name string, version int64) *meta.Partition {
 	return &meta.Partition{ID: id, Name: name, Key: "range of " + name, VisibleVersion: version}
 }
@@ -82,6 +89,7 @@ func Sides() (source, destination *Content) {
 	return source, destination
 }
 
+// Comparing is a job between two tables.
 func Comparing(source, destination *Content) *pair.Job {
 	c := pair.NewConnector(pair.Options{})
 	spec := DatabaseSpec()

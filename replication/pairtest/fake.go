@@ -27,8 +27,10 @@ import (
 	"github.com/doris-ccr/ccr/replication/pair"
 )
 
+// SQLRefusal is what a frontend answers to a statement that it refuses.
 func SQLRefusal(text string) error { return &sqlclient.Error{Code: 1105, Message: text} }
 
+// Epoch is that of the benches' jobs.
 const Epoch = 1700000000
 
 // Source serves binlogs and the metadata of its tables. Methods that are not
@@ -60,6 +62,7 @@ func (f *Source) count(method string) {
 	f.Asked[method]++
 }
 
+// Binlogs fakes the call.
 func (f *Source) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.BinlogBatch, error) {
 	f.count("getBinlog")
 	f.Mu.Lock()
@@ -91,6 +94,7 @@ func (f *Source) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.BinlogBatc
 	return fe.BinlogBatch{Binlogs: got}, nil
 }
 
+// BinlogLag fakes the call.
 func (f *Source) BinlogLag(_ context.Context, req fe.BinlogRequest) (lag binlog.Lag, err error) {
 	f.count("getBinlogLag")
 	if f.Behind != (binlog.Lag{}) {
@@ -109,6 +113,7 @@ func (f *Source) BinlogLag(_ context.Context, req fe.BinlogRequest) (lag binlog.
 	return lag, nil
 }
 
+// LockBinlog fakes the call.
 func (f *Source) LockBinlog(_ context.Context, req fe.LockRequest) (int64, error) {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
@@ -116,6 +121,7 @@ func (f *Source) LockBinlog(_ context.Context, req fe.LockRequest) (int64, error
 	return req.CommitSeq, nil
 }
 
+// Backends fakes the call.
 func (f *Source) Backends(context.Context) ([]meta.Backend, error) {
 	f.count("getBackendMeta")
 	if f.Nodes != nil {
@@ -124,6 +130,7 @@ func (f *Source) Backends(context.Context) ([]meta.Backend, error) {
 	return []meta.Backend{{ID: 1, Host: "src-be", HTTPPort: 8040, Alive: true}}, nil
 }
 
+// Meta fakes the call.
 func (f *Source) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, error) {
 	f.count("getMeta")
 	f.Mu.Lock()
@@ -134,6 +141,7 @@ func (f *Source) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, er
 	return pick(f.TableMeta, req, f.Gone), nil
 }
 
+// Close fakes the call.
 func (f *Source) Close() error { return nil }
 
 func pick(tables map[int64]*meta.Table, req fe.MetaRequest, gone meta.Database) *meta.Database {
@@ -203,6 +211,7 @@ type Destination struct {
 	OnIngest func(seq int64, req be.IngestRequest) error
 }
 
+// Txn is a transaction of the destination.
 type Txn struct {
 	id       int64
 	label    string
@@ -227,6 +236,7 @@ func (tx *Txn) versions() (list []int64) {
 	return list
 }
 
+// Visible are the source versions in the order in which they became visible.
 func (f *Destination) Visible() []int64 {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
@@ -240,6 +250,7 @@ func (f *Destination) count(method string) {
 	f.MasterKnown = true
 }
 
+// ByLabel is the transaction that has a label, nil if it is free.
 func (f *Destination) ByLabel(label string) *Txn {
 	for _, tx := range f.Txns {
 		if tx.label == label && tx.State != sqlclient.TxnAborted {
@@ -272,6 +283,7 @@ func (f *Destination) Put(label, state string) int64 {
 	return f.nextID
 }
 
+// BeginTxn fakes the call.
 func (f *Destination) BeginTxn(_ context.Context, req fe.BeginRequest) (fe.Txn, error) {
 	f.count("beginTxn")
 	f.Mu.Lock()
@@ -302,6 +314,7 @@ func (f *Destination) BeginTxn(_ context.Context, req fe.BeginRequest) (fe.Txn, 
 	return fe.Txn{ID: tx.id, DatabaseID: 2, SubIDs: tx.Subs}, nil
 }
 
+// CommitTxn fakes the call.
 func (f *Destination) CommitTxn(_ context.Context, req fe.CommitRequest) (bool, error) {
 	f.count("commitTxn")
 	f.Mu.Lock()
@@ -332,6 +345,7 @@ func (f *Destination) CommitTxn(_ context.Context, req fe.CommitRequest) (bool, 
 	return false, nil
 }
 
+// RollbackTxn fakes the call.
 func (f *Destination) RollbackTxn(_ context.Context, req fe.RollbackRequest) error {
 	f.count("rollbackTxn")
 	if f.Unreachable.Load() {
@@ -394,6 +408,7 @@ func (f *Destination) ingest(_ context.Context, to be.Endpoint, req be.IngestReq
 	return nil
 }
 
+// Backends fakes the call.
 func (f *Destination) Backends(context.Context) ([]meta.Backend, error) {
 	f.count("getBackendMeta")
 	if f.Nodes != nil {
@@ -402,6 +417,7 @@ func (f *Destination) Backends(context.Context) ([]meta.Backend, error) {
 	return []meta.Backend{{ID: 1, Host: "dst-be", Port: 9060, Alive: true}}, nil
 }
 
+// Meta fakes the call.
 func (f *Destination) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, error) {
 	f.count("getMeta")
 	return pick(f.TableMeta, req, meta.Database{ID: 2}), nil
@@ -415,12 +431,15 @@ func (f *Destination) deny() error {
 	return &sqlclient.Error{Code: 1227, Message: "errCode = 2, detailMessage = Access denied; you need (at least one of) the (Admin_priv) privilege(s) for this operation"}
 }
 
+// MasterToken fakes the call.
 func (f *Destination) MasterToken(context.Context) (string, error) { return "token", nil }
 
+// Frontends fakes the call.
 func (f *Destination) Frontends(context.Context) ([]meta.Frontend, error) {
 	return nil, f.FrontendsErr
 }
 
+// FrontendConfig fakes the call.
 func (f *Destination) FrontendConfig(_ context.Context, key string) (string, bool, error) {
 	value, ok := f.Settings[key]
 	if f.Unreadable {
@@ -461,6 +480,7 @@ func (f *Destination) WaitTxn(_ context.Context, q fe.TxnQuestion) (fe.TxnStatus
 	return fe.TxnUnknown, fe.ErrTxnPending
 }
 
+// Unpublished fakes the call.
 func (f *Destination) Unpublished(context.Context, string, string) (string, error) {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
@@ -472,6 +492,7 @@ func (f *Destination) Unpublished(context.Context, string, string) (string, erro
 	return first, nil
 }
 
+// Transactions fakes the call.
 func (f *Destination) Transactions(_ context.Context, _, prefix string) ([]sqlclient.Transaction, error) {
 	if f.Unreachable.Load() {
 		return nil, LostReply()
@@ -496,6 +517,7 @@ func (f *Destination) Transactions(_ context.Context, _, prefix string) ([]sqlcl
 	return list, nil
 }
 
+// TransactionByID fakes the call.
 func (f *Destination) TransactionByID(_ context.Context, _ string, id int64) (sqlclient.Transaction, error) {
 	if f.Unreachable.Load() {
 		return sqlclient.Transaction{}, LostReply()
@@ -512,6 +534,7 @@ func (f *Destination) TransactionByID(_ context.Context, _ string, id int64) (sq
 	return sqlclient.Transaction{ID: tx.id, Label: tx.label, Status: tx.State}, nil
 }
 
+// Exec fakes the call.
 func (f *Destination) Exec(_ context.Context, statement string) error {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
@@ -524,14 +547,17 @@ func (f *Destination) Exec(_ context.Context, statement string) error {
 	return nil
 }
 
+// Close fakes the call.
 func (f *Destination) Close() error { return nil }
 
+// Commits are the commit seqs in the order of their commits.
 func (f *Destination) Commits() []int64 {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
 	return append([]int64(nil), f.Order...)
 }
 
+// Open counts the transactions that are neither committed nor aborted.
 func (f *Destination) Open() (n int) {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
@@ -595,6 +621,7 @@ func (b *Bench) Upsert(seq int64, tables ...int64) {
 	b.Append(seq, binlog.TypeUpsert, u, tables...)
 }
 
+// Append adds a binlog to the log.
 func (b *Bench) Append(seq int64, t binlog.Type, payload any, tables ...int64) {
 	data, err := json.Marshal(payload)
 	require.NoError(b.T, err)
@@ -603,6 +630,7 @@ func (b *Bench) Append(seq int64, t binlog.Type, payload any, tables ...int64) {
 	b.Src.Log = append(b.Src.Log, binlog.Record{CommitSeq: seq, Timestamp: seq * 1000, Type: t, TableIDs: tables, Data: string(data)})
 }
 
+// Label is the job's label for a commit seq.
 func (b *Bench) Label(seq int64) string {
 	return job.TxnLabel(b.Spec.UID, Epoch, b.Spec.Source.DatabaseID, seq)
 }
@@ -620,6 +648,7 @@ func (b *Bench) PairJob() *pair.Job {
 	}
 }
 
+// LostReply is a call whose answer never came.
 func LostReply() error {
 	return &fe.TransportError{Method: "commitTxn", Addr: "fe:9020", Sent: true, Err: io.ErrUnexpectedEOF}
 }
@@ -631,6 +660,7 @@ func Features(change func(*job.Features)) *job.Features {
 	return &f
 }
 
+// DatabaseSpec is a job of a database.
 func DatabaseSpec() *job.Spec {
 	return &job.Spec{
 		Name: "j", UID: "0123456789abcdef",
@@ -639,6 +669,7 @@ func DatabaseSpec() *job.Spec {
 	}
 }
 
+// TableSpec is a job of a table.
 func TableSpec() *job.Spec {
 	s := DatabaseSpec()
 	s.Source.Table, s.Source.TableID = "t", 10
@@ -646,10 +677,10 @@ func TableSpec() *job.Spec {
 	return s
 }
 
-const (
-	RangeText = "[types: [INT]; keys: [0]; ..types: [INT]; keys: [100]; )"
-)
+// RangeText is the key of a RANGE partition as getMeta tells it.
+const RangeText = "[types: [INT]; keys: [0]; ..types: [INT]; keys: [100]; )"
 
+// Index is an index with a tablet for each id.
 func Index(id int64, name string, tablets ...int64) *meta.Index {
 	i := &meta.Index{ID: id, Name: name}
 	for _, t := range tablets {
@@ -658,6 +689,7 @@ func Index(id int64, name string, tablets ...int64) *meta.Index {
 	return i
 }
 
+// Partition is a partition with its indexes.
 func Partition(id int64, name, keys string, indexes ...*meta.Index) *meta.Partition {
 	return &meta.Partition{ID: id, Name: name, Range: keys, Key: meta.NormalizeRange(keys), Indexes: indexes}
 }

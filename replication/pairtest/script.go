@@ -15,6 +15,7 @@ import (
 	"github.com/doris-ccr/ccr/replication/pair"
 )
 
+// Views fakes the call.
 func (s *Script) Views(context.Context, string) ([]string, error) { return s.ViewNames, nil }
 
 // Script is a cluster whose backups and restores go through given states.
@@ -47,6 +48,7 @@ type Script struct {
 	RolledBack []int64
 }
 
+// Binlogs fakes the call.
 func (s *Script) Binlogs(_ context.Context, req fe.BinlogRequest) (fe.BinlogBatch, error) {
 	if s.LogErr != nil {
 		return fe.BinlogBatch{}, s.LogErr
@@ -79,14 +81,26 @@ func (s *Script) LockBinlog(_ context.Context, req fe.LockRequest) (int64, error
 	s.Locked = append(s.Locked, req.CommitSeq)
 	return s.Newest, nil
 }
-func (s *Script) MasterToken(context.Context) (string, error)      { return "token", nil }
+
+// MasterToken fakes the call.
+func (s *Script) MasterToken(context.Context) (string, error) { return "token", nil }
+
+// Backends fakes the call.
 func (s *Script) Backends(context.Context) ([]meta.Backend, error) { return nil, nil }
-func (s *Script) Close() error                                     { return nil }
+
+// Close fakes the call.
+func (s *Script) Close() error { return nil }
+
+// Tables fakes the call.
 func (s *Script) Tables(context.Context, string) ([]string, error) {
 	return slices.Clone(s.Names), nil
 }
+
+// DropTable fakes the call.
 func (s *Script) DropTable(_ context.Context, _, name string) error { return s.drop(name) }
-func (s *Script) DropView(_ context.Context, _, name string) error  { return s.drop(name) }
+
+// DropView fakes the call.
+func (s *Script) DropView(_ context.Context, _, name string) error { return s.drop(name) }
 
 func (s *Script) drop(name string) error {
 	s.Executed = append(s.Executed, "DROP "+name)
@@ -94,10 +108,12 @@ func (s *Script) drop(name string) error {
 	return nil
 }
 
+// Snapshot fakes the call.
 func (s *Script) Snapshot(context.Context, fe.SnapshotRequest) (fe.Snapshot, error) {
 	return s.Snap, s.SnapErr
 }
 
+// Meta fakes the call.
 func (s *Script) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, error) {
 	if s.MetaErr != nil {
 		return nil, s.MetaErr
@@ -111,22 +127,27 @@ func (s *Script) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, er
 	return db, nil
 }
 
+// CreateDatabaseText fakes the call.
 func (s *Script) CreateDatabaseText(_ context.Context, name string) (string, error) {
 	return s.CreateTableText(context.Background(), "", name)
 }
 
+// CreateTableText fakes the call.
 func (s *Script) CreateTableText(_ context.Context, _, name string) (string, error) {
 	return fmt.Sprintf("CREATE %s ... PROPERTIES (\"binlog.enable\" = \"%t\")", name, !s.Off[name]), nil
 }
 
+// TableExists fakes the call.
 func (s *Script) TableExists(_ context.Context, _, name string) (bool, error) {
 	return slices.Contains(s.Names, name), nil
 }
 
+// FrontendConfig fakes the call.
 func (s *Script) FrontendConfig(context.Context, string) (string, bool, error) {
 	return "true", true, nil
 }
 
+// Exec fakes the call.
 func (s *Script) Exec(_ context.Context, statement string) error {
 	s.Executed = append(s.Executed, statement)
 	if !strings.HasPrefix(statement, "BACKUP") { // an alias is swapped in
@@ -156,19 +177,23 @@ func (s *Script) BackupJob(context.Context, string, string) (sqlclient.BackupJob
 	return b, true, nil
 }
 
+// RestoreJobs fakes the call.
 func (s *Script) RestoreJobs(context.Context, string, string) ([]sqlclient.RestoreJob, error) {
 	return s.RestoreStates, nil
 }
 
+// Transactions fakes the call.
 func (s *Script) Transactions(context.Context, string, string) ([]sqlclient.Transaction, error) {
 	return s.Open, nil
 }
 
+// RollbackTxn fakes the call.
 func (s *Script) RollbackTxn(_ context.Context, req fe.RollbackRequest) error {
 	s.RolledBack = append(s.RolledBack, req.TxnID)
 	return nil
 }
 
+// RestoreSnapshot fakes the call.
 func (s *Script) RestoreSnapshot(_ context.Context, req fe.RestoreRequest) error {
 	s.Submitted = append(s.Submitted, req)
 	r := sqlclient.RestoreJob{State: sqlclient.JobFinished}
@@ -180,6 +205,7 @@ func (s *Script) RestoreSnapshot(_ context.Context, req fe.RestoreRequest) error
 	return nil
 }
 
+// Scripted is a job between two scripts.
 func Scripted(spec *job.Spec, src, dst *Script) *pair.Job {
 	c := pair.NewConnector(pair.Options{SnapshotPoll: time.Millisecond})
 	return &pair.Job{

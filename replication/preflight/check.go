@@ -91,7 +91,7 @@ func checkFeature(c *pair.Cluster, ctx context.Context, conn *pair.Connector) er
 
 const featureBinlog = "enable_feature_binlog"
 
-// refused turns an error met while checking into a refusal that names the side.
+// Refused turns an error met while checking into a refusal that names the side.
 // Only the end of the caller's own time is not the user's mistake.
 func Refused(c *pair.Cluster, doing string, err error) error {
 	if errors.Is(err, context.Canceled) {

@@ -49,6 +49,7 @@ func (r *Refusal) Error() string {
 // Unwrap gives the cause.
 func (r *Refusal) Unwrap() error { return r.Err }
 
+// Refusef makes a refusal; a %w is its cause.
 func Refusef(format string, args ...any) *Refusal {
 	err := fmt.Errorf(format, args...)
 	return &Refusal{Text: err.Error(), Err: errors.Unwrap(err)}
@@ -59,6 +60,7 @@ type metaError struct{ text string }
 
 func (e *metaError) Error() string { return e.text }
 
+// MetaErrorf makes an error of kind job.KindMeta.
 func MetaErrorf(format string, args ...any) error {
 	return &metaError{text: fmt.Sprintf(format, args...)}
 }
@@ -66,6 +68,7 @@ func MetaErrorf(format string, args ...any) error {
 // WantSnapshot ends a step because a snapshot is needed.
 type WantSnapshot struct{ Wanted job.SnapshotWanted }
 
+// Error implements error.
 func (w *WantSnapshot) Error() string { return "a snapshot is needed: " + w.Wanted.Reason }
 
 // Remedied is an error that does not go away by itself, with advice.
@@ -74,7 +77,10 @@ type Remedied struct {
 	remedy string
 }
 
+// Error implements error.
 func (e *Remedied) Error() string { return e.err.Error() }
+
+// Unwrap gives the error itself.
 func (e *Remedied) Unwrap() error { return e.err }
 
 // WithRemedy marks err as one that needs a person, who should do what remedy

@@ -15,12 +15,15 @@ type Mismatch struct {
 	Untold bool
 }
 
+// Error implements error.
 func (m *Mismatch) Error() string { return m.Text }
 
+// Errorf is a mismatch of the same table.
 func (m *Mismatch) Errorf(format string, args ...any) *Mismatch {
 	return &Mismatch{Table: m.Table, Text: fmt.Sprintf(format, args...)}
 }
 
+// Untoldf is Errorf for what may only not have been told yet.
 func (m *Mismatch) Untoldf(format string, args ...any) *Mismatch {
 	return &Mismatch{Table: m.Table, Text: fmt.Sprintf(format, args...), Untold: true}
 }

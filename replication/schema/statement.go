@@ -12,6 +12,7 @@ import (
 const QuotedName = "`(?:[^`]|``)+`"
 
 var (
+	// CreateHead matches the beginning of a CREATE up to the name.
 	CreateHead = regexp.MustCompile(`(?is)^\s*CREATE\s+(TABLE|VIEW|EXTERNAL\s+TABLE)\s+(IF\s+NOT\s+EXISTS\s+)?(` + QuotedName + `)`)
 	// LiteralRuns are the multi-column bounds that some versions print without
 	// the comma between them.
@@ -35,6 +36,7 @@ func splitProperties(sql string) (body, properties string) {
 	return sql, ""
 }
 
+// Unquote removes the backquotes of a name.
 func Unquote(name string) string {
 	if len(name) >= 2 && name[0] == '`' && name[len(name)-1] == '`' {
 		return strings.ReplaceAll(name[1:len(name)-1], "``", "`")

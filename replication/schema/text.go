@@ -128,6 +128,7 @@ func parseTable(rest string) (Definition, error) {
 
 var (
 	propertyText = regexp.MustCompile(`"([^"]+)"\s*=\s*"([^"]*)"`)
+	// IndexText matches an index as SHOW CREATE prints it.
 	IndexText    = regexp.MustCompile("(?s)^(" + QuotedName + `|\S+) \(([^)]*)\)(?: USING (\w+))?(?: PROPERTIES\((.*?)\))?(?: COMMENT (.*))?$`)
 	columnText   = regexp.MustCompile("(?s)^(" + QuotedName + ") (.*)$")
 	nullability  = regexp.MustCompile(`^(?:([A-Z_]+) )??(NOT NULL|NULL)\b`)
