@@ -13,6 +13,11 @@ const (
 	ActivityVerifyTable      = "VerifyTable"
 	ActivityAwaitRepair      = "AwaitRepair"
 
+	// WorkflowTypeVerifyStart starts a verification and ends: what a Temporal Schedule
+	// starts has a workflow id of its own each time, and there is to be only one
+	// verification a job.
+	WorkflowTypeVerifyStart = "StartVerification"
+
 	// SignalVerifyCancel ends a verification with the report of what it has done.
 	// SignalPause and SignalResume are understood, too.
 	SignalVerifyCancel = "cancel"
@@ -25,15 +30,18 @@ const (
 	// Progress.Tables those named by the argument, a VerifyWanted.
 	QueryVerifyInput = "verify_input"
 
-	// SignalRepair orders partial syncs of what a verification has found to differ
-	// (RepairOrder). SignalVerified tells the job how a verification has ended
-	// (Verified).
+	// SignalRepair orders the partial sync of what a verification has found to differ
+	// (Command.Repair). SignalVerified tells the job how a verification has ended
+	// (Command.Verified).
 	SignalRepair   = "repair"
 	SignalVerified = "verified"
 )
 
 // VerifyWorkflowID is the workflow id of the verification of a job.
 func VerifyWorkflowID(name string) string { return "ccr-verify-" + name }
+
+// VerifyStartWorkflowID begins the workflow ids of WorkflowTypeVerifyStart.
+func VerifyStartWorkflowID(name string) string { return "ccr-verify-start-" + name }
 
 // VerifyScheduleID is the id of the Temporal Schedule that verifies a job.
 func VerifyScheduleID(name string) string { return "ccr-verify-" + name }
@@ -52,6 +60,9 @@ const (
 	// VerifyRows also lists keys of rows that differ, VerifyRequest.MaxRows a table.
 	VerifyRows VerifyMethod = "rows"
 )
+
+// VerifyMethods are all methods, the cheapest first.
+var VerifyMethods = []VerifyMethod{VerifyCount, VerifyChecksum, VerifyColumns, VerifyRows}
 
 // VerifyRequest is what to verify.
 type VerifyRequest struct {
@@ -85,6 +96,10 @@ type VerifyInput struct {
 	// By is who asked, for people.
 	By     string        `json:"by,omitempty"`
 	Report *VerifyReport `json:"report,omitempty"`
+	// Found are different tables of the report Of, which are to be repaired: nothing is
+	// planned and nothing verified before.
+	Found []VerifiedTable `json:"found,omitempty"`
+	Of    string          `json:"of,omitempty"`
 }
 
 // VerifyWanted is the argument of QueryVerifyInput.
@@ -139,6 +154,9 @@ const (
 	VerifyDifferent     VerifyOutcome = "different"
 	VerifyBusy          VerifyOutcome = "busy"           // written too often to be compared
 	VerifyNotComparable VerifyOutcome = "not_comparable" // Why says why
+	// VerifyRepaired is a table that was different, was repaired, and is equal. Its
+	// Differences are those that it had.
+	VerifyRepaired VerifyOutcome = "repaired"
 )
 
 // VerifiedTable is the result of VerifyTable.
@@ -150,6 +168,8 @@ type VerifiedTable struct {
 	// Why explains what is neither equal nor different.
 	Why         string             `json:"why,omitempty"`
 	Differences []VerifyDifference `json:"differences,omitempty"`
+	// More counts the differences that a report leaves out (MaxVerifyDifferences).
+	More int `json:"more_differences,omitempty"`
 	// Busy are partitions that could not be compared, with what was seen of them.
 	Busy []VerifyDifference `json:"busy,omitempty"`
 	// NotCompared are columns that no text stands for exactly.
@@ -188,14 +208,17 @@ type VerifyDifference struct {
 
 // VerifyReport is what a verification has found so far.
 type VerifyReport struct {
-	// ID is unique among the verifications of the job: the run id of its workflow.
+	// ID is unique among the verifications of the job: the id of the first run of its
+	// workflow.
 	ID      string        `json:"id"`
 	Job     string        `json:"job"`
 	Request VerifyRequest `json:"request"`
 	By      string        `json:"by,omitempty"`
 	// State is "running", "paused", "done", "cancelled" or "failed" (Error says why).
-	State     string    `json:"state"`
-	Error     string    `json:"error,omitempty"`
+	State string `json:"state"`
+	Error string `json:"error,omitempty"`
+	// Problem is why a table is tried again just now.
+	Problem   string    `json:"problem,omitempty"`
 	StartedAt time.Time `json:"started_at"`
 	EndedAt   time.Time `json:"ended_at,omitzero"`
 	// Planned are the tables that are still to be verified; Doing is the one at hand.
@@ -206,6 +229,7 @@ type VerifyReport struct {
 	Tables          []VerifiedTable `json:"tables,omitempty"`
 	Equal           int             `json:"equal"`
 	Different       int             `json:"different"`
+	Repaired        int             `json:"repaired"`
 	Busy            int             `json:"busy"`
 	NotComparable   int             `json:"not_comparable"`
 	SourceRows      int64           `json:"source_rows"`
@@ -216,24 +240,81 @@ type VerifyReport struct {
 	Repairs []Repair `json:"repairs,omitempty"`
 }
 
-// MaxVerified is how many tables a report names.
-const MaxVerified = 1000
+// What a report holds at most: tables by name, and differences of a table.
+const (
+	MaxVerified          = 1000
+	MaxVerifyDifferences = 100
+)
+
+// The states of a verification.
+const (
+	VerifyRunning   = "running"
+	VerifyPaused    = "paused"
+	VerifyDone      = "done"
+	VerifyCancelled = "cancelled"
+	VerifyFailed    = "failed"
+)
+
+// Result is "equal" if all tables are, those included that have been repaired,
+// "different" if some are different, "cancelled" or "failed" as the state, else
+// "incomplete": some tables are busy or not comparable.
+func (r *VerifyReport) Result() string {
+	switch {
+	case r.Different > 0:
+		return string(VerifyDifferent)
+	case r.State == VerifyCancelled || r.State == VerifyFailed:
+		return r.State
+	case r.Busy > 0 || r.NotComparable > 0:
+		return "incomplete"
+	}
+	return string(VerifyEqual)
+}
 
 // Repair is a partial sync of what differs.
 type Repair struct {
 	Partial PartialSync `json:"partial"`
 	// Rows are what the source has in it.
 	Rows int64 `json:"rows"`
-	// State is "planned", "ordered", "repaired", "still different", "failed".
+	// State is one of the words below.
 	State string `json:"state"`
 	Text  string `json:"text,omitempty"`
+	// Request is the id of the order to the job, Orders how often it was given.
+	Request string `json:"request_id,omitempty"`
+	Orders  int    `json:"orders,omitempty"`
 }
+
+// The states of a repair.
+const (
+	RepairPlanned = "planned"
+	RepairOrdered = "ordered"
+	RepairDone    = "done" // the job has brought it; it is not verified yet
+	RepairSuccess = "repaired"
+	RepairUseless = "still different"
+	RepairFailed  = "failed"
+)
 
 // RepairOrder is the payload of SignalRepair.
 type RepairOrder struct {
 	Partial PartialSync `json:"partial"`
 	// Report is the id of the report that found the difference.
-	Report string `json:"report"`
+	Report string `json:"report,omitempty"`
+}
+
+// RepairBusy begins the refusal of an order to which the job may agree later: it is
+// taking another snapshot.
+const RepairBusy = "[normal] a repair has to wait"
+
+// RepairAwaited is the input of AwaitRepair.
+type RepairAwaited struct {
+	Job     string `json:"job"`
+	Request string `json:"request_id"`
+}
+
+// RepairOutcome is the result of AwaitRepair: the job has done it, or has refused it.
+type RepairOutcome struct {
+	Refused string `json:"refused,omitempty"`
+	// Later: it may be ordered again.
+	Later bool `json:"later,omitempty"`
 }
 
 // Verified is how the last verification of a job ended (SignalVerified); it is in
@@ -241,12 +322,19 @@ type RepairOrder struct {
 type Verified struct {
 	At       time.Time `json:"at"`
 	Position int64     `json:"position"`
-	// Result is "equal", "different", "incomplete" (some tables are busy or not
-	// comparable) or "cancelled".
+	// Result is that of the report (VerifyReport.Result).
 	Result    string `json:"result"`
 	Report    string `json:"report"`
 	Equal     int    `json:"equal"`
 	Different int    `json:"different"`
+	Repaired  int    `json:"repaired"`
 	Busy      int    `json:"busy"`
 	Skipped   int    `json:"not_comparable"`
+	// RowsRead are by both clusters together, Seconds how long it took, pauses
+	// included.
+	RowsRead int64 `json:"rows_read"`
+	Seconds  int64 `json:"seconds"`
+	// EqualAt is when a verification of all tables last ended with "equal"; zero if none
+	// has.
+	EqualAt time.Time `json:"equal_at,omitzero"`
 }
