@@ -76,7 +76,7 @@ func (p *program) failIngests() error {
 	if p.once(2) {
 		f = lostReplies
 	}
-	f.rule.Skip, f.rule.Count = p.IntN(4), 2+p.IntN(8)
+	f.rule.Skip, f.rule.Count, f.rule.MayNotStrike = p.IntN(4), 2+p.IntN(8), true // by chance
 	side := p.pair.Destination
 	if f.source {
 		side = p.pair.Source

@@ -143,9 +143,9 @@ func testMasterSwitch(t *testing.T, side func(*harness.Pair) *harness.Cluster) {
 		}))
 	}
 	progressed()
-	side(e.pair).SwitchMaster(1)
+	require.NoError(t, side(e.pair).SwitchMaster(1))
 	progressed()
-	side(e.pair).SwitchMaster(2)
+	require.NoError(t, side(e.pair).SwitchMaster(2))
 	progressed()
 	t.Logf("%d rows written", stop())
 	e.awaitEqual(job, "d", "d")
@@ -198,13 +198,14 @@ func TestLostCallsAndReplies(t *testing.T) {
 	e.awaitState(job, "DBTablesIncrementalSync", "DBIncrementalSync")
 	stop := e.writeForever("d", "t", "u", "v")
 	for round := range 6 {
+		var added []*fault
 		for _, point := range []string{"fe.beginTxn", "fe.commitTxn", "fe.rollbackTxn", "be.ingest_binlog"} {
 			for _, action := range []faults.Action{faults.DropBefore, faults.DropAfter} {
-				e.pair.Destination.Faults().Add(faults.Rule{Point: point, Action: action, Count: 2})
+				added = append(added, e.fault(e.pair.Destination, faults.Rule{Point: point, Action: action, Count: 2}))
 			}
 		}
-		e.pair.Source.Faults().Add(faults.Rule{Point: "fe.getBinlog", Action: faults.DropAfter, Count: 2})
-		e.pair.Source.Faults().Add(faults.Rule{Point: "fe.getMeta", Action: faults.DropBefore, Count: 1})
+		added = append(added, e.fault(e.pair.Source, faults.Rule{Point: "fe.getBinlog", Action: faults.DropAfter, Count: 2}),
+			e.fault(e.pair.Source, faults.Rule{Point: "fe.getMeta", Action: faults.DropBefore, Count: 1}))
 		before := e.commitSeq(job)
 		require.NoError(t, harness.Await(e.ctx, catchUp, func(context.Context) error {
 			if now := e.commitSeq(job); now < before+20 {
@@ -212,6 +213,9 @@ func TestLostCallsAndReplies(t *testing.T) {
 			}
 			return nil
 		}))
+		for _, f := range added {
+			f.struck()
+		}
 	}
 	t.Logf("%d rows written", stop())
 	e.awaitEqual(job, "d", "d")

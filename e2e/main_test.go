@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"github.com/doris-ccr/ccr/dorisim/faults/faultstest"
 	"github.com/doris-ccr/ccr/e2e/harness"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/workflows/histories"
@@ -62,7 +63,8 @@ type env struct {
 	src, dst *sql.DB
 }
 
-// newEnv starts two clusters and uses the shared ccr-standalone.
+// newEnv starts two clusters and uses the shared ccr-standalone. Fault rules that
+// the test adds to them must have struck when it is over.
 func newEnv(t *testing.T, o harness.PairOptions) *env {
 	shared.once.Do(func() {
 		if shared.dir, shared.err = os.MkdirTemp("", "ccr-e2e-"); shared.err != nil {
@@ -112,6 +114,7 @@ func clusters(t *testing.T, o harness.PairOptions) *env {
 		e.dst.Close()
 		pair.Close()
 	})
+	faultstest.Struck(t, pair.Source.Faults(), pair.Destination.Faults())
 	return e
 }
 

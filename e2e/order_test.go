@@ -57,16 +57,9 @@ func TestCommitOrderPerTable(t *testing.T) {
 	job := e.createJobWith(map[string]any{"commit_order": "per_table"})
 	e.awaitEqual(job, "d", "d")
 
-	held := e.pair.Destination.Faults()
-	_, err := held.Add(faults.Rule{Point: "be.ingest_binlog*", Action: faults.Hold, Count: 1})
-	require.NoError(t, err)
+	held := e.fault(e.pair.Destination, faults.Rule{Point: "be.ingest_binlog*", Action: faults.Hold, Count: 1})
 	e.exec("INSERT INTO d.slow VALUES (2, 'held')")
-	require.NoError(t, harness.Await(e.ctx, catchUp, func(context.Context) error {
-		if held.List()[0].Hits == 0 {
-			return fmt.Errorf("nothing is held yet")
-		}
-		return nil
-	}))
+	held.struck()
 	e.exec("INSERT INTO d.fast VALUES (2, 'overtakes')")
 	e.awaitCount("fast", 2)
 
@@ -91,7 +84,7 @@ func TestCommitOrderPerTable(t *testing.T) {
 	require.NoError(t, e.ccr.Start(e.ctx))
 	e.awaitEqual(job, "d", "d")
 
-	held.Clear()
+	held.end()
 	stop := e.writeForever("d", tables...)
 	for range 2 {
 		time.Sleep(time.Duration(seed(t).IntN(700)) * time.Millisecond) // the random moment itself

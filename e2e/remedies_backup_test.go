@@ -149,8 +149,7 @@ func (t *trouble) outOfTime(cluster *harness.Cluster, point string) {
 	if cluster == t.pair.Destination {
 		on = t.dst
 	}
-	_, err := cluster.Faults().Add(faults.Rule{Point: point, Action: faults.Delay, DelayMillis: 100})
-	require.NoError(t, err)
+	t.fault(cluster, faults.Rule{Point: point, Action: faults.Delay, DelayMillis: 100})
 	t.configure(on, setting, "20")
 	t.job = t.createJob("d", "", "d", "")
 	t.stands()

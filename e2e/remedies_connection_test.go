@@ -36,11 +36,10 @@ func connectionRemedies() []remedyRow {
 			play: func(t *trouble) {
 				t.tables("t")
 				t.replicate()
-				closed, err := t.pair.Source.Faults().Add(faults.Rule{Point: "be.http.binlog", Action: faults.DropBefore})
-				require.NoError(t, err)
+				closed := t.fault(t.pair.Source, faults.Rule{Point: "be.http.binlog", Action: faults.DropBefore})
 				t.exec(after)
 				t.stands("HTTP_ERROR", t.row.helps[0])
-				t.pair.Source.Faults().Remove(closed)
+				closed.end()
 				t.goesOn()
 			}},
 		{name: "the old password is given back", helps: []string{"check the user's password and privileges on both clusters"}, pages: []string{denied},

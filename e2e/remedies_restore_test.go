@@ -71,8 +71,7 @@ func restoreRemedies() []remedyRow {
 			play: func(t *trouble) {
 				t.tables("t")
 				t.replicate()
-				unpublished, err := t.pair.Destination.Faults().Add(faults.Rule{Point: "publish", Action: faults.Fail})
-				require.NoError(t, err)
+				unpublished := t.fault(t.pair.Destination, faults.Rule{Point: "publish", Action: faults.Fail})
 				ctx, stop := context.WithCancel(t.ctx)
 				defer stop()
 				loads := make(chan error, 1)
@@ -82,7 +81,7 @@ func restoreRemedies() []remedyRow {
 				}()
 				t.exec(overwrite)
 				t.stands()
-				t.pair.Destination.Faults().Remove(unpublished)
+				unpublished.end()
 				<-loads
 				t.goesOn()
 			}},
@@ -164,12 +163,11 @@ func (t *trouble) duringSchemaChange(statement string) (end func()) {
 	t.Helper()
 	t.tables("t")
 	t.replicate()
-	held, err := t.pair.Destination.Faults().Add(faults.Rule{Point: "alter.RUNNING", Action: faults.Hold})
-	require.NoError(t, err)
+	held := t.fault(t.pair.Destination, faults.Rule{Point: "alter.RUNNING", Action: faults.Hold})
 	t.execDestination(`ALTER TABLE d.t ADD COLUMN k INT KEY DEFAULT "0" FIRST`)
 	t.exec(statement)
 	t.stands()
-	return func() { t.pair.Destination.Faults().Remove(held) }
+	return held.end
 }
 
 // withManyReplicas gets a job into a restore for which the destination has too
@@ -222,12 +220,11 @@ func (t *trouble) restoreByHand(atomic bool) {
 	require.NoError(t, err)
 	backend := t.pair.Source.BE(0)
 	extra := fmt.Sprintf(`,"extra_info":{"be_network_map":{"%d":{"ip":"127.0.0.1","port":%d}},"token":%q}}`, backend.ID(), backend.HTTPPort(), token)
-	held, err := t.pair.Destination.Faults().Add(faults.Rule{Point: "restore.DOWNLOADING", Action: faults.Hold})
-	require.NoError(t, err)
-	t.Cleanup(func() { t.pair.Destination.Faults().Remove(held) })
+	held := t.fault(t.pair.Destination, faults.Rule{Point: "restore.DOWNLOADING", Action: faults.Hold})
 	require.NoError(t, client(t.pair.Destination).RestoreSnapshot(t.ctx, fe.RestoreRequest{
 		Database: "d", Label: "by_hand", Tables: []fe.TableRef{{Table: "t"}}, AtomicRestore: atomic,
 		Meta: snapshot.Meta, JobInfo: []byte(strings.TrimSuffix(strings.TrimSpace(string(snapshot.JobInfo)), "}") + extra),
 	}))
 	t.awaitColumn(func(ctx context.Context) ([]string, error) { return column(ctx, t.dst, "SHOW RESTORE FROM d", "State") }, "DOWNLOADING")
+	held.struck()
 }

@@ -35,35 +35,34 @@ func stepRemedies() []remedyRow {
 		{name: "restores that get lost are ordered again", helps: []string{"look at the log of the master frontend for what became of it"}, pages: []string{unseen},
 			play: func(t *trouble) {
 				t.tables("t")
-				lost, err := t.pair.Destination.Faults().Add(faults.Rule{Point: "fe.restoreSnapshot", Action: faults.DropBefore})
-				require.NoError(t, err)
+				lost := t.fault(t.pair.Destination, faults.Rule{Point: "fe.restoreSnapshot", Action: faults.DropBefore})
 				t.job = t.createJob("d", "", "d", "")
 				t.stands("was ordered 3 times and never seen", "raise thrift_max_message_size in fe.conf of the destination")
-				t.pair.Destination.Faults().Remove(lost) // a larger message is accepted now
+				lost.end() // a larger message is accepted now
 				t.goesOn()
 			}},
 		{name: "a backup that hangs is cancelled", helps: []string{"CANCEL BACKUP ends one that hangs, and the job makes another"}, pages: []string{forever},
 			play: func(t *trouble) {
 				t.tables("t")
 				t.remedy = t.inCode()
-				held, err := t.pair.Source.Faults().Add(faults.Rule{Point: "backup.SNAPSHOTING", Action: faults.Hold})
-				require.NoError(t, err)
+				held := t.fault(t.pair.Source, faults.Rule{Point: "backup.SNAPSHOTING", Action: faults.Hold})
 				t.job = t.createJob("d", "", "d", "")
 				t.awaitColumn(func(ctx context.Context) ([]string, error) { return column(ctx, t.src, "SHOW BACKUP FROM d", "State") }, "SNAPSHOTING")
+				held.struck()
 				t.exec(t.said("CANCEL BACKUP") + " FROM d")
-				t.pair.Source.Faults().Remove(held)
+				held.end()
 				t.goesOn()
 			}},
 		{name: "a restore that hangs is cancelled", helps: []string{"CANCEL RESTORE ends one that hangs, and the job makes another"}, pages: []string{forever},
 			play: func(t *trouble) {
 				t.tables("t")
 				t.remedy = t.inCode()
-				held, err := t.pair.Destination.Faults().Add(faults.Rule{Point: "restore.DOWNLOADING", Action: faults.Hold})
-				require.NoError(t, err)
+				held := t.fault(t.pair.Destination, faults.Rule{Point: "restore.DOWNLOADING", Action: faults.Hold})
 				t.job = t.createJob("d", "", "d", "")
 				t.awaitColumn(func(ctx context.Context) ([]string, error) { return column(ctx, t.dst, "SHOW RESTORE FROM d", "State") }, "DOWNLOADING")
+				held.struck()
 				t.execDestination(t.said("CANCEL RESTORE") + " FROM d")
-				t.pair.Destination.Faults().Remove(held)
+				held.end()
 				t.goesOn()
 			}},
 	}

@@ -205,12 +205,7 @@ func (t *trouble) goesOn(tables ...string) {
 // answering switches a fault on that answers as Doris does, and returns what ends it.
 func (t *trouble) answering(cluster *harness.Cluster, point, text string) (mend func()) {
 	t.Helper()
-	rule, err := cluster.Faults().Add(faults.Rule{Point: point, Action: faults.Fail, Message: text})
-	require.NoError(t, err)
-	return func() {
-		require.Positive(t, cluster.Faults().Hits(rule), "nothing came to %s", point)
-		cluster.Faults().Remove(rule)
-	}
+	return t.fault(cluster, faults.Rule{Point: point, Action: faults.Fail, Message: text}).end
 }
 
 // stalledWith waits until the job says that it cannot go on, why, and what helps.

@@ -72,8 +72,7 @@ func TestReplicasThatCannotTakePart(t *testing.T) {
 	job := e.createJob("d", "", "d", "")
 	e.awaitEqual(job, "d", "d")
 
-	held, err := e.pair.Destination.Faults().Add(faults.Rule{Point: "clone", Action: faults.Hold})
-	require.NoError(t, err)
+	held := e.fault(e.pair.Destination, faults.Rule{Point: "clone", Action: faults.Hold})
 	ids, backends := e.tablets(e.dst, "d.bad")
 	require.NoError(t, e.pair.Destination.Core().BreakReplica(ids[0], backends[0]))
 	e.exec("INSERT INTO d.bad VALUES (2, 'without one')")
@@ -81,7 +80,7 @@ func TestReplicasThatCannotTakePart(t *testing.T) {
 	e.awaitEvent(job, fmt.Sprintf("goes on with 2 of the 3 replicas of tablet %d", ids[0]))
 
 	ids, backends = e.tablets(e.dst, "d.moved")
-	_, err = e.dst.ExecContext(e.ctx, fmt.Sprintf(`ALTER SYSTEM DECOMMISSION BACKEND "%s"`, e.member(e.dst, backends[0])))
+	_, err := e.dst.ExecContext(e.ctx, fmt.Sprintf(`ALTER SYSTEM DECOMMISSION BACKEND "%s"`, e.member(e.dst, backends[0])))
 	require.NoError(t, err)
 	require.NoError(t, harness.Await(e.ctx, catchUp, func(context.Context) error {
 		if both, _ := e.tablets(e.dst, "d.moved"); len(both) != 2 {
@@ -94,7 +93,7 @@ func TestReplicasThatCannotTakePart(t *testing.T) {
 	e.awaitEqual(job, "d", "d")
 	e.exec(`ALTER TABLE d.moved SET ("binlog.ttl_seconds" = "70000")`) // a shift ends, and tells
 	e.awaitEvent(job, fmt.Sprintf("goes on with 1 of the 2 replicas of tablet %d", ids[0]))
-	e.pair.Destination.Faults().Remove(held)
+	held.end()
 	e.awaitEqual(job, "d", "d")
 	require.NotContains(t, e.eventsOf(job), "cannot go on")
 	e.requireFullSyncs(job, 1)
@@ -181,17 +180,11 @@ func TestDestinationTableDroppedUnderATransaction(t *testing.T) {
 	job := e.createJob("d", "", "d", "")
 	e.awaitEqual(job, "d", "d")
 
-	held, err := e.pair.Destination.Faults().Add(faults.Rule{Point: "be.ingest_binlog", Action: faults.Hold})
-	require.NoError(t, err)
+	held := e.fault(e.pair.Destination, faults.Rule{Point: "be.ingest_binlog", Action: faults.Hold})
 	e.exec("INSERT INTO d.t VALUES (2, 'b')", "INSERT INTO d.u VALUES (2, 'b')")
-	require.NoError(t, harness.Await(e.ctx, catchUp, func(context.Context) error {
-		if e.pair.Destination.Faults().Hits(held) == 0 {
-			return errors.New("nothing is ingested")
-		}
-		return nil
-	}))
+	held.struck()
 	e.execDestination("DROP TABLE d.t FORCE")
-	e.pair.Destination.Faults().Remove(held)
+	held.end()
 	e.awaitEqual(job, "d", "d")
 	open, err := column(e.ctx, e.dst, `SHOW TRANSACTION FROM d WHERE label LIKE 'ccrj-%'`, "TransactionStatus")
 	require.NoError(t, err)

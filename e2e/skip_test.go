@@ -18,9 +18,7 @@ import (
 // function is called.
 func (e *env) refuseLoads() (healthy func()) {
 	e.Helper()
-	rule, err := e.pair.Destination.Faults().Add(faults.Rule{Point: "fe.beginTxn", Action: faults.Fail, Message: "refused by the test"})
-	require.NoError(e, err)
-	return func() { e.pair.Destination.Faults().Remove(rule) }
+	return e.fault(e.pair.Destination, faults.Rule{Point: "fe.beginTxn", Action: faults.Fail, Message: "refused by the test"}).end
 }
 
 // written runs a statement and returns the commit seq of its binlog: that of the

@@ -259,7 +259,7 @@ func TestLostBinlogsLeadToAFullSync(t *testing.T) {
 		e.exec(fmt.Sprintf("INSERT INTO d.t VALUES (%d, 'while paused')", i))
 	}
 	e.pair.Source.Core().FileBinlogs() // what is not filed yet is not collected either
-	e.pair.Source.CollectBinlogs("d", 0)
+	require.NoError(t, e.pair.Source.CollectBinlogs("d", 0))
 	_, err = e.ccr.Call(e.ctx, "resume", map[string]any{"name": job})
 	require.NoError(t, err)
 	e.awaitEqual(job, "d", "d")
