@@ -91,7 +91,7 @@ type chaosRun struct {
 // batch plays n programs beside each other.
 func (c *chaosRun) batch(first, n uint64) {
 	process := newChaosProcess(c.T, first)
-	pair, err := harness.StartPair(c.Context(), harness.PairOptions{BEs: 2})
+	pair, err := harness.StartPair(c.Context(), harness.PairOptions{BEs: 2, Seed: first})
 	require.NoError(c, err)
 	pair.Source.SetProfile(chaosProfile())
 	defer pair.Close()

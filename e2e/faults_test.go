@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,16 +49,13 @@ func (e *env) writeForever(database string, tables ...string) (stop func() int) 
 	})
 }
 
-// seed makes random moments repeatable: CCR_E2E_SEED=n runs them again.
-func seed(t *testing.T) *rand.Rand {
-	n := uint64(time.Now().UnixNano())
-	if text := os.Getenv("CCR_E2E_SEED"); text != "" {
-		var err error
-		n, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("random moments from CCR_E2E_SEED=%d", n)
-	return rand.New(rand.NewPCG(n, 0))
+// random draws the test's random moments, by the seed that clusters prints when it
+// fails.
+func (e *env) random() *rand.Rand {
+	e.Helper()
+	r, err := harness.Random(e.Name())
+	require.NoError(e, err)
+	return r
 }
 
 // The process is killed ten times at random moments, in full sync and while it
@@ -68,7 +63,7 @@ func seed(t *testing.T) *rand.Rand {
 func TestKilledTenTimes(t *testing.T) {
 	t.Parallel()
 	e := newOwnEnv(t, harness.PairOptions{BEs: 2, Realistic: true})
-	random := seed(t)
+	random := e.random()
 	e.exec("CREATE DATABASE d")
 	tables := []string{"t0", "t1", "t2", "t3"}
 	for _, name := range tables {

@@ -109,10 +109,15 @@ func clusters(t *testing.T, o harness.PairOptions) *env {
 	require.NoError(t, err)
 	e.dst, err = pair.Destination.Open("")
 	require.NoError(t, err)
+	seed, err := harness.Seed()
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		e.src.Close()
 		e.dst.Close()
 		pair.Close()
+		if t.Failed() {
+			t.Logf("random moments, those of binlogs that are filed late too: %s=%d gives them again", harness.SeedVariable, seed)
+		}
 	})
 	faultstest.Struck(t, pair.Source.Faults(), pair.Destination.Faults())
 	return e

@@ -86,8 +86,9 @@ func TestCommitOrderPerTable(t *testing.T) {
 
 	held.end()
 	stop := e.writeForever("d", tables...)
+	random := e.random()
 	for range 2 {
-		time.Sleep(time.Duration(seed(t).IntN(700)) * time.Millisecond) // the random moment itself
+		time.Sleep(time.Duration(random.IntN(700)) * time.Millisecond) // the random moment itself
 		e.ccr.Kill()
 		require.NoError(t, e.ccr.Start(e.ctx))
 	}
@@ -107,7 +108,7 @@ func TestReuseBinlogLabel(t *testing.T) {
 	job := e.createJobWith(map[string]any{"reuse_binlog_label": true})
 	e.awaitState(job, "DBIncrementalSync")
 	stop := e.writeForever("d", "t", "u")
-	random := seed(t)
+	random := e.random()
 	for range 3 {
 		time.Sleep(time.Duration(random.IntN(1000)) * time.Millisecond) // the random moment itself
 		e.ccr.Kill()

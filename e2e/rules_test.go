@@ -68,11 +68,12 @@ func TestARuleThatStrikesNothingFailsItsTest(t *testing.T) {
 	t.Parallel()
 	for played, fails := range map[string]bool{"kept": true, "removed": true, "allowed": false} {
 		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-		again.Env = append(os.Environ(), variable+"="+played)
+		again.Env = append(os.Environ(), variable+"="+played, harness.SeedVariable+"=20301")
 		out, err := again.CombinedOutput()
 		require.Equal(t, fails, err != nil, "%s: %v\n%s", played, err, out)
 		if fails {
 			require.Contains(t, string(out), "the fault rule {fe.restoreSnapshot fail} has struck nothing")
+			require.Contains(t, string(out), "CCR_E2E_SEED=20301 gives them again")
 		}
 	}
 }

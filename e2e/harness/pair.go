@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -38,6 +39,8 @@ type PairOptions struct {
 	Version core.Version
 	// LateFiling of binlogs on both sides; the default is what LateBinlogs says.
 	LateFiling *core.LateFiling
+	// Seed of the moments at which binlogs are filed late; 0 is that of the run.
+	Seed uint64
 }
 
 // LateBinlogs is the environment variable with the share of binlogs that the
@@ -45,8 +48,15 @@ type PairOptions struct {
 const LateBinlogs = "CCR_E2E_LATE_BINLOGS"
 
 func (o PairOptions) lateFiling() (core.LateFiling, error) {
-	if o.LateFiling != nil {
-		return *o.LateFiling, nil
+	seed := o.Seed
+	if seed == 0 {
+		var err error
+		if seed, err = Seed(); err != nil {
+			return core.LateFiling{}, err
+		}
+	}
+	if late := o.LateFiling; late != nil {
+		return core.LateFiling{Percent: late.Percent, Max: late.Max, Seed: cmp.Or(late.Seed, seed)}, nil
 	}
 	text := os.Getenv(LateBinlogs)
 	if text == "" {
@@ -56,7 +66,7 @@ func (o PairOptions) lateFiling() (core.LateFiling, error) {
 	if err != nil || percent < 0 || percent > 100 {
 		return core.LateFiling{}, fmt.Errorf("%s=%q is not a percentage", LateBinlogs, text)
 	}
-	return core.LateFiling{Percent: percent, Max: 100 * time.Millisecond}, nil
+	return core.LateFiling{Percent: percent, Max: 100 * time.Millisecond, Seed: seed}, nil
 }
 
 // StartPair starts two clusters on loopback addresses.

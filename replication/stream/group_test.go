@@ -31,7 +31,7 @@ func grouped(t *testing.T, n int) (*bench, []int64) {
 
 func TestGroupsKeepTheOrder(t *testing.T) {
 	b, want := grouped(t, 300)
-	b.Dst.OnIngest = randomDelay
+	b.Dst.OnIngest = scatteredDelay
 	got := b.stream(want[299], Hooks{})
 	require.Nil(t, got.Problem)
 	require.Equal(t, want, b.Dst.Visible(), "each once, in order")
