@@ -50,6 +50,9 @@ type scenario struct {
 	// partialMost is set where timing decides how many binlogs one snapshot
 	// covers: there are from partial to partialMost partial syncs.
 	partialMost int
+	// restored is how many snapshots the destination has restored after the first
+	// sync; nil: it does not matter.
+	restored *int
 	// why is a part of the reason of the last partial sync, or of the last full
 	// one if there was no partial sync.
 	why string
@@ -306,6 +309,9 @@ func (s *scene) verify(ctx context.Context) error {
 		if strings.HasPrefix(table, "__ccr_") || contains(s.absent, table) {
 			return fmt.Errorf("the destination has %s", table)
 		}
+	}
+	if err := s.verifyRestores(ctx); err != nil {
+		return err
 	}
 	return s.verifySyncs(ctx)
 }
