@@ -58,8 +58,9 @@ func (e *env) random() *rand.Rand {
 	return r
 }
 
-// The process is killed ten times at random moments, in full sync and while it
-// streams. The tables are DUPLICATE: a row applied twice would be seen.
+// The process is killed ten times: in each step of the full sync, whose calls are
+// held until then, and at random moments while it streams. The tables are
+// DUPLICATE: a row applied twice would be seen.
 func TestKilledTenTimes(t *testing.T) {
 	t.Parallel()
 	e := newOwnEnv(t, harness.PairOptions{BEs: 2, Realistic: true})
@@ -71,21 +72,59 @@ func TestKilledTenTimes(t *testing.T) {
 	}
 	e.enableBinlog("d", tables...)
 	e.exec("INSERT INTO d.t0 VALUES (-1, 'before the job')")
+	backup := e.fault(e.pair.Source, faults.Rule{Point: "backup.SNAPSHOTING", Action: faults.Hold, Count: 1})
 	job := e.createJob("d", "", "d", "")
 	stop := e.writeForever("d", tables...)
-	for i := range 10 {
-		moment := time.Duration(random.IntN(1500)) * time.Millisecond
-		if i > 3 {
-			// The first ones hit the full sync; these are to hit the stream.
-			e.awaitState(job, "DBTablesIncrementalSync", "DBIncrementalSync")
-		}
-		time.Sleep(moment) // the random moment itself
+	e.killedInFullSync(job, backup)
+	for i := range 7 {
+		e.awaitState(job, "DBTablesIncrementalSync", "DBIncrementalSync")
+		time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond) // the random moment itself
 		e.ccr.Kill()
 		require.NoError(t, e.ccr.Start(e.ctx), "start %d", i)
 	}
 	t.Logf("%d rows written", stop())
 	e.awaitEqual(job, "d", "d")
 	e.requireFullSyncs(job, 1)
+}
+
+// killedInFullSync kills the process while each step of the first sync is under
+// way, and starts it again. The rule given holds the backup.
+func (e *env) killedInFullSync(job string, backup *fault) {
+	e.Helper()
+	killed := func(in string) {
+		e.Helper()
+		s, err := e.ccr.Status(e.ctx, job)
+		require.NoError(e, err)
+		require.Equal(e, in, s.Phase)
+		e.ccr.Kill()
+	}
+	backup.struck()
+	killed("take_snapshot")
+	restore := e.fault(e.pair.Destination, faults.Rule{Point: "restore.DOWNLOADING", Action: faults.Hold, Count: 1})
+	backup.end()
+	require.NoError(e, e.ccr.Start(e.ctx))
+	restore.struck()
+	killed("restore")
+	// FinishSnapshot reads metadata of the destination. So may the step before: each
+	// of its calls is let go when the next one is sure to be held.
+	read := faults.Rule{Point: "fe.getMeta", Action: faults.Hold, Count: 1}
+	held := e.fault(e.pair.Destination, read)
+	restore.end()
+	require.NoError(e, e.ccr.Start(e.ctx))
+	for {
+		held.struck()
+		s, err := e.ccr.Status(e.ctx, job)
+		require.NoError(e, err)
+		if s.Phase == "finish_snapshot" {
+			break
+		}
+		next := e.fault(e.pair.Destination, read)
+		held.end()
+		held = next
+	}
+	killed("finish_snapshot")
+	held.end()
+	require.NoError(e, e.ccr.Start(e.ctx))
 }
 
 // Stopped gracefully and started again, every job goes on.
