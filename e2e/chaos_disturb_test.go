@@ -41,17 +41,39 @@ func disturbances() []disturbing {
 	}
 }
 
+// drawnDeeds are the disturbances of a run: all, or those that CCR_CHAOS_DEEDS names
+// ("failing ingests,label floods").
+func drawnDeeds(names string) ([]disturbing, error) {
+	all := disturbances()
+	if names == "" {
+		return all, nil
+	}
+	var some []disturbing
+	for name := range strings.SplitSeq(names, ",") {
+		at := slices.IndexFunc(all, func(d disturbing) bool { return d.name == strings.TrimSpace(name) })
+		if at < 0 {
+			var known []string
+			for _, d := range all {
+				known = append(known, d.name)
+			}
+			return nil, fmt.Errorf("CCR_CHAOS_DEEDS: there is no %q, there are: %s", name, strings.Join(known, ", "))
+		}
+		some = append(some, all[at])
+	}
+	return some, nil
+}
+
 // chaosDisturbances draws those of a program, in the order of their statements.
-func chaosDisturbances(seed uint64, statements int) (all []disturbance) {
+func chaosDisturbances(seed uint64, statements int, of []disturbing) (all []disturbance) {
 	r := rand.New(rand.NewPCG(seed, 3))
 	sum := 0
-	for _, d := range disturbances() {
+	for _, d := range of {
 		sum += d.weight
 	}
 	for range 1 + r.IntN(3) {
 		next := disturbance{Rand: rand.New(rand.NewPCG(seed, r.Uint64())), statement: r.IntN(statements)}
 		at := r.IntN(sum)
-		for _, d := range disturbances() {
+		for _, d := range of {
 			if at -= d.weight; at < 0 {
 				next.name, next.do = d.name, d.do
 				break

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,7 +71,7 @@ func newProgram(seed uint64, pair *harness.Pair, dst *sql.DB, process *chaosProc
 		kills:   chaosKills(seed, chaosRounds*chaosRound),
 	}
 	p.orders = chaosOrders(seed, chaosRounds*chaosRound, p.kills)
-	p.disturbances = chaosDisturbances(seed, chaosRounds*chaosRound)
+	p.disturbances = chaosDisturbances(seed, chaosRounds*chaosRound, process.deeds)
 	p.kinds = rand.New(rand.NewPCG(seed, 5))
 	p.left, p.excuses = map[string]bool{}, map[*scene]*excuse{}
 	follow := func(s *scenario, job, database string) *scene {
@@ -79,7 +80,9 @@ func newProgram(seed uint64, pair *harness.Pair, dst *sql.DB, process *chaosProc
 	p.scene = follow(&scenario{name: name, options: p.options()}, name, "d"+name)
 	if p.once(3) {
 		p.followed = "f"
-		p.disturbances = withAnotherTable(seed, p.disturbances, chaosRounds*chaosRound/2)
+		if slices.ContainsFunc(process.deeds, func(d disturbing) bool { return d.name == "another table" }) {
+			p.disturbances = withAnotherTable(seed, p.disturbances, chaosRounds*chaosRound/2)
+		}
 		p.follower = follow(&scenario{name: name, options: p.options(), table: p.followed, as: one(p, []string{"f", "alias"})}, name+"_table", "f"+name)
 	}
 	return p

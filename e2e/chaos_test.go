@@ -50,6 +50,8 @@ const (
 //   - CCR_CHAOS_PROGRAMS: how many (default 10; 1 if there is a seed)
 //   - CCR_CHAOS_SEED: the seed of the first one, the others count up (default 1)
 //   - CCR_CHAOS_BATCH: how many at once (default 20)
+//   - CCR_CHAOS_DEEDS: the disturbances that are drawn, such as "failing ingests,label
+//     floods" (default: all)
 //
 // What a program does depends on its seed only, the moments of the kills that it
 // asks for too; how far its job has come by then does not. make chaos runs 200
@@ -63,7 +65,9 @@ func TestChaos(t *testing.T) {
 	}
 	atOnce, _ := chaosSetting(t, "CCR_CHAOS_BATCH", chaosBatch)
 	require.Positive(t, atOnce, "CCR_CHAOS_BATCH")
-	c := &chaosRun{T: t, started: time.Now(), programs: programs}
+	deeds, err := drawnDeeds(os.Getenv("CCR_CHAOS_DEEDS"))
+	require.NoError(t, err)
+	c := &chaosRun{T: t, started: time.Now(), programs: programs, deeds: deeds}
 	for at := uint64(0); at < programs; at += atOnce {
 		c.batch(first+at, min(atOnce, programs-at))
 	}
@@ -84,6 +88,7 @@ type chaosRun struct {
 	*testing.T
 	started      time.Time
 	programs     uint64
+	deeds        []disturbing // that are drawn
 	done, failed atomic.Int64
 	kills        int
 }
@@ -91,6 +96,7 @@ type chaosRun struct {
 // batch plays n programs beside each other.
 func (c *chaosRun) batch(first, n uint64) {
 	process := newChaosProcess(c.T, first)
+	process.deeds = c.deeds
 	pair, err := harness.StartPair(c.Context(), harness.PairOptions{BEs: 2, Seed: first})
 	require.NoError(c, err)
 	pair.Source.SetProfile(chaosProfile())
@@ -116,8 +122,19 @@ func (c *chaosRun) batch(first, n uint64) {
 	}
 	require.NoError(c, players.Wait())
 	c.kills += process.end(c.T, c.failed.Load() > failedBefore)
-	c.Logf("chaos: disturbances: %v", &process.tally)
+	c.Logf("chaos: disturbances: %v; fault rules have struck %d times", &process.tally, struck(pair))
 	c.Logf("chaos: %d of %d programs done, %d failed, %d kills, %.0f s", c.done.Load(), c.programs, c.failed.Load(), c.kills, time.Since(c.started).Seconds())
+}
+
+// struck counts how often the rules of failing ingests have struck: each comes by
+// chance, but without any the programs prove nothing of them.
+func struck(pair *harness.Pair) (n int) {
+	for _, cluster := range []*harness.Cluster{pair.Source, pair.Destination} {
+		for _, rule := range cluster.Faults().List() {
+			n += rule.Hits
+		}
+	}
+	return n
 }
 
 func (c *chaosRun) play(t *testing.T, p *program) {
@@ -133,7 +150,11 @@ func (c *chaosRun) play(t *testing.T, p *program) {
 		return
 	}
 	c.failed.Add(1)
-	t.Errorf("make chaos SEED=%d PROGRAMS=1 replays this program: %v\n%s\n%s", p.seed, err, strings.Join(p.log, "\n"), p.explanation)
+	only := ""
+	if names := os.Getenv("CCR_CHAOS_DEEDS"); names != "" {
+		only = fmt.Sprintf("CCR_CHAOS_DEEDS=%q ", names)
+	}
+	t.Errorf("%smake chaos SEED=%d PROGRAMS=1 replays this program: %v\n%s\n%s", only, p.seed, err, strings.Join(p.log, "\n"), p.explanation)
 }
 
 // chaosProcess is the ccr-standalone of a batch, which its programs kill.
@@ -141,6 +162,7 @@ type chaosProcess struct {
 	ccr      *harness.CCR
 	dir      string
 	programs []*program
+	deeds    []disturbing
 
 	killers errgroup.Group
 	one     sync.Mutex   // of one killer at a time
