@@ -3,8 +3,10 @@ package e2e
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,22 +30,12 @@ func TestAStateJustBelowTheLimit(t *testing.T) {
 	name := e.createJob("d", "", "d", "")
 	e.awaitEqual(name, "d", "d")
 
-	c, err := client.Dial(client.Options{HostPort: e.ccr.Temporal, DataConverter: worker.DataConverter()})
-	require.NoError(t, err)
-	defer c.Close()
 	id := job.WorkflowID(name)
-	started, err := c.GetWorkflowHistory(e.ctx, id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
-	require.NoError(t, err)
-	var in job.WorkflowInput
-	require.NoError(t, worker.DataConverter().FromPayloads(started.GetWorkflowExecutionStartedEventAttributes().GetInput(), &in))
-	value, err := c.QueryWorkflow(e.ctx, id, "", job.QueryProgress)
-	require.NoError(t, err)
-	require.NoError(t, value.Get(&in.Progress))
-	require.NoError(t, c.TerminateWorkflow(e.ctx, id, "", "a larger one takes its place"))
-	size := e.fill(&in, workflows.DefaultPayloadLimit-32<<10)
+	c, in := e.takeOut(name)
+	defer c.Close()
+	size := e.fill(in, workflows.DefaultPayloadLimit-32<<10)
 	t.Logf("%d tables, %d bytes", len(in.Progress.Tables), size)
-	_, err = c.ExecuteWorkflow(e.ctx, client.StartWorkflowOptions{ID: id, TaskQueue: job.TaskQueue}, job.WorkflowType, in)
-	require.NoError(t, err)
+	e.putIn(c, name, in)
 
 	e.exec("INSERT INTO d.t VALUES (2, 'b')", fmt.Sprintf(duplicateTable, "d", "u"), "INSERT INTO d.u VALUES (1, 'a')")
 	e.awaitEqual(name, "d", "d")
@@ -65,6 +57,60 @@ func TestAStateJustBelowTheLimit(t *testing.T) {
 	}
 	e.notStalled(name)
 	e.requireFullSyncs(name, 1)
+}
+
+// A state of very many entries is measured before each step, which is an event, and
+// the job goes on.
+func TestAStateOfManyEntriesIsMeasured(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, harness.PairOptions{})
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"))
+	e.enableBinlog("d", "t")
+	name := e.createJob("d", "", "d", "")
+	e.exec("INSERT INTO d.t VALUES (1, 'a')")
+	e.awaitEqual(name, "d", "d")
+	many := `{"ahead": [1` + strings.Repeat(",1", 20_000) + `]}` // dealt with long ago
+	c, in := e.takeOut(name)
+	defer c.Close()
+	require.NoError(t, json.Unmarshal([]byte(many), &in.Progress))
+	e.putIn(c, name, in)
+	e.exec("INSERT INTO d.t VALUES (2, 'b')")
+	e.awaitEqual(name, "d", "d")
+	events := c.GetWorkflowHistory(e.ctx, job.WorkflowID(name), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	measured := 0
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(t, err)
+		if event.GetMarkerRecordedEventAttributes().GetMarkerName() == "SideEffect" {
+			measured++
+		}
+	}
+	require.Positive(t, measured)
+	e.requireFullSyncs(name, 1)
+}
+
+// takeOut ends a job's workflow and returns the input with which it would go on.
+func (e *env) takeOut(name string) (client.Client, *job.WorkflowInput) {
+	e.Helper()
+	c, err := client.Dial(client.Options{HostPort: e.ccr.Temporal, DataConverter: worker.DataConverter()})
+	require.NoError(e, err)
+	id := job.WorkflowID(name)
+	started, err := c.GetWorkflowHistory(e.ctx, id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
+	require.NoError(e, err)
+	in := &job.WorkflowInput{}
+	require.NoError(e, worker.DataConverter().FromPayloads(started.GetWorkflowExecutionStartedEventAttributes().GetInput(), in))
+	value, err := c.QueryWorkflow(e.ctx, id, "", job.QueryProgress)
+	require.NoError(e, err)
+	require.NoError(e, value.Get(&in.Progress))
+	require.NoError(e, c.TerminateWorkflow(e.ctx, id, "", "a larger one takes its place"))
+	return c, in
+}
+
+// putIn begins the job's workflow with another state.
+func (e *env) putIn(c client.Client, name string, in *job.WorkflowInput) {
+	e.Helper()
+	_, err := c.ExecuteWorkflow(e.ctx, client.StartWorkflowOptions{ID: job.WorkflowID(name), TaskQueue: job.TaskQueue}, job.WorkflowType, *in)
+	require.NoError(e, err)
 }
 
 // fill adds tables that nobody has to a state, up to a size as it travels.

@@ -195,10 +195,33 @@ func TestSkipByPartialAndFullSync(t *testing.T) {
 	e.requireFullSyncs(job, 1)
 
 	skipOne("u", 2)
+	backup := e.fault(e.pair.Source, faults.Rule{Point: "backup.SNAPSHOTING", Action: faults.Hold, Count: 1})
 	require.NoError(t, e.skip(map[string]any{"name": job, "skip_by": "fullsync"}))
+	backup.struck()
+	require.NoError(t, e.skip(map[string]any{"name": job, "skip_by": "fullsync"}), "again while it is under way changes nothing")
+	backup.end()
 	e.awaitEqual(job, "d", "d")
 	s, err := e.ccr.Status(e.ctx, job)
 	require.NoError(t, err)
 	require.Equal(t, int64(2), s.FullSyncs)
 	require.Equal(t, int64(1), s.PartialSyncs)
+}
+
+// A partial sync that is ordered while the job stands at the DROP of that table has
+// nothing to bring: the DROP is still carried out.
+func TestPartialSyncOrderedAtTheDrop(t *testing.T) {
+	t.Parallel()
+	p := &trouble{env: newEnv(t, harness.PairOptions{BEs: 1}), full: 1}
+	p.tables("t", "u")
+	p.replicate()
+	progress, err := p.ccr.Call(p.ctx, "job_progress", map[string]any{"name": p.job})
+	require.NoError(t, err)
+	p.restoreByHand(false) // into t: nobody can drop it
+	p.exec("DROP TABLE d.t")
+	p.stalledAt(p.job)
+	p.order("job_skip_binlog", map[string]any{"skip_by": "partialsync", "skip_table": "t", "skip_table_id": p.sourceTable(progress, "t")})
+	p.stalledAt(p.job)
+	p.execDestination("CANCEL RESTORE FROM d")
+	p.awaitEqual(p.job, "d", "d")
+	p.goesOn("u")
 }

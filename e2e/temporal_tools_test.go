@@ -390,5 +390,6 @@ func TestBadPayloadsByHand(t *testing.T) {
 	}
 	require.NoError(t, isRunning(b))
 	b.requireFullSyncs(b.name, 1)
+	b.recordHistory(b.name)
 	becomesDeleted(b, "delete", b.run("temporal workflow signal -w "+b.id+" --name delete"))
 }

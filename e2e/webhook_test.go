@@ -61,7 +61,7 @@ func TestWebhook(t *testing.T) {
 	var err error
 	e.ccr, err = harness.NewCCR(t.TempDir(), false)
 	require.NoError(t, err)
-	e.ccr.Args = []string{"--webhook-url", h.URL + "/told"}
+	e.ccr.Args = []string{"--webhook-url", h.URL + "/told", "--compare-every", "1s"}
 	e.ccr.Env = []string{"CCR_WEBHOOK_SECRET=webhook s3cret"}
 	require.NoError(t, e.ccr.Start(e.ctx))
 	t.Cleanup(func() { _ = e.ccr.Stop() })
@@ -76,6 +76,10 @@ func TestWebhook(t *testing.T) {
 	e.hears(h, "created", "full_sync", "stalled")
 	healthy()
 	e.hears(h, "created", "full_sync", "stalled", "recovered")
+	e.execDestination("INSERT INTO d.t VALUES (3, 'of somebody else')")
+	e.hears(h, "created", "full_sync", "stalled", "recovered", "differs")
+	e.execDestination("DELETE FROM d.t WHERE id = 3")
+	e.hears(h, "created", "full_sync", "stalled", "recovered", "differs", "differs_no_more")
 	for _, operator := range []string{"pause", "resume", "force_fullsync"} {
 		_, err = e.ccr.Call(e.ctx, operator, map[string]any{"name": job})
 		require.NoError(t, err)
@@ -84,7 +88,7 @@ func TestWebhook(t *testing.T) {
 	e.recordHistory(job)
 	_, err = e.ccr.Call(e.ctx, "delete", map[string]any{"name": job})
 	require.NoError(t, err)
-	e.hears(h, "created", "full_sync", "stalled", "recovered", "paused", "running", "full_sync", "deleted")
+	e.hears(h, "created", "full_sync", "stalled", "recovered", "differs", "differs_no_more", "paused", "running", "full_sync", "deleted")
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	require.Equal(t, 3, h.refused)
