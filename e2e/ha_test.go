@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/doris-ccr/ccr/e2e/harness"
+	"github.com/doris-ccr/ccr/job"
 )
 
 // takeover is how long a job may stand still after its worker died: the default
@@ -109,7 +111,26 @@ func TestEachProcessMayDie(t *testing.T) {
 			return err
 		}))
 	}
+	e.pausedWorkflowHelps(f.APIs[0].CCR, c, jobs.Names[0])
+	require.NoError(t, jobs.AwaitNew(e.ctx))
 	endProbes(e, jobs)
+}
+
+// pausedWorkflowHelps pauses the workflow of a job in Temporal, which its status
+// tells, and unpauses it as the remedy has it: with the same tool.
+func (e *env) pausedWorkflowHelps(ccr *harness.CCR, c client.Client, name string) {
+	e.Helper()
+	e.ccr = ccr
+	_, err := c.WorkflowService().PauseWorkflowExecution(e.ctx, &workflowservice.PauseWorkflowExecutionRequest{
+		Namespace: client.DefaultNamespace, WorkflowId: job.WorkflowID(name), Identity: somebody, Reason: "a test", RequestId: "pause",
+	})
+	require.NoError(e, err)
+	e.stalledWith(name, "the job's workflow is paused in Temporal", "unpause it with the tool that has paused it")
+	_, err = c.WorkflowService().UnpauseWorkflowExecution(e.ctx, &workflowservice.UnpauseWorkflowExecutionRequest{
+		Namespace: client.DefaultNamespace, WorkflowId: job.WorkflowID(name), Identity: somebody, Reason: "a test", RequestId: "unpause",
+	})
+	require.NoError(e, err)
+	e.notStalled(name)
 }
 
 // running counts the jobs whose shifts are under way on the worker.

@@ -29,6 +29,9 @@ func TestEveryRemedyIsFollowed(t *testing.T) {
 	for _, row := range remedyRows() {
 		helps, texts, pages = append(helps, row.helps...), append(texts, row.texts...), append(pages, row.pages...)
 	}
+	for _, row := range processRows() {
+		helps, pages = append(helps, row.helps...), append(pages, row.pages...)
+	}
 	for _, row := range checkRows() {
 		helps = append(helps, row.helps...)
 	}

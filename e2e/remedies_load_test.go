@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/dorisim/be"
+	"github.com/doris-ccr/ccr/dorisim/faults"
 	"github.com/doris-ccr/ccr/e2e/harness"
 )
 
@@ -77,6 +78,16 @@ func loadRemedies() []remedyRow {
 				t.stands("write lock timeout", t.row.helps[0])
 				t.follow(t.dst, "SHOW PROCESSLIST")
 				mend()
+				t.goesOn()
+			}},
+		{name: "half an answer is not believed", helps: []string{"look at the log of the server in the text"}, pages: []string{"`the frontend's answer is incomplete`"},
+			play: func(t *trouble) {
+				t.tables("t")
+				t.replicate()
+				half := t.fault(t.pair.Destination, faults.Rule{Point: "fe.beginTxn", Action: faults.Empty})
+				t.exec(after)
+				t.stands("the frontend's answer is incomplete", t.row.helps[0])
+				half.end() // the frontend has been looked after
 				t.goesOn()
 			}},
 		{name: "a binlog is passed over", helps: []string{"make the change on the destination by hand, then job_skip_binlog with"}, pages: []string{byHand, unknown},

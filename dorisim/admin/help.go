@@ -48,6 +48,7 @@ A fault rule: {"point": "fe.commitTxn", "action": "drop_after", "count": 1}
              backup.submit     submitting a backup or restore
            with a node's index it strikes there only: be.ingest_binlog@1, fe.commitTxn@0
   action   drop_before (no effect, connection closed), drop_after (effect, but no answer), fail, delay, delay_after,
+           empty (no effect, a frontend answers OK and with nothing else),
            hold (wait until the rule is removed)
   delay_ms of delay and delay_after
   skip     let that many calls pass first

@@ -39,6 +39,9 @@ const (
 	DropAfter Action = "drop_after"
 	// Fail answers with an error instead of doing the call.
 	Fail Action = "fail"
+	// Empty answers that all is well, and with nothing else, instead of doing the
+	// call: half an answer, which no client must believe.
+	Empty Action = "empty"
 	// Delay waits before the call is done.
 	Delay Action = "delay"
 	// Hold keeps a call waiting until the rule is removed, so that something can
@@ -49,10 +52,13 @@ const (
 )
 
 // actions are all that there are.
-var actions = []Action{DropBefore, DropAfter, Fail, Delay, DelayAfter, Hold}
+var actions = []Action{DropBefore, DropAfter, Fail, Empty, Delay, DelayAfter, Hold}
 
 // ErrDropped tells the server to close the connection without an answer.
 var ErrDropped = errors.New("connection dropped by a fault rule")
+
+// ErrEmpty tells the server to answer with a status that says OK and nothing else.
+var ErrEmpty = errors.New("answer emptied by a fault rule")
 
 // Failure is the error of a Fail rule.
 type Failure struct{ Point, Message string }
@@ -212,9 +218,9 @@ func (s *Set) List() []Rule {
 }
 
 // Before is called by a server before it does what point names. It waits out
-// the delays and holds, and returns ErrDropped or a *Failure if the call must not be done.
+// the delays and holds, and returns ErrDropped, ErrEmpty or a *Failure if the call must not be done.
 func (s *Set) Before(ctx context.Context, point string) error {
-	return s.strike(ctx, point, DropBefore, Fail, Delay, Hold)
+	return s.strike(ctx, point, DropBefore, Fail, Empty, Delay, Hold)
 }
 
 // After is called when the effect has taken place and the answer has not been
@@ -242,6 +248,8 @@ func (s *Set) strike(ctx context.Context, point string, actions ...Action) error
 			holds = append(holds, r.removed)
 		case Fail:
 			outcome = &Failure{Point: point, Message: r.Message}
+		case Empty:
+			outcome = ErrEmpty
 		default:
 			outcome = ErrDropped
 		}

@@ -9,9 +9,10 @@ import (
 )
 
 // What can be done at a point depends on what passes it: only calls have an answer
-// to lose, and what is merely held back, such as publishing, has no connection.
+// to lose or to empty, and what is merely held back, such as publishing, has no connection.
 var (
-	calls = []Action{DropBefore, DropAfter, Fail, Delay, DelayAfter, Hold}
+	calls = []Action{DropBefore, DropAfter, Fail, Empty, Delay, DelayAfter, Hold}
+	tasks = []Action{DropBefore, DropAfter, Fail, Delay, DelayAfter, Hold}
 	steps = []Action{DropBefore, Fail, Delay, Hold}
 	waits = []Action{Fail, Delay, Hold}
 )
@@ -26,7 +27,7 @@ type kind struct {
 var kinds = []kind{
 	{prefixed("fe.", "beginTxn", "commitTxn", "getBackendMeta", "getBinlog", "getBinlogLag", "getMasterToken", "getMeta", "getSnapshot",
 		"lockBinlog", "restoreSnapshot", "rollbackTxn", "waitingTxnStatus"), calls},
-	{prefixed("be.", "ingest_binlog"), calls},
+	{prefixed("be.", "ingest_binlog"), tasks},
 	{prefixed("be.", "query_ingest_binlog", "write", "publish", "download", "http.binlog", "http.snapshot"), steps},
 	{[]string{"publish", "clone", "be.scan"}, waits},
 	{prefixed("alter.", "PENDING", "WAITING_TXN", "RUNNING"), waits},

@@ -117,6 +117,9 @@ func serve[T any](ctx context.Context, s *service, method string, reply replyFun
 		if errors.As(err, &failure) {
 			return reply(&status.TStatus{StatusCode: status.TStatusCode_INTERNAL_ERROR, ErrorMsgs: []string{failure.Error()}}, nil), nil
 		}
+		if errors.Is(err, faults.ErrEmpty) {
+			return reply(&status.TStatus{StatusCode: status.TStatusCode_OK}, nil), nil
+		}
 		return nil, thriftserver.ErrDropConnection
 	}
 	result, err := do()

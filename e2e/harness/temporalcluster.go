@@ -152,6 +152,10 @@ func (c *TemporalCluster) config(host string, ports []int) ([]byte, error) {
 	if err := yaml.Unmarshal(text, &config); err != nil {
 		return nil, fmt.Errorf("%s: %w", shipped, err)
 	}
+	dynamic, err := c.dynamicConfig(filepath.Join(root, "deploy", "temporal", "dynamicconfig.yaml"))
+	if err != nil {
+		return nil, err
+	}
 	frontend := host + ":" + strconv.Itoa(ports[0])
 	changes := map[string]any{
 		"persistence.datastores.default.sql.connectAddr":       c.postgres.Addr(),
@@ -161,7 +165,7 @@ func (c *TemporalCluster) config(host string, ports []int) ([]byte, error) {
 		"global.membership.broadcastAddress":                   host,
 		"publicClient.hostPort":                                frontend,
 		"clusterMetadata.clusterInformation.active.rpcAddress": frontend,
-		"dynamicConfigClient.filepath":                         filepath.Join(root, "deploy", "temporal", "dynamicconfig.yaml"),
+		"dynamicConfigClient.filepath":                         dynamic,
 	}
 	for i, service := range temporalServices {
 		rpc := "services." + service + ".rpc."
@@ -175,6 +179,21 @@ func (c *TemporalCluster) config(host string, ports []int) ([]byte, error) {
 		}
 	}
 	return yaml.Marshal(config)
+}
+
+// dynamicConfig copies the shipped file and adds that workflows can be paused, which
+// a server does not allow by itself. It returns the path of the copy.
+func (c *TemporalCluster) dynamicConfig(shipped string) (string, error) {
+	text, err := os.ReadFile(shipped)
+	if err != nil {
+		return "", fmt.Errorf("dynamic configuration of Temporal: %w", err)
+	}
+	file := filepath.Join(c.dir, "dynamicconfig.yaml")
+	text = append(text, "\nfrontend.WorkflowPauseEnabled:\n  - value: true\n"...)
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return "", fmt.Errorf("dynamic configuration of Temporal: %w", err)
+	}
+	return file, nil
 }
 
 // replace sets a value that is there already; key is its path, with dots.
