@@ -132,3 +132,30 @@ func (e *env) fill(in *job.WorkflowInput, limit int) (size int) {
 	require.Less(e, size, workflows.DefaultPayloadLimit)
 	return size
 }
+
+// A binlog that is larger than a batch may be comes alone, after asking for less; it
+// holds up nothing that is before or behind it.
+func TestABinlogLargerThanABatch(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, harness.PairOptions{})
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"))
+	e.enableBinlog("d", "t")
+	name := e.createJob("d", "", "d", "")
+	e.exec("INSERT INTO d.t VALUES (1, 'a')")
+	e.awaitEqual(name, "d", "d")
+	_, err := e.ccr.Call(e.ctx, "pause", map[string]any{"name": name})
+	require.NoError(t, err)
+	const size = 17 << 20 // with others an answer may have 16 MiB
+	for n := range 5 {
+		e.exec(fmt.Sprintf("INSERT INTO d.t VALUES (%d, 'before')", 10+n))
+	}
+	e.exec("CREATE VIEW d.v AS SELECT id FROM d.t WHERE v <> '" + strings.Repeat("x", size) + "'")
+	for n := range 5 {
+		e.exec(fmt.Sprintf("INSERT INTO d.t VALUES (%d, 'behind')", 20+n))
+	}
+	_, err = e.ccr.Call(e.ctx, "resume", map[string]any{"name": name})
+	require.NoError(t, err)
+	e.awaitEqual(name, "d", "d")
+	e.notStalled(name)
+	e.requireFullSyncs(name, 1)
+}
