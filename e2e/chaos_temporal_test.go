@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
@@ -56,12 +59,37 @@ func stepPaused(ctx context.Context, p *program) error {
 	if err := p.meanwhile(ctx, 8); err != nil {
 		return err
 	}
+	if p.once(2) {
+		if err := p.pauseTold(ctx, s, step); err != nil {
+			return err
+		}
+	}
 	p.note("-- unpaused")
 	return p.temporal(ctx, s, func(ctx context.Context, c client.Client, w *commonpb.WorkflowExecution) error {
 		_, err := c.WorkflowService().UnpauseActivity(ctx, &workflowservice.UnpauseActivityRequest{
 			Namespace: client.DefaultNamespace, Execution: w, Identity: somebody, Activity: &workflowservice.UnpauseActivityRequest_Id{Id: step},
 		})
 		return over(err)
+	})
+}
+
+// pauseTold waits until the job says that its step is paused, unless the step has
+// ended: one that was under way may do so. Nobody would know otherwise why the job
+// stands still.
+func (p *program) pauseTold(ctx context.Context, s *scene, step string) error {
+	return p.temporal(ctx, s, func(ctx context.Context, c client.Client, w *commonpb.WorkflowExecution) error {
+		d, err := c.DescribeWorkflowExecution(ctx, w.WorkflowId, "")
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(d.GetPendingActivities(), func(a *workflowpb.PendingActivityInfo) bool { return a.GetActivityId() == step }) {
+			return nil
+		}
+		status, err := s.ccr.Status(ctx, s.job)
+		if err == nil && !strings.Contains(status.LastError.Text, "is paused in Temporal") {
+			err = fmt.Errorf("step %s of job %s is paused, and the job does not say so: %+v", step, s.job, status)
+		}
+		return err
 	})
 }
 

@@ -42,7 +42,7 @@ const (
 //   - binlogs of the source switched off and on again, with writes meanwhile
 //   - the table of a table job dropped, and created again or recovered later
 //   - tables of the destination dropped, and its database
-//   - steps that are paused in Temporal for a while
+//   - steps that are paused in Temporal for a while, which the job has to tell
 //
 // Programs are played in batches: those of a batch share two clusters and one
 // ccr-standalone, and each has a database and a job of its own.
@@ -99,7 +99,9 @@ func (c *chaosRun) batch(first, n uint64) {
 	process.deeds = c.deeds
 	pair, err := harness.StartPair(c.Context(), harness.PairOptions{BEs: 2, Seed: first})
 	require.NoError(c, err)
-	pair.Source.SetProfile(chaosProfile())
+	source, destination := chaosProfiles(first)
+	pair.Source.SetProfile(source)
+	pair.Destination.SetProfile(destination)
 	defer pair.Close()
 	dst, err := pair.Destination.Open("")
 	require.NoError(c, err)
@@ -255,11 +257,17 @@ func (c *chaosProcess) end(t *testing.T, keep bool) int {
 	return int(c.kills.Load())
 }
 
-// chaosProfile lets ALTER jobs take long enough for something to happen meanwhile.
-func chaosProfile() core.Profile {
-	p := core.Instant
-	p.Name, p.AlterTick = "ALTER jobs that can be watched", 20*time.Millisecond
-	return p
+// chaosProfiles draws the delays of a batch's clusters. ALTER jobs of the source take
+// long enough for something to happen meanwhile. In half of the batches a replica
+// takes longer to be cloned than a job may take for anything: whoever waits for the
+// clones of a backend that leaves fails.
+func chaosProfiles(batch uint64) (source, destination core.Profile) {
+	source, destination = core.Instant, core.Instant
+	source.Name, source.AlterTick = "ALTER jobs that can be watched", 20*time.Millisecond
+	if r := rand.New(rand.NewPCG(batch, 7)); r.IntN(2) == 0 {
+		source.Clone, destination.Clone = 2*chaosPatience, 2*chaosPatience
+	}
+	return source, destination
 }
 
 // chaosKill is a kill that a program asks for: after its n-th statement, and
