@@ -53,8 +53,8 @@ test-e2e: build temporal-tools ## end-to-end tests only (RUN=regexp picks some)
 RECORDED := TestDatabaseJob|TestEmptyDatabase|TestLostBinlogs|TestPartitionAddedWrittenDropped|TestPauseAndResume|TestTableCreatedAndDropped|TestTableJobWithAnotherNameTwoFullSyncs|TestUnknownBinlog|TestTablesIncluded|TestTablesRenamed|TestSkip|TestWebhook|TestLagIsLive|TestAStalledJobIsPatient|TestBadPayloadsByHand|TestPartialSyncOrderedAtTheDrop|TestAStateOfManyEntriesIsMeasured|TestRemediesHelp/a_snapshot_is_taken_again_by_itself
 
 .PHONY: record-histories
-record-histories: build ## keep the histories of this release for the replay test (RELEASE=0.3; docs/upgrade.md)
-	@test -n "$(RELEASE)" || { echo "say which: make record-histories RELEASE=0.3" >&2; exit 1; }
+record-histories: build ## keep the histories of this release for the replay test (RELEASE=0.4; docs/upgrade.md)
+	@test -n "$(RELEASE)" || { echo "say which: make record-histories RELEASE=0.4" >&2; exit 1; }
 	CCR_RECORD_HISTORIES=$(CURDIR)/workflows/testdata/histories/$(RELEASE) \
 		go test -tags $(TAGS) -count=1 -timeout 20m -run '$(RECORDED)' ./e2e/
 	go test -run Recorded ./workflows

@@ -254,7 +254,7 @@ func (e *env) requireFullSyncs(job string, want int64) {
 // recordHistory saves what happened in the job for the replay test of package
 // workflows, when CCR_RECORD_HISTORIES names its folder:
 //
-//	make record-histories RELEASE=0.3
+//	make record-histories RELEASE=0.4
 //
 // Record when a release is made; files are added, not replaced.
 func (e *env) recordHistory(name string) {
