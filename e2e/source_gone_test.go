@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/dorisim/faults"
 	"github.com/doris-ccr/ccr/e2e/harness"
 )
 
@@ -138,6 +139,33 @@ func TestBinlogsOfADatabaseSwitchedOffAndOn(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, tables, "t", "it has another name now")
 	require.NotContains(t, tables, "dropped", "its drop is recorded")
+}
+
+// An order that selects tables while those of a gap still come leaves them awaited.
+func TestTablesSelectedWhileAGapIsClosed(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, harness.PairOptions{})
+	e.exec("CREATE DATABASE a")
+	names := []string{"t", "u", "w"}
+	for _, table := range names {
+		e.exec(fmt.Sprintf(recordedTable, "a", table), fmt.Sprintf("INSERT INTO a.%s VALUES (1, 'one')", table))
+	}
+	e.enableBinlog("a")
+	job := e.createJob("a", "", "b", "")
+	e.awaitEqual(job, "a", "b")
+	e.exec(`ALTER DATABASE a SET PROPERTIES ("binlog.enable" = "false")`)
+	e.stalledWith(job, "source database a does not record binlogs", "ALTER DATABASE")
+	for _, table := range names {
+		e.exec(fmt.Sprintf(`ALTER TABLE a.%s SET ("binlog.enable" = "false")`, table), fmt.Sprintf("INSERT INTO a.%s VALUES (2, 'unrecorded')", table))
+	}
+	first := e.fault(e.pair.Source, faults.Rule{Point: "backup.SNAPSHOTING", Action: faults.Hold, Count: 1})
+	e.enableBinlog("a", names...)
+	first.struck()
+	e.updateTables(job, map[string]any{"exclude_tables": []string{"never_there_*"}})
+	first.end()
+	e.awaitEqual(job, "a", "b")
+	e.notStalled(job)
+	e.requireFullSyncs(job, 1)
 }
 
 // Another database of the same name is not followed unasked.
