@@ -19,6 +19,8 @@ var (
 	// errTaskFails: the job's workflow task fails again and again, so that it can
 	// answer nothing.
 	errTaskFails = errors.New("its workflow task fails again and again: look at the workers' log; run workers of the version that the job ran on before, or a newer one")
+	// errPaused: the workflow of the job is paused in Temporal, and does not answer.
+	errPaused = errors.New("the workflow is paused in Temporal")
 	// errTemporalDown: Temporal, which has the state of all jobs, cannot be reached.
 	errTemporalDown = errors.New("temporal is not reachable")
 

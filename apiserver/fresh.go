@@ -17,7 +17,7 @@ import (
 func (j *jobs) status(ctx context.Context, name string) (job.Status, error) {
 	var s job.Status
 	err := j.query(ctx, name, job.QueryStatus, &s)
-	if errors.Is(err, errTaskFails) {
+	if errors.Is(err, errTaskFails) || errors.Is(err, errPaused) {
 		if known, found := j.withoutAnswer(ctx, name); found {
 			return known, nil
 		}

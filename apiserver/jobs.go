@@ -62,6 +62,8 @@ func (j *jobs) query(ctx context.Context, name, query string, out any) error {
 			return false, errUnknownJob
 		case err != nil:
 			return false, err
+		case resp.QueryRejected.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:
+			return false, errPaused // open, and not asked
 		case resp.QueryRejected != nil:
 			return false, errUnknownJob
 		}

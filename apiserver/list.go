@@ -145,7 +145,8 @@ func (l *jobList) fetch(ctx context.Context) (map[string]string, error) {
 	names := map[string]string{}
 	request := &workflowservice.ListWorkflowExecutionsRequest{
 		PageSize: listPageSize,
-		Query:    fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", job.WorkflowType),
+		// Open, not running: a paused workflow is a job, too.
+		Query: fmt.Sprintf("WorkflowType = '%s' AND CloseTime IS NULL", job.WorkflowType),
 	}
 	for {
 		page, err := l.jobs.client.ListWorkflow(ctx, request)

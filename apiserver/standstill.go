@@ -108,15 +108,19 @@ func standstillProblem(since *timestamppb.Timestamp, now time.Time, remedy, form
 	return p
 }
 
-// withoutAnswer is the status of a job whose workflow does not answer because its
-// task fails again and again: what the server itself knows.
+// withoutAnswer is the status of a job whose workflow does not answer because it is
+// paused, or its task fails again and again: what the server itself knows.
 func (j *jobs) withoutAnswer(ctx context.Context, name string) (job.Status, bool) {
 	d, err := j.client.DescribeWorkflowExecution(ctx, job.WorkflowID(name), "")
-	if err != nil || !isOpen(d) || d.GetPendingWorkflowTask().GetAttempt() < failingAttempts {
+	if err != nil || !isOpen(d) {
+		return job.Status{}, false
+	}
+	paused := d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED
+	if !paused && d.GetPendingWorkflowTask().GetAttempt() < failingAttempts {
 		return job.Status{}, false
 	}
 	s := job.Status{Name: name, Running: true, Checked: true, Stalled: true, Problem: standstill(name, d, time.Now())}
-	if why := j.taskFailure(ctx, name); why != "" {
+	if why := j.taskFailure(ctx, name); why != "" && !paused {
 		s.Problem.Text += ": " + why
 	}
 	s.ProgressState = j.lastState(d)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -126,6 +127,13 @@ func (e *env) pausedWorkflowHelps(ccr *harness.CCR, c client.Client, name string
 	})
 	require.NoError(e, err)
 	e.stalledWith(name, "the job's workflow is paused in Temporal", "unpause it with the tool that has paused it")
+	require.NoError(e, harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
+		reply, err := ccr.Call(ctx, "list_jobs", nil)
+		if err == nil && !strings.Contains(fmt.Sprint(reply["jobs"]), name) {
+			err = fmt.Errorf("not listed: %v", reply)
+		}
+		return err
+	}))
 	_, err = c.WorkflowService().UnpauseWorkflowExecution(e.ctx, &workflowservice.UnpauseWorkflowExecutionRequest{
 		Namespace: client.DefaultNamespace, WorkflowId: job.WorkflowID(name), Identity: somebody, Reason: "a test", RequestId: "unpause",
 	})
