@@ -46,7 +46,7 @@ func New(connector *replication.Connector, keyring *secret.Keyring, log *slog.Lo
 		},
 		heartbeats: toServer,
 	}
-	a.registry = newLagRegistry(a.observe)
+	a.registry = newLagRegistry(a.Lag)
 	return a
 }
 

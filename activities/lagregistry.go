@@ -182,8 +182,8 @@ func (a *Activities) Lags(wanted job.LagsWanted) job.LagsKnown { return a.regist
 // Close waits for looks at sources that questions have begun.
 func (a *Activities) Close() { a.registry.close() }
 
-// observe asks the source of a job for its lag.
-func (a *Activities) observe(ctx context.Context, in job.StepInput) (binlog.Lag, error) {
+// Lag asks the source of a job for its lag, now.
+func (a *Activities) Lag(ctx context.Context, in job.StepInput) (binlog.Lag, error) {
 	return guard(a.log.With("job", in.Spec.Name), job.ActivityObserveLag, func() (binlog.Lag, error) {
 		r, err := a.connect(in.Spec)
 		if err != nil {

@@ -2,9 +2,11 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication/verify"
@@ -31,7 +33,7 @@ func (a *Activities) Verifications() map[string]any {
 func (a *Activities) PlanVerification(ctx context.Context, in job.VerifyInput) (job.VerifyPlan, error) {
 	of, err := a.Jobs.VerifyInput(ctx, in.Job, job.VerifyWanted{Names: true})
 	if err != nil {
-		return job.VerifyPlan{}, fmt.Errorf("ask job %s for its tables: %w", in.Job, err)
+		return job.VerifyPlan{}, askFailed(fmt.Errorf("ask job %s for its tables: %w", in.Job, err))
 	}
 	return step(ctx, a, of, endAtOnce, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.VerifyPlan, error) {
 		return r.verify.PlanVerification(ctx, of, in.Request)
@@ -42,7 +44,7 @@ func (a *Activities) PlanVerification(ctx context.Context, in job.VerifyInput) (
 func (a *Activities) VerifyTable(ctx context.Context, in job.VerifyTableInput) (job.VerifiedTable, error) {
 	of, err := a.Jobs.VerifyInput(ctx, in.Job, job.VerifyWanted{TableIDs: []int64{in.Target.ID}})
 	if err != nil {
-		return job.VerifiedTable{}, fmt.Errorf("ask job %s for table %s: %w", in.Job, in.Target.Name, err)
+		return job.VerifiedTable{}, askFailed(fmt.Errorf("ask job %s for table %s: %w", in.Job, in.Target.Name, err))
 	}
 	var before job.Heartbeat
 	if activity.HasHeartbeatDetails(ctx) {
@@ -61,4 +63,14 @@ func (a *Activities) VerifyTable(ctx context.Context, in job.VerifyTableInput) (
 		}
 		return r.verify.VerifyTable(ctx, of, in, hooks)
 	})
+}
+
+// askFailed is the error of an activity that got no answer of a job. The server tries
+// it again unless the job does not exist: Temporal looks at the outermost error only.
+func askFailed(err error) error {
+	var ends *temporal.ApplicationError
+	if errors.As(err, &ends) && ends.NonRetryable() {
+		return ends
+	}
+	return err
 }

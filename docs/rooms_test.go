@@ -46,7 +46,7 @@ var rooms = map[string][]string{
 
 	"activities": {"doris", "job", "secret", "failpoint", "replication", "replication/problem", "replication/stream", "replication/verify"},
 	"workflows":  {"doris", "job"},
-	"worker":     {"job", "secret", "failpoint", "activities", "workflows", "replication"},
+	"worker":     {"doris", "job", "secret", "failpoint", "activities", "workflows", "replication"},
 	"apiserver":  {"doris", "job", "secret", "access", "failpoint"},
 	"importer":   {"job", "secret", "replication", "replication/adopt"},
 	"server":     {"access", "activities", "apiserver", "config", "failpoint", "replication", "secret", "worker"},

@@ -69,7 +69,7 @@ const (
 var Signals = []string{
 	SignalPause, SignalResume, SignalDelete, SignalSkipBinlog, SignalUpdateHostMapping,
 	SignalForceFullSync, SignalDesync, SignalSync, SignalContinueAsNew, SignalObserveLag,
-	SignalUpdateTables,
+	SignalUpdateTables, SignalRepair, SignalVerified,
 }
 
 // WorkflowID returns the workflow id of the job called name.
@@ -87,6 +87,10 @@ type Command struct {
 	HostMappings
 	UpdateTables
 	ObserveLag
+
+	// Repair and Verified are the payloads of repair and verified (verify.go).
+	Repair   *RepairOrder `json:"repair,omitempty"`
+	Verified *Verified    `json:"verified,omitempty"`
 }
 
 // ObserveLag is the payload of observe_lag.

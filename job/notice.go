@@ -12,8 +12,9 @@ const (
 	NoticeFullSync    = "full_sync"    // a full sync was ordered; Reason says why
 	NoticePartialSync = "partial_sync" // the same for some tables
 	NoticeDeleted     = "deleted"
-	NoticeDiffers     = "differs"         // something new differs on both sides; Reason says what
-	NoticeDiffersNot  = "differs_no_more" // nothing that was known to differ does any more
+	NoticeDiffers     = "differs"              // something new differs on both sides; Reason says what
+	NoticeVerified    = "verification_differs" // a verification has found a difference; Reason says what
+	NoticeDiffersNot  = "differs_no_more"      // nothing that was known to differ does any more
 )
 
 // Notice is the body of a webhook request: one change of a job's state. It may

@@ -114,6 +114,9 @@ type Progress struct {
 	// Comparing tells how current and complete they are.
 	Comparing *Comparing `json:"comparing,omitempty"`
 
+	// Verified is how the last verification ended, nil if there was none.
+	Verified *Verified `json:"verified,omitempty"`
+
 	// Reselect is set when the table filter has changed, or when a gap is to be
 	// closed: what the job replicates has to be compared with Tables.
 	Reselect bool `json:"reselect,omitempty"`

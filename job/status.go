@@ -101,6 +101,8 @@ type Status struct {
 	// Comparing tells how current and complete Differences are, nil if no shift has
 	// told.
 	Comparing *Comparing `json:"comparing,omitempty"`
+	// Verified is how the last verification ended, nil if there was none.
+	Verified *Verified `json:"verified,omitempty"`
 	// LastEvent is the newest of the job's events, nil if it has none.
 	LastEvent *Event `json:"last_event,omitempty"`
 }

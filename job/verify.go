@@ -46,6 +46,19 @@ func VerifyStartWorkflowID(name string) string { return "ccr-verify-start-" + na
 // VerifyScheduleID is the id of the Temporal Schedule that verifies a job.
 func VerifyScheduleID(name string) string { return "ccr-verify-" + name }
 
+// ErrorTypeNoJob is the type of the application error that ends a verification whose
+// job does not exist any more.
+const ErrorTypeNoJob = "NoJob"
+
+// VerifySummary is the summary of a verification's workflow in the Web UI.
+func VerifySummary(in VerifyInput) string {
+	method := in.Request.Method
+	if method == "" {
+		method = VerifyChecksum
+	}
+	return "verify " + in.Job + " (" + string(method) + ")"
+}
+
 // VerifyMethod says how far a verification goes; each includes those before it.
 type VerifyMethod string
 
@@ -221,7 +234,9 @@ type VerifyReport struct {
 	Problem   string    `json:"problem,omitempty"`
 	StartedAt time.Time `json:"started_at"`
 	EndedAt   time.Time `json:"ended_at,omitzero"`
-	// Planned are the tables that are still to be verified; Doing is the one at hand.
+	// Total counts the tables to be verified, those done included. Planned are those
+	// still to be done; Doing is the one at hand.
+	Total   int            `json:"total"`
 	Planned []VerifyTarget `json:"planned,omitempty"`
 	Doing   string         `json:"doing,omitempty"`
 	// Tables are those done, in order. Of equal tables beyond MaxVerified only the
@@ -291,6 +306,8 @@ const (
 	RepairSuccess = "repaired"
 	RepairUseless = "still different"
 	RepairFailed  = "failed"
+	// RepairUnproven: the job has brought it, but it could not be compared again.
+	RepairUnproven = "not verified"
 )
 
 // RepairOrder is the payload of SignalRepair.
@@ -330,6 +347,9 @@ type Verified struct {
 	Repaired  int    `json:"repaired"`
 	Busy      int    `json:"busy"`
 	Skipped   int    `json:"not_comparable"`
+	// Method is that of the request. All: no tables and partitions were named.
+	Method VerifyMethod `json:"method,omitempty"`
+	All    bool         `json:"all_tables"`
 	// RowsRead are by both clusters together, Seconds how long it took, pauses
 	// included.
 	RowsRead int64 `json:"rows_read"`

@@ -33,6 +33,9 @@ const (
 	// that worker has died they wait this long. 5 s, the default, would be as long as
 	// an API server waits. Too short a time costs a replay of the history.
 	stickyTimeout = 2 * time.Second
+	// DefaultVerifySlots is how many tables one worker verifies at once: each reads a
+	// table of both clusters.
+	DefaultVerifySlots = 2
 	// streamPollers is few: after a network partition the server hands the next
 	// attempts of a shift to the polls of the dead connection first, and each
 	// is lost for one heartbeat timeout (temporal-measured.md 5).
@@ -49,6 +52,9 @@ type Options struct {
 	Logger     *slog.Logger
 	// StreamSlots is how many jobs may stream here at once; 0 = DefaultStreamSlots.
 	StreamSlots int
+	// VerifySlots is how many tables may be verified here at once; 0 =
+	// DefaultVerifySlots.
+	VerifySlots int
 	// HeartbeatTimeout is how long a silent worker keeps its jobs; 0 =
 	// workflows.DefaultHeartbeatTimeout. 30 s saves the server work when there
 	// are more than 200 jobs.
@@ -64,12 +70,12 @@ type Options struct {
 }
 
 // Worker runs jobs: one SDK worker for workflows and short steps, another for
-// streams, so that streams never take the slots of snapshots, and a small one
-// that answers questions about the process.
+// streams, so that streams never take the slots of snapshots, a third for
+// verifications, and a small one that answers questions about the process.
 type Worker struct {
-	steps, streams sdkworker.Worker
-	process        *processWorker
-	acts           *activities.Activities
+	steps, streams, verifications sdkworker.Worker
+	process                       *processWorker
+	acts                          *activities.Activities
 }
 
 // New makes a worker. It does nothing before Start.
@@ -89,12 +95,17 @@ func New(o Options) (*Worker, error) {
 	if o.StreamSlots <= 0 {
 		o.StreamSlots = DefaultStreamSlots
 	}
+	if o.VerifySlots <= 0 {
+		o.VerifySlots = DefaultVerifySlots
+	}
 	if o.HeartbeatTimeout <= 0 {
 		o.HeartbeatTimeout = workflows.DefaultHeartbeatTimeout
 	}
 	w := &Worker{
 		steps:   sdkworker.New(o.Client, job.TaskQueue, stepOptions(o)),
 		streams: sdkworker.New(o.Client, job.StreamTaskQueue, streamOptions(o)),
+
+		verifications: sdkworker.New(o.Client, job.VerifyTaskQueue, verifyOptions(o)),
 	}
 	jobs := workflows.Workflow{
 		HeartbeatTimeout: o.HeartbeatTimeout, Webhook: o.Webhook.URL != "",
@@ -102,10 +113,16 @@ func New(o Options) (*Worker, error) {
 	}
 	w.steps.RegisterWorkflowWithOptions(jobs.ReplicationJob, workflow.RegisterOptions{Name: job.WorkflowType})
 	w.steps.RegisterWorkflowWithOptions(workflows.CheckSetup, workflow.RegisterOptions{Name: job.WorkflowTypeCheck})
+	w.steps.RegisterWorkflowWithOptions(jobs.VerifyTables, workflow.RegisterOptions{Name: job.WorkflowTypeVerify})
+	w.steps.RegisterWorkflowWithOptions(workflows.StartVerification, workflow.RegisterOptions{Name: job.WorkflowTypeVerifyStart})
 	acts := activities.New(o.Connector, o.Keyring, o.Logger)
 	acts.FailAt(o.Failpoints)
 	acts.Webhook = o.Webhook
+	verified := &verifiedJobs{client: o.Client, lag: acts.Lag}
+	acts.Jobs = verified
 	register(w.steps, acts.Steps())
+	register(w.steps, map[string]any{job.ActivityAwaitRepair: verified.AwaitRepair})
+	register(w.verifications, acts.Verifications())
 	register(w.streams, acts.Streams())
 	w.acts, w.process = acts, newProcessWorker(o, acts.Lags)
 	return w, nil
@@ -122,12 +139,18 @@ func (w *Worker) Start() error {
 	if err := w.streams.Start(); err != nil {
 		return fmt.Errorf("start the worker of task queue %s: %w", job.StreamTaskQueue, err)
 	}
+	if err := w.verifications.Start(); err != nil {
+		w.streams.Stop()
+		return fmt.Errorf("start the worker of task queue %s: %w", job.VerifyTaskQueue, err)
+	}
 	if err := w.steps.Start(); err != nil {
+		w.verifications.Stop()
 		w.streams.Stop()
 		return fmt.Errorf("start the worker of task queue %s: %w", job.TaskQueue, err)
 	}
 	if err := w.process.Start(); err != nil {
 		w.steps.Stop()
+		w.verifications.Stop()
 		w.streams.Stop()
 		return err
 	}
@@ -142,6 +165,7 @@ func (w *Worker) Start() error {
 func (w *Worker) Stop() {
 	w.steps.Stop()
 	w.streams.Stop()
+	w.verifications.Stop()
 	w.process.Stop()
 	w.acts.Close()
 }
@@ -160,6 +184,14 @@ func streamOptions(o Options) sdkworker.Options {
 	s := commonOptions(o)
 	s.DisableWorkflowWorker = true
 	s.MaxConcurrentActivityExecutionSize = o.StreamSlots
+	s.MaxConcurrentActivityTaskPollers = streamPollers
+	return s
+}
+
+func verifyOptions(o Options) sdkworker.Options {
+	s := commonOptions(o)
+	s.DisableWorkflowWorker = true
+	s.MaxConcurrentActivityExecutionSize = o.VerifySlots
 	s.MaxConcurrentActivityTaskPollers = streamPollers
 	return s
 }

@@ -38,13 +38,16 @@ func (r *run) handleImmediateCommands() {
 // out. A resume is not immediate while the server tries the step again: it means "try
 // now".
 func (r *run) immediate(c command) bool {
-	return c.refusal != nil || c.name == job.SignalObserveLag || (c.name == job.SignalResume && !r.p.Paused && !r.serverRetries)
+	return c.refusal != nil || c.name == job.SignalObserveLag || c.name == job.SignalVerified || (c.name == job.SignalResume && !r.p.Paused && !r.serverRetries)
 }
 
 // handleCommand carries out one command, or refuses it, and records which.
 func (r *run) handleCommand(c command) {
 	if c.name == job.SignalObserveLag && c.refusal == nil {
 		r.lagRequests.add(c.args.RequestID, c.args.Position)
+		return
+	}
+	if c.name == job.SignalVerified && c.refusal == nil && r.noteVerified(*c.args.Verified) {
 		return
 	}
 	err := c.refusal
@@ -101,6 +104,10 @@ func (r *run) perform(c command) error {
 		err = r.setBeingSynced(true)
 	case job.SignalUpdateTables:
 		err = r.updateTables(c.args.UpdateTables)
+	case job.SignalRepair:
+		err = r.repair(*c.args.Repair)
+	case job.SignalVerified:
+		err = errUnknownThen // noteVerified has not taken it
 	case job.SignalContinueAsNew:
 		r.newRunOrdered = true
 	}

@@ -48,6 +48,14 @@ func decode(name string, payload *commonpb.Payload) command {
 		}
 	case job.SignalUpdateTables:
 		_, c.refusal = c.args.UpdateTables.Filter(job.TableFilter{})
+	case job.SignalRepair:
+		if c.args.Repair == nil || c.args.Repair.Partial.Table == "" {
+			c.refusal = errors.New("there is no table to repair")
+		}
+	case job.SignalVerified:
+		if c.args.Verified == nil {
+			c.refusal = errors.New("nothing is told of the verification")
+		}
 	}
 	if c.refusal != nil && c.ignored != nil {
 		c.refusal = fmt.Errorf("%w (%w)", c.refusal, c.ignored)
@@ -63,7 +71,7 @@ func (c *command) refuseIgnored(ctx workflow.Context) {
 		return
 	}
 	switch c.name {
-	case job.SignalSkipBinlog, job.SignalUpdateHostMapping, job.SignalUpdateTables:
+	case job.SignalSkipBinlog, job.SignalUpdateHostMapping, job.SignalUpdateTables, job.SignalRepair:
 		if reached(ctx, changeStrictPayloads) {
 			c.refusal = c.ignored
 		}

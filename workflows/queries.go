@@ -55,6 +55,13 @@ func (r *run) answerQueries() error {
 			return fmt.Errorf("register query %s: %w", q.name, err)
 		}
 	}
+	o := workflow.QueryHandlerOptions{Description: "What a verification needs: spec (passwords sealed), position, tables."}
+	answer := func(wanted job.VerifyWanted) (converter.RawValue, error) {
+		return r.settings.readable(r.verifyInput(wanted))
+	}
+	if err := workflow.SetQueryHandlerWithOptions(r.ctx, job.QueryVerifyInput, answer, o); err != nil {
+		return fmt.Errorf("register query %s: %w", job.QueryVerifyInput, err)
+	}
 	return nil
 }
 
@@ -78,6 +85,7 @@ func (r *run) status() job.Status {
 		FullSyncReason: r.p.FullSyncInfo.Info,
 		Differences:    r.p.Differences,
 		Comparing:      r.p.Comparing,
+		Verified:       r.p.Verified,
 	}
 	if n := len(r.p.Events); n > 0 {
 		last := r.p.Events[n-1]

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +24,7 @@ func (r *run) updateTables(u job.UpdateTables) error {
 		return err
 	}
 	if !r.version(changeUpdateTables) {
-		return errors.New("this worker did not know the command when it arrived: send it again")
+		return errUnknownThen
 	}
 	r.spec.TableFilter = filter
 	r.event(levelInfo, "replicating %s from now on", oneLine(filter.Describe(), eventLimit))
