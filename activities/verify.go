@@ -57,6 +57,9 @@ func (a *Activities) VerifyTable(ctx context.Context, in job.VerifyTableInput) (
 				report(job.Heartbeat{Note: note, Verifying: &progress})
 			},
 			CaughtUp: func(ctx context.Context) (int64, bool, error) { return a.Jobs.CaughtUp(ctx, in.Job) },
+			Input: func(ctx context.Context) (job.StepInput, error) {
+				return a.Jobs.VerifyInput(ctx, in.Job, job.VerifyWanted{TableIDs: []int64{in.Target.ID}})
+			},
 		}
 		if before.Verifying != nil {
 			hooks.Before = *before.Verifying

@@ -222,6 +222,11 @@ func (c *Client) unreachable(n int) {
 // run executes work on the first frontend that can be reached, see first. What may have been executed is tried again only if
 // it is repeatable.
 func (c *Client) run(ctx context.Context, statement string, repeatable bool, work func(context.Context, *sql.Conn) error) error {
+	return c.runFor(ctx, c.cfg.StatementTimeout, statement, repeatable, work)
+}
+
+// runFor is run with a bound on each attempt of its own.
+func (c *Client) runFor(ctx context.Context, timeout time.Duration, statement string, repeatable bool, work func(context.Context, *sql.Conn) error) error {
 	if len(c.pools) == 0 {
 		return errors.New("no frontend is configured")
 	}
@@ -229,7 +234,7 @@ func (c *Client) run(ctx context.Context, statement string, repeatable bool, wor
 	var err error
 	for i := range c.pools {
 		n := (first + i) % len(c.pools)
-		err = c.attempt(ctx, c.pools[n], statement, work)
+		err = c.attempt(ctx, timeout, c.pools[n], statement, work)
 		var lost *NetworkError
 		if !errors.As(err, &lost) {
 			c.answered(n)
@@ -244,17 +249,17 @@ func (c *Client) run(ctx context.Context, statement string, repeatable bool, wor
 }
 
 // attempt executes work on one frontend.
-func (c *Client) attempt(ctx context.Context, p *pool, statement string, work func(context.Context, *sql.Conn) error) error {
+func (c *Client) attempt(ctx context.Context, timeout time.Duration, p *pool, statement string, work func(context.Context, *sql.Conn) error) error {
 	started := time.Now()
-	err := c.onFrontend(ctx, p, statement, work)
+	err := c.onFrontend(ctx, timeout, p, statement, work)
 	if c.cfg.Observe != nil {
 		c.cfg.Observe(p.endpoint.Host, c.cfg.Database, time.Since(started), err)
 	}
 	return err
 }
 
-func (c *Client) onFrontend(ctx context.Context, p *pool, statement string, work func(context.Context, *sql.Conn) error) error {
-	stmtCtx, cancel := context.WithTimeout(ctx, c.cfg.StatementTimeout)
+func (c *Client) onFrontend(ctx context.Context, timeout time.Duration, p *pool, statement string, work func(context.Context, *sql.Conn) error) error {
+	stmtCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	// A connection that died while idle says driver.ErrBadConn, which means that
 	// nothing was sent over it. There are at most maxIdle of them.
@@ -264,7 +269,7 @@ func (c *Client) onFrontend(ctx context.Context, p *pool, statement string, work
 			continue
 		}
 		if err != nil && ctx.Err() == nil && stmtCtx.Err() != nil {
-			err = fmt.Errorf("no answer in %v", c.cfg.StatementTimeout)
+			err = fmt.Errorf("no answer in %v", timeout)
 		}
 		return replyError(p.endpoint, statement, sent, err)
 	}

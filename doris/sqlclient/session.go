@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -67,6 +68,37 @@ func (c *Client) QueryWith(ctx context.Context, set Setting, statement string) (
 		return nil, err
 	}
 	return rows, nil
+}
+
+// QueryFunc runs a statement that only reads.
+type QueryFunc func(ctx context.Context, statement string) ([]Row, error)
+
+// Session runs work on one frontend, in one session with variables set, see
+// ExecWith: what it reads is one frontend's view of things, in order. All of it may
+// take as long as timeout, and is done again on the next frontend when the
+// connection breaks.
+func (c *Client) Session(ctx context.Context, set Setting, timeout time.Duration, work func(context.Context, QueryFunc) error) error {
+	var own error // of work itself: no frontend has to do with it
+	err := c.runFor(ctx, timeout, "a session", true, func(ctx context.Context, conn *sql.Conn) error {
+		var refused error
+		query := func(ctx context.Context, statement string) (rows []Row, err error) {
+			if rows, err = read(ctx, conn, statement); err != nil {
+				refused = fmt.Errorf("%s: %w", shorten(statement), err)
+			}
+			return rows, err
+		}
+		return within(ctx, conn, set, func() error {
+			own = work(ctx, query)
+			if refused != nil {
+				return refused
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return own
 }
 
 // within does work on the connection with variables set. The connection is not

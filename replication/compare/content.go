@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -67,7 +68,7 @@ type What struct {
 // CompareTable compares a table of the source with what the job has of it.
 func (j *Job) CompareTable(ctx context.Context, id int64, known job.Table, what What) (Comparison, error) {
 	c := Comparison{Table: known.Name, Versions: map[int64]VersionPair{}, Counted: map[int64]VersionPair{}}
-	from, to, err := j.bothSides(ctx, id, known.DestID)
+	from, to, err := j.BothSides(ctx, id, known.DestID)
 	switch {
 	case err != nil:
 		return c, err
@@ -100,7 +101,7 @@ func (j *Job) CompareTable(ctx context.Context, id int64, known job.Table, what 
 	if len(c.Differences) == 0 && !what.Rows {
 		return c, nil
 	}
-	from, to, err = j.bothSides(ctx, id, known.DestID)
+	from, to, err = j.BothSides(ctx, id, known.DestID)
 	if err != nil {
 		return c, err
 	}
@@ -108,8 +109,8 @@ func (j *Job) CompareTable(ctx context.Context, id int64, known job.Table, what 
 	return c, nil
 }
 
-// bothSides reads the metadata of a table on both sides.
-func (j *Job) bothSides(ctx context.Context, source, destination int64) (from, to *meta.Table, err error) {
+// BothSides reads the metadata of a table on both sides.
+func (j *Job) BothSides(ctx context.Context, source, destination int64) (from, to *meta.Table, err error) {
 	if from, _, err = j.Source.TableByID(ctx, source); err != nil {
 		return nil, nil, err
 	}
@@ -119,11 +120,11 @@ func (j *Job) bothSides(ctx context.Context, source, destination int64) (from, t
 
 // compareDefinitions compares what SHOW CREATE and DESC print.
 func (j *Job) compareDefinitions(ctx context.Context, c *Comparison, source, destination string) error {
-	from, err := definition(j.Source, ctx, source)
+	from, err := Definition(j.Source, ctx, source)
 	if err != nil {
 		return err
 	}
-	to, err := definition(j.Destination, ctx, destination)
+	to, err := Definition(j.Destination, ctx, destination)
 	if err != nil {
 		return err
 	}
@@ -147,8 +148,8 @@ func (j *Job) compareDefinitions(ctx context.Context, c *Comparison, source, des
 	return nil
 }
 
-// definition reads what a table or view is.
-func definition(c *pair.Cluster, ctx context.Context, name string) (schema.Definition, error) {
+// Definition reads what a table or view is.
+func Definition(c *pair.Cluster, ctx context.Context, name string) (schema.Definition, error) {
 	text, err := c.SQL.CreateTableText(ctx, c.Spec.Database, name)
 	if err != nil {
 		return schema.Definition{}, fmt.Errorf("look at the definition of %s table %s: %w", c.Side, name, err)
@@ -167,13 +168,20 @@ func rollups(c *pair.Cluster, ctx context.Context, table string) ([]string, erro
 	return names, nil
 }
 
-// partitionPair is a partition on both sides.
-type partitionPair struct{ source, destination *meta.Partition }
+// PartitionPair is a partition on both sides.
+type PartitionPair struct{ Source, Destination *meta.Partition }
 
-// pairPartitions finds the partitions of the same range. Temporary ones, which
+// Pairing are the formal partitions of a table: those with the same range on both
+// sides by source id, and those that only one side has.
+type Pairing struct {
+	Pairs                       map[int64]PartitionPair
+	OnlySource, OnlyDestination []*meta.Partition
+}
+
+// PairPartitions finds the partitions of the same range. Temporary ones, which
 // only the source has, may look like others (doris-binlogs.md 1.8): whether one is
 // a formal one its listing tells.
-func (j *Job) pairPartitions(ctx context.Context, c *Comparison, from, to *meta.Table) (map[int64]partitionPair, error) {
+func (j *Job) PairPartitions(ctx context.Context, from, to *meta.Table) (Pairing, error) {
 	there := map[string]*meta.Partition{}
 	for _, p := range to.Partitions {
 		if !p.Temporary {
@@ -188,32 +196,47 @@ func (j *Job) pairPartitions(ctx context.Context, c *Comparison, from, to *meta.
 	if len(ranges) != len(from.Partitions) || len(there) != len(from.Partitions) {
 		var err error
 		if formal, err = j.Source.SQL.Partitions(ctx, j.Spec.Source.Database, from.Name); err != nil {
-			return nil, fmt.Errorf("list the partitions of source table %s: %w", from.Name, err)
+			return Pairing{}, fmt.Errorf("list the partitions of source table %s: %w", from.Name, err)
 		}
 	}
-	pairs := map[int64]partitionPair{}
+	found := Pairing{Pairs: map[int64]PartitionPair{}}
 	for _, p := range from.Partitions {
 		switch other := there[p.Key]; {
 		case p.Temporary || formal != nil && !slices.Contains(formal, p.Name):
 		case other == nil:
-			c.Differ(job.DifferentPartitions, "the destination does not have the partition %s", p.Name)
+			found.OnlySource = append(found.OnlySource, p)
 		default:
-			pairs[p.ID] = partitionPair{p, other}
-			c.Versions[p.ID] = VersionPair{p.VisibleVersion, other.VisibleVersion, other.ID}
+			found.Pairs[p.ID] = PartitionPair{p, other}
 			delete(there, p.Key)
 		}
 	}
-	for _, p := range there {
+	found.OnlyDestination = slices.SortedFunc(maps.Values(there), func(a, b *meta.Partition) int { return cmp.Compare(a.Name, b.Name) })
+	return found, nil
+}
+
+// pairPartitions pairs the partitions, and tells of those that one side lacks.
+func (j *Job) pairPartitions(ctx context.Context, c *Comparison, from, to *meta.Table) (map[int64]PartitionPair, error) {
+	found, err := j.PairPartitions(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range found.OnlySource {
+		c.Differ(job.DifferentPartitions, "the destination does not have the partition %s", p.Name)
+	}
+	for _, p := range found.OnlyDestination {
 		c.Differ(job.DifferentPartitions, "only the destination has the partition %s", p.Name)
 	}
-	return pairs, nil
+	for id, pair := range found.Pairs {
+		c.Versions[id] = VersionPair{pair.Source.VisibleVersion, pair.Destination.VisibleVersion, pair.Destination.ID}
+	}
+	return found.Pairs, nil
 }
 
 // versionsOf are the versions that the pairs have by now.
-func versionsOf(from, to *meta.Table, pairs map[int64]partitionPair) map[int64]VersionPair {
+func versionsOf(from, to *meta.Table, pairs map[int64]PartitionPair) map[int64]VersionPair {
 	versions := map[int64]VersionPair{}
 	for id, pair := range pairs {
-		source, destination := from.PartitionByID(id), to.PartitionByID(pair.destination.ID)
+		source, destination := from.PartitionByID(id), to.PartitionByID(pair.Destination.ID)
 		if source != nil && destination != nil {
 			versions[id] = VersionPair{source.VisibleVersion, destination.VisibleVersion, destination.ID}
 		}
@@ -231,7 +254,7 @@ const (
 // compareRows counts the rows of the partitions that have changed since they were
 // counted. The numbers that SHOW PARTITIONS has are reports of the backends,
 // minutes old and of no version: they prove nothing.
-func (j *Job) compareRows(ctx context.Context, c *Comparison, from, to *meta.Table, pairs map[int64]partitionPair, counted map[int64]VersionPair) error {
+func (j *Job) compareRows(ctx context.Context, c *Comparison, from, to *meta.Table, pairs map[int64]PartitionPair, counted map[int64]VersionPair) error {
 	var ids []int64
 	for id := range pairs {
 		if was, ok := counted[id]; ok && was == c.Versions[id] {
@@ -244,7 +267,7 @@ func (j *Job) compareRows(ctx context.Context, c *Comparison, from, to *meta.Tab
 	for chunk := range slices.Chunk(ids, countAtOnce) {
 		var here, there []string
 		for _, id := range chunk {
-			here, there = append(here, pairs[id].source.Name), append(there, pairs[id].destination.Name)
+			here, there = append(here, pairs[id].Source.Name), append(there, pairs[id].Destination.Name)
 		}
 		ours, err := countRows(j.Source, ctx, from, here)
 		if err != nil {

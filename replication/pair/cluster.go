@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
@@ -48,6 +49,7 @@ type Database interface {
 	Exec(ctx context.Context, statement string) error
 	ExecWith(ctx context.Context, set sqlclient.Setting, statement string) error
 	Query(ctx context.Context, statement string) ([]sqlclient.Row, error)
+	Session(ctx context.Context, set sqlclient.Setting, timeout time.Duration, work func(context.Context, sqlclient.QueryFunc) error) error
 	FrontendConfig(ctx context.Context, key string) (value string, ok bool, err error)
 	Frontends(ctx context.Context) ([]meta.Frontend, error)
 	DatabaseExists(ctx context.Context, db string) (bool, error)

@@ -1,30 +1,33 @@
 // Package verify compares the tables of a job row by row while loads run: cheap
 // questions first, then checksums by partition, then where a partition differs.
 // It changes nothing and locks nothing.
+//
+// What it says is certain. Two sides are equal when the same content was read on
+// both; they differ when the destination must have had what the source had, and
+// had not, twice (evidence.go). What was written too often for either is told as
+// busy.
 package verify
 
 import (
 	"context"
-	"errors"
+	"time"
 
 	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/compare"
 	"github.com/doris-ccr/ccr/replication/pair"
 )
 
 // Job verifies the tables of a job.
 type Job struct {
 	*pair.Job
-	shared *Shared
+	shared  *Shared
+	compare *compare.Job
 }
 
 // New returns what verifies the tables of j.
-func New(j *pair.Job, shared *Shared) *Job { return &Job{Job: j, shared: shared} }
-
-// Shared is what the verifications of a process share.
-type Shared struct{}
-
-// NewShared returns what the verifications of a process share.
-func NewShared() *Shared { return &Shared{} }
+func New(j *pair.Job, shared *Shared) *Job {
+	return &Job{Job: j, shared: shared, compare: compare.New(j)}
+}
 
 // Hooks are what the verification of a table needs of whoever runs it.
 type Hooks struct {
@@ -35,14 +38,23 @@ type Hooks struct {
 	// CaughtUp tells whether the job has applied all that its source had recorded when
 	// it was asked, and the job's position.
 	CaughtUp func(context.Context) (position int64, caughtUp bool, err error)
+	// Input asks the job again for what it has of the table.
+	Input func(context.Context) (job.StepInput, error)
 }
 
-// Plan lists the tables and views that request selects.
-func (j *Job) Plan(context.Context, job.StepInput, job.VerifyRequest) (job.VerifyPlan, error) {
-	return job.VerifyPlan{}, errors.ErrUnsupported
+// limits bound the trying. Tests have smaller ones.
+type limits struct {
+	tries    int           // at one partition
+	atBucket int           // at one bucket of a partition that differs
+	restarts int           // of a table
+	pause    time.Duration // before the second try; each later one is half as long again
+	longest  time.Duration // pause
+	follow   time.Duration // how long to wait for the destination to get to a version
+	visible  time.Duration // how long to wait for transactions to become visible
+	budget   time.Duration // for trying again after a broken connection
 }
 
-// Table compares a table or view on both sides.
-func (j *Job) Table(context.Context, job.StepInput, job.VerifyTableInput, Hooks) (job.VerifiedTable, error) {
-	return job.VerifiedTable{}, errors.ErrUnsupported
+var defaultLimits = limits{
+	tries: 20, atBucket: 6, restarts: 5, pause: 200 * time.Millisecond, longest: 10 * time.Second,
+	follow: 2 * time.Second, visible: 10 * time.Second, budget: time.Minute,
 }

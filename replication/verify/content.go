@@ -1,0 +1,197 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/doris/meta"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/replication/pair"
+	"github.com/doris-ccr/ccr/replication/problem"
+)
+
+const (
+	// atOnce is how many units one statement asks about at first; what has been tried
+	// together in vain is tried alone.
+	atOnce   = 8
+	together = 3
+	// largePartition is how many rows make a partition go by its buckets, so that a
+	// query is short.
+	largePartition = 5_000_000
+)
+
+// run asks about units until each has an outcome, or was tried often enough.
+func (v *verification) run(ctx context.Context, q question, units []*unit, tries int, done func([]*unit)) error {
+	open := units
+	pause := v.limits.pause
+	for try := 1; ; try++ {
+		size := atOnce
+		if try > together {
+			size = 1
+		}
+		for chunk := range slices.Chunk(open, size) {
+			if err := v.roundOrOneByOne(ctx, q, chunk, try > 1); err != nil {
+				return err
+			}
+			if done != nil {
+				done(chunk)
+			}
+		}
+		open = undecided(open)
+		if len(open) == 0 || try >= tries {
+			break
+		}
+		if !pair.Sleep(ctx, pause) {
+			return ctx.Err()
+		}
+		pause = min(pause+pause/2, v.limits.longest)
+	}
+	for _, u := range open {
+		u.outcome = busy
+	}
+	return nil
+}
+
+func undecided(units []*unit) []*unit {
+	return slices.DeleteFunc(slices.Clone(units), func(u *unit) bool { return u.outcome != open })
+}
+
+// roundOrOneByOne asks once about units, and about each alone if the query about
+// all of them is refused: it may be too large.
+func (v *verification) roundOrOneByOne(ctx context.Context, q question, units []*unit, follow bool) error {
+	err := v.round(ctx, q, units, follow)
+	if !isRefusal(err) {
+		return err
+	}
+	if len(units) == 1 {
+		units[0].tries++
+		units[0].refused = err.Error()
+		return nil
+	}
+	for _, u := range units {
+		if err := v.roundOrOneByOne(ctx, q, []*unit{u}, follow); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isRefusal tells a statement that a server refused for other reasons than that the
+// table has changed, or that the account may not.
+func isRefusal(err error) bool {
+	var refused *sqlclient.Error
+	return errors.As(err, &refused) && !isAbsence(err) && !errors.Is(err, sqlclient.ErrAccessDenied)
+}
+
+// isAbsence tells a statement that was refused because what it names is not there
+// (any more).
+func isAbsence(err error) bool {
+	return problem.Absent(err) || errors.Is(err, sqlclient.ErrUnknownTable) || errors.Is(err, sqlclient.ErrUnknownColumn) || errors.Is(err, sqlclient.ErrNotTable)
+}
+
+// round asks both sides once. Of what is not equal it looks whether it has to be.
+func (v *verification) round(ctx context.Context, q question, units []*unit, follow bool) error {
+	if err := v.sample(ctx, q, units, follow); err != nil {
+		return err
+	}
+	for _, u := range units {
+		u.look()
+	}
+	return v.prove(ctx, q, slices.DeleteFunc(undecided(units), func(u *unit) bool { return len(u.source) == 0 }))
+}
+
+// prove looks whether the destination must have by now what the source had at its
+// newest checksum: the job has applied all that the source had recorded after that,
+// and the source has not moved since (evidence.go).
+func (v *verification) prove(ctx context.Context, q question, units []*unit) error {
+	if len(units) == 0 {
+		return nil
+	}
+	caughtUp, err := v.caughtUp(ctx)
+	if err != nil {
+		return err
+	}
+	if !caughtUp {
+		for _, u := range units {
+			u.behind++
+		}
+		return nil
+	}
+	theirs, err := v.ask(ctx, v.to, q, units, nil)
+	if err != nil {
+		return err
+	}
+	from, to, err := v.job.compare.BothSides(ctx, v.from.table.ID, v.to.table.ID)
+	if err != nil {
+		return err
+	}
+	if from == nil || to == nil {
+		return errMoved
+	}
+	for i, u := range units {
+		s, _ := latest(u.source)
+		d := sample{theirs.version[i], theirs.sums[i]}
+		if d.version != 0 {
+			u.destination = remember(u.destination, d)
+		}
+		if !isAt(from, u.pair.Source.ID, s.version) || !isAt(to, u.pair.Destination.ID, d.version) || !theirs.settled[i] {
+			u.moved++
+			u.look()
+			continue
+		}
+		if s.version != d.version {
+			u.misaligned = true
+		}
+		if u.look(); u.outcome == open {
+			u.prove(s, d)
+		}
+	}
+	return nil
+}
+
+// isAt tells whether the master knows the partition in that version: the frontend
+// that answered a query may have been behind.
+func isAt(t *meta.Table, partition, version int64) bool {
+	p := t.PartitionByID(partition)
+	return p != nil && version != 0 && p.VisibleVersion == version
+}
+
+// caughtUp tells whether the destination shows all that the source had recorded
+// when this was called.
+func (v *verification) caughtUp(ctx context.Context) (bool, error) {
+	// A binlog can be filed a little after its load is visible (architecture.md 4.6).
+	if !pair.Sleep(ctx, v.job.Options.SettleTime) {
+		return false, ctx.Err()
+	}
+	position, caughtUp, err := v.hooks.CaughtUp(ctx)
+	if err != nil {
+		return false, fmt.Errorf("ask the job how far it is: %w", err)
+	}
+	v.result.Position = max(v.result.Position, position)
+	if !caughtUp {
+		return false, nil
+	}
+	bounded, cancel := context.WithTimeout(ctx, v.limits.visible)
+	defer cancel()
+	progress := v.input.Progress
+	err = v.job.AwaitVisible(bounded, binlog.Record{Type: binlog.TypeUpsert, TableIDs: []int64{v.in.Target.ID}}, &progress)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return false, ctx.Err()
+	case err != nil && bounded.Err() != nil:
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return true, nil
+}
+
+// count notes rows that were read.
+func (v *verification) count(rows int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.result.RowsRead += rows
+}

@@ -1,0 +1,233 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/compare"
+)
+
+// content compares the rows of all partitions.
+func (v *verification) content(ctx context.Context, s *structure) error {
+	var units []*unit
+	for _, p := range s.pairs {
+		v.result.Partitions++
+		if was, ok := v.done[p.Source.ID]; ok && was.DestID == p.Destination.ID && was.SourceVersion == p.Source.VisibleVersion && was.DestVersion == p.Destination.VisibleVersion {
+			v.result.SourceRows += was.Rows
+			v.result.DestinationRows += was.Rows
+			continue
+		}
+		delete(v.done, p.Source.ID)
+		units = append(units, &unit{part: &part{pair: p}, bucket: whole})
+	}
+	total := len(units)
+	var q question = checksum{v.hash, v.columnsOf}
+	if v.in.Request.Method == job.VerifyCount {
+		q = counting{}
+	} else {
+		var err error
+		if units, err = v.byBuckets(ctx, s, units); err != nil {
+			return err
+		}
+	}
+	left := len(units)
+	progress := func(chunk []*unit) {
+		for _, u := range chunk {
+			if u.outcome == equal {
+				left--
+				v.noteEqual(u)
+			}
+		}
+		v.report("%d of %d partitions, %d questions left", v.result.Partitions-total+len(v.done), v.result.Partitions, left)
+	}
+	if err := v.run(ctx, q, units, v.limits.tries, progress); err != nil {
+		return err
+	}
+	return v.outcomes(ctx, s, q, units)
+}
+
+// noteEqual remembers a partition that is equal, for an attempt after this one.
+func (v *verification) noteEqual(u *unit) {
+	if u.bucket != whole {
+		return
+	}
+	source, destination := u.last()
+	v.done[u.pair.Source.ID] = job.VerifiedPartition{
+		ID: u.pair.Source.ID, DestID: u.pair.Destination.ID,
+		SourceVersion: source.version, DestVersion: destination.version, Rows: source.rows,
+	}
+}
+
+// byBuckets counts the rows of the source, about, and makes a unit of each bucket
+// of a large partition.
+func (v *verification) byBuckets(ctx context.Context, s *structure, units []*unit) ([]*unit, error) {
+	var all []*unit
+	for chunk := range slices.Chunk(units, 4*atOnce) {
+		got, err := v.ask(ctx, v.from, counting{}, chunk, nil)
+		if err != nil {
+			return nil, err
+		}
+		for i, u := range chunk {
+			if u.rows = got.sums[i].rows; u.rows > largePartition && v.located(s, u) {
+				all = append(all, v.buckets(u)...)
+				continue
+			}
+			all = append(all, u)
+		}
+	}
+	return all, nil
+}
+
+// located tells whether a bucket has the same rows on both sides.
+func (v *verification) located(s *structure, u *unit) bool {
+	return strings.Contains(s.source.Distribution, "HASH") && s.source.Distribution == s.destination.Distribution &&
+		len(tablets(s.from, u.pair.Source)) == len(tablets(s.to, u.pair.Destination)) && len(tablets(s.from, u.pair.Source)) > 1
+}
+
+// buckets are the units of a partition's buckets.
+func (v *verification) buckets(u *unit) []*unit {
+	var units []*unit
+	for i := range tablets(v.from.table, u.pair.Source) {
+		units = append(units, &unit{part: u.part, bucket: i})
+	}
+	return units
+}
+
+// outcomes makes the table's result of those of its units, a partition at a time.
+func (v *verification) outcomes(ctx context.Context, s *structure, q question, units []*unit) error {
+	for len(units) > 0 {
+		n := 1
+		for n < len(units) && units[n].part == units[0].part {
+			n++
+		}
+		if err := v.partition(ctx, s, q, units[:n]); err != nil {
+			return err
+		}
+		units = units[n:]
+	}
+	return nil
+}
+
+// partition adds what was found of one partition.
+func (v *verification) partition(ctx context.Context, s *structure, q question, units []*unit) error {
+	first := units[0]
+	var source, destination int64
+	worst := equal
+	for _, u := range units {
+		ours, theirs := u.last()
+		source, destination = source+ours.rows, destination+theirs.rows
+		switch {
+		case u.outcome == different:
+			worst = different
+		case u.outcome == busy && worst != different:
+			worst = busy
+		}
+	}
+	d := job.VerifyDifference{Kind: kindContent, Partition: first.pair.Source.Name, SourceRows: source, DestinationRows: destination}
+	located := units
+	if worst != equal && first.bucket == whole && v.located(s, first) && (v.in.Request.Method != job.VerifyCount || worst == busy) {
+		located = v.buckets(first)
+		v.report("looks at the buckets of partition %s", d.Partition)
+		if err := v.run(ctx, q, located, v.limits.atBucket, nil); err != nil {
+			return err
+		}
+		var err error
+		if worst, err = v.reconsider(ctx, q, first, worst, located); err != nil {
+			return err
+		}
+		if sum, sum2 := rowsOfAll(located); sum != 0 || sum2 != 0 {
+			source, destination = sum, sum2
+			d.SourceRows, d.DestinationRows = sum, sum2
+		}
+	}
+	v.result.SourceRows += source
+	v.result.DestinationRows += destination
+	if worst == equal {
+		return nil
+	}
+	for _, u := range located {
+		if u.bucket != whole && (u.outcome == different || worst == busy && u.outcome == busy) {
+			d.Buckets = append(d.Buckets, u.bucket)
+		}
+	}
+	if worst == busy {
+		d.Text = compare.Limited(fmt.Sprintf("partition %s could not be compared: %s", d.Partition, obstaclesOf(located)))
+		v.result.Busy = append(v.result.Busy, d)
+		return nil
+	}
+	if source != destination {
+		d.Kind = kindRows
+		d.Text = fmt.Sprintf("partition %s: the source has %d rows, the destination %d", d.Partition, source, destination)
+	} else {
+		d.Text = fmt.Sprintf("partition %s: both sides have %d rows, of different content", d.Partition, source)
+	}
+	if err := v.detail(ctx, &d, differing(units, located)); err != nil {
+		return err
+	}
+	v.result.Differences = append(v.result.Differences, d)
+	return nil
+}
+
+// reconsider is the outcome of a partition by what is known of its buckets now. One
+// that differed and whose buckets do not is asked again as a whole.
+func (v *verification) reconsider(ctx context.Context, q question, u *unit, was outcome, buckets []*unit) (outcome, error) {
+	now := worstOf(buckets)
+	if was == busy || now != equal {
+		if was == different {
+			return different, nil
+		}
+		return now, nil
+	}
+	again := &unit{part: u.part, bucket: whole}
+	err := v.run(ctx, q, []*unit{again}, v.limits.atBucket, nil)
+	return again.outcome, err
+}
+
+func rowsOfAll(units []*unit) (source, destination int64) {
+	for _, u := range units {
+		ours, theirs := u.last()
+		source, destination = source+ours.rows, destination+theirs.rows
+	}
+	return source, destination
+}
+
+// worstOf is the outcome of a partition by those of its buckets.
+func worstOf(units []*unit) outcome {
+	worst := equal
+	for _, u := range units {
+		if u.outcome == different {
+			return different
+		}
+		if u.outcome == busy {
+			worst = busy
+		}
+	}
+	return worst
+}
+
+func obstaclesOf(units []*unit) string {
+	for _, u := range units {
+		if u.outcome == busy {
+			return u.obstacles()
+		}
+	}
+	return "nothing is known of it"
+}
+
+// differing are the buckets that differ, or the partition if that is all that is
+// known.
+func differing(units, located []*unit) []*unit {
+	var list []*unit
+	for _, u := range located {
+		if u.outcome == different {
+			list = append(list, u)
+		}
+	}
+	if len(list) == 0 {
+		return units
+	}
+	return list
+}

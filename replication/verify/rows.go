@@ -1,0 +1,326 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+)
+
+const (
+	// keyGroups is how many groups the keys of a unit are cut into to find the few that
+	// differ, before any row is fetched.
+	keyGroups = 4096
+	// rowsAtOnce is how many rows one statement fetches.
+	rowsAtOnce = 2000
+)
+
+// rowQuestions make the statements that find rows.
+type rowQuestions struct {
+	function string
+	columns  []column
+}
+
+// keyed are the columns that tell a row: its keys, or all of them if the table has
+// no keys.
+func (q rowQuestions) keyed() []column {
+	keys := slices.DeleteFunc(slices.Clone(q.columns), func(c column) bool { return !c.key })
+	if len(keys) == 0 {
+		return q.columns
+	}
+	return keys
+}
+
+// group is the expression of a row's group.
+func (q rowQuestions) group() string {
+	return fmt.Sprintf("bitand(%s, %d)", hashOf(q.function, q.keyed()), keyGroups-1)
+}
+
+// groups asks for a checksum of each group.
+func (q rowQuestions) groups(r reading) string {
+	return fmt.Sprintf("SELECT g, count(*) AS n, sum(cast(h AS LARGEINT)) AS a FROM (SELECT %s AS g, %s AS h FROM %s) AS r GROUP BY g",
+		q.group(), hashOf(q.function, q.columns), r.from())
+}
+
+// page asks for the rows of groups after one, in the order of their keys: the text
+// of the key, the hash of the row, and how many there are. Doris and Go order texts
+// by their bytes.
+func (q rowQuestions) page(r reading, groups []string, after *rowGroup) string {
+	var texts []string
+	for _, c := range q.keyed() {
+		texts = append(texts, c.text)
+	}
+	where := ""
+	if after != nil {
+		where = fmt.Sprintf(" WHERE k > %s OR (k = %s AND h > %d)", sqlclient.QuoteString(after.key), sqlclient.QuoteString(after.key), after.hash)
+	}
+	return fmt.Sprintf("SELECT k, h, count(*) AS n FROM (SELECT concat_ws('|', %s) AS k, %s AS h FROM %s WHERE %s IN (%s)) AS r%s GROUP BY k, h ORDER BY k, h LIMIT %d",
+		strings.Join(texts, ", "), hashOf(q.function, q.columns), r.from(), q.group(), strings.Join(groups, ", "), where, rowsAtOnce)
+}
+
+// rowGroup are equal rows.
+type rowGroup struct {
+	key   string
+	hash  int64
+	count int64
+}
+
+func (a rowGroup) compare(b rowGroup) int {
+	if c := strings.Compare(a.key, b.key); c != 0 {
+		return c
+	}
+	switch {
+	case a.hash < b.hash:
+		return -1
+	case a.hash > b.hash:
+		return 1
+	}
+	return 0
+}
+
+// mergeKeys says what is wrong with the keys of two lists in ascending order, of at
+// most limit keys.
+func mergeKeys(source, destination []rowGroup, limit int) []string {
+	var wrong []string
+	for len(source) > 0 || len(destination) > 0 {
+		if len(wrong) >= limit {
+			return wrong
+		}
+		key := ""
+		switch {
+		case len(source) == 0:
+			key = destination[0].key
+		case len(destination) == 0:
+			key = source[0].key
+		default:
+			key = min(source[0].key, destination[0].key)
+		}
+		var ours, theirs []rowGroup
+		ours, source = cutKey(source, key)
+		theirs, destination = cutKey(destination, key)
+		if text := compareKey(ours, theirs); text != "" {
+			wrong = append(wrong, shown(key)+": "+text)
+		}
+	}
+	return wrong
+}
+
+func cutKey(list []rowGroup, key string) (of, rest []rowGroup) {
+	n := 0
+	for n < len(list) && list[n].key == key {
+		n++
+	}
+	return list[:n], list[n:]
+}
+
+// compareKey says what is wrong with the rows of one key, "" if nothing is.
+func compareKey(ours, theirs []rowGroup) string {
+	if slices.Equal(ours, theirs) {
+		return ""
+	}
+	n, m := total(ours), total(theirs)
+	switch {
+	case m == 0:
+		return "missing on the destination" + times(n)
+	case n == 0:
+		return "extra on the destination" + times(m)
+	case m > n && sameHashes(ours, theirs):
+		return fmt.Sprintf("doubled: %d on the source, %d on the destination", n, m)
+	case n != m:
+		return fmt.Sprintf("%d on the source, %d on the destination", n, m)
+	}
+	return "changed"
+}
+
+func times(n int64) string {
+	if n == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d rows)", n)
+}
+
+func total(list []rowGroup) (n int64) {
+	for _, g := range list {
+		n += g.count
+	}
+	return n
+}
+
+func sameHashes(a, b []rowGroup) bool {
+	return slices.EqualFunc(a, b, func(x, y rowGroup) bool { return x.hash == y.hash })
+}
+
+// shown is a key for people: without the marks of values that are not NULL.
+func shown(key string) string {
+	const longest = 200
+	if len(key) > longest {
+		key = strings.ToValidUTF8(key[:longest], "") + "..."
+	}
+	return key
+}
+
+// detail says more of a partition that differs, as far as it was asked for. What
+// cannot be read for lack of quiet is left out.
+func (v *verification) detail(ctx context.Context, d *job.VerifyDifference, units []*unit) error {
+	method := v.in.Request.Method
+	if method != job.VerifyColumns && method != job.VerifyRows {
+		return nil
+	}
+	v.report("looks which columns of partition %s differ", d.Partition)
+	if err := v.differingColumns(ctx, d, units); err != nil {
+		return err
+	}
+	if method != job.VerifyRows {
+		return nil
+	}
+	v.report("looks which rows of partition %s differ", d.Partition)
+	for _, u := range units {
+		if left := v.in.Request.MaxRows - v.listed; left > 0 {
+			keys, err := v.differingKeys(ctx, u, left)
+			if err != nil && !isRefusal(err) {
+				return err
+			}
+			if err != nil {
+				d.Text += fmt.Sprintf("; its rows could not be listed: %v", err)
+			}
+			d.Keys = append(d.Keys, keys...)
+			v.listed += len(keys)
+		}
+	}
+	return nil
+}
+
+// differingColumns names the columns that differ.
+func (v *verification) differingColumns(ctx context.Context, d *job.VerifyDifference, units []*unit) error {
+	if d.SourceRows != d.DestinationRows {
+		return nil // every column does
+	}
+	q := byColumn{v.hash, v.columnsOf}
+	var asked []*unit
+	for _, u := range units {
+		asked = append(asked, &unit{part: u.part, bucket: u.bucket})
+	}
+	if err := v.run(ctx, q, asked, v.limits.atBucket, nil); err != nil {
+		return err
+	}
+	for i, c := range v.columnsOf {
+		for _, u := range asked {
+			ours, theirs := u.last()
+			if u.outcome == different && ours.of[i] != theirs.of[i] {
+				d.Columns = append(d.Columns, c.name)
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// errUnquiet: a side was written while its rows were listed.
+var errUnquiet = errors.New("it was written meanwhile")
+
+// differingKeys lists keys of a unit that differ. Each side is read at one version;
+// the unit's checksums are those of the same versions, or the next try's are.
+func (v *verification) differingKeys(ctx context.Context, u *unit, limit int) ([]string, error) {
+	q := rowQuestions{v.hash, v.columnsOf}
+	for range v.limits.atBucket {
+		keys, err := v.keysOnce(ctx, q, u, limit)
+		if !errors.Is(err, errUnquiet) {
+			return keys, err
+		}
+	}
+	return nil, nil
+}
+
+func (v *verification) keysOnce(ctx context.Context, q rowQuestions, u *unit, limit int) ([]string, error) {
+	wantSource, wantDestination := u.last()
+	ours, err := v.groups(ctx, v.from, q, u, wantSource.version)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := v.groups(ctx, v.to, q, u, wantDestination.version)
+	if err != nil {
+		return nil, err
+	}
+	var differing []string
+	for g := range keyGroups {
+		if name := strconv.Itoa(g); ours[name] != theirs[name] {
+			differing = append(differing, name)
+		}
+	}
+	// One group has at least one key that differs.
+	differing = differing[:min(len(differing), limit)]
+	if len(differing) == 0 {
+		return nil, nil
+	}
+	source, err := v.rowsOf(ctx, v.from, q, u, differing, wantSource.version)
+	if err != nil {
+		return nil, err
+	}
+	destination, err := v.rowsOf(ctx, v.to, q, u, differing, wantDestination.version)
+	if err != nil {
+		return nil, err
+	}
+	return mergeKeys(source, destination, limit), nil
+}
+
+// atVersion runs queries that belong to one version of the unit's partition.
+func (v *verification) atVersion(ctx context.Context, s *side, u *unit, version int64, work func(context.Context, sqlclient.QueryFunc) error) error {
+	done, err := v.job.shared.turn(ctx, s.Spec)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return v.session(ctx, s, func(ctx context.Context, query sqlclient.QueryFunc) error {
+		if err := work(ctx, query); err != nil {
+			return err
+		}
+		at, err := s.versions(ctx, query, []*unit{u})
+		if err == nil && at[s.partition(u).ID].version != version {
+			err = errUnquiet
+		}
+		return err
+	})
+}
+
+// groups are the checksums of the groups of a unit's keys.
+func (v *verification) groups(ctx context.Context, s *side, q rowQuestions, u *unit, version int64) (map[string]string, error) {
+	found := map[string]string{}
+	err := v.atVersion(ctx, s, u, version, func(ctx context.Context, query sqlclient.QueryFunc) error {
+		clear(found)
+		rows, err := query(ctx, q.groups(s.reading(u, v.hasRollups)))
+		for _, row := range rows {
+			found[row.Get("g")] = row.Get("n") + " " + row.Get("a")
+			v.count(row.Int("n"))
+		}
+		return err
+	})
+	return found, err
+}
+
+// rowsOf fetches the rows of some groups, page by page.
+func (v *verification) rowsOf(ctx context.Context, s *side, q rowQuestions, u *unit, groups []string, version int64) ([]rowGroup, error) {
+	var list []rowGroup
+	err := v.atVersion(ctx, s, u, version, func(ctx context.Context, query sqlclient.QueryFunc) error {
+		list = nil
+		var after *rowGroup
+		for {
+			rows, err := query(ctx, q.page(s.reading(u, v.hasRollups), groups, after))
+			if err != nil {
+				return err
+			}
+			for _, row := range rows {
+				list = append(list, rowGroup{key: row.Get("k"), hash: row.Int("h"), count: row.Int("n")})
+			}
+			if len(rows) < rowsAtOnce {
+				return nil
+			}
+			after = &list[len(list)-1]
+		}
+	})
+	return list, err
+}

@@ -1,0 +1,230 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/pair"
+	"github.com/doris-ccr/ccr/replication/problem"
+)
+
+// verification is that of one table.
+type verification struct {
+	job      *Job
+	in       job.VerifyTableInput
+	input    job.StepInput
+	hooks    Hooks
+	limits   limits
+	settings sqlclient.Setting
+	timeout  time.Duration // of a session
+
+	from, to   *side
+	hasRollups bool
+	hash       string
+	columnsOf  []column
+	listed     int                             // keys so far
+	done       map[int64]job.VerifiedPartition // equal ones, by source id
+
+	mu     sync.Mutex // guards RowsRead of the result: both sides are asked at once
+	result job.VerifiedTable
+}
+
+// sessionTimeout bounds a session if the request has no bound for a query.
+const sessionTimeout = time.Hour
+
+// Table compares a table or view on both sides.
+func (j *Job) Table(ctx context.Context, in job.StepInput, what job.VerifyTableInput, h Hooks) (job.VerifiedTable, error) {
+	started := time.Now()
+	if what.Request.Method == "" {
+		what.Request.Method = job.VerifyChecksum
+	}
+	if what.Request.MaxRows <= 0 {
+		what.Request.MaxRows = 100
+	}
+	v := &verification{job: j, in: what, input: in, hooks: h, limits: j.shared.limits, settings: settings(what.Request), timeout: sessionTimeout, done: map[int64]job.VerifiedPartition{}}
+	if what.Request.QueryTimeout > 0 {
+		v.timeout = 2*what.Request.QueryTimeout + time.Minute
+	}
+	for _, p := range h.Before.Done {
+		v.done[p.ID] = p
+	}
+	var err error
+	for restarts := 0; ; restarts++ {
+		read := v.result.RowsRead
+		v.listed = 0
+		v.result = job.VerifiedTable{Table: what.Target.Name, TableID: what.Target.ID, View: what.Target.View, RowsRead: read, Position: in.Progress.Position.CommitSeq}
+		err = v.once(ctx)
+		if ctx.Err() != nil {
+			return job.VerifiedTable{}, ctx.Err()
+		}
+		if !errors.Is(err, errMoved) && !isAbsence(err) {
+			break
+		}
+		if restarts >= v.limits.restarts {
+			v.result.Outcome, v.result.Why, err = job.VerifyBusy, fmt.Sprintf("it was changed %d times meanwhile: %v", restarts+1, err), nil
+			break
+		}
+		if !pair.Sleep(ctx, v.limits.pause) {
+			return job.VerifiedTable{}, ctx.Err()
+		}
+		if h.Input != nil {
+			if v.input, err = h.Input(ctx); err != nil {
+				return job.VerifiedTable{}, fmt.Errorf("ask the job for the table: %w", err)
+			}
+		}
+	}
+	switch {
+	case problem.LacksPrivilege(err):
+		v.result.Outcome, v.result.Why = job.VerifyNotComparable, fmt.Sprintf("%v (grant the privilege to the account)", err)
+	case isRefusal(err):
+		v.result.Outcome, v.result.Why = job.VerifyNotComparable, err.Error()
+	case err != nil:
+		return job.VerifiedTable{}, fmt.Errorf("verify table %s: %w", what.Target.Name, err)
+	}
+	v.result.At, v.result.Took = time.Now(), time.Since(started)
+	return v.result, nil
+}
+
+// settings are the session variables of a request.
+func settings(r job.VerifyRequest) sqlclient.Setting {
+	set := sqlclient.Setting{"enable_unicode_name_support": "true"}
+	if r.WorkloadGroup != "" {
+		set["workload_group"] = r.WorkloadGroup
+	}
+	if r.MemLimit > 0 {
+		set["exec_mem_limit"] = strconv.FormatInt(r.MemLimit, 10)
+	}
+	if r.QueryTimeout > 0 {
+		set["query_timeout"] = strconv.Itoa(max(1, int(r.QueryTimeout/time.Second)))
+	}
+	return set
+}
+
+// once verifies the table from the beginning.
+func (v *verification) once(ctx context.Context) error {
+	known, there := v.input.Progress.Tables[v.in.Target.ID]
+	switch {
+	case !there:
+		v.result.Outcome, v.result.Why = job.VerifyNotComparable, "the job does not have the table (any more)"
+		return nil
+	case known.Unconfirmed:
+		v.result.Outcome, v.result.Why = job.VerifyNotComparable, "the job waits for a snapshot of the table"
+		return nil
+	case known.View || known.External:
+		return v.definitionOnly(ctx, known)
+	case known.DestID == 0:
+		v.result.Outcome, v.result.Why = job.VerifyNotComparable, "the destination does not have the table yet"
+		return nil
+	}
+	v.report("looks at the definition")
+	s, uncertain, err := v.confirmed(ctx, known, v.structure)
+	if err != nil {
+		return err
+	}
+	v.result.Differences, v.result.Busy = s.differences, uncertain
+	if s.from == nil || s.to == nil {
+		v.conclude()
+		return nil
+	}
+	v.from, v.to = &side{v.job.Source, s.from, true}, &side{v.job.Destination, s.to, false}
+	v.hasRollups = s.hasRollups
+	if err := v.prepare(ctx, s); err != nil {
+		return err
+	}
+	if err := v.content(ctx, s); err != nil {
+		return err
+	}
+	// A change of the definition in between could make the same rows look different.
+	again, err := v.structure(ctx, known)
+	if err != nil {
+		return err
+	}
+	if again.identity() != s.identity() {
+		return errMoved
+	}
+	if err := v.sameJob(ctx, known); err != nil {
+		return err
+	}
+	v.conclude()
+	return nil
+}
+
+// prepare decides which columns are compared, and how.
+func (v *verification) prepare(ctx context.Context, s *structure) (err error) {
+	if v.hash, err = v.job.shared.hashFunction(ctx, v.job.Job); err != nil {
+		return err
+	}
+	v.columnsOf, v.result.NotCompared = compared(s.source, s.destination, s.keys)
+	if slices.Contains(s.hidden, sequenceColumn) {
+		text := "cast(" + sqlclient.Quote(sequenceColumn) + " AS STRING)"
+		v.columnsOf = append(v.columnsOf, column{name: sequenceColumn, text: orNull(text)})
+	}
+	return nil
+}
+
+// definitionOnly compares a view, or an external table, of which nothing else is
+// replicated.
+func (v *verification) definitionOnly(ctx context.Context, known job.Table) error {
+	s, uncertain, err := v.confirmed(ctx, known, v.namedOnly)
+	if err != nil {
+		return err
+	}
+	v.result.Differences, v.result.Busy = s.differences, uncertain
+	v.conclude()
+	return nil
+}
+
+// namedOnly is structure of what goes by its name.
+func (v *verification) namedOnly(ctx context.Context, known job.Table) (*structure, error) {
+	s := &structure{}
+	for _, c := range []*pair.Cluster{v.job.Source, v.job.Destination} {
+		exists, err := c.SQL.TableExists(ctx, c.Spec.Database, known.Name)
+		if err != nil {
+			return nil, fmt.Errorf("look for %s %s: %w", c.Side, known.Name, err)
+		}
+		if !exists {
+			s.differ(job.VerifyDifference{Kind: kindObjects}, "the %s does not have %s", c.Side, known.Name)
+		}
+	}
+	if len(s.differences) > 0 {
+		return s, nil
+	}
+	return s, v.definitions(ctx, s, known.Name, known.Name)
+}
+
+// conclude gives the table its outcome.
+func (v *verification) conclude() {
+	switch {
+	case len(v.result.Differences) > 0:
+		v.result.Outcome = job.VerifyDifferent
+	case len(v.result.Busy) > 0:
+		v.result.Outcome = job.VerifyBusy
+		v.result.Why = v.result.Busy[0].Text
+	default:
+		v.result.Outcome = job.VerifyEqual
+	}
+}
+
+// report tells how far the table is.
+func (v *verification) report(format string, args ...any) {
+	if v.hooks.Report == nil {
+		return
+	}
+	progress := job.Verifying{Table: v.in.Target.Name, Of: v.result.Partitions}
+	for _, p := range v.done {
+		if len(progress.Done) < rememberedPartitions {
+			progress.Done = append(progress.Done, p)
+		}
+	}
+	v.hooks.Report(v.in.Target.Name+": "+fmt.Sprintf(format, args...), progress)
+}
+
+// rememberedPartitions bounds what a heartbeat carries.
+const rememberedPartitions = 5000
