@@ -94,6 +94,9 @@ type VerifyRequest struct {
 	Rate int64 `json:"rate,omitempty"`
 	// MaxRows bounds the keys that VerifyRows lists for a table; 0 = 100.
 	MaxRows int `json:"max_rows,omitempty"`
+	// Replicas also compares the replicas of each cluster with each other, which reads
+	// all of them: a query takes any one.
+	Replicas bool `json:"replicas,omitempty"`
 	// WorkloadGroup, MemLimit (bytes) and QueryTimeout are set for the session of each
 	// query; zero = the account's own.
 	WorkloadGroup string        `json:"workload_group,omitempty"`
@@ -204,7 +207,8 @@ type VerifiedTable struct {
 // VerifyDifference is one difference of a table.
 type VerifyDifference struct {
 	// Kind is what differs: "objects", "definition", "partitions", "buckets",
-	// "indexes", "rollups", "rows" (numbers of rows), "content" (checksums).
+	// "indexes", "rollups", "rows" (numbers of rows), "content" (checksums), "replicas" (those of one
+	// cluster differ from each other).
 	Kind string `json:"kind"`
 	// Partition is its name on the source, or on the destination if only that has it;
 	// "" = the table.

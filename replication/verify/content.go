@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/meta"
@@ -110,6 +111,10 @@ func (v *verification) prove(ctx context.Context, q question, units []*unit) err
 	if len(units) == 0 {
 		return nil
 	}
+	earlier, _, err := v.job.Source.TableByID(ctx, v.from.table.ID)
+	if err != nil {
+		return err
+	}
 	caughtUp, err := v.caughtUp(ctx)
 	if err != nil {
 		return err
@@ -128,7 +133,7 @@ func (v *verification) prove(ctx context.Context, q question, units []*unit) err
 	if err != nil {
 		return err
 	}
-	if from == nil || to == nil {
+	if earlier == nil || from == nil || to == nil {
 		return errMoved
 	}
 	for i, u := range units {
@@ -137,19 +142,30 @@ func (v *verification) prove(ctx context.Context, q question, units []*unit) err
 		if d.version != 0 {
 			u.destination = remember(u.destination, d)
 		}
+		u.align(earlier, from, d.version, isAt(to, u.pair.Destination.ID, d.version) && theirs.settled[i])
 		if !isAt(from, u.pair.Source.ID, s.version) || !isAt(to, u.pair.Destination.ID, d.version) || !theirs.settled[i] {
 			u.moved++
 			u.look()
 			continue
-		}
-		if s.version != d.version {
-			u.misaligned = true
 		}
 		if u.look(); u.outcome == open {
 			u.prove(s, d)
 		}
 	}
 	return nil
+}
+
+// align notes that versions of the two sides do not go together: the destination has
+// another one although it must have all that the source had, or a higher one. The
+// source's were read before and after that of the destination.
+func (u *unit) align(before, after *meta.Table, destination int64, certain bool) {
+	was, is := before.PartitionByID(u.pair.Source.ID), after.PartitionByID(u.pair.Source.ID)
+	if was == nil || is == nil || destination == 0 {
+		return
+	}
+	if destination > is.VisibleVersion || certain && was.VisibleVersion == is.VisibleVersion && destination != is.VisibleVersion {
+		u.misaligned = true
+	}
 }
 
 // isAt tells whether the master knows the partition in that version: the frontend
@@ -162,6 +178,9 @@ func isAt(t *meta.Table, partition, version int64) bool {
 // caughtUp tells whether the destination shows all that the source had recorded
 // when this was called.
 func (v *verification) caughtUp(ctx context.Context) (bool, error) {
+	if time.Since(v.behindAt) < v.limits.behind {
+		return false, nil // asked a moment ago: the answer may take seconds
+	}
 	// A binlog can be filed a little after its load is visible (architecture.md 4.6).
 	if !pair.Sleep(ctx, v.job.Options.SettleTime) {
 		return false, ctx.Err()
@@ -172,6 +191,7 @@ func (v *verification) caughtUp(ctx context.Context) (bool, error) {
 	}
 	v.result.Position = max(v.result.Position, position)
 	if !caughtUp {
+		v.behindAt = time.Now()
 		return false, nil
 	}
 	bounded, cancel := context.WithTimeout(ctx, v.limits.visible)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/doris-ccr/ccr/replication/compare"
@@ -74,10 +75,10 @@ type sighting struct {
 // remembered is how many samples of a side a unit keeps.
 const remembered = 8
 
+// remember adds a sample. It takes the place of one of the same version: a restore
+// gives a partition other rows under the version that it may have had.
 func remember(list []sample, s sample) []sample {
-	if n := len(list); n > 0 && list[n-1].version == s.version && list[n-1].equal(s.sums) {
-		return list
-	}
+	list = slices.DeleteFunc(slices.Clone(list), func(was sample) bool { return was.version == s.version })
 	if len(list) >= remembered {
 		list = list[1:]
 	}

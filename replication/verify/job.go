@@ -51,10 +51,11 @@ type limits struct {
 	longest  time.Duration // pause
 	follow   time.Duration // how long to wait for the destination to get to a version
 	visible  time.Duration // how long to wait for transactions to become visible
+	behind   time.Duration // how long a job counts as behind that was seen to be
 	budget   time.Duration // for trying again after a broken connection
 }
 
 var defaultLimits = limits{
 	tries: 20, atBucket: 6, restarts: 5, pause: 200 * time.Millisecond, longest: 10 * time.Second,
-	follow: 2 * time.Second, visible: 10 * time.Second, budget: time.Minute,
+	follow: 2 * time.Second, visible: 10 * time.Second, behind: 3 * time.Second, budget: time.Minute,
 }

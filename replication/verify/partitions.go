@@ -46,7 +46,10 @@ func (v *verification) content(ctx context.Context, s *structure) error {
 	if err := v.run(ctx, q, units, v.limits.tries, progress); err != nil {
 		return err
 	}
-	return v.outcomes(ctx, s, q, units)
+	if err := v.outcomes(ctx, s, q, units); err != nil || !v.in.Request.Replicas {
+		return err
+	}
+	return v.replicas(ctx, s, q)
 }
 
 // noteEqual remembers a partition that is equal, for an attempt after this one.

@@ -275,7 +275,7 @@ func (v *verification) atVersion(ctx context.Context, s *side, u *unit, version 
 		return err
 	}
 	defer done()
-	return v.session(ctx, s, func(ctx context.Context, query sqlclient.QueryFunc) error {
+	return v.session(ctx, v.settings, s, func(ctx context.Context, query sqlclient.QueryFunc) error {
 		if err := work(ctx, query); err != nil {
 			return err
 		}

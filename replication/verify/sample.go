@@ -98,6 +98,11 @@ type reply struct {
 // ask asks one side, in one session of one frontend: its view of versions and rows
 // is one. began is told the versions before the query.
 func (v *verification) ask(ctx context.Context, s *side, q question, units []*unit, began func(map[int64]listed)) (reply, error) {
+	return v.askWith(ctx, v.settings, s, q, units, began)
+}
+
+// askWith is ask with other session variables.
+func (v *verification) askWith(ctx context.Context, set sqlclient.Setting, s *side, q question, units []*unit, began func(map[int64]listed)) (reply, error) {
 	about := make([]reading, len(units))
 	for i, u := range units {
 		about[i] = s.reading(u, v.hasRollups)
@@ -109,7 +114,7 @@ func (v *verification) ask(ctx context.Context, s *side, q question, units []*un
 	defer done()
 	var out reply
 	started := time.Now()
-	err = v.session(ctx, s, func(ctx context.Context, query sqlclient.QueryFunc) error {
+	err = v.session(ctx, set, s, func(ctx context.Context, query sqlclient.QueryFunc) error {
 		out = reply{}
 		before, err := s.versions(ctx, query, units)
 		if err != nil {
@@ -152,10 +157,10 @@ func (v *verification) ask(ctx context.Context, s *side, q question, units []*un
 
 // session runs queries with the settings of the request, again if the connection
 // breaks.
-func (v *verification) session(ctx context.Context, s *side, work func(context.Context, sqlclient.QueryFunc) error) error {
+func (v *verification) session(ctx context.Context, set sqlclient.Setting, s *side, work func(context.Context, sqlclient.QueryFunc) error) error {
 	again := pair.Backoff{Budget: v.limits.budget}
 	for {
-		err := s.SQL.Session(ctx, v.settings, v.timeout, work)
+		err := s.SQL.Session(ctx, set, v.timeout, work)
 		var network *sqlclient.NetworkError
 		if err == nil || !errors.As(err, &network) && !errors.Is(err, sqlclient.ErrIncomplete) || !again.Failed(ctx) {
 			return err

@@ -25,6 +25,7 @@ const (
 	kindRollups    = "rollups"
 	kindRows       = "rows"
 	kindContent    = "content"
+	kindReplicas   = "replicas"
 )
 
 // structure is what a table is on both sides, without its rows.
@@ -266,9 +267,13 @@ func (v *verification) sameJob(ctx context.Context, known job.Table) error {
 	if err != nil {
 		return fmt.Errorf("ask the job for the table: %w", err)
 	}
+	_, had := v.input.Progress.Tables[v.in.Target.ID]
 	now, there := in.Progress.Tables[v.in.Target.ID]
 	v.input = in
-	if !there || now.DestID != known.DestID || now.Name != known.Name {
+	if !had && !there {
+		return nil // what the job does not have (stranger)
+	}
+	if !had || !there || now.DestID != known.DestID || now.Name != known.Name {
 		return errMoved
 	}
 	return nil

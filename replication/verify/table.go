@@ -29,6 +29,8 @@ type verification struct {
 	hasRollups bool
 	hash       string
 	columnsOf  []column
+	gone       bool                            // neither side has what the job does not have
+	behindAt   time.Time                       // when the job was seen to be behind
 	listed     int                             // keys so far
 	done       map[int64]job.VerifiedPartition // equal ones, by source id
 
@@ -112,13 +114,12 @@ func (v *verification) once(ctx context.Context) error {
 	known, there := v.input.Progress.Tables[v.in.Target.ID]
 	switch {
 	case !there:
-		v.result.Outcome, v.result.Why = job.VerifyNotComparable, "the job does not have the table (any more)"
-		return nil
+		return v.stranger(ctx)
 	case known.Unconfirmed:
 		v.result.Outcome, v.result.Why = job.VerifyNotComparable, "the job waits for a snapshot of the table"
 		return nil
 	case known.View || known.External:
-		return v.definitionOnly(ctx, known)
+		return v.definitionOnly(ctx, known, v.namedOnly)
 	case known.DestID == 0:
 		v.result.Outcome, v.result.Why = job.VerifyNotComparable, "the destination does not have the table yet"
 		return nil
@@ -169,10 +170,10 @@ func (v *verification) prepare(ctx context.Context, s *structure) (err error) {
 	return nil
 }
 
-// definitionOnly compares a view, or an external table, of which nothing else is
-// replicated.
-func (v *verification) definitionOnly(ctx context.Context, known job.Table) error {
-	s, uncertain, err := v.confirmed(ctx, known, v.namedOnly)
+// definitionOnly compares what has no rows that are compared: a view, or an external
+// table, of which nothing else is replicated, or what the job does not have.
+func (v *verification) definitionOnly(ctx context.Context, known job.Table, look func(context.Context, job.Table) (*structure, error)) error {
+	s, uncertain, err := v.confirmed(ctx, known, look)
 	if err != nil {
 		return err
 	}
