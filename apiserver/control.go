@@ -95,6 +95,7 @@ func (s *Server) deleteJob(c echo.Context, name string) error {
 	s.logCommand(c, name, job.SignalDelete, err)
 	if err == nil {
 		s.list.deleted(name)
+		s.endVerifications(ctx, name)
 	}
 	return err
 }

@@ -26,11 +26,12 @@ var (
 
 	// The classes of errors that the REST form tells apart (problem.go); classify
 	// gives one to an error. Their own texts are not shown.
-	errUnreadable = errors.New("the request cannot be read")
-	errInvalid    = errors.New("the request cannot be carried out, whatever the state of the job")
-	errTaken      = errors.New("the name is in use")
-	errPending    = errors.New("what was asked for is recorded and goes on")
-	errUndecided  = errors.New("whether the request can be carried out is not known now")
+	errUnreadable    = errors.New("the request cannot be read")
+	errInvalid       = errors.New("the request cannot be carried out, whatever the state of the job")
+	errTaken         = errors.New("the name is in use")
+	errPending       = errors.New("what was asked for is recorded and goes on")
+	errUnknownReport = errors.New("there is no such report")
+	errUndecided     = errors.New("whether the request can be carried out is not known now")
 )
 
 // classified is an error that belongs to a class; its text is unchanged, since

@@ -26,6 +26,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
 	"google.golang.org/grpc"
 
 	"github.com/doris-ccr/ccr/job"
@@ -55,6 +56,10 @@ type fakeTemporal struct {
 	// onStart decides what becomes of a job that is started.
 	onStart func(*fakeJob)
 	started []startCall
+
+	// verifications that were started, and what the schedules are.
+	verifications []job.VerifyInput
+	schedules     map[string]client.ScheduleOptions
 }
 
 type startCall struct {
@@ -71,10 +76,13 @@ type fakeJob struct {
 	result   error // why it closed
 
 	describes int // describe calls so far
-	activity  string
-	beat      *job.Heartbeat
-	attempt   int32        // of the activity
-	failed    *job.Problem // of the attempt before it
+	// report is set for a verification.
+	report *job.VerifyReport
+
+	activity string
+	beat     *job.Heartbeat
+	attempt  int32        // of the activity
+	failed   *job.Problem // of the attempt before it
 
 	// held changes what the server tells of the job.
 	held func(*workflowservice.DescribeWorkflowExecutionResponse)
@@ -146,11 +154,17 @@ func (f *fakeTemporal) find(id string) (*fakeJob, error) {
 func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if workflow != job.WorkflowType {
+	if workflow != job.WorkflowType && workflow != job.WorkflowTypeVerify {
 		return nil, errors.New("unexpected workflow type")
 	}
 	if j, ok := f.jobs[o.ID]; f.raced || ok && !j.closed {
 		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("already", "", "")
+	}
+	if in, ok := args[0].(job.VerifyInput); ok {
+		f.verifications = append(f.verifications, in)
+		j := &fakeJob{report: &job.VerifyReport{ID: "run1", Job: in.Job, Request: in.Request, State: job.VerifyRunning}}
+		f.jobs[o.ID] = j
+		return &fakeRun{f: f, job: j}, nil
 	}
 	in := args[0].(job.WorkflowInput)
 	f.started = append(f.started, startCall{o, in})
@@ -170,9 +184,14 @@ type fakeRun struct {
 	job *fakeJob
 }
 
-func (r *fakeRun) Get(context.Context, any) error {
+func (r *fakeRun) GetRunID() string { return "run1" }
+
+func (r *fakeRun) Get(_ context.Context, into any) error {
 	r.f.mu.Lock()
 	defer r.f.mu.Unlock()
+	if report, ok := into.(*job.VerifyReport); ok {
+		*report = *r.job.report
+	}
 	return r.job.result
 }
 
@@ -192,7 +211,7 @@ func (f *fakeTemporal) QueryWorkflowWithOptions(ctx context.Context, q *client.Q
 	if err != nil {
 		return nil, err
 	}
-	if j.closed {
+	if j.closed && j.report == nil {
 		if q.QueryRejectCondition != enumspb.QUERY_REJECT_CONDITION_NOT_OPEN {
 			return nil, errors.New("closed workflows must not answer")
 		}
@@ -222,6 +241,8 @@ func (f *fakeTemporal) QueryWorkflowWithOptions(ctx context.Context, q *client.Q
 		answer = j.progress
 	case job.QueryLagInput:
 		answer = job.StepInput{Spec: job.Spec{Name: j.spec.Name, Source: j.spec.Source}, Progress: job.Progress{Position: j.status.Position}}
+	case job.QueryVerifyReport:
+		answer = j.report
 	case job.QueryEvents:
 		answer = j.progress.Events
 	default:
@@ -393,4 +414,88 @@ func askBy(s *Server, method, path, body string) *httptest.ResponseRecorder {
 	rec := httptest.NewRecorder()
 	s.Handler().ServeHTTP(rec, httptest.NewRequest(method, path, strings.NewReader(body)))
 	return rec
+}
+
+// GetWorkflow is for reports of verifications.
+func (f *fakeTemporal) GetWorkflow(_ context.Context, id, _ string) client.WorkflowRun {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &fakeRun{f: f, job: f.jobs[id]}
+}
+
+// ScheduleClient has the schedules of verifications.
+func (f *fakeTemporal) ScheduleClient() client.ScheduleClient { return &fakeSchedules{f: f} }
+
+type fakeSchedules struct {
+	client.ScheduleClient
+	f *fakeTemporal
+}
+
+func (s *fakeSchedules) Create(_ context.Context, o client.ScheduleOptions) (client.ScheduleHandle, error) {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	if _, ok := s.f.schedules[o.ID]; ok {
+		return nil, temporal.ErrScheduleAlreadyRunning
+	}
+	if s.f.schedules == nil {
+		s.f.schedules = map[string]client.ScheduleOptions{}
+	}
+	s.f.schedules[o.ID] = o
+	return nil, nil
+}
+
+func (s *fakeSchedules) GetHandle(_ context.Context, id string) client.ScheduleHandle {
+	return &fakeSchedule{f: s.f, id: id}
+}
+
+type fakeSchedule struct {
+	client.ScheduleHandle
+	f  *fakeTemporal
+	id string
+}
+
+func (s *fakeSchedule) Delete(context.Context) error {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	if _, ok := s.f.schedules[s.id]; !ok {
+		return serviceerror.NewNotFound("schedule not found")
+	}
+	delete(s.f.schedules, s.id)
+	return nil
+}
+
+func (s *fakeSchedule) Describe(context.Context) (*client.ScheduleDescription, error) {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	o, ok := s.f.schedules[s.id]
+	if !ok {
+		return nil, serviceerror.NewNotFound("schedule not found")
+	}
+	action := *o.Action.(*client.ScheduleWorkflowAction)
+	payload, err := converter.GetDefaultDataConverter().ToPayload(action.Args[0])
+	if err != nil {
+		return nil, err
+	}
+	action.Args = []any{payload} // as the SDK gives it
+	return &client.ScheduleDescription{
+		Schedule: client.Schedule{Action: &action, Spec: &o.Spec, State: &client.ScheduleState{}},
+		Info:     client.ScheduleInfo{NextActionTimes: []time.Time{time.Unix(1_800_000_000, 0).UTC()}},
+	}, nil
+}
+
+func (s *fakeSchedule) Update(ctx context.Context, o client.ScheduleUpdateOptions) error {
+	d, err := s.Describe(ctx)
+	if err != nil {
+		return err
+	}
+	changed, err := o.DoUpdate(client.ScheduleUpdateInput{Description: *d})
+	if err != nil {
+		return err
+	}
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	old := s.f.schedules[s.id]
+	old.Spec, old.Action = *changed.Schedule.Spec, changed.Schedule.Action
+	s.f.schedules[s.id] = old
+	return nil
 }

@@ -57,6 +57,7 @@ var neededRoles = map[string]string{
 	"/job_progress": "read", "/job_events": "read", "/get_lag": "read",
 	"/pause": "operate", "/resume": "operate", "/desync": "operate", "/sync": "operate", "/force_fullsync": "operate",
 	"/job_skip_binlog": "operate", "/update_tables": "operate", "/update_host_mapping": "operate", "/add_host_mapping": "operate",
+	"/verify_status": "read", "/verify": "operate", "/verify_pause": "operate", "/verify_resume": "operate", "/verify_cancel": "operate", "/repair": "operate",
 	"/create_ccr": "admin", "/check_ccr": "admin", "/delete": "admin", "/failpoint": "admin",
 }
 
@@ -99,6 +100,8 @@ var resourceRoles = map[string]string{
 	"POST /jobs/:name/pause": "operate", "POST /jobs/:name/resume": "operate", "POST /jobs/:name/desync": "operate",
 	"POST /jobs/:name/sync": "operate", "POST /jobs/:name/force_fullsync": "operate", "POST /jobs/:name/skip_binlog": "operate",
 	"PATCH /jobs/:name/host_mapping": "operate", "PATCH /jobs/:name/tables": "operate",
+	"GET /jobs/:name/verification": "read", "POST /jobs/:name/verification": "operate", "DELETE /jobs/:name/verification": "operate",
+	"POST /jobs/:name/verification/pause": "operate", "POST /jobs/:name/verification/resume": "operate", "POST /jobs/:name/repair": "operate",
 }
 
 func TestRolesOfResources(t *testing.T) {

@@ -85,6 +85,18 @@ func commandWith[B any](command func(c echo.Context, name string, body B) error)
 	})
 }
 
+// startWith makes the handler of what begins something that goes on after the answer.
+func startWith[B any](start func(c echo.Context, name string, body B) (startedObject, error)) echo.HandlerFunc {
+	return resource(func(c echo.Context, name string) (any, error) {
+		var body B
+		if err := decodeResource(c, &body); err != nil {
+			return nil, err
+		}
+		started, err := start(c, name, body)
+		return started, err
+	})
+}
+
 // question asks one thing about a job, for as long as a caller may wait.
 func question[T any](s *Server, c echo.Context, name string, ask func(ctx context.Context, name string) (T, error)) (T, error) {
 	ctx, cancel := s.answerContext(c)

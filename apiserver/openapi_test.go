@@ -86,6 +86,8 @@ func TestOpenAPIHasTheKeys(t *testing.T) {
 		"LagReply": lagReply{}, "EventsReply": eventsReply{}, "ViewRow": viewRow{},
 		"Jobs": jobsResource{}, "Created": created{}, "Job": jobResource{}, "Status": statusObject{}, "Progress": progressObject{},
 		"Lag": lagObject{}, "Events": eventsObject{},
+		"VerifyRequest": verifyRequest{}, "VerifyStatusRequest": verifyStatusRequest{}, "RepairRequest": repairRequest{},
+		"VerifyReply": verifyReply{}, "VerifyStartedReply": startedReply{},
 	} {
 		compareKeys(t, doc, name, openapiSchema{Ref: "#/components/schemas/" + name}, reflect.TypeOf(body))
 	}
@@ -102,6 +104,7 @@ func TestOpenAPIRequiresTheKeys(t *testing.T) {
 		"PartialSyncData": partialSyncData{}, "FullSyncInfo": fullSyncInfo{}, "PartialSyncInfo": partialSyncInfo{},
 		"Lag": lagObject{}, "LagReply": lagReply{}, "Event": job.Event{}, "Events": eventsObject{}, "ViewRow": viewRow{},
 		"Jobs": jobsResource{}, "JobSummary": jobSummary{}, "Created": created{}, "Job": jobResource{},
+		"VerifySchedule": scheduleObject{}, "Verification": verifyObject{}, "VerifyStarted": startedObject{},
 	} {
 		sent := map[string]bool{}
 		alwaysSent(reflect.TypeOf(body), sent)

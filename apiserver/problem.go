@@ -50,7 +50,7 @@ func statusOf(err error) int {
 		return http.StatusBadRequest
 	case errors.As(err, &forbidden):
 		return http.StatusForbidden
-	case errors.Is(err, errUnknownJob):
+	case errors.Is(err, errUnknownJob), errors.Is(err, errUnknownReport):
 		return http.StatusNotFound
 	case errors.Is(err, errTaken), errors.As(err, &refused):
 		return http.StatusConflict

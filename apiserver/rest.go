@@ -34,6 +34,13 @@ func (s *Server) resources() []endpoint {
 		{method: http.MethodPost, path: "/jobs/:name/skip_binlog", role: access.Operate, handle: commandWith(s.skipBinlog)},
 		{method: http.MethodPatch, path: "/jobs/:name/host_mapping", role: access.Operate, handle: commandWith(s.mapHosts)},
 		{method: http.MethodPatch, path: "/jobs/:name/tables", role: access.Operate, handle: commandWith(s.updateTables)},
+
+		{method: http.MethodGet, path: "/jobs/:name/verification", role: access.Read, handle: resource(s.getVerification)},
+		{method: http.MethodPost, path: "/jobs/:name/verification", role: access.Operate, handle: startWith(s.verify)},
+		{method: http.MethodDelete, path: "/jobs/:name/verification", role: access.Operate, handle: resource(s.postVerifyCommand(job.SignalVerifyCancel))},
+		{method: http.MethodPost, path: "/jobs/:name/verification/pause", role: access.Operate, handle: resource(s.postVerifyCommand(job.SignalPause))},
+		{method: http.MethodPost, path: "/jobs/:name/verification/resume", role: access.Operate, handle: resource(s.postVerifyCommand(job.SignalResume))},
+		{method: http.MethodPost, path: "/jobs/:name/repair", role: access.Operate, handle: startWith(s.repair)},
 	}
 }
 
@@ -153,5 +160,17 @@ func (s *Server) getEvents(c echo.Context, name string) (any, error) {
 func (s *Server) postCommand(signal string) func(echo.Context, string) (any, error) {
 	return func(c echo.Context, name string) (any, error) {
 		return nil, s.carryOut(c, name, signal, job.Command{})
+	}
+}
+
+// getVerification answers with the verification that runs, or the last one; the query
+// parameter report asks for an older one.
+func (s *Server) getVerification(c echo.Context, name string) (any, error) {
+	return s.verifications(c, name, c.QueryParam("report"))
+}
+
+func (s *Server) postVerifyCommand(signal string) func(echo.Context, string) (any, error) {
+	return func(c echo.Context, name string) (any, error) {
+		return nil, s.commandVerification(c, name, signal)
 	}
 }

@@ -59,6 +59,13 @@ func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 		{path: "/update_host_mapping", role: access.Operate, handle: operation(s.handleHostMapping, failHostMapping)},
 		{path: "/add_host_mapping", role: access.Operate, handle: operation(s.handleHostMapping, failHostMapping)}, // a documented example uses this name
 
+		{path: "/verify_status", role: access.Read, handle: s.handleVerifyStatus},
+		{path: "/verify", role: access.Operate, handle: operation(s.handleVerify, failOperation)},
+		{path: "/verify_pause", role: access.Operate, handle: operation(s.handleVerifyCommand(job.SignalPause), failOperation)},
+		{path: "/verify_resume", role: access.Operate, handle: operation(s.handleVerifyCommand(job.SignalResume), failOperation)},
+		{path: "/verify_cancel", role: access.Operate, handle: operation(s.handleVerifyCommand(job.SignalVerifyCancel), failOperation)},
+		{path: "/repair", role: access.Operate, handle: operation(s.handleRepair, failOperation)},
+
 		{path: "/create_ccr", role: access.Admin, handle: s.handleCreate},
 		{path: "/check_ccr", role: access.Admin, handle: s.handleCheck},
 		{path: "/delete", role: access.Admin, handle: operation(s.handleDelete, failOperation)},

@@ -41,6 +41,8 @@ type statusObject struct {
 	// Comparing tells how current and complete they are, absent until the job has
 	// streamed.
 	Comparing *job.Comparing `json:"comparing,omitempty"`
+	// Verified is how the last verification ended, absent if there was none.
+	Verified *job.Verified `json:"verified,omitempty"`
 }
 
 // problemReply is what a person needs to get a stalled job going again.
@@ -77,6 +79,7 @@ func newStatus(name string, s job.Status) statusObject {
 		PartialSyncs:  s.PartialSyncs,
 		Differences:   s.Differences,
 		Comparing:     s.Comparing,
+		Verified:      s.Verified,
 	}
 	if at := s.Lag.ObservedAt; !at.IsZero() {
 		binlogs, seconds := s.Lag.Binlogs, s.Lag.Seconds()

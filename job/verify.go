@@ -116,6 +116,18 @@ type VerifyInput struct {
 	// planned and nothing verified before.
 	Found []VerifiedTable `json:"found,omitempty"`
 	Of    string          `json:"of,omitempty"`
+	// Schedule is what has started it, nil if a person has.
+	Schedule *VerifySchedule `json:"schedule,omitempty"`
+}
+
+// VerifySchedule says when a job is verified by itself.
+type VerifySchedule struct {
+	Every time.Duration `json:"every"`
+	// Window is the part of the day in which it may begin, "HH:MM-HH:MM" in UTC; empty =
+	// the whole day.
+	Window string `json:"window,omitempty"`
+	// Jitter delays each by a random time up to this.
+	Jitter time.Duration `json:"jitter,omitempty"`
 }
 
 // VerifyWanted is the argument of QueryVerifyInput.
