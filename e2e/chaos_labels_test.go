@@ -36,16 +36,72 @@ func (c *chaosProcess) fewLabels(ctx context.Context, destination *harness.Clust
 }
 
 // labelFlood loads into a table of somebody else's in the destination's database,
-// often while the process has just been killed: the destination forgets what the
-// job has applied. The table goes away again.
+// often while the process is down that has just applied something: the destination
+// forgets what the job has applied and not told yet. The table goes away again.
 func labelFlood(ctx context.Context, p *program) error {
-	if err := p.burst(ctx); err != nil {
+	if err := p.justApplied(ctx); err != nil {
 		return err
 	}
+	flood := func() { p.flood(ctx, p.dstDB) }
 	if p.once(3) || p.process.labels > 0 {
-		p.process.kill(ctx, p.seed, time.Duration(p.IntN(300))*time.Millisecond, time.Duration(300+p.IntN(500))*time.Millisecond)
+		p.process.killWhile(ctx, p.seed, flood)
+	} else {
+		flood()
 	}
-	database := p.anyJob().dstDB
+	return harness.AwaitEvery(ctx, chaosLook, p.patience, func(ctx context.Context) error {
+		databases, err := column(ctx, p.dst, "SHOW DATABASES", "Database")
+		if err != nil || !contains(databases, p.dstDB) {
+			return err
+		}
+		_, err = p.dst.ExecContext(ctx, "DROP TABLE IF EXISTS "+p.dstDB+".scratch FORCE")
+		return err
+	})
+}
+
+// appliedWithin is how long a job may take to apply the first rows of a burst before
+// its program goes on without: it is paused, or busy with something else.
+const appliedWithin = 5 * time.Second
+
+// justApplied writes a burst of loads into a table that keeps every row, where one that
+// is applied twice shows, and returns as soon as the job has applied some of them: of
+// those nobody but the destination knows.
+func (p *program) justApplied(ctx context.Context) error {
+	table, t := p.pickOf(func(_ string, t *chaosTable) bool { return t.model == duplicate && t.writable() && !t.busy })
+	if name := p.free(); t == nil && name != "" {
+		table, t = name, &chaosTable{model: duplicate, v: "v", n: "n"}
+		if ok, err := p.createTable(ctx, name, t); !ok {
+			return err
+		}
+	}
+	if t == nil {
+		return p.burst(ctx)
+	}
+	there := func() (n int, err error) {
+		err = p.dst.QueryRowContext(ctx, fmt.Sprintf("SELECT COUNT(*) FROM `%s`.`%s`", p.dstDB, table)).Scan(&n)
+		return n, err
+	}
+	before, _ := there() // 0 where the table has not come yet
+	const loads = 30
+	for range loads {
+		if _, err := p.try(ctx, fmt.Sprintf("INSERT INTO %s %s VALUES %s", table, t.columns(), p.rowIn(t, nil))); err != nil {
+			return err
+		}
+	}
+	some := 1 + p.IntN(loads)
+	for deadline := time.Now().Add(appliedWithin); time.Now().Before(deadline); {
+		if n, err := there(); err == nil && n >= before+some {
+			p.note(fmt.Sprintf("-- %d of the %d loads are applied", n-before, loads))
+			return nil
+		}
+		if !pauseFor(ctx, 5*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// flood makes the destination forget: so many loads of somebody else's.
+func (p *program) flood(ctx context.Context, database string) {
 	loads := 50 + p.process.labels
 	p.note(fmt.Sprintf("-- %d other loads into %s", loads, database))
 	scratch := database + ".scratch"
@@ -59,12 +115,4 @@ func labelFlood(ctx context.Context, p *program) error {
 			break
 		}
 	}
-	return harness.AwaitEvery(ctx, chaosLook, p.patience, func(ctx context.Context) error {
-		databases, err := column(ctx, p.dst, "SHOW DATABASES", "Database")
-		if err != nil || !contains(databases, database) {
-			return err
-		}
-		_, err = p.dst.ExecContext(ctx, "DROP TABLE IF EXISTS "+scratch+" FORCE")
-		return err
-	})
 }

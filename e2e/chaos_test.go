@@ -214,6 +214,33 @@ func (c *chaosProcess) kill(ctx context.Context, by uint64, delay, down time.Dur
 	})
 }
 
+// killWhile ends the process at once, as a crash would, and starts it again when do
+// has happened. If somebody else has it in hand, do happens all the same.
+func (c *chaosProcess) killWhile(ctx context.Context, by uint64, do func()) {
+	if !c.one.TryLock() {
+		do()
+		return
+	}
+	started := make(chan struct{})
+	c.killers.Go(func() error {
+		defer c.one.Unlock()
+		c.up.Lock()
+		defer c.up.Unlock()
+		defer close(started)
+		c.kills.Add(1)
+		c.ccr.Kill()
+		c.note(fmt.Sprintf("-- killed, by order of %d", by))
+		do()
+		err := c.ccr.Start(ctx)
+		c.note("-- running again")
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	})
+	<-started
+}
+
 // running calls do while the process is up. What a client does whose call was
 // cut off is not this test's business.
 func (c *chaosProcess) running(do func() error) error {
