@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
@@ -30,7 +31,9 @@ type UnconfirmedUpsert struct {
 }
 
 // UnconfirmedRange is the part of the log whose UPSERTs an earlier attempt may have
-// applied: after what is durable, up to the next fence.
+// applied: after what is durable, up to the next fence. One that was filed late
+// (doris-binlogs.md 1.2) the attempt may have missed, and come past it for as long as it
+// takes to find it.
 type UnconfirmedRange struct {
 	Durable, Position int64                // commit seqs
 	Has               func(seq int64) bool // what is dealt with beyond durable
@@ -42,6 +45,8 @@ type UnconfirmedRange struct {
 func (j *Job) UnconfirmedUpserts(ctx context.Context, p *job.Progress, r UnconfirmedRange, visit func(UnconfirmedUpsert)) error {
 	size := NewBatchSize(j.Options.BatchSize)
 	req := j.BinlogRequest(r.Durable, 0)
+	missed := false // a fence is behind
+	var until int64 // with missed: the time of the last binlog that may have been applied
 	for upserts := 0; ; {
 		size.Ask(&req)
 		got, err := j.Source.FE.Binlogs(ctx, req)
@@ -64,20 +69,26 @@ func (j *Job) UnconfirmedUpserts(ctx context.Context, p *job.Progress, r Unconfi
 				req.PrevCommitSeq = rec.CommitSeq
 				continue
 			}
-			if r.Last > 0 && rec.CommitSeq > r.Last {
+			if r.Last > 0 && rec.CommitSeq > r.Last || missed && rec.Timestamp > until {
 				return nil
 			}
 			records, err := j.recordsIn(rec, p)
 			if err != nil {
 				return err
 			}
+			if missed {
+				maps.DeleteFunc(records, func(id int64, _ binlog.TableRecord) bool { return p.Tables[id].DestID == 0 }) // nothing of it was applied
+			}
 			if len(records) > 0 {
 				visit(UnconfirmedUpsert{Seq: rec.CommitSeq, Records: records})
 			}
 			if rec.Type == binlog.TypeUpsert {
 				upserts++
-			} else if j.endsShift(rec, p) {
-				return nil
+			} else if !missed && j.endsShift(rec, p) {
+				if j.Spec.Type() == job.TableSync || rec.Timestamp <= 0 {
+					return nil // the log of a table is in order
+				}
+				missed, until = true, rec.Timestamp+(3*j.Options.SettleTime).Milliseconds()
 			}
 			if r.Limit > 0 && upserts >= r.Limit {
 				return nil
@@ -103,7 +114,7 @@ func (j *Job) recordsIn(rec binlog.Record, p *job.Progress) (map[int64]binlog.Ta
 	return RecordsOf(&u, rec.CommitSeq, &j.Spec, p)
 }
 
-// endsShift tells whether an attempt cannot have come past the binlog.
+// endsShift tells whether an attempt that meets the binlog does not come past it.
 func (j *Job) endsShift(rec binlog.Record, p *job.Progress) bool {
 	inner, err := rec.Unwrap()
 	if err != nil {

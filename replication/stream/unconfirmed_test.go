@@ -103,6 +103,25 @@ func TestStreamForgottenTransactions(t *testing.T) {
 	}
 }
 
+// A fence that was filed late the attempt before may not have met: what is behind it
+// may be applied as well, as far as the attempt can have come until it found the fence.
+func TestStreamForgottenTransactionsBehindALateFence(t *testing.T) {
+	b := newBench(t)
+	b.Options.SettleTime = 1500 * time.Millisecond
+	b.Upsert(102, 12)
+	b.Append(104, binlog.TypeCreateTable, map[string]any{"dbId": 1, "tableId": 99, "tableName": "new"}, 99)
+	b.Upsert(106, 10)
+	b.Upsert(107, 99) // nobody can have applied that
+	b.Upsert(108, 11)
+	b.Upsert(130, 13) // much later
+	b.Dst.Others = 5000
+	got := b.stream(0, Hooks{Resume: &job.Heartbeat{Position: job.Position{CommitSeq: 101, TxnID: 77}, At: time.Now().Add(-time.Minute)}})
+	require.Equal(t, job.EndSnapshot, got.End, "%+v", got)
+	require.Contains(t, got.Wanted.Reason, "it is unknown what was applied after commit seq 101")
+	require.Empty(t, b.Dst.Visible())
+	require.ElementsMatch(t, []int64{10, 11, 12}, slices.Collect(maps.Keys(got.Tables.Set)))
+}
+
 // Who dies before the destination has been asked leaves no younger report.
 func TestStreamKeepsWhenItWasHeard(t *testing.T) {
 	b := newBench(t)
