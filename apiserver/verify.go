@@ -24,6 +24,7 @@ type verifyOptions struct {
 	DryRun        bool             `json:"dry_run,omitempty"`
 	Rate          int64            `json:"rate,omitempty"`
 	MaxRows       int              `json:"max_rows,omitempty"`
+	Replicas      bool             `json:"replicas,omitempty"`
 	WorkloadGroup string           `json:"workload_group,omitempty"`
 	MemLimit      int64            `json:"mem_limit,omitempty"`
 	QueryTimeout  string           `json:"query_timeout,omitempty"`
@@ -99,7 +100,7 @@ func (s *Server) readVerification(ctx context.Context, in *job.VerifyInput, o ve
 	}
 	in.Request = job.VerifyRequest{
 		Tables: o.Tables, Partitions: o.Partitions, Method: o.Method, Repair: o.Repair, DryRun: o.DryRun,
-		Rate: o.Rate, MaxRows: o.MaxRows, WorkloadGroup: o.WorkloadGroup, MemLimit: o.MemLimit, QueryTimeout: timeout,
+		Rate: o.Rate, MaxRows: o.MaxRows, Replicas: o.Replicas, WorkloadGroup: o.WorkloadGroup, MemLimit: o.MemLimit, QueryTimeout: timeout,
 	}
 	if err := in.Request.Normalize(); err != nil {
 		return classify(errInvalid, err)
