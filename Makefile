@@ -57,6 +57,8 @@ record-histories: build ## keep the histories of this release for the replay tes
 	@test -n "$(RELEASE)" || { echo "say which: make record-histories RELEASE=0.4" >&2; exit 1; }
 	CCR_RECORD_HISTORIES=$(CURDIR)/workflows/testdata/histories/$(RELEASE) \
 		go test -tags $(TAGS) -count=1 -timeout 20m -run '$(RECORDED)' ./e2e/
+	CCR_RECORD_HISTORIES=$(CURDIR)/workflows/testdata/histories/$(RELEASE) \
+		go test -tags $(TAGS) -count=1 -run TestVerificationOnARealServer ./standalone/
 	go test -run Recorded ./workflows
 
 .PHONY: check-deploy
