@@ -16,9 +16,10 @@ import (
 
 const (
 	// atOnce is how many units one statement asks about at first; what has been tried
-	// together in vain is tried alone.
-	atOnce   = 8
-	together = 3
+	// so often in vain is tried by fewer, then alone.
+	atOnce    = 8
+	fewerFrom = 4
+	aloneFrom = 8
 	// largePartition is how many rows make a partition go by its buckets, so that a
 	// query is short.
 	largePartition = 5_000_000
@@ -30,8 +31,11 @@ func (v *verification) run(ctx context.Context, q question, units []*unit, tries
 	pause := v.limits.pause
 	for try := 1; ; try++ {
 		size := atOnce
-		if try > together {
+		switch {
+		case try >= aloneFrom:
 			size = 1
+		case try >= fewerFrom:
+			size = atOnce / 2
 		}
 		for chunk := range slices.Chunk(open, size) {
 			if err := v.roundOrOneByOne(ctx, q, chunk, try > 1); err != nil {
@@ -125,6 +129,10 @@ func (v *verification) prove(ctx context.Context, q question, units []*unit) err
 		}
 		return nil
 	}
+	visible, _, err := v.job.Destination.TableByID(ctx, v.to.table.ID)
+	if err != nil {
+		return err
+	}
 	theirs, err := v.ask(ctx, v.to, q, units, nil)
 	if err != nil {
 		return err
@@ -133,7 +141,7 @@ func (v *verification) prove(ctx context.Context, q question, units []*unit) err
 	if err != nil {
 		return err
 	}
-	if earlier == nil || from == nil || to == nil {
+	if earlier == nil || visible == nil || from == nil || to == nil {
 		return errMoved
 	}
 	for i, u := range units {
@@ -142,7 +150,13 @@ func (v *verification) prove(ctx context.Context, q question, units []*unit) err
 		if d.version != 0 {
 			u.destination = remember(u.destination, d)
 		}
-		u.align(earlier, from, d.version, isAt(to, u.pair.Destination.ID, d.version) && theirs.settled[i])
+		was, had, is := versionOf(earlier, u.pair.Source.ID), versionOf(visible, u.pair.Destination.ID), versionOf(from, u.pair.Source.ID)
+		if was == 0 || had == 0 || is == 0 {
+			return errMoved
+		}
+		if theirs.settled[i] {
+			u.offset.observe(was, had, had, is)
+		}
 		if !isAt(from, u.pair.Source.ID, s.version) || !isAt(to, u.pair.Destination.ID, d.version) || !theirs.settled[i] {
 			u.moved++
 			u.look()
@@ -155,24 +169,18 @@ func (v *verification) prove(ctx context.Context, q question, units []*unit) err
 	return nil
 }
 
-// align notes that versions of the two sides do not go together: the destination has
-// another one although it must have all that the source had, or a higher one. The
-// source's were read before and after that of the destination.
-func (u *unit) align(before, after *meta.Table, destination int64, certain bool) {
-	was, is := before.PartitionByID(u.pair.Source.ID), after.PartitionByID(u.pair.Source.ID)
-	if was == nil || is == nil || destination == 0 {
-		return
-	}
-	if destination > is.VisibleVersion || certain && was.VisibleVersion == is.VisibleVersion && destination != is.VisibleVersion {
-		u.misaligned = true
-	}
-}
-
 // isAt tells whether the master knows the partition in that version: the frontend
 // that answered a query may have been behind.
 func isAt(t *meta.Table, partition, version int64) bool {
-	p := t.PartitionByID(partition)
-	return p != nil && version != 0 && p.VisibleVersion == version
+	return version != 0 && versionOf(t, partition) == version
+}
+
+// versionOf is 0 if the table does not have the partition.
+func versionOf(t *meta.Table, partition int64) int64 {
+	if p := t.PartitionByID(partition); p != nil {
+		return p.VisibleVersion
+	}
+	return 0
 }
 
 // caughtUp tells whether the destination shows all that the source had recorded

@@ -18,20 +18,45 @@ import (
 //
 //   - proven: the source's version did not move from its checksum until after the
 //     destination's, and between the two the job had applied all that the source had
-//     recorded, and all of it was visible;
-//   - by version: both checksums are for the same version. A restore gives a
-//     partition the source's version and each load raises it by one on both sides, so
-//     both must be the same, unless something has moved the one without the other.
-//     Whether something has is seen whenever the job has caught up (part.misaligned).
-//
-// And it has to be seen twice, by version at two versions.
+//     recorded, and all of it was visible. That has to be seen twice.
+//   - by versions, for what is written all the time. Each load raises the version of a
+//     partition by one on both sides, so that the versions of equal content are always
+//     the same number apart. Usually that is 0: a restore gives a partition the
+//     source's version. But somebody may have moved one side without the other. Bounds
+//     of the number are seen whenever the job has caught up, however much is loaded
+//     meanwhile (offset). The sides differ if for each number within them there are
+//     checksums of two versions that far apart, and they differ.
+
+// offset are bounds of how much higher the versions of the destination are than those
+// of the source.
+type offset struct {
+	least, most       int64
+	hasLeast, hasMost bool
+}
+
+// widest is how many numbers are tried: with more nobody would have the checksums.
+const widest = 32
+
+// observe narrows the bounds. The destination had version visible after all up to
+// source version before had been applied, and version first before the source was at
+// after.
+func (o *offset) observe(before, visible, first, after int64) {
+	if least := first - after; !o.hasLeast || least > o.least {
+		o.least, o.hasLeast = least, true
+	}
+	if most := visible - before; !o.hasMost || most < o.most {
+		o.most, o.hasMost = most, true
+	}
+	if o.least > o.most {
+		*o = offset{} // the number has changed
+	}
+}
 
 // part is a partition on both sides.
 type part struct {
-	pair compare.PartitionPair
-	// misaligned: equal versions do not mean equal content.
-	misaligned bool
-	rows       int64 // of the source, about
+	pair   compare.PartitionPair
+	offset offset
+	rows   int64 // of the source, about
 }
 
 // whole is the bucket of a unit that is a whole partition.
@@ -66,14 +91,11 @@ type sample struct {
 	sums
 }
 
-// sighting is a difference that was seen once.
-type sighting struct {
-	source, destination sample
-	proven              bool
-}
+// sighting are two samples that are equal, or must be and are not.
+type sighting struct{ source, destination sample }
 
 // remembered is how many samples of a side a unit keeps.
-const remembered = 8
+const remembered = 16
 
 // remember adds a sample. It takes the place of one of the same version: a restore
 // gives a partition other rows under the version that it may have had.
@@ -99,54 +121,39 @@ func (u *unit) look() {
 		for _, d := range u.destination {
 			if s.equal(d.sums) {
 				u.outcome = equal
-				u.seen = []sighting{{source: s, destination: d}}
+				u.seen = []sighting{{s, d}}
 				return
 			}
 		}
 	}
+	if s, d, ok := u.differByVersions(); ok {
+		u.seen = append(u.seen, sighting{s, d})
+		u.outcome = different
+	}
+}
+
+// differByVersions tells whether there are differing samples for each number that the
+// versions may be apart, of at least two versions. No two samples are equal.
+func (u *unit) differByVersions() (source, destination sample, ok bool) {
+	o := u.offset
+	if !o.hasLeast || !o.hasMost || o.most-o.least >= widest {
+		return sample{}, sample{}, false
+	}
+	apart, versions := map[int64]bool{}, map[int64]bool{}
 	for _, s := range u.source {
 		for _, d := range u.destination {
-			if s.version == d.version && !u.sawVersion(s.version) {
-				u.seen = append(u.seen, sighting{source: s, destination: d})
+			if k := d.version - s.version; k >= o.least && k <= o.most {
+				apart[k], versions[s.version] = true, true
+				source, destination = s, d
 			}
 		}
 	}
-	u.conclude()
+	return source, destination, int64(len(apart)) == o.most-o.least+1 && len(versions) >= 2
 }
 
-// sawVersion tells whether the sides were seen to differ at a version already.
-func (u *unit) sawVersion(version int64) bool {
-	for _, s := range u.seen {
-		if !s.proven && s.source.version == version {
-			return true
-		}
-	}
-	return false
-}
-
-// prove notes a difference of two samples of which the destination's must be equal.
+// prove notes a difference of two samples that must be equal.
 func (u *unit) prove(s, d sample) {
-	u.seen = append(u.seen, sighting{source: s, destination: d, proven: true})
-	u.conclude()
-}
-
-// conclude decides that the unit is different if that was seen twice: a version
-// counts once.
-func (u *unit) conclude() {
-	times := 0
-	proven := map[int64]bool{}
-	for _, s := range u.seen {
-		if s.proven {
-			times++
-			proven[s.source.version] = true
-		}
-	}
-	for _, s := range u.seen {
-		if !s.proven && !u.misaligned && !proven[s.source.version] {
-			times++
-		}
-	}
-	if times >= 2 {
+	if u.seen = append(u.seen, sighting{s, d}); len(u.seen) >= 2 {
 		u.outcome = different
 	}
 }
@@ -174,7 +181,7 @@ func (u *unit) obstacles() string {
 		texts = append(texts, fmt.Sprintf("the job had not applied all of it in %d", u.behind))
 	}
 	for _, s := range u.seen {
-		texts = append(texts, fmt.Sprintf("once source version %d (%d rows) and destination version %d (%d rows) had different content", s.source.version, s.source.rows, s.destination.version, s.destination.rows))
+		texts = append(texts, fmt.Sprintf("source version %d (%d rows) and destination version %d (%d rows) had different content once", s.source.version, s.source.rows, s.destination.version, s.destination.rows))
 		break
 	}
 	if len(texts) == 0 {

@@ -57,32 +57,10 @@ func (j *Job) Table(ctx context.Context, in job.StepInput, what job.VerifyTableI
 	for _, p := range h.Before.Done {
 		v.done[p.ID] = p
 	}
-	var err error
-	for restarts := 0; ; restarts++ {
-		read := v.result.RowsRead
-		v.listed = 0
-		v.result = job.VerifiedTable{Table: what.Target.Name, TableID: what.Target.ID, View: what.Target.View, RowsRead: read, Position: in.Progress.Position.CommitSeq}
-		err = v.once(ctx)
-		if ctx.Err() != nil {
-			return job.VerifiedTable{}, ctx.Err()
-		}
-		if !errors.Is(err, errMoved) && !isAbsence(err) {
-			break
-		}
-		if restarts >= v.limits.restarts {
-			v.result.Outcome, v.result.Why, err = job.VerifyBusy, fmt.Sprintf("it was changed %d times meanwhile: %v", restarts+1, err), nil
-			break
-		}
-		if !pair.Sleep(ctx, v.limits.pause) {
-			return job.VerifiedTable{}, ctx.Err()
-		}
-		if h.Input != nil {
-			if v.input, err = h.Input(ctx); err != nil {
-				return job.VerifiedTable{}, fmt.Errorf("ask the job for the table: %w", err)
-			}
-		}
-	}
+	err := v.untilStable(ctx)
 	switch {
+	case ctx.Err() != nil:
+		return job.VerifiedTable{}, ctx.Err()
 	case problem.LacksPrivilege(err):
 		v.result.Outcome, v.result.Why = job.VerifyNotComparable, fmt.Sprintf("%v (grant the privilege to the account)", err)
 	case isRefusal(err):
@@ -92,6 +70,44 @@ func (j *Job) Table(ctx context.Context, in job.StepInput, what job.VerifyTableI
 	}
 	v.result.At, v.result.Took = time.Now(), time.Since(started)
 	return v.result, nil
+}
+
+// untilStable verifies the table, from the beginning again when it was changed
+// meanwhile, and going on when a connection was lost.
+func (v *verification) untilStable(ctx context.Context) error {
+	again := pair.Backoff{Budget: v.limits.budget}
+	for restarts := 0; ; {
+		v.listed = 0
+		v.result = job.VerifiedTable{
+			Table: v.in.Target.Name, TableID: v.in.Target.ID, View: v.in.Target.View,
+			RowsRead: v.result.RowsRead, Position: max(v.result.Position, v.input.Progress.Position.CommitSeq),
+		}
+		err := v.once(ctx)
+		kind, retryable := problem.Classify(err)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, errMoved) || isAbsence(err):
+			if restarts++; restarts > v.limits.restarts {
+				v.result.Outcome, v.result.Why = job.VerifyBusy, fmt.Sprintf("it was changed %d times meanwhile: %v", restarts, err)
+				return nil
+			}
+			if !pair.Sleep(ctx, v.limits.pause) {
+				return ctx.Err()
+			}
+			if v.hooks.Input == nil {
+				continue
+			}
+			if v.input, err = v.hooks.Input(ctx); err != nil {
+				return fmt.Errorf("ask the job for the table: %w", err)
+			}
+		case kind == job.KindRPC && retryable && again.Failed(ctx):
+		default:
+			return err
+		}
+	}
 }
 
 // settings are the session variables of a request.
