@@ -47,8 +47,8 @@ func planRepair(t job.VerifiedTable, some bool) job.Repair {
 		return r
 	}
 	partitions, rows, whole := differentPartitions(t)
-	many := !some && (2*len(partitions) > t.Partitions || t.More > 0)
-	if whole || many {
+	all := !some && (len(partitions) >= t.Partitions || t.More > 0)
+	if whole || all {
 		r.Partial.Replace = true
 		return r
 	}

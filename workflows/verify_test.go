@@ -284,7 +284,7 @@ func TestVerifyRepairsWhatDiffersAndNoMore(t *testing.T) {
 	b := newVerifyBench(t)
 	equal := job.VerifiedTable{Outcome: job.VerifyEqual, Position: 9}
 	b.found["a"] = []job.VerifiedTable{differs("p1"), equal}
-	b.found["b"] = []job.VerifiedTable{differs("p1", "p2", "p3"), differs("p1")}
+	b.found["b"] = []job.VerifiedTable{differs("p1", "p2", "p3", "p4"), differs("p1")}
 	b.answers = []job.RepairOutcome{{Refused: job.RepairBusy + ": a full sync", Later: true}}
 	r := b.report(job.VerifyInput{Request: job.VerifyRequest{Repair: true}})
 
@@ -292,7 +292,7 @@ func TestVerifyRepairsWhatDiffersAndNoMore(t *testing.T) {
 	require.Equal(t, job.PartialSync{TableID: 11, Table: "a", Partitions: []string{"p1"}}, b.orders[0].Repair.Partial)
 	require.Equal(t, b.orders[0].Repair, b.orders[1].Repair)
 	require.NotEqual(t, b.orders[0].RequestID, b.orders[1].RequestID)
-	require.Equal(t, job.PartialSync{TableID: 12, Table: "b", Replace: true}, b.orders[2].Repair.Partial, "more than half of the partitions")
+	require.Equal(t, job.PartialSync{TableID: 12, Table: "b", Replace: true}, b.orders[2].Repair.Partial, "all partitions")
 	require.Equal(t, "maria", b.orders[0].By)
 	require.Equal(t, r.ID, b.orders[0].Repair.Report)
 
@@ -367,8 +367,9 @@ func TestPlanRepair(t *testing.T) {
 	foreign := kind("objects")
 	foreign.TableID = 0
 	require.Equal(t, job.RepairFailed, planRepair(foreign, false).State)
-	few := differs("p1", "p2", "p3")
-	few.TableID = 1
-	require.True(t, planRepair(few, false).Partial.Replace)
-	require.Equal(t, []string{"p1", "p2", "p3"}, planRepair(few, true).Partial.Partitions, "nothing else was compared")
+	most, all := differs("p1", "p2", "p3"), differs("p1", "p2", "p3", "p4")
+	most.TableID, all.TableID = 1, 1
+	require.Equal(t, []string{"p1", "p2", "p3"}, planRepair(most, false).Partial.Partitions, "never more than what differs")
+	require.True(t, planRepair(all, false).Partial.Replace)
+	require.Len(t, planRepair(all, true).Partial.Partitions, 4, "nothing else was compared")
 }
