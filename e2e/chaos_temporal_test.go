@@ -40,8 +40,11 @@ func stepPaused(ctx context.Context, p *program) error {
 	s, step := p.anyJob(), ""
 	err := p.temporal(ctx, s, func(ctx context.Context, c client.Client, w *commonpb.WorkflowExecution) error {
 		d, err := c.DescribeWorkflowExecution(ctx, w.WorkflowId, "")
-		if err != nil || len(d.GetPendingActivities()) == 0 {
-			return err // between two steps
+		if err == nil && len(d.GetPendingActivities()) == 0 {
+			err = errors.New("the job is between two steps")
+		}
+		if err != nil {
+			return err
 		}
 		id := d.GetPendingActivities()[0].GetActivityId()
 		_, err = c.WorkflowService().PauseActivity(ctx, &workflowservice.PauseActivityRequest{
@@ -59,10 +62,8 @@ func stepPaused(ctx context.Context, p *program) error {
 	if err := p.meanwhile(ctx, 8); err != nil {
 		return err
 	}
-	if p.once(2) {
-		if err := p.pauseTold(ctx, s, step); err != nil {
-			return err
-		}
+	if err := p.pauseTold(ctx, s, step); err != nil {
+		return err
 	}
 	p.note("-- unpaused")
 	return p.temporal(ctx, s, func(ctx context.Context, c client.Client, w *commonpb.WorkflowExecution) error {
