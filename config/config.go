@@ -51,6 +51,7 @@ type Config struct {
 
 	// Worker.
 	StreamSlots       int
+	VerifySlots       int
 	PipelineWindow    int
 	BinlogBatchSize   int
 	IngestConcurrency int
@@ -100,6 +101,7 @@ func Default() Config {
 		LogFormat: "text",
 
 		StreamSlots:       2000,
+		VerifySlots:       2,
 		PipelineWindow:    16,
 		BinlogBatchSize:   255,
 		IngestConcurrency: 48,
@@ -146,7 +148,7 @@ func (c *Config) Validate() error {
 		name  string
 		value int
 	}{
-		{"stream-slots", c.StreamSlots}, {"pipeline-window", c.PipelineWindow}, {"binlog-batch-size", c.BinlogBatchSize},
+		{"stream-slots", c.StreamSlots}, {"verify-slots", c.VerifySlots}, {"pipeline-window", c.PipelineWindow}, {"binlog-batch-size", c.BinlogBatchSize},
 		{"ingest-concurrency", c.IngestConcurrency}, {"poll-budget", c.PollBudget}, {"temporal-payload-limit", c.PayloadLimit},
 	} {
 		if n.value < 1 {

@@ -124,6 +124,8 @@ func plainSettings() []setting {
 
 		{name: "stream-slots", group: GroupWorker, usage: "Jobs that this process can stream at the same time.",
 			bind: func(c *Config) pflag.Value { return intValue{&c.StreamSlots} }},
+		{name: "verify-slots", group: GroupWorker, usage: "Tables that this process verifies at the same time, over all jobs; the others wait.",
+			bind: func(c *Config) pflag.Value { return intValue{&c.VerifySlots} }},
 		{name: "pipeline-window", group: GroupWorker, usage: "Destination transactions of one job that are open at the same time.",
 			aliases: []string{"max-pipeline-ingesting-num"},
 			bind:    func(c *Config) pflag.Value { return intValue{&c.PipelineWindow} }},

@@ -194,6 +194,7 @@ func (p *process) startWorker(fatal func(error)) (stop func(), err error) {
 		Failpoints:       p.failpoints,
 		Logger:           p.opts.Logger,
 		StreamSlots:      c.StreamSlots,
+		VerifySlots:      c.VerifySlots,
 		HeartbeatTimeout: c.HeartbeatTimeout,
 		PayloadLimit:     c.PayloadLimit,
 		Webhook:          activities.Webhook{URL: c.WebhookURL, Secret: c.WebhookSecret},

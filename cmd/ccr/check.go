@@ -50,7 +50,7 @@ const checkExample = `  ccr check -f job.json
 // checkFlags are what check takes beside the settings.
 type checkFlags struct {
 	file, output string
-	api, ca      string
+	apiFlags
 }
 
 func checkCommand(environ []string) *cobra.Command {
@@ -95,7 +95,7 @@ func runCheck(cmd *cobra.Command, environ []string, cfg config.Config, f checkFl
 	defer cancel()
 	var report job.CheckReport
 	if f.api != "" {
-		report, err = askCheck(ctx, f, valueOf(environ, tokenEnv), text)
+		err = f.ask(ctx, valueOf(environ, tokenEnv), "/check_ccr", "admin", text, &report)
 	} else {
 		report, err = checkHere(ctx, cmd, cfg, body)
 	}

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -19,6 +20,23 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	if err := rootCommand(os.Environ()).ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "ccr:", err)
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
+}
+
+// statusError ends the process with a status of its own.
+type statusError struct {
+	error
+	status int
+}
+
+func (e *statusError) Unwrap() error { return e.error }
+
+// exitStatus is the status with which an error ends the process, 1 mostly.
+func exitStatus(err error) int {
+	var e *statusError
+	if errors.As(err, &e) {
+		return e.status
+	}
+	return 1
 }

@@ -52,6 +52,7 @@ func rootCommand(environ []string) *cobra.Command {
 			groups:  workerGroups,
 		}),
 		checkCommand(environ),
+		verifyCommand(environ),
 		importCommand(environ),
 		healthCommand(environ),
 		configCommand(environ),

@@ -12,23 +12,29 @@ import (
 	"net/http"
 	"os"
 	"strings"
-
-	"github.com/doris-ccr/ccr/job"
 )
 
-// askCheck lets an API server make the checks (check_ccr).
-func askCheck(ctx context.Context, f checkFlags, token string, body []byte) (job.CheckReport, error) {
+// replyLimit bounds what is read of a reply, in bytes.
+const replyLimit = 64 << 20
+
+// apiFlags say how to reach an API server.
+type apiFlags struct {
+	api, ca string
+}
+
+// ask posts a body to a running ccr, and reads the reply into out. role is what the
+// token in CCR_TOKEN has to permit. A reply that is not a success is an error with
+// its text.
+func (f apiFlags) ask(ctx context.Context, token, path, role string, body []byte, out any) error {
 	address := f.api
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
 	}
-	url := strings.TrimRight(address, "/") + "/check_ccr"
-	fail := func(err error) (job.CheckReport, error) {
-		return job.CheckReport{}, fmt.Errorf("ask %s: %w", url, err)
-	}
+	url := strings.TrimRight(address, "/") + path
+	fail := func(err error) error { return fmt.Errorf("ask %s: %w", url, err) }
 	asker, err := clientFor(f.ca)
 	if err != nil {
-		return job.CheckReport{}, err
+		return err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
@@ -43,24 +49,26 @@ func askCheck(ctx context.Context, f checkFlags, token string, body []byte) (job
 		return fail(err)
 	}
 	defer func() { _ = resp.Body.Close() }() // the body has been read
-	said, err := io.ReadAll(io.LimitReader(resp.Body, checkBody))
+	said, err := io.ReadAll(io.LimitReader(resp.Body, replyLimit))
 	if err != nil {
 		return fail(err)
 	}
 	var reply struct {
-		Success  bool              `json:"success"`
-		ErrorMsg string            `json:"error_msg"`
-		Checks   []job.CheckResult `json:"checks"`
+		Success  bool   `json:"success"`
+		ErrorMsg string `json:"error_msg"`
 	}
 	switch err := json.Unmarshal(said, &reply); {
 	case err != nil:
 		return fail(fmt.Errorf("%s, and not an answer of ccr", resp.Status))
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
-		return fail(fmt.Errorf("%s: %s (set %s to a token with the role admin)", resp.Status, reply.ErrorMsg, tokenEnv))
+		return fail(fmt.Errorf("%s: %s (set %s to a token with the role %s)", resp.Status, reply.ErrorMsg, tokenEnv, role))
 	case !reply.Success:
 		return fail(errors.New(reply.ErrorMsg))
 	}
-	return job.CheckReport{Checks: reply.Checks}, nil
+	if err := json.Unmarshal(said, out); err != nil {
+		return fail(fmt.Errorf("read the answer: %w", err))
+	}
+	return nil
 }
 
 // clientFor trusts the authority in caFile, "" for those of the system.
