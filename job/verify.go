@@ -225,6 +225,9 @@ type VerifyDifference struct {
 	// Partition is its name on the source, or on the destination if only that has it;
 	// "" = the table.
 	Partition string `json:"partition,omitempty"`
+	// Side is the cluster whose replicas differ from each other, "source" or
+	// "destination"; empty for all other kinds.
+	Side string `json:"side,omitempty"`
 	// Buckets are those whose tablets differ: where in the partition.
 	Buckets []int `json:"buckets,omitempty"`
 	// Columns are those that differ (VerifyColumns), Keys some rows (VerifyRows).

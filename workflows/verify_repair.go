@@ -39,16 +39,24 @@ func (v *verification) planRepairs() {
 // when only some partitions were compared: then nothing else may be brought.
 func planRepair(t job.VerifiedTable, some bool) job.Repair {
 	r := job.Repair{State: job.RepairPlanned, Rows: t.SourceRows, Partial: job.PartialSync{TableID: t.TableID, Table: t.Table, View: t.View}}
+	fail := func(text string) job.Repair {
+		r.State, r.Text = job.RepairFailed, text
+		return r
+	}
 	if t.View {
 		return r
 	}
 	if t.TableID == 0 {
-		r.State, r.Text = job.RepairFailed, "the source does not have the table, so that there is nothing to bring: drop it on the destination, or leave it there"
-		return r
+		return fail("the source does not have the table, so that there is nothing to bring: drop it on the destination, or leave it there")
 	}
 	partitions, rows, whole := differentPartitions(t)
 	all := !some && (len(partitions) >= t.Partitions || t.More > 0)
-	if whole || all {
+	switch {
+	case whole && some:
+		return fail("more differs than rows of these partitions: verify the whole table, and repair it")
+	case !whole && len(partitions) == 0:
+		return fail("only replicas of the source differ from each other: nothing that is brought from there helps; repair them there (ADMIN CHECK TABLET)")
+	case whole || all:
 		r.Partial.Replace = true
 		return r
 	}
@@ -60,7 +68,10 @@ func planRepair(t job.VerifiedTable, some bool) job.Repair {
 // number of the source's rows. whole is set when the table differs in more than that.
 func differentPartitions(t job.VerifiedTable) (partitions []string, rows int64, whole bool) {
 	for _, d := range t.Differences {
-		if d.Partition == "" || d.Kind != "rows" && d.Kind != "content" {
+		switch {
+		case d.Kind == "replicas" && d.Side == "source":
+			continue
+		case d.Partition == "" || !slices.Contains([]string{"rows", "content", "replicas"}, d.Kind):
 			return nil, 0, true
 		}
 		if !slices.Contains(partitions, d.Partition) {
@@ -68,7 +79,7 @@ func differentPartitions(t job.VerifiedTable) (partitions []string, rows int64, 
 			rows += d.SourceRows
 		}
 	}
-	return partitions, rows, len(partitions) == 0
+	return partitions, rows, len(t.Differences) == 0
 }
 
 // nextRepair is the first that is not over, nil if there is none.

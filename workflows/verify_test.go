@@ -361,6 +361,11 @@ func TestPlanRepair(t *testing.T) {
 		require.Equal(t, []string{"p1"}, r.Partial.Partitions, k)
 		require.EqualValues(t, 7, r.Rows)
 	}
+	replicas := kind("replicas")
+	require.Equal(t, []string{"p1"}, planRepair(replicas, false).Partial.Partitions)
+	replicas.Differences[0].Side = "source"
+	require.Equal(t, job.RepairFailed, planRepair(replicas, false).State)
+	require.Equal(t, job.RepairFailed, planRepair(kind("definition"), true).State, "more than was asked about would come")
 	view := kind("definition")
 	view.View = true
 	require.Equal(t, job.PartialSync{TableID: 5, Table: "t", View: true}, planRepair(view, false).Partial)

@@ -60,6 +60,7 @@ type verifyBody struct {
 	Method        string   `json:"method,omitempty"`
 	Repair        bool     `json:"repair,omitempty"`
 	DryRun        bool     `json:"dry_run,omitempty"`
+	Replicas      bool     `json:"replicas,omitempty"`
 	Rate          int64    `json:"rate,omitempty"`
 	MaxRows       int      `json:"max_rows,omitempty"`
 	WorkloadGroup string   `json:"workload_group,omitempty"`
@@ -100,6 +101,7 @@ func verifyCommand(environ []string) *cobra.Command {
 	flags.StringVar(&f.request.Method, "method", "", "count, checksum (the default), checksum_columns or rows")
 	flags.BoolVar(&f.request.Repair, "repair", false, "bring again what differs, and verify it")
 	flags.BoolVar(&f.request.DryRun, "dry-run", false, "only plan what a repair would bring")
+	flags.BoolVar(&f.request.Replicas, "replicas", false, "compare the replicas of each cluster with each other, too")
 	flags.Int64Var(&f.request.Rate, "rate", 0, "rows a second to read on each cluster; 0 for no bound")
 	flags.IntVar(&f.request.MaxRows, "max-rows", 0, "keys that the method rows lists for a table; 0 for 100")
 	flags.StringVar(&f.request.WorkloadGroup, "workload-group", "", "workload group of the queries")
@@ -110,8 +112,10 @@ func verifyCommand(environ []string) *cobra.Command {
 	flags.StringVar(&f.request.Jitter, "jitter", "", "with --every: begin later by up to this, e.g. 30m")
 	flags.BoolVar(&f.watch, "watch", false, "show how far it is on standard error while waiting")
 	flags.BoolVar(&f.detach, "detach", false, "wait for nothing; print the id of the report")
+	flags.StringVar(&f.format, "format", "text", "text or json")
 	f.bind(cmd)
 	status := f.command("status", "Show the verification that runs, or the last one", func(cmd *cobra.Command) error { return f.status(cmd) })
+	status.Flags().StringVar(&f.format, "format", "text", "text or json")
 	status.Flags().BoolVar(&f.watch, "watch", false, "wait for the end, and show how far it is on standard error")
 	status.Flags().StringVar(&f.report, "report", "", "id of an older report")
 	cmd.AddCommand(status,
@@ -137,7 +141,6 @@ func (f *verifyFlags) command(name, short string, run func(*cobra.Command) error
 
 func (f *verifyFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.format, "format", "text", "text or json")
 	flags.StringVar(&f.api, "api", "http://127.0.0.1:9190", "address of an API server")
 	flags.StringVar(&f.ca, "ca-file", "", "PEM file of the authority that signed the API server's certificate; empty for the system's")
 }

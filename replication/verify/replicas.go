@@ -32,7 +32,7 @@ func (v *verification) replicas(ctx context.Context, s *structure, q question) e
 			if err != nil {
 				return err
 			}
-			d := job.VerifyDifference{Kind: kindReplicas, Partition: p.Source.Name}
+			d := job.VerifyDifference{Kind: kindReplicas, Partition: p.Source.Name, Side: fmt.Sprint(of.Side)}
 			switch {
 			case !compared:
 				d.Text = fmt.Sprintf("the %s's replicas of partition %s could not be compared: it was written too often", of.Side, p.Source.Name)
