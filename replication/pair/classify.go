@@ -153,7 +153,9 @@ func Contained(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 	}
 	table, known := p.Tables[ids[0]]
 	if !known {
-		return beforeComparison(rec.CommitSeq, p)
+		// A view that is gone was left on the destination: its DROP, if it is recorded,
+		// is what drops it.
+		return beforeComparison(rec.CommitSeq, p) && rec.Type != binlog.TypeDropTable
 	}
 	if !table.Contains(rec.CommitSeq) {
 		return false

@@ -121,6 +121,10 @@ func TestBinlogsOfTablesThatVanishedInAGap(t *testing.T) {
 		action, err := pair.ClassifyBinlog(binlog.Record{CommitSeq: seq, Type: binlog.TypeCreateTable, TableIDs: []int64{11}, Data: `{"tableId":11,"tableName":"u"}`}, pairtest.DatabaseSpec(), p)
 		require.NoError(t, err)
 		require.Equal(t, seq > 50, action == pair.ActionHandOver, "commit seq %d", seq)
+
+		action, err = pair.ClassifyBinlog(binlog.Record{CommitSeq: seq, Type: binlog.TypeDropTable, TableIDs: []int64{11}, Data: `{"tableId":11,"tableName":"u","isView":true}`}, pairtest.DatabaseSpec(), p)
+		require.NoError(t, err)
+		require.Equal(t, pair.ActionHandOver, action, "the view was left on the destination")
 	}
 }
 
