@@ -20,6 +20,9 @@ const (
 	atOnce    = 8
 	fewerFrom = 4
 	aloneFrom = 8
+	// inRound is how many units share the question whether the job has caught up, which
+	// takes a second or two.
+	inRound = 8 * atOnce
 	// largePartition is how many rows make a partition go by its buckets, so that a
 	// query is short.
 	largePartition = 5_000_000
@@ -30,15 +33,15 @@ func (v *verification) run(ctx context.Context, q question, units []*unit, tries
 	open := units
 	pause := v.limits.pause
 	for try := 1; ; try++ {
-		size := atOnce
+		size, together := atOnce, inRound
 		switch {
 		case try >= aloneFrom:
-			size = 1
+			size, together = 1, 1
 		case try >= fewerFrom:
-			size = atOnce / 2
+			size, together = atOnce/2, atOnce/2
 		}
-		for chunk := range slices.Chunk(open, size) {
-			if err := v.roundOrOneByOne(ctx, q, chunk, try > 1); err != nil {
+		for chunk := range slices.Chunk(open, together) {
+			if err := v.round(ctx, q, chunk, size, try > 1); err != nil {
 				return err
 			}
 			if done != nil {
@@ -64,20 +67,20 @@ func undecided(units []*unit) []*unit {
 	return slices.DeleteFunc(slices.Clone(units), func(u *unit) bool { return u.outcome != open })
 }
 
-// roundOrOneByOne asks once about units, and about each alone if the query about
+// parts works on units, size of them at a time, and on each alone if the query about
 // all of them is refused: it may be too large.
-func (v *verification) roundOrOneByOne(ctx context.Context, q question, units []*unit, follow bool) error {
-	err := v.round(ctx, q, units, follow)
-	if !isRefusal(err) {
-		return err
-	}
-	if len(units) == 1 {
-		units[0].tries++
-		units[0].refused = err.Error()
-		return nil
-	}
-	for _, u := range units {
-		if err := v.roundOrOneByOne(ctx, q, []*unit{u}, follow); err != nil {
+func parts(units []*unit, size int, work func([]*unit) error) error {
+	for chunk := range slices.Chunk(units, size) {
+		err := work(chunk)
+		switch {
+		case !isRefusal(err):
+		case len(chunk) > 1:
+			err = parts(chunk, 1, work)
+		default:
+			chunk[0].tries++
+			chunk[0].refused, err = err.Error(), nil
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -97,21 +100,23 @@ func isAbsence(err error) bool {
 	return problem.Absent(err) || errors.Is(err, sqlclient.ErrUnknownTable) || errors.Is(err, sqlclient.ErrUnknownColumn) || errors.Is(err, sqlclient.ErrNotTable)
 }
 
-// round asks both sides once. Of what is not equal it looks whether it has to be.
-func (v *verification) round(ctx context.Context, q question, units []*unit, follow bool) error {
-	if err := v.sample(ctx, q, units, follow); err != nil {
+// round asks both sides once, about size units with one query. Of what is not equal
+// it looks whether it has to be.
+func (v *verification) round(ctx context.Context, q question, units []*unit, size int, follow bool) error {
+	sample := func(some []*unit) error { return v.sample(ctx, q, some, follow) }
+	if err := parts(units, size, sample); err != nil {
 		return err
 	}
 	for _, u := range units {
 		u.look()
 	}
-	return v.prove(ctx, q, slices.DeleteFunc(undecided(units), func(u *unit) bool { return len(u.source) == 0 }))
+	return v.prove(ctx, q, slices.DeleteFunc(undecided(units), func(u *unit) bool { return len(u.source) == 0 }), size)
 }
 
 // prove looks whether the destination must have by now what the source had at its
 // newest checksum: the job has applied all that the source had recorded after that,
 // and the source has not moved since (evidence.go).
-func (v *verification) prove(ctx context.Context, q question, units []*unit) error {
+func (v *verification) prove(ctx context.Context, q question, units []*unit, size int) error {
 	if len(units) == 0 {
 		return nil
 	}
@@ -133,6 +138,15 @@ func (v *verification) prove(ctx context.Context, q question, units []*unit) err
 	if err != nil {
 		return err
 	}
+	if earlier == nil || visible == nil {
+		return errMoved
+	}
+	return parts(units, size, func(some []*unit) error { return v.proveSome(ctx, q, some, earlier, visible) })
+}
+
+// proveSome asks the destination about units, which has by now what the source had
+// earlier, and had then what is visible.
+func (v *verification) proveSome(ctx context.Context, q question, units []*unit, earlier, visible *meta.Table) error {
 	theirs, err := v.ask(ctx, v.to, q, units, nil)
 	if err != nil {
 		return err
@@ -141,7 +155,7 @@ func (v *verification) prove(ctx context.Context, q question, units []*unit) err
 	if err != nil {
 		return err
 	}
-	if earlier == nil || visible == nil || from == nil || to == nil {
+	if from == nil || to == nil {
 		return errMoved
 	}
 	for i, u := range units {

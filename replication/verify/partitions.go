@@ -99,78 +99,100 @@ func (v *verification) buckets(u *unit) []*unit {
 	return units
 }
 
-// outcomes makes the table's result of those of its units, a partition at a time.
+// verdict is what is found of one partition.
+type verdict struct {
+	units   []*unit // the partition, or its buckets
+	located []*unit // the buckets that were asked about, or units
+	worst   outcome
+	// asked are units whose columns are compared.
+	asked []*unit
+	job.VerifyDifference
+}
+
+// outcomes makes the table's result of those of its units. What is asked of several
+// partitions is asked together.
 func (v *verification) outcomes(ctx context.Context, s *structure, q question, units []*unit) error {
+	var all []*verdict
+	var buckets []*unit
 	for len(units) > 0 {
 		n := 1
 		for n < len(units) && units[n].part == units[0].part {
 			n++
 		}
-		if err := v.partition(ctx, s, q, units[:n]); err != nil {
-			return err
+		f := v.verdict(s, units[:n])
+		if all = append(all, f); f.located[0].bucket != f.units[0].bucket {
+			buckets = append(buckets, f.located...)
 		}
 		units = units[n:]
+	}
+	if len(buckets) > 0 {
+		v.report("looks at %d buckets", len(buckets))
+		if err := v.run(ctx, q, buckets, v.limits.atBucket, nil); err != nil {
+			return err
+		}
+	}
+	for _, f := range all {
+		if err := v.decide(ctx, q, f); err != nil {
+			return err
+		}
+	}
+	if err := v.details(ctx, all); err != nil {
+		return err
+	}
+	for _, f := range all {
+		switch f.worst {
+		case busy:
+			v.result.Busy = append(v.result.Busy, f.VerifyDifference)
+		case different:
+			v.result.Differences = append(v.result.Differences, f.VerifyDifference)
+		}
 	}
 	return nil
 }
 
-// partition adds what was found of one partition.
-func (v *verification) partition(ctx context.Context, s *structure, q question, units []*unit) error {
+// verdict begins with what the units of a partition say, and finds the buckets to ask
+// about.
+func (v *verification) verdict(s *structure, units []*unit) *verdict {
 	first := units[0]
-	var source, destination int64
-	worst := equal
-	for _, u := range units {
-		ours, theirs := u.last()
-		source, destination = source+ours.rows, destination+theirs.rows
-		switch {
-		case u.outcome == different:
-			worst = different
-		case u.outcome == busy && worst != different:
-			worst = busy
-		}
+	f := &verdict{units: units, located: units, worst: worstOf(units)}
+	f.Kind, f.Partition = kindContent, first.pair.Source.Name
+	if f.worst != equal && first.bucket == whole && v.located(s, first) && (v.in.Request.Method != job.VerifyCount || f.worst == busy) {
+		f.located = v.buckets(first)
 	}
-	d := job.VerifyDifference{Kind: kindContent, Partition: first.pair.Source.Name, SourceRows: source, DestinationRows: destination}
-	located := units
-	if worst != equal && first.bucket == whole && v.located(s, first) && (v.in.Request.Method != job.VerifyCount || worst == busy) {
-		located = v.buckets(first)
-		v.report("looks at the buckets of partition %s", d.Partition)
-		if err := v.run(ctx, q, located, v.limits.atBucket, nil); err != nil {
-			return err
-		}
+	return f
+}
+
+// decide finishes the verdict when its buckets have been asked about.
+func (v *verification) decide(ctx context.Context, q question, f *verdict) error {
+	f.SourceRows, f.DestinationRows = rowsOfAll(f.units)
+	if f.located[0].bucket != f.units[0].bucket {
 		var err error
-		if worst, err = v.reconsider(ctx, q, first, worst, located); err != nil {
+		if f.worst, err = v.reconsider(ctx, q, f.units[0], f.worst, f.located); err != nil {
 			return err
 		}
-		if sum, sum2 := rowsOfAll(located); sum != 0 || sum2 != 0 {
-			source, destination = sum, sum2
-			d.SourceRows, d.DestinationRows = sum, sum2
+		if ours, theirs := rowsOfAll(f.located); ours != 0 || theirs != 0 {
+			f.SourceRows, f.DestinationRows = ours, theirs
 		}
 	}
-	v.result.SourceRows += source
-	v.result.DestinationRows += destination
-	if worst == equal {
+	v.result.SourceRows += f.SourceRows
+	v.result.DestinationRows += f.DestinationRows
+	if f.worst == equal {
 		return nil
 	}
-	for _, u := range located {
-		if u.bucket != whole && (u.outcome == different || worst == busy && u.outcome == busy) {
-			d.Buckets = append(d.Buckets, u.bucket)
+	for _, u := range f.located {
+		if u.bucket != whole && (u.outcome == different || f.worst == busy && u.outcome == busy) {
+			f.Buckets = append(f.Buckets, u.bucket)
 		}
 	}
-	if worst == busy {
-		d.Text = compare.Limited(fmt.Sprintf("partition %s could not be compared: %s", d.Partition, obstaclesOf(located)))
-		v.result.Busy = append(v.result.Busy, d)
-		return nil
+	switch {
+	case f.worst == busy:
+		f.Text = compare.Limited(fmt.Sprintf("partition %s could not be compared: %s", f.Partition, obstaclesOf(f.located)))
+	case f.SourceRows != f.DestinationRows:
+		f.Kind = kindRows
+		f.Text = fmt.Sprintf("partition %s: the source has %d rows, the destination %d", f.Partition, f.SourceRows, f.DestinationRows)
+	default:
+		f.Text = fmt.Sprintf("partition %s: both sides have %d rows, of different content", f.Partition, f.SourceRows)
 	}
-	if source != destination {
-		d.Kind = kindRows
-		d.Text = fmt.Sprintf("partition %s: the source has %d rows, the destination %d", d.Partition, source, destination)
-	} else {
-		d.Text = fmt.Sprintf("partition %s: both sides have %d rows, of different content", d.Partition, source)
-	}
-	if err := v.detail(ctx, &d, differing(units, located)); err != nil {
-		return err
-	}
-	v.result.Differences = append(v.result.Differences, d)
 	return nil
 }
 

@@ -164,56 +164,64 @@ func shown(key string) string {
 	return key
 }
 
-// detail says more of a partition that differs, as far as it was asked for. What
+// details say more of the partitions that differ, as far as it was asked for. What
 // cannot be read for lack of quiet is left out.
-func (v *verification) detail(ctx context.Context, d *job.VerifyDifference, units []*unit) error {
+func (v *verification) details(ctx context.Context, all []*verdict) error {
 	method := v.in.Request.Method
 	if method != job.VerifyColumns && method != job.VerifyRows {
 		return nil
 	}
-	v.report("looks which columns of partition %s differ", d.Partition)
-	if err := v.differingColumns(ctx, d, units); err != nil {
+	all = slices.DeleteFunc(slices.Clone(all), func(f *verdict) bool { return f.worst != different })
+	if err := v.differingColumns(ctx, all); err != nil || method != job.VerifyRows {
 		return err
 	}
-	if method != job.VerifyRows {
-		return nil
-	}
-	v.report("looks which rows of partition %s differ", d.Partition)
-	for _, u := range units {
-		if left := v.in.Request.MaxRows - v.listed; left > 0 {
-			keys, err := v.differingKeys(ctx, u, left)
-			if err != nil && !isRefusal(err) {
-				return err
+	for _, f := range all {
+		v.report("looks which rows of partition %s differ", f.Partition)
+		for _, u := range differing(f.units, f.located) {
+			if left := v.in.Request.MaxRows - v.listed; left > 0 {
+				keys, err := v.differingKeys(ctx, u, left)
+				if err != nil && !isRefusal(err) {
+					return err
+				}
+				if err != nil {
+					f.Text += fmt.Sprintf("; its rows could not be listed: %v", err)
+				}
+				f.Keys = append(f.Keys, keys...)
+				v.listed += len(keys)
 			}
-			if err != nil {
-				d.Text += fmt.Sprintf("; its rows could not be listed: %v", err)
-			}
-			d.Keys = append(d.Keys, keys...)
-			v.listed += len(keys)
 		}
 	}
 	return nil
 }
 
-// differingColumns names the columns that differ.
-func (v *verification) differingColumns(ctx context.Context, d *job.VerifyDifference, units []*unit) error {
-	if d.SourceRows != d.DestinationRows {
-		return nil // every column does
-	}
-	q := byColumn{v.hash, v.columnsOf}
+// differingColumns names the columns that differ in partitions with the same number
+// of rows; in others every column does.
+func (v *verification) differingColumns(ctx context.Context, all []*verdict) error {
 	var asked []*unit
-	for _, u := range units {
-		asked = append(asked, &unit{part: u.part, bucket: u.bucket})
+	for _, f := range all {
+		if f.SourceRows != f.DestinationRows {
+			continue
+		}
+		for _, u := range differing(f.units, f.located) {
+			f.asked = append(f.asked, &unit{part: u.part, bucket: u.bucket})
+		}
+		asked = append(asked, f.asked...)
 	}
-	if err := v.run(ctx, q, asked, v.limits.atBucket, nil); err != nil {
+	if len(asked) == 0 {
+		return nil
+	}
+	v.report("looks which columns of %d parts differ", len(asked))
+	if err := v.run(ctx, byColumn{v.hash, v.columnsOf}, asked, v.limits.atBucket, nil); err != nil {
 		return err
 	}
-	for i, c := range v.columnsOf {
-		for _, u := range asked {
-			ours, theirs := u.last()
-			if u.outcome == different && ours.of[i] != theirs.of[i] {
-				d.Columns = append(d.Columns, c.name)
-				break
+	for _, f := range all {
+		for i, c := range v.columnsOf {
+			for _, u := range f.asked {
+				ours, theirs := u.last()
+				if u.outcome == different && ours.of[i] != theirs.of[i] {
+					f.Columns = append(f.Columns, c.name)
+					break
+				}
 			}
 		}
 	}
