@@ -53,9 +53,11 @@ type scene struct {
 	request job.VerifyRequest
 	input   job.StepInput
 	job     *replication.Job
-	caught  bool
-	reports []job.Verifying
-	before  job.Verifying
+
+	connector *replication.Connector
+	caught    bool
+	reports   []job.Verifying
+	before    job.Verifying
 }
 
 func newScene(t *testing.T) *scene {
@@ -75,6 +77,7 @@ func newScene(t *testing.T) *scene {
 	}
 	connector := replication.NewConnector(replication.Options{SettleTime: 20 * time.Millisecond})
 	t.Cleanup(func() { _ = connector.Close() })
+	s.connector = connector
 	s.job = connector.Open(s.input.Spec, replication.Passwords{Source: password, Destination: password})
 	t.Cleanup(s.job.Close)
 	return s
@@ -135,14 +138,24 @@ func (s *scene) tableID(side int, table string) int64 {
 	return id
 }
 
+// known makes the table one of the job's.
+func (s *scene) known(table string) int64 {
+	id := s.tableID(0, table)
+	s.input.Progress.Tables[id] = job.Table{Name: table, DestID: s.tableID(1, table)}
+	return id
+}
+
 // verify compares the table.
 func (s *scene) verify(table string) job.VerifiedTable {
 	s.t.Helper()
-	id := s.tableID(0, table)
-	s.input.Progress.Tables[id] = job.Table{Name: table, DestID: s.tableID(1, table)}
+	return s.verifyTarget(job.VerifyTarget{ID: s.known(table), Name: table})
+}
+
+func (s *scene) verifyTarget(target job.VerifyTarget) job.VerifiedTable {
+	s.t.Helper()
 	s.request.Method = s.method
 	got, err := s.job.VerifyTable(ctx, s.input, job.VerifyTableInput{
-		Job: s.name, Request: s.request, Target: job.VerifyTarget{ID: id, Name: table},
+		Job: s.name, Request: s.request, Target: target,
 	}, verify.Hooks{
 		Report:   func(_ string, p job.Verifying) { s.reports = append(s.reports, p) },
 		Before:   s.before,

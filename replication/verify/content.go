@@ -23,6 +23,9 @@ const (
 	// inRound is how many units share the question whether the job has caught up, which
 	// takes a second or two.
 	inRound = 8 * atOnce
+	// refusedFor is how often a cluster may refuse a query: it may lack memory for a
+	// moment.
+	refusedFor = 4
 	// largePartition is how many rows make a partition go by its buckets, so that a
 	// query is short.
 	largePartition = 5_000_000
@@ -79,6 +82,9 @@ func parts(units []*unit, size int, work func([]*unit) error) error {
 		default:
 			chunk[0].tries++
 			chunk[0].refused, err = err.Error(), nil
+			if chunk[0].refusals++; chunk[0].refusals >= refusedFor {
+				chunk[0].outcome = busy
+			}
 		}
 		if err != nil {
 			return err

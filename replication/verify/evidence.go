@@ -72,8 +72,8 @@ type unit struct {
 	outcome             outcome
 	// tries, moved, behind count what was in the way of an answer; refused is the last
 	// refusal of a query.
-	tries, moved, behind int
-	refused              string
+	tries, moved, behind, refusals int
+	refused                        string
 }
 
 type outcome int

@@ -45,7 +45,9 @@ type world struct {
 	tells bool
 
 	answers    int
-	definition int // is part of both definitions; ddl changes it
+	definition int // is part of the source's definition; ddl changes it
+	there      int // that of the destination, which follows after so many answers:
+	ddlBehind  int
 	ddl        int // at this answer; 0: never
 	refuse     func(statement string) error
 	asked      []string
@@ -56,6 +58,9 @@ func (w *world) happen() {
 	w.answers++
 	if w.answers == w.ddl {
 		w.definition++
+	}
+	if w.there < w.definition && w.answers >= w.ddl+w.ddlBehind {
+		w.there = w.definition
 	}
 	quiet := w.quietAfter > 0 && w.answers > w.quietAfter
 	if !quiet && w.r.IntN(100) < w.loading {
@@ -194,7 +199,11 @@ func (h *half) CreateTableText(_ context.Context, _, name string) (string, error
 	h.w.mu.Lock()
 	defer h.w.mu.Unlock()
 	h.w.happen()
-	return fmt.Sprintf("CREATE TABLE `%s` (\n  `id` int NOT NULL,\n  `v%d` int NULL\n) ENGINE=OLAP\nDUPLICATE KEY(`id`)\nDISTRIBUTED BY HASH(`id`) BUCKETS 3\nPROPERTIES (\n\"binlog.enable\" = \"true\"\n)", name, h.w.definition), nil
+	definition := h.w.there
+	if h.source {
+		definition = h.w.definition
+	}
+	return fmt.Sprintf("CREATE TABLE `%s` (\n  `id` int NOT NULL,\n  `v%d` int NULL\n) ENGINE=OLAP\nDUPLICATE KEY(`id`)\nDISTRIBUTED BY HASH(`id`) BUCKETS 3\nPROPERTIES (\n\"binlog.enable\" = \"true\"\n)", name, definition), nil
 }
 
 func (h *half) Columns(context.Context, string, string) ([]sqlclient.Column, error) {
@@ -253,10 +262,10 @@ func verifyWorld(t *testing.T, w *world, change ...func(*job.VerifyTableInput, *
 	hooks := Hooks{CaughtUp: func(context.Context) (int64, bool, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		recorded := len(w.loads)
+		recorded, definition := len(w.loads), w.definition
 		w.happen()
 		w.happen()
-		return int64(w.applied), w.applied >= recorded, nil
+		return int64(w.applied), w.applied >= recorded && w.there >= definition, nil
 	}}
 	for _, f := range change {
 		f(&what, &hooks)
@@ -278,6 +287,9 @@ func worlds(seed uint64) *world {
 	}
 	if r.IntN(3) == 0 {
 		w.quietAfter = r.IntN(400)
+	}
+	if r.IntN(3) == 0 {
+		w.ddl, w.ddlBehind = 1+r.IntN(100), r.IntN(60)
 	}
 	return w
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication/pair"
@@ -61,7 +62,7 @@ func (j *Job) Table(ctx context.Context, in job.StepInput, what job.VerifyTableI
 	switch {
 	case ctx.Err() != nil:
 		return job.VerifiedTable{}, ctx.Err()
-	case problem.LacksPrivilege(err):
+	case problem.LacksPrivilege(err), errors.Is(err, fe.ErrAccessDenied):
 		v.result.Outcome, v.result.Why = job.VerifyNotComparable, fmt.Sprintf("%v (grant the privilege to the account)", err)
 	case isRefusal(err):
 		v.result.Outcome, v.result.Why = job.VerifyNotComparable, err.Error()

@@ -83,6 +83,18 @@ func TestChangeMeanwhile(t *testing.T) {
 		w.ddl = at + 1
 		require.Equal(t, job.VerifyEqual, verifyWorld(t, w).Outcome, at)
 	}
+	for at := range 12 { // the destination follows
+		w := quiet()
+		w.ddl, w.ddlBehind = at+1, 30
+		require.Equal(t, job.VerifyEqual, verifyWorld(t, w).Outcome, at)
+	}
+	never := quiet()
+	never.ddl, never.ddlBehind = 1, 1_000_000
+	got := verifyWorld(t, never)
+	require.Equal(t, job.VerifyBusy, got.Outcome)
+	require.Equal(t, kindDefinition, got.Busy[0].Kind)
+	require.Contains(t, got.Why, "the job had not applied all")
+
 	always := quiet()
 	always.refuse = func(statement string) error {
 		if strings.Contains(statement, "sum(") {
@@ -90,7 +102,7 @@ func TestChangeMeanwhile(t *testing.T) {
 		}
 		return nil
 	}
-	got := verifyWorld(t, always)
+	got = verifyWorld(t, always)
 	require.Equal(t, job.VerifyBusy, got.Outcome)
 	require.Contains(t, got.Why, "it was changed 4 times meanwhile")
 }
