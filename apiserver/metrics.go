@@ -100,7 +100,39 @@ func newJobGauges(j *jobs, l *jobList) *jobGauges {
 		prometheus.CounterValue, func(s job.Status) float64 { return float64(s.FullSyncs) })
 	add("ccr_job_partial_syncs_total", "Partial syncs of a job since it was created (job_progress says why the last began).",
 		prometheus.CounterValue, func(s job.Status) float64 { return float64(s.PartialSyncs) })
+	g.perJob = append(g.perJob, verifyGauges()...)
 	return g
+}
+
+// verifyGauges tell of the last verification of each job that had one.
+func verifyGauges() (gauges []jobGauge) {
+	add := func(name, help string, labels prometheus.Labels, value func(job.Verified) float64) {
+		gauges = append(gauges, jobGauge{prometheus.NewDesc(name, help, []string{"name"}, labels), prometheus.GaugeValue, func(s job.Status) float64 {
+			if s.Verified == nil {
+				return math.NaN()
+			}
+			return value(*s.Verified)
+		}})
+	}
+	for result, count := range map[job.VerifyOutcome]func(job.Verified) int{
+		job.VerifyEqual:         func(v job.Verified) int { return v.Equal },
+		job.VerifyDifferent:     func(v job.Verified) int { return v.Different },
+		job.VerifyRepaired:      func(v job.Verified) int { return v.Repaired },
+		job.VerifyBusy:          func(v job.Verified) int { return v.Busy },
+		job.VerifyNotComparable: func(v job.Verified) int { return v.Skipped },
+	} {
+		add("ccr_verify_tables", "Tables of a job by what its last verification found.", prometheus.Labels{"result": string(result)},
+			func(v job.Verified) float64 { return float64(count(v)) })
+	}
+	add("ccr_verify_rows_read", "Rows that the last verification of a job read on both clusters together, as far as Doris tells.", nil,
+		func(v job.Verified) float64 { return float64(v.RowsRead) })
+	add("ccr_verify_duration_seconds", "How long the last verification of a job took, pauses included.", nil,
+		func(v job.Verified) float64 { return float64(v.Seconds) })
+	add("ccr_verify_last_timestamp_seconds", "When the last verification of a job ended, in unix time.", nil,
+		func(v job.Verified) float64 { return known(v.At.Unix(), 1) })
+	add("ccr_verify_last_equal_timestamp_seconds", "When a verification last found all tables of a job equal, in unix time. Absent if none has.", nil,
+		func(v job.Verified) float64 { return known(v.EqualAt.Unix(), 1) })
+	return gauges
 }
 
 func truth(b bool) float64 {
@@ -208,6 +240,7 @@ func (g *jobGauges) countWorkers(ctx context.Context) {
 	pollers := map[string]int{}
 	for queue, kind := range map[string]enumspb.TaskQueueType{
 		job.TaskQueue: enumspb.TASK_QUEUE_TYPE_WORKFLOW, job.StreamTaskQueue: enumspb.TASK_QUEUE_TYPE_ACTIVITY,
+		job.VerifyTaskQueue: enumspb.TASK_QUEUE_TYPE_ACTIVITY,
 	} {
 		n, err := g.jobs.pollers(ctx, queue, kind)
 		if err != nil {

@@ -46,8 +46,7 @@ const (
 	// 0.4: a large state is measured before it is handed on, which is an event, and
 	// one that is too large stops the job. Temporal used to end its workflow.
 	changePayloadSize change = "payload-size"
-
-	// 0.5: verifications order partial syncs, and tell how they have ended. Workers of
+	// 0.4: verifications order partial syncs, and tell how they have ended. Workers of
 	// before did not know the commands and refused them.
 	changeVerify change = "verify"
 )
