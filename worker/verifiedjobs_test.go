@@ -1,0 +1,151 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	querypb "go.temporal.io/api/query/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// oneJob is a Temporal server with the job j1. Each look takes the next of what it
+// has; the last stays.
+type oneJob struct {
+	client.Client
+	input    job.StepInput
+	statuses []job.Status
+	beats    []job.Heartbeat
+	closed   bool
+}
+
+func (o *oneJob) QueryWorkflowWithOptions(_ context.Context, q *client.QueryWorkflowWithOptionsRequest) (*client.QueryWorkflowWithOptionsResponse, error) {
+	if q.WorkflowID != job.WorkflowID("j1") {
+		return nil, serviceerror.NewNotFound("no such workflow")
+	}
+	if o.closed {
+		return &client.QueryWorkflowWithOptionsResponse{QueryRejected: &querypb.QueryRejected{}}, nil
+	}
+	var answer any = o.input
+	if q.QueryType == job.QueryStatus {
+		answer = o.statuses[0]
+		o.statuses = o.statuses[min(1, len(o.statuses)-1):]
+	}
+	payloads, err := DataConverter().ToPayloads(answer)
+	return &client.QueryWorkflowWithOptionsResponse{QueryResult: client.NewValue(payloads)}, err
+}
+
+func (o *oneJob) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	d := &workflowservice.DescribeWorkflowExecutionResponse{}
+	if len(o.beats) > 0 {
+		details, err := DataConverter().ToPayloads(o.beats[0])
+		if err != nil {
+			return nil, err
+		}
+		o.beats = o.beats[min(1, len(o.beats)-1):]
+		d.PendingActivities = append(d.PendingActivities, &workflowpb.PendingActivityInfo{
+			ActivityType: &commonpb.ActivityType{Name: job.ActivityStream}, HeartbeatDetails: details,
+		})
+	}
+	return d, nil
+}
+
+func beatAt(position, settled int64) job.Heartbeat {
+	return job.Heartbeat{Position: job.Position{CommitSeq: position}, Settling: job.Settling{Settled: settled}}
+}
+
+func lagTo(last int64) func(context.Context, job.StepInput) (binlog.Lag, error) {
+	return func(context.Context, job.StepInput) (binlog.Lag, error) { return binlog.Lag{LastCommitSeq: last}, nil }
+}
+
+func TestCaughtUp(t *testing.T) {
+	at := func(commitSeq int64) job.StepInput {
+		return job.StepInput{Progress: job.Progress{Position: job.Position{CommitSeq: commitSeq}}}
+	}
+	for name, tt := range map[string]struct {
+		input    job.StepInput
+		beats    []job.Heartbeat
+		last     int64
+		position int64
+	}{
+		"the workflow knows it":                {at(100), nil, 100, 100},
+		"the shift has got there":              {at(50), []job.Heartbeat{beatAt(90, 0), beatAt(120, 0)}, 110, 120},
+		"what is not settled does not count":   {at(50), []job.Heartbeat{beatAt(120, 90), beatAt(120, 115)}, 110, 115},
+		"an older heartbeat takes no position": {at(100), []job.Heartbeat{beatAt(90, 0)}, 100, 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := &verifiedJobs{client: &oneJob{input: tt.input, beats: tt.beats}, lag: lagTo(tt.last)}
+			position, caughtUp, err := v.CaughtUp(t.Context(), "j1")
+			require.NoError(t, err)
+			require.True(t, caughtUp)
+			require.Equal(t, tt.position, position)
+		})
+	}
+}
+
+func TestNotCaughtUpIsNoError(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	o := &oneJob{input: job.StepInput{Progress: job.Progress{Position: job.Position{CommitSeq: 5}}}}
+	v := &verifiedJobs{client: o, lag: lagTo(10)}
+	time.AfterFunc(10*time.Millisecond, cancel)
+	_, caughtUp, err := v.CaughtUp(ctx, "j1")
+	require.ErrorIs(t, err, context.Canceled, "it waits for the next heartbeats")
+	require.False(t, caughtUp)
+	v.lag = func(context.Context, job.StepInput) (binlog.Lag, error) {
+		return binlog.Lag{}, errors.New("no frontend")
+	}
+	_, _, err = v.CaughtUp(t.Context(), "j1")
+	require.ErrorContains(t, err, "ask the source of job j1 how far it is: no frontend")
+}
+
+func TestAVerificationOfADeletedJobEnds(t *testing.T) {
+	for name, v := range map[string]*verifiedJobs{"unknown": {client: &oneJob{}}, "j1": {client: &oneJob{closed: true}}} {
+		_, err := v.VerifyInput(t.Context(), name, job.VerifyWanted{})
+		var app *temporal.ApplicationError
+		require.ErrorAs(t, err, &app)
+		require.True(t, app.NonRetryable())
+		require.Equal(t, job.ErrorTypeNoJob, app.Type())
+		require.Contains(t, app.Message(), "job "+name+" not exist")
+	}
+}
+
+func TestAwaitRepair(t *testing.T) {
+	status := func(phase job.Phase, outcomes ...job.Outcome) job.Status {
+		return job.Status{Phase: phase, Outcomes: outcomes}
+	}
+	done := job.Outcome{RequestID: "r1"}
+	for name, tt := range map[string]struct {
+		statuses []job.Status
+		want     job.RepairOutcome
+	}{
+		"done":          {[]job.Status{status(job.PhaseStream), status(job.PhaseTakeSnapshot, done), status(job.PhaseStream, done)}, job.RepairOutcome{}},
+		"refused":       {[]job.Status{status(job.PhaseStream, job.Outcome{RequestID: "r1", Refused: "no such table"})}, job.RepairOutcome{Refused: "no such table"}},
+		"for the while": {[]job.Status{status(job.PhaseRestore, job.Outcome{RequestID: "r1", Refused: job.RepairBusy + ": a full sync"})}, job.RepairOutcome{Refused: job.RepairBusy + ": a full sync", Later: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := &oneJob{statuses: tt.statuses}
+			v := &verifiedJobs{client: o}
+			var suite testsuite.WorkflowTestSuite
+			env := suite.NewTestActivityEnvironment()
+			env.RegisterActivity(v.AwaitRepair)
+			result, err := env.ExecuteActivity(v.AwaitRepair, job.RepairAwaited{Job: "j1", Request: "r1"})
+			require.NoError(t, err)
+			var got job.RepairOutcome
+			require.NoError(t, result.Get(&got))
+			require.Equal(t, tt.want, got)
+			require.Len(t, o.statuses, 1, "it looks until the job has done it")
+		})
+	}
+}
