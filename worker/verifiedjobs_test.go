@@ -129,7 +129,7 @@ func TestAwaitRepair(t *testing.T) {
 		statuses []job.Status
 		want     job.RepairOutcome
 	}{
-		"done":          {[]job.Status{status(job.PhaseStream), status(job.PhaseTakeSnapshot, done), status(job.PhaseStream, done)}, job.RepairOutcome{}},
+		"done":          {[]job.Status{status(job.PhaseStream), status(job.PhaseTakeSnapshot, done), status(job.PhaseRestore, done), status(job.PhaseStream, done)}, job.RepairOutcome{}},
 		"refused":       {[]job.Status{status(job.PhaseStream, job.Outcome{RequestID: "r1", Refused: "no such table"})}, job.RepairOutcome{Refused: "no such table"}},
 		"for the while": {[]job.Status{status(job.PhaseRestore, job.Outcome{RequestID: "r1", Refused: job.RepairBusy + ": a full sync"})}, job.RepairOutcome{Refused: job.RepairBusy + ": a full sync", Later: true}},
 	} {
