@@ -2,8 +2,12 @@ package sqlclient_test
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -70,4 +74,60 @@ func TestIndexColumns(t *testing.T) {
 	got, err := c.IndexColumns(context.Background(), "d", "t")
 	require.NoError(t, err)
 	require.Equal(t, map[string][]string{"t": {"k", "v"}, "r": {"v", "k"}}, got)
+}
+
+// TestSession: all statements of a session are one connection's, which is not used
+// again; a lost connection begins all of it again elsewhere; what work itself says is
+// no matter of frontends.
+func TestSession(t *testing.T) {
+	ctx := context.Background()
+	var statements atomic.Int64 // rows that were answered
+	answer := func(statement string) reply {
+		switch statement {
+		case "SELECT lost":
+			return reply{drop: true}
+		case "SELECT refused":
+			return refuse(1105, "errCode = 2, detailMessage = no")
+		}
+		if strings.HasPrefix(statement, "SET ") {
+			return reply{}
+		}
+		return table([]string{"n"}, []any{strconv.FormatInt(statements.Add(1), 10)})
+	}
+	bad, good := startFrontend(t, answer), startFrontend(t, func(statement string) reply {
+		if statement == "SELECT lost" {
+			return table([]string{"n"}, []any{"found"})
+		}
+		return answer(statement)
+	})
+	c := sqlclient.New(sqlclient.Config{Frontends: []sqlclient.Endpoint{bad.endpoint, good.endpoint}, User: "root"})
+	t.Cleanup(func() { _ = c.Close() })
+	var got []string
+	session := func(texts ...string) error {
+		got = nil
+		return c.Session(ctx, sqlclient.Setting{"query_timeout": "5"}, time.Minute, func(ctx context.Context, query sqlclient.QueryFunc) error {
+			got = nil
+			for _, text := range texts {
+				rows, err := query(ctx, text)
+				if err != nil {
+					return err
+				}
+				got = append(got, rows[0].Get("n"))
+			}
+			return nil
+		})
+	}
+	require.NoError(t, session("SELECT 1", "SELECT 2"))
+	require.Equal(t, []string{"1", "2"}, got)
+	require.Equal(t, []string{"SET query_timeout = 5", "SELECT 1", "SELECT 2"}, bad.seen())
+
+	require.NoError(t, session("SELECT 3", "SELECT lost"))
+	require.Equal(t, []string{"4", "found"}, got, "from the beginning, on the other frontend")
+
+	var refused *sqlclient.Error
+	require.ErrorAs(t, session("SELECT refused"), &refused)
+	require.Equal(t, uint16(1105), refused.Code)
+
+	own := errors.New("its own")
+	require.Equal(t, own, c.Session(ctx, nil, time.Minute, func(context.Context, sqlclient.QueryFunc) error { return own }))
 }

@@ -36,7 +36,7 @@ func (v *verification) run(ctx context.Context, q question, units []*unit, tries
 	open := units
 	pause := v.limits.pause
 	for try := 1; ; try++ {
-		size, together := atOnce, inRound
+		size, together := atFirst(len(open)), inRound
 		switch {
 		case try >= aloneFrom:
 			size, together = 1, 1
@@ -65,6 +65,10 @@ func (v *verification) run(ctx context.Context, q question, units []*unit, tries
 	}
 	return nil
 }
+
+// atFirst is how many of n units one statement asks about at first: the more
+// partitions a table has, the dearer it is to list their versions around each.
+func atFirst(n int) int { return min(max(atOnce, n/inRound), inRound) }
 
 func undecided(units []*unit) []*unit {
 	return slices.DeleteFunc(slices.Clone(units), func(u *unit) bool { return u.outcome != open })
