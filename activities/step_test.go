@@ -29,6 +29,7 @@ type fake struct {
 	checker
 	snapshotter
 	streamer
+	verifier
 	check  func(context.Context) (job.Checked, error)
 	take   func(context.Context, func(job.Heartbeat)) (job.SnapshotTaken, error)
 	apply  func(context.Context, job.ApplyInput) (job.ApplyResult, error)
@@ -71,11 +72,11 @@ func newBench(t *testing.T) *bench {
 	b.acts = New(nil, keyring, slog.New(slog.NewTextHandler(b.logs, nil)))
 	b.acts.open = func(_ job.Spec, p replication.Passwords) rooms {
 		b.fake.passwords = p
-		return rooms{connection: b.fake, preflight: b.fake, snapshot: b.fake, ddl: b.fake, stream: b.fake}
+		return rooms{connection: b.fake, preflight: b.fake, snapshot: b.fake, ddl: b.fake, stream: b.fake, verify: b.fake.verifier}
 	}
 	b.SetWorkerOptions(worker.Options{})
 	b.SetWorkerStopChannel(b.stop)
-	for _, all := range []map[string]any{b.acts.Steps(), b.acts.Streams()} {
+	for _, all := range []map[string]any{b.acts.Steps(), b.acts.Streams(), b.acts.Verifications()} {
 		for name, do := range all {
 			b.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: name})
 		}

@@ -160,6 +160,9 @@ type VerifyTableInput struct {
 // Verifying is how far the verification of a table is.
 type Verifying struct {
 	Table string `json:"table"`
+	// Definition is a digest of what the table was on both sides: with another one
+	// everything is compared again.
+	Definition string `json:"definition,omitempty"`
 	// Of counts the partitions of the table; Done are those that were found equal.
 	Of   int                 `json:"of"`
 	Done []VerifiedPartition `json:"done,omitempty"`

@@ -23,7 +23,6 @@ func (v *verification) content(ctx context.Context, s *structure) error {
 		delete(v.done, p.Source.ID)
 		units = append(units, &unit{part: &part{pair: p}, bucket: whole})
 	}
-	total := len(units)
 	var q question = checksum{v.hash, v.columnsOf}
 	if v.in.Request.Method == job.VerifyCount {
 		q = counting{}
@@ -41,7 +40,7 @@ func (v *verification) content(ctx context.Context, s *structure) error {
 				v.noteEqual(u)
 			}
 		}
-		v.report("%d of %d partitions, %d questions left", v.result.Partitions-total+len(v.done), v.result.Partitions, left)
+		v.report("%d of %d partitions are equal, %d questions are left", len(v.done), v.result.Partitions, left)
 	}
 	if err := v.run(ctx, q, units, v.limits.tries, progress); err != nil {
 		return err

@@ -3,6 +3,8 @@ package verify
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -55,6 +57,12 @@ func (s *structure) identity() string {
 	}
 	return fmt.Sprint(ids, s.source.Columns, s.source.Keys, s.source.Distribution, s.source.Query, s.hidden,
 		s.destination.Columns, s.destination.Keys, s.destination.Distribution, s.destination.Query)
+}
+
+// digest is a short form of identity.
+func (s *structure) digest() string {
+	sum := sha256.Sum256([]byte(s.identity()))
+	return hex.EncodeToString(sum[:8])
 }
 
 // structure looks at a table, and what differs at this moment.

@@ -35,6 +35,8 @@ type verification struct {
 	listed     int                             // keys so far
 	done       map[int64]job.VerifiedPartition // equal ones, by source id
 
+	doneOf string // the definition that the table had then
+
 	mu     sync.Mutex // guards RowsRead of the result: both sides are asked at once
 	result job.VerifiedTable
 }
@@ -55,6 +57,7 @@ func (j *Job) Table(ctx context.Context, in job.StepInput, what job.VerifyTableI
 	if what.Request.QueryTimeout > 0 {
 		v.timeout = 2*what.Request.QueryTimeout + time.Minute
 	}
+	v.doneOf = h.Before.Definition
 	for _, p := range h.Before.Done {
 		v.done[p.ID] = p
 	}
@@ -153,6 +156,9 @@ func (v *verification) once(ctx context.Context) error {
 	}
 	v.from, v.to = &side{v.job.Source, s.from, true}, &side{v.job.Destination, s.to, false}
 	v.hasRollups = s.hasRollups
+	if v.doneOf != s.digest() {
+		v.done, v.doneOf = map[int64]job.VerifiedPartition{}, s.digest()
+	}
 	if err := v.prepare(ctx, s); err != nil {
 		return err
 	}
@@ -235,7 +241,7 @@ func (v *verification) report(format string, args ...any) {
 	if v.hooks.Report == nil {
 		return
 	}
-	progress := job.Verifying{Table: v.in.Target.Name, Of: v.result.Partitions}
+	progress := job.Verifying{Table: v.in.Target.Name, Definition: v.doneOf, Of: v.result.Partitions}
 	for _, p := range v.done {
 		if len(progress.Done) < rememberedPartitions {
 			progress.Done = append(progress.Done, p)
