@@ -10,6 +10,7 @@ import (
 
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/pair"
 )
 
 const (
@@ -68,19 +69,6 @@ type rowGroup struct {
 	key   string
 	hash  int64
 	count int64
-}
-
-func (a rowGroup) compare(b rowGroup) int {
-	if c := strings.Compare(a.key, b.key); c != 0 {
-		return c
-	}
-	switch {
-	case a.hash < b.hash:
-		return -1
-	case a.hash > b.hash:
-		return 1
-	}
-	return 0
 }
 
 // mergeKeys says what is wrong with the keys of two lists in ascending order, of at
@@ -180,7 +168,7 @@ func (v *verification) details(ctx context.Context, all []*verdict) error {
 		for _, u := range differing(f.units, f.located) {
 			if left := v.in.Request.MaxRows - v.listed; left > 0 {
 				keys, err := v.differingKeys(ctx, u, left)
-				if err != nil && !isRefusal(err) {
+				if err != nil && !isRefusal(err) && !errors.Is(err, errUnquiet) {
 					return err
 				}
 				if err != nil {
@@ -231,26 +219,51 @@ func (v *verification) differingColumns(ctx context.Context, all []*verdict) err
 // errUnquiet: a side was written while its rows were listed.
 var errUnquiet = errors.New("it was written meanwhile")
 
-// differingKeys lists keys of a unit that differ. Each side is read at one version;
-// the unit's checksums are those of the same versions, or the next try's are.
+// differingKeys lists keys of a unit that differ. Each side is read at one version,
+// of which it is known that they must be equal.
 func (v *verification) differingKeys(ctx context.Context, u *unit, limit int) ([]string, error) {
 	q := rowQuestions{v.hash, v.columnsOf}
+	pause := v.limits.pause
 	for range v.limits.atBucket {
 		keys, err := v.keysOnce(ctx, q, u, limit)
 		if !errors.Is(err, errUnquiet) {
 			return keys, err
 		}
+		if !pair.Sleep(ctx, pause) {
+			return nil, ctx.Err()
+		}
+		pause = min(pause+pause/2, v.limits.longest)
 	}
-	return nil, nil
+	return nil, errUnquiet
+}
+
+// comparable tells whether the two sides must be equal at these versions: those at
+// which the unit was seen to differ, or as far apart as they always are.
+func (u *unit) comparable(source, destination int64) bool {
+	s, d := u.last()
+	o := u.offset
+	return source == s.version && destination == d.version ||
+		o.hasLeast && o.hasMost && o.least == o.most && destination-source == o.least
 }
 
 func (v *verification) keysOnce(ctx context.Context, q rowQuestions, u *unit, limit int) ([]string, error) {
-	wantSource, wantDestination := u.last()
-	ours, err := v.groups(ctx, v.from, q, u, wantSource.version)
+	at, err := v.from.versions(ctx, v.from.SQL.Query, []*unit{u})
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := v.groups(ctx, v.to, q, u, wantDestination.version)
+	there, err := v.to.versions(ctx, v.to.SQL.Query, []*unit{u})
+	if err != nil {
+		return nil, err
+	}
+	wantSource, wantDestination := at[u.pair.Source.ID].version, there[u.pair.Destination.ID].version
+	if !u.comparable(wantSource, wantDestination) {
+		return nil, errUnquiet
+	}
+	ours, err := v.groups(ctx, v.from, q, u, wantSource)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := v.groups(ctx, v.to, q, u, wantDestination)
 	if err != nil {
 		return nil, err
 	}
@@ -265,11 +278,11 @@ func (v *verification) keysOnce(ctx context.Context, q rowQuestions, u *unit, li
 	if len(differing) == 0 {
 		return nil, nil
 	}
-	source, err := v.rowsOf(ctx, v.from, q, u, differing, wantSource.version)
+	source, err := v.rowsOf(ctx, v.from, q, u, differing, wantSource)
 	if err != nil {
 		return nil, err
 	}
-	destination, err := v.rowsOf(ctx, v.to, q, u, differing, wantDestination.version)
+	destination, err := v.rowsOf(ctx, v.to, q, u, differing, wantDestination)
 	if err != nil {
 		return nil, err
 	}

@@ -144,6 +144,7 @@ func (v *verification) askWith(ctx context.Context, set sqlclient.Setting, s *si
 		}
 		return nil
 	})
+	done() // others need not wait for the pace of this one
 	if err != nil {
 		return reply{}, fmt.Errorf("read the %s's table %s: %w", s.Side, s.table.Name, err)
 	}

@@ -30,7 +30,7 @@ func NewShared() *Shared {
 func clusterKey(c job.Cluster) string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
 
 // turn waits until no other verification of this process queries the cluster. The
-// caller calls done after its query.
+// caller calls done after its query, once or more.
 func (s *Shared) turn(ctx context.Context, c job.Cluster) (done func(), err error) {
 	s.mu.Lock()
 	key := clusterKey(c)
@@ -41,7 +41,7 @@ func (s *Shared) turn(ctx context.Context, c job.Cluster) (done func(), err erro
 	s.mu.Unlock()
 	select {
 	case turn <- struct{}{}:
-		return func() { <-turn }, nil
+		return sync.OnceFunc(func() { <-turn }), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
