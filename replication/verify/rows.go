@@ -143,7 +143,7 @@ func sameHashes(a, b []rowGroup) bool {
 	return slices.EqualFunc(a, b, func(x, y rowGroup) bool { return x.hash == y.hash })
 }
 
-// shown is a key for people: without the marks of values that are not NULL.
+// shown is a key for people, not too long.
 func shown(key string) string {
 	const longest = 200
 	if len(key) > longest {
