@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -99,8 +98,8 @@ func TestVerifyAndRepair(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if v, _ := reply["verified"].(map[string]any); v == nil || v["result"] != "equal" || v["repaired"] != 1.0 {
-			return errors.New("the job has not been told of the repair")
+		if v, _ := reply["verified"].(map[string]any); v == nil || fmt.Sprintf("%v %v", v["result"], v["repaired"]) != "equal 1" {
+			return fmt.Errorf("the job has not been told of the repair: %v", v)
 		}
 		return nil
 	}))
