@@ -121,23 +121,32 @@ func duration(key, text string) (time.Duration, error) {
 }
 
 // startVerification starts a verification unless one is under way, and returns the id
-// of its report.
-func (s *Server) startVerification(ctx context.Context, in job.VerifyInput) (string, error) {
-	run, err := s.jobs.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                                       job.VerifyWorkflowID(in.Job),
-		TaskQueue:                                job.TaskQueue,
-		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
-		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		StaticSummary:                            job.VerifySummary(in),
-	}, job.WorkflowTypeVerify, in)
-	var running *serviceerror.WorkflowExecutionAlreadyStarted
-	switch {
-	case errors.As(err, &running):
-		return "", &refusedError{fmt.Sprintf("a verification of job %s is under way already: verify_status shows it, verify_cancel ends it", in.Job)}
-	case err != nil:
-		return "", fmt.Errorf("start the verification of job %s: %w", in.Job, s.jobs.explain(ctx, err))
-	}
-	return run.GetRunID(), nil
+// of its report. One whose report is complete tells its job, and is over in a moment:
+// whoever has seen the report may go on with another.
+func (s *Server) startVerification(ctx context.Context, in job.VerifyInput) (report string, err error) {
+	err = poll(ctx, func(ctx context.Context) (bool, error) {
+		run, err := s.jobs.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+			ID:                                       job.VerifyWorkflowID(in.Job),
+			TaskQueue:                                job.TaskQueue,
+			WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+			WorkflowExecutionErrorWhenAlreadyStarted: true,
+			StaticSummary:                            job.VerifySummary(in),
+		}, job.WorkflowTypeVerify, in)
+		var running *serviceerror.WorkflowExecutionAlreadyStarted
+		switch {
+		case errors.As(err, &running):
+			last, err := s.jobs.verifyReport(ctx, in.Job, "")
+			if err == nil && !last.EndedAt.IsZero() {
+				return false, nil
+			}
+			return false, &refusedError{fmt.Sprintf("a verification of job %s is under way already: verify_status shows it, verify_cancel ends it", in.Job)}
+		case err != nil:
+			return false, fmt.Errorf("start the verification of job %s: %w", in.Job, s.jobs.explain(ctx, err))
+		}
+		report = run.GetRunID()
+		return true, nil
+	})
+	return report, err
 }
 
 // verifyStatusRequest is the request of /verify_status.
