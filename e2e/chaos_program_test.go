@@ -40,6 +40,8 @@ type program struct {
 	paused       bool
 	kinds        *rand.Rand // of what statements do not depend on: replicas, hidden columns
 
+	verifications []verification // of this round
+
 	disturbances []disturbance      // that are still to come
 	disturbed    bool               // one is under way
 	unrecorded   bool               // the source's database has its binlogs off
@@ -160,7 +162,11 @@ func created(err error) error {
 
 // round is what happens between two quiet points.
 func (p *program) round(ctx context.Context) error {
-	for range chaosRound/2 + p.IntN(chaosRound) {
+	verifyAt := p.verifyAt()
+	for i := range chaosRound/2 + p.IntN(chaosRound) {
+		if i == verifyAt {
+			p.verifyMeanwhile(ctx)
+		}
 		if err := p.statement(ctx); err != nil {
 			return err
 		}

@@ -16,6 +16,9 @@ import (
 func (p *program) quiet(ctx context.Context) error {
 	p.note("-- quiet")
 	p.ordering.Wait()
+	if err := p.alarms(); err != nil {
+		return err
+	}
 	for i, s := range p.jobs() {
 		w := wait{scene: s, excuse: p.excuse(s), fullSyncs: 1 + p.fullSyncs.Load()}
 		if i > 0 {
@@ -25,6 +28,9 @@ func (p *program) quiet(ctx context.Context) error {
 			return fmt.Errorf("job %s: %w", s.job, err)
 		}
 		w.differences, w.damages = false, nil
+		if err := p.verifyQuiet(ctx, s); err != nil {
+			return fmt.Errorf("job %s: %w", s.job, err)
+		}
 	}
 	return nil
 }

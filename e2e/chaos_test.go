@@ -52,6 +52,8 @@ const (
 //   - CCR_CHAOS_BATCH: how many at once (default 20)
 //   - CCR_CHAOS_DEEDS: the disturbances that are drawn, such as "failing ingests,label
 //     floods" (default: all)
+//   - CCR_CHAOS_VERIFY: 1 verifies the jobs, row by row, at each quiet point and
+//     once in the middle of a round; what is told as different there fails
 //
 // What a program does depends on its seed only, the moments of the kills that it
 // asks for too; how far its job has come by then does not. make chaos runs 200

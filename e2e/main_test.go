@@ -72,7 +72,7 @@ func newEnv(t *testing.T, o harness.PairOptions) *env {
 		}
 		if shared.ccr, shared.err = harness.NewCCR(shared.dir, false); shared.err == nil {
 			// Many tests at once keep it busy: it may take its time to answer.
-			shared.ccr.Args = []string{"--command-timeout", "30s"}
+			shared.ccr.Args = []string{"--command-timeout", "30s", "--verify-slots", "16"}
 			shared.err = shared.ccr.Start(context.Background())
 		}
 	})

@@ -36,6 +36,8 @@ func main() {
 	rate := flag.Int("rate", 10, "transactions a second of the latency part")
 	seconds := flag.Int("seconds", 15, "duration of the latency part")
 	only := flag.String("profile", "", "run one profile only: instant or realistic")
+	phase := flag.String("phase", "", "run one phase only: throughput, latency or verify")
+	rows := flag.Int("rows", 200000, "rows of the table that is verified")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -43,14 +45,14 @@ func main() {
 		if *only != "" && *only != p.Name {
 			continue
 		}
-		if err := run(ctx, p, *transactions, *rate, time.Duration(*seconds)*time.Second); err != nil {
+		if err := run(ctx, p, *phase, *transactions, *rate, *rows, time.Duration(*seconds)*time.Second); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
 	}
 }
 
-func run(ctx context.Context, profile core.Profile, transactions, rate int, duration time.Duration) (err error) {
+func run(ctx context.Context, profile core.Profile, phase string, transactions, rate, rows int, duration time.Duration) (err error) {
 	dir, err := os.MkdirTemp("", "ccr-bench-")
 	if err != nil {
 		return fmt.Errorf("bench directory: %w", err)
@@ -75,11 +77,20 @@ func run(ctx context.Context, profile core.Profile, transactions, rate int, dura
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	if err := b.throughput(ctx, transactions); err != nil {
-		return fmt.Errorf("throughput: %w", err)
-	}
-	if err := b.latency(ctx, rate, duration); err != nil {
-		return fmt.Errorf("latency: %w", err)
+	for _, p := range []struct {
+		name string
+		run  func() error
+	}{
+		{"throughput", func() error { return b.throughput(ctx, transactions) }},
+		{"latency", func() error { return b.latency(ctx, rate, duration) }},
+		{"verify", func() error { return b.verify(ctx, rate, rows, duration) }},
+	} {
+		if phase != "" && phase != p.name {
+			continue
+		}
+		if err := p.run(); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
 	}
 	rss, err := b.split.CCR.Process().RSS()
 	if err != nil {
@@ -199,45 +210,53 @@ func (b *bench) throughput(ctx context.Context, transactions int) error {
 // count includes it. Baseline: the sum of the profile's delays, or of an INSERT
 // on the source where there are none.
 func (b *bench) latency(ctx context.Context, rate int, duration time.Duration) error {
-	base, err := b.rows(ctx, b.dst, 0)
+	latencies, took, err := b.delays(ctx, rate, duration)
 	if err != nil {
 		return err
 	}
-	count := int(duration.Seconds()) * rate
-	inserted := make([]time.Time, count)
-	took := make([]time.Duration, count)
-	var latencies []time.Duration
+	baseline, name := b.profile.Begin+b.profile.Ingest+b.profile.Commit+b.profile.Publish, "the sum of the delays"
+	if baseline == 0 {
+		baseline, name = took[len(took)/2], "an INSERT on the source"
+	}
+	p50, p99 := latencies[len(latencies)/2], latencies[len(latencies)*99/100]
+	fmt.Printf("  latency at %d txn/s: p50 %s, p99 %s; p50 = %.2f x %s (%s)\n", rate,
+		rounded(p50), rounded(p99), float64(p50)/float64(baseline), name, rounded(baseline))
+	return nil
+}
+
+func rounded(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
+
+// delays inserts at a fixed rate and returns how long each row took to arrive, and
+// how long each INSERT took, both sorted.
+func (b *bench) delays(ctx context.Context, rate int, duration time.Duration) (latencies, took []time.Duration, err error) {
+	base, err := b.rows(ctx, b.dst, 0)
+	if err != nil {
+		return nil, nil, err
+	}
 	tick := time.NewTicker(time.Second / time.Duration(rate))
 	defer tick.Stop()
-	for i := range count {
+	for i := range int(duration.Seconds()) * rate {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, nil, ctx.Err()
 		case <-tick.C:
 		}
 		begun := time.Now()
 		// One table, so that a single count tells which row has arrived.
 		if err := b.insert(ctx, i*tables); err != nil {
-			return err
+			return nil, nil, err
 		}
-		inserted[i] = time.Now()
-		took[i] = inserted[i].Sub(begun)
+		inserted := time.Now()
+		took = append(took, inserted.Sub(begun))
 		arrived, err := b.arrival(ctx, base+i+1)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		latencies = append(latencies, arrived.Sub(inserted[i]))
+		latencies = append(latencies, arrived.Sub(inserted))
 	}
 	slices.Sort(latencies)
 	slices.Sort(took)
-	p50, p99 := latencies[len(latencies)/2], latencies[len(latencies)*99/100]
-	baseline, name := b.profile.Begin+b.profile.Ingest+b.profile.Commit+b.profile.Publish, "the sum of the delays"
-	if baseline == 0 {
-		baseline, name = took[len(took)/2], "an INSERT on the source"
-	}
-	fmt.Printf("  latency at %d txn/s: p50 %s, p99 %s; p50 = %.2f x %s (%s)\n", rate,
-		p50.Round(100*time.Microsecond), p99.Round(100*time.Microsecond), float64(p50)/float64(baseline), name, baseline.Round(100*time.Microsecond))
-	return nil
+	return latencies, took, nil
 }
 
 // arrival polls the destination until table t0 has that many rows.
