@@ -1,3 +1,6 @@
+// Package pair is what all steps of a job stand on: its two clusters and how they are
+// asked, what the jobs of a process share, the log of the source, transactions and
+// labels on the destination, the table filter, and what a binlog means to the job.
 package pair
 
 import (

@@ -1,3 +1,5 @@
+// Package problem has the errors of replication: which kind they are, whether trying
+// again can help, and what a person can do about them.
 package problem
 
 import (

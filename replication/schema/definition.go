@@ -1,3 +1,5 @@
+// Package schema reads what SHOW CREATE and binlogs say of tables and views, and
+// compares it.
 package schema
 
 import (
