@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/apache/thrift/lib/go/thrift"
 	"github.com/stretchr/testify/require"
@@ -14,8 +13,6 @@ import (
 	"github.com/doris-ccr/ccr/doris/thriftgen/types"
 	"github.com/doris-ccr/ccr/dorisim/faults"
 )
-
-const tick = time.Millisecond
 
 func TestFollowersSendToTheMaster(t *testing.T) {
 	c := start(t, options{name: "d", fes: 2})
