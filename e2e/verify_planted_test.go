@@ -96,7 +96,7 @@ func newVerifying(e *env, name string, tables []planted) *verifying {
 
 // verifiedJobs is how many jobs share the planted differences: each needs seconds,
 // as what differs is looked at twice.
-const verifiedJobs = 12
+const verifiedJobs = 16
 
 // Every kind of difference is found and located, whatever else is loaded; and
 // nothing is found where there is nothing.
@@ -124,7 +124,7 @@ func TestVerifyFindsEveryDifference(t *testing.T) {
 // findsAll plants the differences and looks for them with each method.
 func (v *verifying) findsAll(rows []planted) {
 	v.Helper()
-	stop := v.load(300*time.Millisecond, "busy")
+	stop := v.load(time.Second, "busy")
 	report := v.verify(job.VerifyRequest{Method: job.VerifyRows})
 	require.Zero(v, report.Different, "a false alarm: %s", inText(report))
 	for _, p := range rows {

@@ -20,34 +20,52 @@ const (
 )
 
 // verify measures what the verification of a large table costs: rows a second of
-// each method, bytes read, and the delay of a stream that runs beside it, with
-// and without it in turn.
+// each method, and the delay of a stream without it and beside it.
 func (b *bench) verify(ctx context.Context, rate, rows int, duration time.Duration) error {
 	if err := b.fill(ctx, rows); err != nil {
 		return err
 	}
 	for _, method := range []job.VerifyMethod{job.VerifyCount, job.VerifyChecksum, job.VerifyColumns, job.VerifyRows} {
 		begun := time.Now()
-		report, err := b.verified(ctx, method, "big")
+		report, err := b.verified(ctx, job.VerifyRequest{Method: method, Tables: []string{"big"}})
 		if err != nil {
 			return err
 		}
 		took := time.Since(begun)
-		fmt.Printf("  verify %d rows, method %s: %s, %.0f rows of the table/s, %.1f rows and %.0f bytes read for each\n", rows, method,
-			took.Round(time.Millisecond), float64(rows)/took.Seconds(), float64(report.RowsRead)/float64(rows), float64(report.BytesRead)/float64(rows))
+		fmt.Printf("  verify %d rows, method %s: %s, %.0f rows of the table/s, %.1f rows read for each\n", rows, method,
+			took.Round(time.Millisecond), float64(rows)/took.Seconds(), float64(report.RowsRead)/float64(rows))
 	}
 	without, _, err := b.delays(ctx, rate, duration)
 	if err != nil {
 		return err
 	}
-	verifications := 0
+	fmt.Printf("  delay of a stream at %d txn/s: p50 %s, p99 %s\n", rate, rounded(without[len(without)/2]), rounded(without[len(without)*99/100]))
+	for _, bound := range []int64{0, boundedRate} {
+		if err := b.delaysBeside(ctx, bound, rate, duration); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// boundedRate is the bound on rows a second of a verification that is to disturb
+// less.
+const boundedRate = 20000
+
+// delaysBeside measures the delay of a stream while one verification follows the
+// other.
+func (b *bench) delaysBeside(ctx context.Context, bound int64, rate int, duration time.Duration) error {
+	read := int64(0)
 	beside, stop := context.WithCancel(ctx)
 	var g errgroup.Group
+	begun := time.Now()
 	g.Go(func() error {
-		for ; beside.Err() == nil; verifications++ {
-			if _, err := b.verified(ctx, job.VerifyChecksum, "big"); err != nil {
+		for beside.Err() == nil {
+			report, err := b.verified(ctx, job.VerifyRequest{Method: job.VerifyChecksum, Tables: []string{"big"}, Rate: bound})
+			if err != nil {
 				return err
 			}
+			read += report.RowsRead
 		}
 		return nil
 	})
@@ -59,9 +77,8 @@ func (b *bench) verify(ctx context.Context, rate, rows int, duration time.Durati
 	if err != nil {
 		return err
 	}
-	p99 := len(with) * 99 / 100
-	fmt.Printf("  delay of a stream at %d txn/s: p50 %s, p99 %s; while %d verifications follow each other: p50 %s, p99 %s\n", rate,
-		rounded(without[len(without)/2]), rounded(without[p99]), verifications, rounded(with[len(with)/2]), rounded(with[p99]))
+	fmt.Printf("    beside verifications with rate %d, which read %.0f rows/s: p50 %s, p99 %s\n", bound, float64(read)/time.Since(begun).Seconds(),
+		rounded(with[len(with)/2]), rounded(with[len(with)*99/100]))
 	return nil
 }
 
@@ -95,15 +112,15 @@ func (b *bench) fill(ctx context.Context, rows int) error {
 	})
 }
 
-// verified verifies a table that is equal.
-func (b *bench) verified(ctx context.Context, method job.VerifyMethod, table string) (job.VerifyReport, error) {
-	id, err := b.split.CCR.Verify(ctx, "bench", job.VerifyRequest{Method: method, Tables: []string{table}})
+// verified verifies what is equal.
+func (b *bench) verified(ctx context.Context, request job.VerifyRequest) (job.VerifyReport, error) {
+	id, err := b.split.CCR.Verify(ctx, "bench", request)
 	if err != nil {
 		return job.VerifyReport{}, err
 	}
 	report, err := b.split.CCR.AwaitVerified(ctx, "bench", id, 10*time.Minute)
 	if err == nil && report.Equal != 1 {
-		err = fmt.Errorf("%s is not equal: %+v", table, report)
+		err = fmt.Errorf("%v is not equal: %+v", request.Tables, report)
 	}
 	return report, err
 }
