@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"fmt"
+
+	"github.com/doris-ccr/ccr/e2e/harness"
 )
 
 // unrecorded switches the binlogs of the source's database off, and of some of its
@@ -17,6 +19,9 @@ func unrecorded(ctx context.Context, p *program) error {
 		return err
 	}
 	p.unrecorded = true
+	if err := p.leavesDropped(ctx); err != nil {
+		return err
+	}
 	for _, s := range p.jobs() {
 		s.switched = true
 	}
@@ -68,6 +73,25 @@ func (p *program) leaves(name string) {
 	if p.unrecorded {
 		p.left[name] = true
 	}
+}
+
+// leavesDropped notes what was dropped shortly before nothing is recorded any more, if
+// the job has not followed yet: the source may collect the binlog of the drop.
+func (p *program) leavesDropped(ctx context.Context) error {
+	have, err := harness.Tables(ctx, p.dst, p.dstDB)
+	if err != nil {
+		return nil // the destination was dropped
+	}
+	want, err := harness.Tables(ctx, p.src, p.srcDB)
+	if err != nil {
+		return err
+	}
+	for _, name := range have {
+		if !contains(want, name) {
+			p.left[name] = true
+		}
+	}
+	return nil
 }
 
 // anotherTable drops the table that the table job follows, and creates one of that
