@@ -115,7 +115,11 @@ func (s *shift) flush(stop context.Context) *ending {
 	case <-stop.Done():
 		return &ending{end: job.EndStopped}
 	}
-	if e := s.mayBegin(stop, 1+len(t.members)); e != nil {
+	e := s.mayBegin(stop, 1+len(t.members))
+	if e == nil && s.hasFailed() { // its slot may be that of the failure
+		e = &ending{end: job.EndBlocked}
+	}
+	if e != nil {
 		<-s.slots
 		return e
 	}

@@ -126,6 +126,16 @@ func (s *shift) fail(seq int64, err error) {
 	}
 }
 
+// hasFailed tells whether a binlog could not be applied.
+func (s *shift) hasFailed() bool {
+	select {
+	case <-s.failing:
+		return true
+	default:
+		return false
+	}
+}
+
 // blocked ends the shift with a problem.
 func (s *shift) blocked(err error, seq int64, t binlog.Type) *ending {
 	s.mu.Lock()
