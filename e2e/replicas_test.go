@@ -153,12 +153,13 @@ func TestRowsOfBinlogsAreGone(t *testing.T) {
 	e.awaitEqual(job, "d", "d")
 	tablets, _ := e.tablets(e.src, "d.t")
 	for gone := range 2 {
-		healthy := e.refuseLoads()
+		refused := e.fault(e.pair.Destination, faults.Rule{Point: "fe.beginTxn", Action: faults.Fail, Message: "refused by the test"})
 		e.exec(fmt.Sprintf("INSERT INTO d.t VALUES (%d, 'its binlog is lost')", gone), fmt.Sprintf("INSERT INTO d.u VALUES (%d, 'kept')", gone))
 		for i := range gone + 1 {
 			e.pair.Source.BE(i).ReleaseBinlogs(tablets[0], math.MaxInt64)
 		}
-		healthy()
+		refused.struck()
+		refused.end()
 		e.awaitEqual(job, "d", "d")
 		s, err := e.ccr.Status(e.ctx, job)
 		require.NoError(t, err)

@@ -102,6 +102,13 @@ func (e *env) takeOut(name string) (client.Client, *job.WorkflowInput) {
 	value, err := c.QueryWorkflow(e.ctx, id, "", job.QueryProgress)
 	require.NoError(e, err)
 	require.NoError(e, value.Get(&in.Progress))
+	// Its spec has the ids, which are in the labels of its transactions.
+	value, err = c.QueryWorkflow(e.ctx, id, "", job.QueryVerifyInput, job.VerifyWanted{})
+	require.NoError(e, err)
+	var step job.StepInput
+	require.NoError(e, value.Get(&step))
+	require.NotZero(e, step.Spec.Source.DatabaseID)
+	in.Spec = step.Spec
 	require.NoError(e, c.TerminateWorkflow(e.ctx, id, "", "a larger one takes its place"))
 	return c, in
 }

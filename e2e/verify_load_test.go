@@ -95,7 +95,7 @@ func (v *verifying) behindIsNotDifferent() {
 	require.NoError(v, err)
 	v.exec("INSERT INTO " + v.srcDB + ".dup VALUES (1, 'on its way', 1), (101, 'on its way', 1)")
 	report := v.verify(job.VerifyRequest{Method: job.VerifyCount, Tables: []string{"dup"}})
-	v.pair.Destination.Faults().Remove(late)
+	require.True(v, v.pair.Destination.Faults().Remove(late))
 	require.Equal(v, 1, report.Equal, inText(report))
 }
 
@@ -118,7 +118,7 @@ func (v *verifying) outlastsALoad() {
 	require.NoError(v, err)
 	require.Equal(v, job.VerifyRunning, now.State, inText(now))
 	require.NoError(v, stop())
-	v.pair.Source.Faults().Remove(slow)
+	require.True(v, v.pair.Source.Faults().Remove(slow))
 	report, err := v.ccr.AwaitVerified(v.ctx, v.job, id, catchUp)
 	require.NoError(v, err)
 	require.Equal(v, 1, report.Equal, inText(report))
@@ -157,7 +157,7 @@ func TestVerifyIsToldWhatToDo(t *testing.T) {
 	require.Error(t, err, "another one of the same job")
 	_, err = v.ccr.Call(v.ctx, "verify_cancel", map[string]any{"name": v.job})
 	require.NoError(t, err)
-	v.pair.Destination.Faults().Remove(held)
+	require.True(v, v.pair.Destination.Faults().Remove(held))
 	report, err = v.ccr.AwaitVerified(v.ctx, v.job, id, catchUp)
 	require.NoError(t, err)
 	require.Equal(t, job.VerifyCancelled, report.State)
