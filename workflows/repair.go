@@ -57,11 +57,11 @@ func (r *run) repair(o job.RepairOrder) error {
 	trigger := r.p.Position.CommitSeq
 	if len(part.Partitions) == 0 && r.standsAt(part.TableID) {
 		trigger = r.p.Pending.CommitSeq
+		r.p.Skip = nil // the binlog is brought, so that an order to pass it over is of no use
 	}
 	part.Replace = !part.View && len(part.Partitions) == 0
 	part.Again = false
 	r.startPartialSync(trigger, part, fmt.Sprintf("%s differed in the verification %s", part.Table, o.Report))
-	r.p.Skip = nil
 	r.p.Problem = nil
 	return nil
 }
