@@ -39,6 +39,21 @@ func TestRepairBringsPartitionsOnly(t *testing.T) {
 	b.mustRun()
 }
 
+// An order to pass a binlog over, which the job has yet to meet, outlives a repair.
+func TestRepairKeepsASkip(t *testing.T) {
+	b := newBench(t)
+	b.idle()
+	b.signal(time.Minute, job.SignalSkipBinlog, job.Command{SkipBinlog: job.SkipBinlog{SkipBy: job.SkipSilence, SkipCommitSeq: 9000}})
+	b.signal(2*time.Minute, job.SignalRepair, repairOf(job.PartialSync{TableID: 11, Table: "orders"}))
+	b.at(3*time.Minute, func() {
+		require.Empty(t, b.outcome("repair@2m0s").Refused)
+		require.Equal(t, 1, b.progress().PartialSyncs)
+		require.NotNil(t, b.progress().Skip)
+	})
+	b.deleteAt(4 * time.Minute)
+	b.mustRun()
+}
+
 func TestRepairIsRefused(t *testing.T) {
 	b := newBench(t)
 	b.idle()
