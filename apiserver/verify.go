@@ -23,6 +23,7 @@ type verifyOptions struct {
 	Repair        bool             `json:"repair,omitempty"`
 	DryRun        bool             `json:"dry_run,omitempty"`
 	Rate          int64            `json:"rate,omitempty"`
+	ByteRate      int64            `json:"byte_rate,omitempty"`
 	MaxRows       int              `json:"max_rows,omitempty"`
 	Replicas      bool             `json:"replicas,omitempty"`
 	WorkloadGroup string           `json:"workload_group,omitempty"`
@@ -100,7 +101,7 @@ func (s *Server) readVerification(ctx context.Context, in *job.VerifyInput, o ve
 	}
 	in.Request = job.VerifyRequest{
 		Tables: o.Tables, Partitions: o.Partitions, Method: o.Method, Repair: o.Repair, DryRun: o.DryRun,
-		Rate: o.Rate, MaxRows: o.MaxRows, Replicas: o.Replicas, WorkloadGroup: o.WorkloadGroup, MemLimit: o.MemLimit, QueryTimeout: timeout,
+		Rate: o.Rate, ByteRate: o.ByteRate, MaxRows: o.MaxRows, Replicas: o.Replicas, WorkloadGroup: o.WorkloadGroup, MemLimit: o.MemLimit, QueryTimeout: timeout,
 	}
 	if err := in.Request.Normalize(); err != nil {
 		return classify(errInvalid, err)

@@ -36,8 +36,8 @@ func errorOf(t *testing.T, s *Server, path, body string) string {
 func TestVerifyStartsOneAtATime(t *testing.T) {
 	f, s := newVerified(t)
 	require.Equal(t, `{"success":true,"report":"run1"}`,
-		ask(s, "/verify", `{"name":"db1","tables":["o*"],"method":"ROWS","repair":true,"rate":5,"query_timeout":"15m"}`).Body.String())
-	require.Equal(t, job.VerifyRequest{Tables: []string{"o*"}, Method: job.VerifyRows, Repair: true, Rate: 5, MaxRows: 100, QueryTimeout: 15 * time.Minute}, f.verifications[0].Request)
+		ask(s, "/verify", `{"name":"db1","tables":["o*"],"method":"ROWS","repair":true,"rate":5,"byte_rate":6,"query_timeout":"15m"}`).Body.String())
+	require.Equal(t, job.VerifyRequest{Tables: []string{"o*"}, Method: job.VerifyRows, Repair: true, Rate: 5, ByteRate: 6, MaxRows: 100, QueryTimeout: 15 * time.Minute}, f.verifications[0].Request)
 	require.Equal(t, "db1", f.verifications[0].Job)
 	require.NotEmpty(t, f.verifications[0].By)
 	require.Equal(t, "a verification of job db1 is under way already: verify_status shows it, verify_cancel ends it", errorOf(t, s, "/verify", `{"name":"db1"}`))
@@ -57,7 +57,8 @@ func TestVerifyRefusals(t *testing.T) {
 		`{"name":"db1","tables":["a*"],"partitions":["p"]}`:                 "[normal] partitions need exactly one table: name it in tables, without * and ?",
 		`{"name":"db1","tables":["db.t"]}`:                                  `[normal] tables: the pattern "db.t" is not one of a table name alone (no database, no quotes)`,
 		`{"name":"db1","max_rows":99999}`:                                   "[normal] max_rows is 99999: it has to be from 1 to 10000",
-		`{"name":"db1","rate":-1}`:                                          "[normal] rate, mem_limit and query_timeout must not be negative; 0 is no bound",
+		`{"name":"db1","rate":-1}`:                                          "[normal] rate, byte_rate, mem_limit and query_timeout must not be negative; 0 is no bound",
+		`{"name":"db1","byte_rate":-1}`:                                     "[normal] rate, byte_rate, mem_limit and query_timeout must not be negative; 0 is no bound",
 		`{"name":"db1","query_timeout":"soon"}`:                             `[normal] query_timeout is "soon": it has to be a length of time like "90s", "15m" or "24h"`,
 		`{"name":"db1","every":"5s"}`:                                       "[normal] every is 5s: it has to be 1m0s at least",
 		`{"name":"db1","every":"24h","jitter":"24h"}`:                       "[normal] jitter is 24h0m0s: it has to be less than every",

@@ -92,6 +92,9 @@ type VerifyRequest struct {
 	// Rate bounds the rows read per second on each cluster; 0 = no bound but one
 	// query at a time.
 	Rate int64 `json:"rate,omitempty"`
+	// ByteRate bounds the bytes per second in the same way, as VerifiedTable.BytesRead
+	// counts them.
+	ByteRate int64 `json:"byte_rate,omitempty"`
 	// MaxRows bounds the keys that VerifyRows lists for a table; 0 = 100.
 	MaxRows int `json:"max_rows,omitempty"`
 	// Replicas also compares the replicas of each cluster with each other, which reads
@@ -209,8 +212,9 @@ type VerifiedTable struct {
 	Partitions      int   `json:"partitions,omitempty"`
 	SourceRows      int64 `json:"source_rows"`
 	DestinationRows int64 `json:"dest_rows"`
-	// RowsRead and BytesRead are what the queries scanned, on both clusters together,
-	// as far as Doris tells.
+	// RowsRead and BytesRead are what the queries read, on both clusters together:
+	// the rows that they have counted, and about how many bytes a replica of what they
+	// were about has stored. 0 bytes: no cluster tells.
 	RowsRead  int64 `json:"rows_read,omitempty"`
 	BytesRead int64 `json:"bytes_read,omitempty"`
 	// Position is the job's when the table was done.
@@ -272,7 +276,7 @@ type VerifyReport struct {
 	SourceRows      int64           `json:"source_rows"`
 	DestinationRows int64           `json:"dest_rows"`
 	RowsRead        int64           `json:"rows_read"`
-	BytesRead       int64           `json:"bytes_read"`
+	BytesRead       int64           `json:"bytes_read,omitempty"`
 	// Repairs are the partial syncs that were ordered, or planned (dry run).
 	Repairs []Repair `json:"repairs,omitempty"`
 }

@@ -34,8 +34,8 @@ func (r *VerifyRequest) Normalize() error {
 	switch {
 	case r.MaxRows < 0 || r.MaxRows > maxVerifyRows:
 		return fmt.Errorf("[normal] max_rows is %d: it has to be from 1 to %d", r.MaxRows, maxVerifyRows)
-	case r.Rate < 0 || r.MemLimit < 0 || r.QueryTimeout < 0:
-		return errors.New("[normal] rate, mem_limit and query_timeout must not be negative; 0 is no bound")
+	case r.Rate < 0 || r.ByteRate < 0 || r.MemLimit < 0 || r.QueryTimeout < 0:
+		return errors.New("[normal] rate, byte_rate, mem_limit and query_timeout must not be negative; 0 is no bound")
 	case r.QueryTimeout > 0 && r.QueryTimeout < time.Second:
 		return fmt.Errorf("[normal] query_timeout is %s: it has to be a second at least", r.QueryTimeout)
 	}

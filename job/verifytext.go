@@ -26,7 +26,7 @@ func (r *VerifyReport) Text() string {
 		fmt.Fprintf(&b, "trying again: %s\n", r.Problem)
 	}
 	fmt.Fprintf(&b, "equal %d, different %d, repaired %d, busy %d, not comparable %d\n", r.Equal, r.Different, r.Repaired, r.Busy, r.NotComparable)
-	fmt.Fprintf(&b, "rows: source %d, destination %d; read %d rows, %d bytes\n", r.SourceRows, r.DestinationRows, r.RowsRead, r.BytesRead)
+	fmt.Fprintf(&b, "rows: source %d, destination %d; read %d rows%s\n", r.SourceRows, r.DestinationRows, r.RowsRead, bytesText(r.BytesRead))
 	ended := "not ended"
 	if !r.EndedAt.IsZero() {
 		ended = fmt.Sprintf("ended %s, took %s", r.EndedAt.UTC().Format(time.RFC3339), r.EndedAt.Sub(r.StartedAt).Round(time.Millisecond))
@@ -46,6 +46,21 @@ func (r *VerifyReport) Text() string {
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// bytesText is ", about 1.5 GB", nothing for 0, which is unknown.
+func bytesText(n int64) string {
+	if n <= 0 {
+		return ""
+	}
+	size, unit := float64(n), "B"
+	for _, u := range []string{"KB", "MB", "GB", "TB"} {
+		if size < 1024 {
+			break
+		}
+		size, unit = size/1024, u
+	}
+	return fmt.Sprintf(", about %.4g %s", size, unit)
 }
 
 func (t *VerifiedTable) text(b *strings.Builder) {

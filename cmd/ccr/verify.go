@@ -62,6 +62,7 @@ type verifyBody struct {
 	DryRun        bool     `json:"dry_run,omitempty"`
 	Replicas      bool     `json:"replicas,omitempty"`
 	Rate          int64    `json:"rate,omitempty"`
+	ByteRate      int64    `json:"byte_rate,omitempty"`
 	MaxRows       int      `json:"max_rows,omitempty"`
 	WorkloadGroup string   `json:"workload_group,omitempty"`
 	MemLimit      int64    `json:"mem_limit,omitempty"`
@@ -103,6 +104,7 @@ func verifyCommand(environ []string) *cobra.Command {
 	flags.BoolVar(&f.request.DryRun, "dry-run", false, "only plan what a repair would bring")
 	flags.BoolVar(&f.request.Replicas, "replicas", false, "compare the replicas of each cluster with each other, too")
 	flags.Int64Var(&f.request.Rate, "rate", 0, "rows a second to read on each cluster; 0 for no bound")
+	flags.Int64Var(&f.request.ByteRate, "byte-rate", 0, "bytes a second to read on each cluster, by what is stored; 0 for no bound")
 	flags.IntVar(&f.request.MaxRows, "max-rows", 0, "keys that the method rows lists for a table; 0 for 100")
 	flags.StringVar(&f.request.WorkloadGroup, "workload-group", "", "workload group of the queries")
 	flags.Int64Var(&f.request.MemLimit, "mem-limit", 0, "exec_mem_limit of each query, in bytes; 0 for the account's")

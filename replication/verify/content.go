@@ -240,10 +240,3 @@ func (v *verification) caughtUp(ctx context.Context) (bool, error) {
 	}
 	return true, nil
 }
-
-// count notes rows that were read.
-func (v *verification) count(rows int64) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.result.RowsRead += rows
-}

@@ -43,6 +43,11 @@ type world struct {
 	stale, staleThere int
 	// tells: SHOW PARTITIONS has CommittedVersion; else transactions can be listed.
 	tells bool
+	// unlisted: the job has no open transaction, although not all that was committed is
+	// visible: it is somebody else's.
+	unlisted bool
+	// stored is the DataSize of the partition's two replicas; "": it is not told.
+	stored string
 
 	answers    int
 	definition int // is part of the source's definition, and of all rows; ddl changes it
@@ -182,6 +187,9 @@ func (h *half) Query(_ context.Context, statement string) ([]sqlclient.Row, erro
 		if h.w.tells {
 			row["CommittedVersion"] = fmt.Sprint(committed)
 		}
+		if h.w.stored != "" {
+			row["DataSize"], row["ReplicationNum"] = h.w.stored, "2"
+		}
 		return []sqlclient.Row{row}, nil
 	}
 	var rows []sqlclient.Row
@@ -228,6 +236,9 @@ func (h *half) Transactions(context.Context, string, string) ([]sqlclient.Transa
 	h.w.mu.Lock()
 	defer h.w.mu.Unlock()
 	h.w.happen()
+	if h.w.unlisted {
+		return nil, nil
+	}
 	if h.w.tells {
 		return nil, &sqlclient.Error{Code: 1227, Message: "Access denied; you need ADMIN"}
 	}

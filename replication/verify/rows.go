@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
@@ -296,16 +297,29 @@ func (v *verification) atVersion(ctx context.Context, s *side, u *unit, version 
 		return err
 	}
 	defer done()
-	return v.session(ctx, v.settings, s, func(ctx context.Context, query sqlclient.QueryFunc) error {
-		if err := work(ctx, query); err != nil {
+	started, bytes := time.Now(), int64(0)
+	err = v.session(ctx, v.settings, s, func(ctx context.Context, query sqlclient.QueryFunc) error {
+		reads := int64(0)
+		err := work(ctx, func(ctx context.Context, statement string) ([]sqlclient.Row, error) {
+			reads++
+			return query(ctx, statement)
+		})
+		if err != nil {
 			return err
 		}
 		at, err := s.versions(ctx, query, []*unit{u})
 		if err == nil && at[s.partition(u).ID].version != version {
 			err = errUnquiet
 		}
+		bytes = reads * s.share(u, at[s.partition(u).ID])
 		return err
 	})
+	done() // others need not wait for the pace of this one
+	v.count(0, bytes)
+	if err != nil {
+		return err
+	}
+	return v.pace(ctx, started, 0, bytes)
 }
 
 // groups are the checksums of the groups of a unit's keys.
@@ -316,7 +330,7 @@ func (v *verification) groups(ctx context.Context, s *side, q rowQuestions, u *u
 		rows, err := query(ctx, q.groups(s.reading(u, v.hasRollups)))
 		for _, row := range rows {
 			found[row.Get("g")] = row.Get("n") + " " + row.Get("a")
-			v.count(row.Int("n"))
+			v.count(row.Int("n"), 0)
 		}
 		return err
 	})

@@ -56,6 +56,8 @@ type listed struct {
 	version int64
 	// pending: more was committed than can be read.
 	pending bool
+	// stored is about how many bytes a replica of it has (stored.go).
+	stored int64
 }
 
 // versions lists the partitions of a table by id, or only one of them.
@@ -78,7 +80,7 @@ func (s *side) versions(ctx context.Context, query sqlclient.QueryFunc, units []
 		if err != nil {
 			return nil, fmt.Errorf("%s: version %q: %w", text, row.Get("VisibleVersion"), sqlclient.ErrIncomplete)
 		}
-		found[row.Int("PartitionId")] = listed{version: version, pending: row.Int("CommittedVersion") > version}
+		found[row.Int("PartitionId")] = listed{version: version, pending: row.Int("CommittedVersion") > version, stored: storedOf(row)}
 	}
 	for _, u := range units {
 		if _, ok := found[s.partition(u).ID]; !ok {
@@ -113,9 +115,9 @@ func (v *verification) askWith(ctx context.Context, set sqlclient.Setting, s *si
 	}
 	defer done()
 	var out reply
-	started := time.Now()
+	started, bytes := time.Now(), int64(0)
 	err = v.session(ctx, set, s, func(ctx context.Context, query sqlclient.QueryFunc) error {
-		out = reply{}
+		out, bytes = reply{}, 0
 		before, err := s.versions(ctx, query, units)
 		if err != nil {
 			return err
@@ -136,6 +138,7 @@ func (v *verification) askWith(ctx context.Context, set sqlclient.Setting, s *si
 		}
 		for _, u := range units {
 			id, version := s.partition(u).ID, int64(0)
+			bytes += s.share(u, after[id])
 			if before[id].version == after[id].version {
 				version = after[id].version
 			}
@@ -152,8 +155,8 @@ func (v *verification) askWith(ctx context.Context, set sqlclient.Setting, s *si
 	for _, got := range out.sums {
 		read += got.rows
 	}
-	v.count(read)
-	return out, v.pace(ctx, started, read)
+	v.count(read, bytes)
+	return out, v.pace(ctx, started, read, bytes)
 }
 
 // session runs queries with the settings of the request, again if the connection
@@ -167,20 +170,6 @@ func (v *verification) session(ctx context.Context, set sqlclient.Setting, s *si
 			return err
 		}
 	}
-}
-
-// pace holds the verification to its rate: whoever read n rows waits until that
-// many may have been.
-func (v *verification) pace(ctx context.Context, started time.Time, n int64) error {
-	rate := v.in.Request.Rate
-	if rate <= 0 {
-		return nil
-	}
-	wait := time.Duration(float64(n) / float64(rate) * float64(time.Second))
-	if !pair.Sleep(ctx, wait-time.Since(started)) {
-		return ctx.Err()
-	}
-	return nil
 }
 
 // sample asks both sides about units, at the same time: a load that comes every

@@ -37,7 +37,7 @@ type verification struct {
 
 	doneOf string // the definition that the table had then
 
-	mu     sync.Mutex // guards RowsRead of the result: both sides are asked at once
+	mu     sync.Mutex // guards RowsRead and BytesRead of the result: both sides are asked at once
 	result job.VerifiedTable
 }
 
@@ -84,7 +84,7 @@ func (v *verification) untilStable(ctx context.Context) error {
 		v.listed = 0
 		v.result = job.VerifiedTable{
 			Table: v.in.Target.Name, TableID: v.in.Target.ID, View: v.in.Target.View,
-			RowsRead: v.result.RowsRead, Position: max(v.result.Position, v.input.Progress.Position.CommitSeq),
+			RowsRead: v.result.RowsRead, BytesRead: v.result.BytesRead, Position: max(v.result.Position, v.input.Progress.Position.CommitSeq),
 		}
 		err := v.once(ctx)
 		kind, retryable := problem.Classify(err)

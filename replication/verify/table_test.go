@@ -1,10 +1,12 @@
 package verify
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -228,4 +230,57 @@ func TestMergeKeys(t *testing.T) {
 	require.Len(t, mergeKeys(source, destination, 2), 2)
 	require.Empty(t, mergeKeys(source, source, 2))
 	require.Equal(t, []string{"a: 1 on the source, 2 on the destination"}, mergeKeys([]rowGroup{{"a", 1, 1}}, []rowGroup{{"a", 2, 2}}, 9))
+}
+
+// A destination that has committed more than it shows is never different, even if no
+// transaction of the job is open.
+func TestCommittedButNotVisible(t *testing.T) {
+	w := quiet()
+	w.loads = append(w.loads, [buckets]int{6, 5, 5})
+	w.applied, w.publishing, w.tells, w.unlisted = 2, 0, true, true
+	got := verifyWorld(t, w)
+	require.Equal(t, job.VerifyBusy, got.Outcome, "%+v", got.Differences)
+	w = quiet()
+	w.loads = append(w.loads, [buckets]int{6, 5, 5})
+	w.applied, w.publishing, w.tells, w.unlisted, w.planted = 2, 100, true, true, true
+	require.Equal(t, job.VerifyDifferent, verifyWorld(t, w).Outcome)
+}
+
+func TestBytesRead(t *testing.T) {
+	for text, size := range map[string]int64{"": 0, "0.000 ": 0, "923.000 B": 461, "1.500 KB": 768, "3.000 MB": 3 << 19, "2.000 GB": 1 << 30, "1.000 TB": 1 << 39, "?": 0} {
+		require.Equal(t, size, storedOf(sqlclient.Row{"DataSize": text, "ReplicationNum": "2"}), text)
+	}
+	require.EqualValues(t, 923, storedOf(sqlclient.Row{"DataSize": "923.000 B"}))
+
+	w := quiet()
+	require.Zero(t, verifyWorld(t, w).BytesRead, "it is not told")
+	w = quiet()
+	w.stored = "6.000 KB"
+	got := verifyWorld(t, w)
+	require.EqualValues(t, 45, got.RowsRead)
+	require.EqualValues(t, 3*3072, got.BytesRead, "the partition is read three times, of one replica each")
+
+	w = quiet()
+	w.stored, w.planted = "6.000 KB", true
+	whole := verifyWorld(t, w).BytesRead
+	w = quiet()
+	w.stored, w.planted = "6.000 KB", true
+	byRow := verifyWorld(t, w, func(in *job.VerifyTableInput, _ *Hooks) { in.Request.Method = job.VerifyRows }).BytesRead
+	require.Greater(t, byRow, whole+2048, "the rows of a bucket were read, too")
+	require.Zero(t, whole%1024, "buckets are thirds")
+}
+
+// What was read is paced by whichever rate takes longer.
+func TestPace(t *testing.T) {
+	require.Zero(t, due(1000, 0))
+	require.Equal(t, 2*time.Second, due(1000, 500))
+	v := &verification{}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.NoError(t, v.pace(ctx, time.Now(), 1<<40, 1<<40), "there is no bound")
+	for _, r := range []job.VerifyRequest{{Rate: 1}, {ByteRate: 1}, {Rate: 1, ByteRate: 1 << 50}, {Rate: 1 << 50, ByteRate: 1}} {
+		v.in.Request = r
+		require.ErrorIs(t, v.pace(ctx, time.Now(), 1<<30, 1<<30), context.Canceled, "%+v", r)
+	}
+	require.NoError(t, v.pace(context.Background(), time.Now().Add(-time.Hour), 1, 1), "so long it has taken already")
 }

@@ -1,0 +1,71 @@
+package verify
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/replication/pair"
+)
+
+// Doris does not say with a result how many bytes a query has scanned. What a frontend
+// knows is how many the partitions have on the disks of the backends (doris-sql.md 2.3);
+// it asks the backends once a minute. So what is told and paced is the size of what was
+// read, and an estimate from above: a query seldom needs all pages of all columns, and
+// the size has rollups in it.
+
+// storedOf is about how many bytes one replica of a partition has, of a row of SHOW
+// PARTITIONS: the row has those of all replicas together. 0: the row does not tell.
+func storedOf(row sqlclient.Row) int64 {
+	number, unit, _ := strings.Cut(row.Get("DataSize"), " ")
+	size, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		return 0
+	}
+	for _, u := range []string{"KB", "MB", "GB", "TB"} {
+		if unit == "" || unit == "B" {
+			break
+		}
+		if size *= 1024; unit == u {
+			break
+		}
+	}
+	return int64(size) / max(1, row.Int("ReplicationNum"))
+}
+
+// share is what a unit has of the bytes of its partition: of a bucket it is not known,
+// and they are taken as equal.
+func (s *side) share(u *unit, of listed) int64 {
+	if u.bucket == whole {
+		return of.stored
+	}
+	return of.stored / int64(max(1, len(tablets(s.table, s.partition(u)))))
+}
+
+// count notes what was read.
+func (v *verification) count(rows, bytes int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.result.RowsRead += rows
+	v.result.BytesRead += bytes
+}
+
+// pace holds the verification to its rates: whoever has read so much waits until that
+// much may have been.
+func (v *verification) pace(ctx context.Context, started time.Time, rows, bytes int64) error {
+	wait := max(due(rows, v.in.Request.Rate), due(bytes, v.in.Request.ByteRate))
+	if wait > 0 && !pair.Sleep(ctx, wait-time.Since(started)) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// due is how long n take at a rate a second; 0 is no bound.
+func due(n, rate int64) time.Duration {
+	if rate <= 0 {
+		return 0
+	}
+	return time.Duration(float64(n) / float64(rate) * float64(time.Second))
+}
