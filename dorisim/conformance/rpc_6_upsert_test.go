@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"cmp"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -115,6 +117,7 @@ func TestTransactionLoadUpsert(t *testing.T) {
 		require.NoError(t, err)
 		return result.Status
 	}
+	slices.SortFunc(subs, func(a, b *thrifttypes.TSubTxnInfo) int { return cmp.Compare(a.GetSubTxnID(), b.GetSubTxnID()) })
 	analysis(t, "sub_txn_infos is not set", commit(nil))
 	requireOK(t, commit(subs))
 	require.Equal(t, "1,3", values(to.query("SELECT * FROM `%s`.`a` ORDER BY `k`", toDB), "k"))

@@ -89,7 +89,7 @@ func (c *Core) commit(r CommitRequest) (*txn, error) {
 	case TxnCommitted, TxnVisible:
 		return t, nil
 	}
-	parts, err := c.partitionCommits(t, r)
+	parts, subs, err := c.partitionCommits(t, r)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +98,7 @@ func (c *Core) commit(r CommitRequest) (*txn, error) {
 			return nil, err
 		}
 	}
+	t.subs = subs
 	c.assignVersions(t, parts)
 	c.wg.Go(func() { c.publish(t) })
 	return t, nil
@@ -124,28 +125,37 @@ func (c *Core) assignVersions(t *txn, parts []*partitionCommit) {
 }
 
 // partitionCommits groups what was written by partition and sub-transaction, in
-// the order in which versions are given. What belongs to dropped tables,
-// partitions or indexes is ignored.
-func (c *Core) partitionCommits(t *txn, r CommitRequest) ([]*partitionCommit, error) {
-	if len(r.SubTxns) == 0 {
-		return c.groupTablets(t.ID, t.ID, -1, r.Tablets)
+// the order in which versions are given: that of the request's list
+// (doris-rpc.md 3.8). What belongs to dropped tables, partitions or indexes is
+// ignored, and so is what a sub-transaction names of another table than its own.
+// subs are the sub-transactions whose tables there are, nil if the commit has none.
+func (c *Core) partitionCommits(t *txn, r CommitRequest) (parts []*partitionCommit, subs []int64, err error) {
+	if r.SubTxns == nil {
+		parts, err = c.groupTablets(t.ID, t.ID, -1, r.Tablets)
+		return parts, nil, err
 	}
-	bySub := map[int64][]TabletCommit{}
+	subs = []int64{}
 	for _, sub := range r.SubTxns {
-		if !slices.Contains(t.SubIDs, sub.ID) {
-			return nil, Errorf("sub transaction [%d] of transaction [%d] not found", sub.ID, t.ID)
+		if _, _, ok := c.TableByID(sub.Table); !ok {
+			continue
 		}
-		bySub[sub.ID] = append(bySub[sub.ID], sub.Tablets...)
-	}
-	var parts []*partitionCommit
-	for _, id := range t.SubIDs {
-		some, err := c.groupTablets(t.ID, id, id, bySub[id])
+		if slices.Contains(subs, sub.ID) {
+			// Doris keeps one table for each id: it loses the first, and the transaction
+			// is neither committed nor ended.
+			return nil, nil, fmt.Errorf("sub transaction %d is named twice", sub.ID)
+		}
+		subs = append(subs, sub.ID)
+		own := slices.DeleteFunc(slices.Clone(sub.Tablets), func(tc TabletCommit) bool {
+			home, ok := c.tablets[tc.TabletID]
+			return ok && home.TableID != sub.Table
+		})
+		some, err := c.groupTablets(t.ID, sub.ID, sub.ID, own)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		parts = append(parts, some...)
 	}
-	return parts, nil
+	return parts, subs, nil
 }
 
 // groupTablets leaves out the indexes whose construction began after the

@@ -45,11 +45,11 @@ func (c *Core) publish(t *txn) {
 			return
 		}
 	}
-	published := map[*partitionCommit]*replicaResults{}
-	for _, p := range t.parts {
-		results := &replicaResults{ok: map[*catalog.Replica]bool{}}
+	published := map[*catalog.Partition]*replicaResults{}
+	for _, versions := range byPartition(t.parts) {
+		results := newReplicaResults(versions)
 		for pause := publishRetry; ; pause = min(2*pause, publishRetryMax) {
-			short := c.publishPartition(p, results)
+			short := c.publishPartition(versions, results)
 			if short == nil {
 				break
 			}
@@ -58,9 +58,25 @@ func (c *Core) publish(t *txn) {
 				return
 			}
 		}
-		published[p] = results
+		published[versions[0].partition] = results
 	}
 	c.makeVisible(t, published)
+}
+
+// byPartition groups the versions that a transaction gives to each partition, in
+// their order. Only sub-transactions give one several.
+func byPartition(parts []*partitionCommit) (groups [][]*partitionCommit) {
+	at := map[*catalog.Partition]int{}
+	for _, p := range parts {
+		i, more := at[p.partition]
+		if !more {
+			i = len(groups)
+			at[p.partition] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], p)
+	}
+	return groups
 }
 
 // shortOfReplicas is a tablet that too few replicas could publish.
@@ -79,8 +95,20 @@ func (c *Core) noteShort(t *txn, short shortOfReplicas) {
 	t.ErrorReplicas, t.ErrMsg = short.failed, short.reason
 }
 
-// replicaResults are the replicas that have the new version.
-type replicaResults struct{ ok map[*catalog.Replica]bool }
+// replicaResults are the replicas that have the new versions of a partition.
+type replicaResults struct {
+	// done is how many of them a replica has, without a gap.
+	done map[*catalog.Replica]int
+	all  int
+}
+
+func newReplicaResults(versions []*partitionCommit) *replicaResults {
+	return &replicaResults{done: map[*catalog.Replica]int{}, all: len(versions)}
+}
+
+// ok tells whether a replica counts: it has published each version. One that lacks
+// a sub-transaction of the partition has failed altogether (doris-rpc.md 3.8).
+func (r *replicaResults) ok(replica *catalog.Replica) bool { return r.done[replica] == r.all }
 
 // replicaTask is one replica to publish to.
 type replicaTask struct {
@@ -92,30 +120,38 @@ type replicaTask struct {
 	late bool
 }
 
-// publishPartition publishes one version on all backends that can, and returns
-// what keeps a tablet from its quorum, nil if nothing does. A dropped partition
-// is done.
-func (c *Core) publishPartition(p *partitionCommit, results *replicaResults) *shortOfReplicas {
-	work, required := c.publishWork(p)
+// publishPartition publishes the versions of a partition on all backends that can,
+// and returns what keeps a tablet from its quorum, nil if nothing does. A dropped
+// partition is done.
+func (c *Core) publishPartition(versions []*partitionCommit, results *replicaResults) *shortOfReplicas {
+	var work map[*catalog.Tablet][]replicaTask
+	required := 0
+	for i, p := range versions {
+		work, required = c.publishWork(p)
+		for _, replicas := range work {
+			for _, task := range replicas {
+				if results.done[task.replica] == i && c.publishReplica(p, task, replicas) {
+					results.done[task.replica]++
+				}
+			}
+		}
+	}
+	last := versions[len(versions)-1]
 	var short *shortOfReplicas
 	failed := 0
 	tablets := slices.SortedFunc(maps.Keys(work), func(a, b *catalog.Tablet) int { return cmp.Compare(a.ID, b.ID) })
 	for _, tablet := range tablets {
-		replicas := work[tablet]
 		good := 0
-		for _, task := range replicas {
-			if !results.ok[task.replica] {
-				results.ok[task.replica] = c.publishReplica(p, task, replicas)
-			}
-			if results.ok[task.replica] {
+		for _, task := range work[tablet] {
+			if results.ok(task.replica) {
 				good++
 			}
 		}
-		failed += len(replicas) - good
+		failed += len(work[tablet]) - good
 		if good < min(required, len(tablet.Replicas)) {
 			short = &shortOfReplicas{reason: fmt.Sprintf(
 				"publish on tablet %d failed. succeed replica num %d < load required replica num %d. table: %d, partition: %d, publish version: %d",
-				tablet.ID, good, required, p.tableID, p.partition.ID, p.version)}
+				tablet.ID, good, required, last.tableID, last.partition.ID, last.version)}
 		}
 	}
 	if short != nil {
@@ -194,7 +230,7 @@ func (c *Core) publishReplica(p *partitionCommit, task replicaTask, siblings []r
 
 // makeVisible advances the partitions, records the UPSERT and ends the
 // transaction.
-func (c *Core) makeVisible(t *txn, published map[*partitionCommit]*replicaResults) {
+func (c *Core) makeVisible(t *txn, published map[*catalog.Partition]*replicaResults) {
 	c.Lock()
 	defer c.Unlock()
 	c.txns.mu.Lock()
@@ -215,7 +251,7 @@ func (c *Core) makeVisible(t *txn, published map[*partitionCommit]*replicaResult
 			touched[table] = true
 			table.NextVersion(now)
 		}
-		t.ErrorReplicas += c.settleReplicas(p, published[p])
+		t.ErrorReplicas += c.settleReplicas(p, published[p.partition])
 	}
 	t.State, t.FinishTime, t.ErrMsg = TxnVisible, now, ""
 	if t.PublishTime.IsZero() {
@@ -231,7 +267,7 @@ func (c *Core) settleReplicas(p *partitionCommit, results *replicaResults) (fail
 	for _, tablets := range p.partition.Tablets {
 		for _, tablet := range tablets {
 			for _, r := range tablet.Replicas {
-				if results.ok[r] || r.Version >= p.version { // or it was made later
+				if results.ok(r) || r.Version >= p.version { // or it was made later
 					r.Version = max(r.Version, p.version)
 					r.LastFailed = 0
 					continue
@@ -266,8 +302,9 @@ func (c *Core) markMissing(p *partitionCommit) {
 func (c *Core) recordUpsert(t *txn) {
 	record := payload.Upsert{
 		TxnID: t.ID, Timestamp: t.FinishTime.UnixMilli(), Label: t.Label, DBID: t.DB,
-		Tables: map[string]*payload.UpsertTable{}, SubTxnIDs: t.SubIDs,
+		Tables: map[string]*payload.UpsertTable{}, SubTxnIDs: t.subs,
 	}
+	slices.SortStableFunc(t.parts, func(a, b *partitionCommit) int { return cmp.Compare(a.stid, b.stid) })
 	tables := map[int64]bool{}
 	var versions []publishedVersion
 	for _, p := range t.parts {

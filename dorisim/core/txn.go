@@ -67,7 +67,7 @@ type SubTxn struct {
 	Tablets   []TabletCommit
 }
 
-// CommitRequest commits a transaction: Tablets, or SubTxns if it has some.
+// CommitRequest commits a transaction: Tablets, or SubTxns unless they are nil.
 type CommitRequest struct {
 	DB, TxnID int64
 	Tablets   []TabletCommit
@@ -83,6 +83,8 @@ type txn struct {
 	Txn
 	// committed is set, in commit order, when the state becomes COMMITTED.
 	parts []*partitionCommit
+	// subs are the sub-transactions that the commit named, in its order.
+	subs []int64
 	// after are the publications that must come first.
 	after []<-chan struct{}
 	// done is closed when the transaction is VISIBLE or ABORTED.

@@ -207,6 +207,31 @@ func TestSubTransactions(t *testing.T) {
 	require.Len(t, w.upserts(b.ID), 1, "the same binlog is in both lists")
 }
 
+// Each sub-transaction has a majority, but only one replica has both: the
+// transaction stays COMMITTED.
+func TestSubTransactionsOfDifferentReplicas(t *testing.T) {
+	w := newWorld(t, 3, core.Config{RepairPeriod: time.Hour})
+	table := w.table("t", 3)
+	txn, err := w.Begin(context.Background(), core.BeginRequest{DB: w.db.ID, Tables: []int64{table.ID}, Label: "l", SubTxns: 2})
+	require.NoError(t, err)
+	var subs []core.SubTxn
+	for i, id := range txn.SubIDs {
+		sub := core.SubTxn{ID: id, Table: table.ID}
+		for _, tc := range w.write(id, table, int64(i)) {
+			if tc.BackendID != w.backends[2*i].ID() {
+				sub.Tablets = append(sub.Tablets, tc)
+			}
+		}
+		subs = append(subs, sub)
+	}
+	visible, err := w.Commit(context.Background(), core.CommitRequest{DB: w.db.ID, TxnID: txn.ID, SubTxns: subs, Wait: 50 * time.Millisecond})
+	require.NoError(t, err)
+	require.False(t, visible)
+	got, ok := w.Txn(w.db.ID, txn.ID)
+	require.True(t, ok)
+	require.Contains(t, got.ErrMsg, "succeed replica num 1 < load required replica num 2")
+}
+
 func TestMissedReplicaIsRepaired(t *testing.T) {
 	w := newWorld(t, 3, core.Config{})
 	table := w.table("t", 3)

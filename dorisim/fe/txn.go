@@ -192,6 +192,7 @@ func (s *service) commitTxn(ctx context.Context, r *frontendservice.TCommitTxnRe
 		request.Wait = max(time.Duration(*r.ThriftRPCTimeoutMs)*time.Millisecond/2, time.Millisecond)
 	}
 	if r.GetTxnInsert() {
+		request.SubTxns = []core.SubTxn{}
 		for _, sub := range r.SubTxnInfos {
 			request.SubTxns = append(request.SubTxns, core.SubTxn{ID: sub.GetSubTxnID(), Table: sub.GetTableID(), Tablets: tabletCommits(sub.TabletCommitInfos)})
 		}

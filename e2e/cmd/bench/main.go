@@ -36,7 +36,7 @@ func main() {
 	rate := flag.Int("rate", 10, "transactions a second of the latency part")
 	seconds := flag.Int("seconds", 15, "duration of the latency part")
 	only := flag.String("profile", "", "run one profile only: instant or realistic")
-	phase := flag.String("phase", "", "run one phase only: throughput, latency or verify")
+	phase := flag.String("phase", "", "run one phase only: throughput, onetable, latency or verify")
 	rows := flag.Int("rows", 200000, "rows of the table that is verified")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -81,7 +81,8 @@ func run(ctx context.Context, profile core.Profile, phase string, transactions, 
 		name string
 		run  func() error
 	}{
-		{"throughput", func() error { return b.throughput(ctx, transactions) }},
+		{"throughput", func() error { return b.throughput(ctx, transactions, tables) }},
+		{"onetable", func() error { return b.throughput(ctx, transactions, 1) }},
 		{"latency", func() error { return b.latency(ctx, rate, duration) }},
 		{"verify", func() error { return b.verify(ctx, rate, rows, duration) }},
 	} {
@@ -155,16 +156,21 @@ func (b *bench) insert(ctx context.Context, n int) error {
 	return err
 }
 
-// throughput writes transactions while the job is paused, then measures how
-// fast it catches up. Baseline: one connection that inserts into the source.
-func (b *bench) throughput(ctx context.Context, transactions int) error {
+// throughput writes transactions into some of the tables while the job is paused,
+// then measures how fast it catches up. Baseline: one connection that inserts into
+// the source.
+func (b *bench) throughput(ctx context.Context, transactions, some int) error {
+	present, err := b.visible(ctx)
+	if err != nil {
+		return err
+	}
 	if _, err := b.split.CCR.Call(ctx, "pause", map[string]any{"name": "bench"}); err != nil {
 		return err
 	}
 	const probe = 100
 	begun := time.Now()
 	for i := range probe {
-		if err := b.insert(ctx, i); err != nil {
+		if err := b.insert(ctx, tables*i+i%some); err != nil {
 			return err
 		}
 	}
@@ -173,7 +179,7 @@ func (b *bench) throughput(ctx context.Context, transactions int) error {
 	for w := range 16 {
 		g.Go(func() error {
 			for i := probe + w; i < transactions; i += 16 {
-				if err := b.insert(ctx, i); err != nil {
+				if err := b.insert(ctx, tables*i+i%some); err != nil {
 					return err
 				}
 			}
@@ -191,7 +197,7 @@ func (b *bench) throughput(ctx context.Context, transactions int) error {
 	if _, err := b.split.CCR.Call(ctx, "resume", map[string]any{"name": "bench"}); err != nil {
 		return err
 	}
-	if err := b.await(ctx, transactions); err != nil {
+	if err := b.await(ctx, present+transactions); err != nil {
 		return err
 	}
 	took := time.Since(begun)
@@ -200,7 +206,7 @@ func (b *bench) throughput(ctx context.Context, transactions int) error {
 		return err
 	}
 	rate := float64(transactions) / took.Seconds()
-	fmt.Printf("  throughput: %.0f txn/s = %.1f x one connection inserting into the source (%.0f txn/s)\n", rate, rate/baseline, baseline)
+	fmt.Printf("  throughput, %d tables: %.0f txn/s = %.1f x one connection inserting into the source (%.0f txn/s)\n", some, rate, rate/baseline, baseline)
 	fmt.Printf("  FE calls per transaction: %.2f\n", (after-before)/float64(transactions))
 	return nil
 }
