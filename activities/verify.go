@@ -36,7 +36,11 @@ func (a *Activities) PlanVerification(ctx context.Context, in job.VerifyInput) (
 		return job.VerifyPlan{}, askFailed(fmt.Errorf("ask job %s for its tables: %w", in.Job, err))
 	}
 	return step(ctx, a, of, endAtOnce, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.VerifyPlan, error) {
-		return r.verify.PlanVerification(ctx, of, in.Request)
+		plan, err := r.verify.PlanVerification(ctx, of, in.Request)
+		if of.Progress.Verified != nil {
+			plan.Found = of.Progress.Verified.StillDifferent
+		}
+		return plan, err
 	})
 }
 

@@ -227,7 +227,7 @@ func TestMetrics(t *testing.T) {
 	f.add("j1", func(j *fakeJob) {
 		j.status.Stalled = true
 		j.status.FullSyncs, j.status.PartialSyncs = 2, 5
-		j.status.Verified = &job.Verified{Result: "different", Equal: 7, Different: 1, RowsRead: 900, Seconds: 12, At: time.Unix(1_800_000_000, 0)}
+		j.status.Verified = &job.Verified{Result: "different", Equal: 7, Different: 1, StillDifferent: make([]job.VerifyFinding, 2), MoreDifferent: 1, BytesRead: 5, RowsRead: 900, Seconds: 12, At: time.Unix(1_800_000_000, 0)}
 		j.status.Lag = binlog.Lag{Binlogs: 4, NextTimestamp: 1000, LastTimestamp: 9000, ObservedAt: time.Now()}
 	})
 	f.add("new", nil)
@@ -241,6 +241,7 @@ func TestMetrics(t *testing.T) {
 		`ccr_job_running_lag_total{name="j1"} 4`, `ccr_job_running_lag_seconds{name="j1"} 8`, `ccr_job_stalled{name="j1"} 1`, "ccr_other_total 1",
 		`ccr_job_full_syncs_total{name="j1"} 2`, `ccr_job_partial_syncs_total{name="j1"} 5`, "# TYPE ccr_job_full_syncs_total counter",
 		`ccr_verify_tables{name="j1",result="equal"} 7`, `ccr_verify_tables{name="j1",result="different"} 1`, `ccr_verify_tables{name="j1",result="busy"} 0`,
+		`ccr_verify_tables_still_different{name="j1"} 3`, `ccr_verify_bytes_read{name="j1"} 5`,
 		`ccr_verify_rows_read{name="j1"} 900`, `ccr_verify_duration_seconds{name="j1"} 12`, `ccr_verify_last_timestamp_seconds{name="j1"} 1.8e+09`,
 	} {
 		require.Contains(t, rec.Body.String(), line+"\n")

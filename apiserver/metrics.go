@@ -124,6 +124,10 @@ func verifyGauges() (gauges []jobGauge) {
 		add("ccr_verify_tables", "Tables of a job by what its last verification found.", prometheus.Labels{"result": string(result)},
 			func(v job.Verified) float64 { return float64(count(v)) })
 	}
+	add("ccr_verify_tables_still_different", "Tables of a job that a verification, the last or an earlier one, has found to differ, and none has found equal since.", nil,
+		func(v job.Verified) float64 { return float64(v.CountDifferent()) })
+	add("ccr_verify_bytes_read", "About how many bytes the last verification of a job read on both clusters together, as they are stored.", nil,
+		func(v job.Verified) float64 { return known(v.BytesRead, 1) })
 	add("ccr_verify_rows_read", "Rows that the last verification of a job read on both clusters together, as far as Doris tells.", nil,
 		func(v job.Verified) float64 { return float64(v.RowsRead) })
 	add("ccr_verify_duration_seconds", "How long the last verification of a job took, pauses included.", nil,

@@ -91,6 +91,8 @@ type Command struct {
 	// Repair and Verified are the payloads of repair and verified (verify.go).
 	Repair   *RepairOrder `json:"repair,omitempty"`
 	Verified *Verified    `json:"verified,omitempty"`
+	// Settled are findings that verified takes back: the tables are equal or gone.
+	Settled []VerifyFinding `json:"settled,omitempty"`
 }
 
 // ObserveLag is the payload of observe_lag.

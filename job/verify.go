@@ -119,6 +119,9 @@ type VerifyInput struct {
 	// planned and nothing verified before.
 	Found []VerifiedTable `json:"found,omitempty"`
 	Of    string          `json:"of,omitempty"`
+	// Earlier are findings of earlier verifications, Settled those that are taken back.
+	Earlier []VerifyFinding `json:"earlier,omitempty"`
+	Settled []VerifyFinding `json:"settled,omitempty"`
 	// Schedule is what has started it, nil if a person has.
 	Schedule *VerifySchedule `json:"schedule,omitempty"`
 }
@@ -144,6 +147,8 @@ type VerifyWanted struct {
 // source id, sorted by name.
 type VerifyPlan struct {
 	Tables []VerifyTarget `json:"tables"`
+	// Found is what the job tells of earlier verifications.
+	Found []VerifyFinding `json:"found,omitempty"`
 }
 
 // VerifyTarget is one table or view.
@@ -380,7 +385,14 @@ type Verified struct {
 	// included.
 	RowsRead int64 `json:"rows_read"`
 	Seconds  int64 `json:"seconds"`
+	// BytesRead is as in VerifiedTable.
+	BytesRead int64 `json:"bytes_read,omitempty"`
 	// EqualAt is when a verification of all tables last ended with "equal"; zero if none
 	// has.
 	EqualAt time.Time `json:"equal_at,omitzero"`
+	// StillDifferent are tables that this or an earlier verification has found to differ,
+	// and none has found equal since; MoreDifferent counts those beyond
+	// MaxVerifyFindings. In SignalVerified they are those of this one.
+	StillDifferent []VerifyFinding `json:"still_different,omitempty"`
+	MoreDifferent  int             `json:"more_different,omitempty"`
 }

@@ -47,7 +47,7 @@ func (r *run) handleCommand(c command) {
 		r.lagRequests.add(c.args.RequestID, c.args.Position)
 		return
 	}
-	if c.name == job.SignalVerified && c.refusal == nil && r.noteVerified(*c.args.Verified) {
+	if c.name == job.SignalVerified && c.refusal == nil && r.noteVerified(*c.args.Verified, c.args.Settled) {
 		return
 	}
 	err := c.refusal

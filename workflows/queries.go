@@ -85,7 +85,7 @@ func (r *run) status() job.Status {
 		FullSyncReason: r.p.FullSyncInfo.Info,
 		Differences:    r.p.Differences,
 		Comparing:      r.p.Comparing,
-		Verified:       r.p.Verified,
+		Verified:       r.verified(),
 	}
 	if n := len(r.p.Events); n > 0 {
 		last := r.p.Events[n-1]

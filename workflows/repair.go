@@ -68,7 +68,7 @@ func (r *run) repair(o job.RepairOrder) error {
 
 // noteVerified keeps how a verification has ended, and tells people if it has found a
 // difference. It answers false in a run that began before there were verifications.
-func (r *run) noteVerified(v job.Verified) bool {
+func (r *run) noteVerified(v job.Verified, settled []job.VerifyFinding) bool {
 	if !r.version(changeVerify) {
 		return false
 	}
@@ -77,9 +77,13 @@ func (r *run) noteVerified(v job.Verified) bool {
 	} else if r.p.Verified != nil {
 		v.EqualAt = r.p.Verified.EqualAt
 	}
+	r.keepFindings(&v, settled)
 	r.p.Verified = &v
 	text := fmt.Sprintf("verified: %s; %d tables are equal, %d differ, %d were repaired, %d were busy, %d cannot be compared",
 		v.Result, v.Equal, v.Different, v.Repaired, v.Busy, v.Skipped)
+	if n := v.CountDifferent() - v.Different; n > 0 {
+		text += fmt.Sprintf("; %d that differed in earlier ones are not known to be equal", n)
+	}
 	if v.Different == 0 {
 		r.event(levelInfo, "%s", text)
 		return true

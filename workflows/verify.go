@@ -104,7 +104,8 @@ func (v *verification) loop() error {
 			v.end(job.VerifyFailed)
 			return nil
 		case workflow.GetInfo(v.ctx).GetContinueAsNewSuggested() && v.report.Total > 0:
-			next := job.VerifyInput{Job: v.in.Job, Request: v.in.Request, By: v.in.By, Of: v.in.Of, Report: &v.report}
+			next := v.in
+			next.Found, next.Report = nil, &v.report
 			return workflow.NewContinueAsNewError(v.root, job.WorkflowTypeVerify, next)
 		case v.report.State == job.VerifyPaused:
 			_ = workflow.Await(v.ctx, v.signals.unread)
@@ -136,6 +137,8 @@ func (v *verification) plan() {
 		v.report.Error = "the job has no such table: see its tables with job_progress, its filter with job_detail"
 	case err == nil:
 		v.report.Planned, v.report.Total = out.Tables, len(out.Tables)
+		v.in.Earlier = out.Found
+		v.settleGone()
 		v.succeeded()
 	case interrupted(err):
 	case v.hopeless(err):
@@ -185,6 +188,7 @@ func (v *verification) verify(target job.VerifyTarget, partitions []string) (job
 // add counts a table that is done, and keeps what was found of it.
 func (v *verification) add(t job.VerifiedTable) {
 	v.count(t.Outcome, 1)
+	v.settle(t)
 	v.report.SourceRows += t.SourceRows
 	v.report.DestinationRows += t.DestinationRows
 	v.addCost(t)
@@ -237,12 +241,13 @@ func (v *verification) end(state string) {
 		At: r.EndedAt, Result: r.Result(), Report: r.ID, Method: r.Request.Method,
 		All:   len(r.Request.Tables) == 0 && len(r.Request.Partitions) == 0 && v.in.Of == "" && state == job.VerifyDone,
 		Equal: r.Equal, Different: r.Different, Repaired: r.Repaired, Busy: r.Busy, Skipped: r.NotComparable,
-		RowsRead: r.RowsRead, Seconds: int64(r.EndedAt.Sub(r.StartedAt).Seconds()),
+		RowsRead: r.RowsRead, BytesRead: r.BytesRead, Seconds: int64(r.EndedAt.Sub(r.StartedAt).Seconds()),
 	}
 	for _, t := range r.Tables {
 		told.Position = max(told.Position, t.Position)
 	}
-	err := workflow.SignalExternalWorkflow(v.ctx, job.WorkflowID(v.in.Job), "", job.SignalVerified, job.Command{Verified: &told}).Get(v.ctx, nil)
+	v.tellFindings(&told)
+	err := workflow.SignalExternalWorkflow(v.ctx, job.WorkflowID(v.in.Job), "", job.SignalVerified, job.Command{Verified: &told, Settled: v.in.Settled}).Get(v.ctx, nil)
 	if err != nil {
 		v.log.Warn("The job is not told how its verification has ended.", "job", v.in.Job, "error", err)
 	}

@@ -184,6 +184,7 @@ func (v *verification) verifyRepair(r *job.Repair) {
 			v.count(t.Outcome, -1)
 			v.count(outcome, 1)
 			t.Outcome, t.Position, t.At = outcome, out.Position, out.At
+			v.settle(*t)
 			if outcome != job.VerifyRepaired {
 				t.Why = out.Why
 			}

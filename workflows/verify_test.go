@@ -32,9 +32,13 @@ type verifyBench struct {
 	found map[string][]job.VerifiedTable
 	// fails makes the next attempts at a table fail.
 	fails map[string][]error
+	// earlier are findings of earlier verifications.
+	earlier []job.VerifyFinding
 	// orders and told are the commands that the job got.
 	orders []job.Command
 	told   []job.Verified
+	// settled are the findings that the last of told takes back.
+	settled []job.VerifyFinding
 	// answers are what AwaitRepair answers, one after the other; then: done.
 	answers []job.RepairOutcome
 }
@@ -55,7 +59,7 @@ func newVerifyBench(t *testing.T) *verifyBench {
 	})
 	activities := map[string]any{
 		job.ActivityPlanVerification: func(context.Context, job.VerifyInput) (job.VerifyPlan, error) {
-			return job.VerifyPlan{Tables: []job.VerifyTarget{{ID: 11, Name: "a"}, {ID: 12, Name: "b"}, {ID: 13, Name: "c"}}}, nil
+			return job.VerifyPlan{Found: b.earlier, Tables: []job.VerifyTarget{{ID: 11, Name: "a"}, {ID: 12, Name: "b"}, {ID: 13, Name: "c"}}}, nil
 		},
 		job.ActivityVerifyTable: b.verify,
 		job.ActivityAwaitRepair: b.awaitRepair,
@@ -70,6 +74,7 @@ func newVerifyBench(t *testing.T) *verifyBench {
 			c := arg.(job.Command)
 			if signal == job.SignalVerified {
 				b.told = append(b.told, *c.Verified)
+				b.settled = c.Settled
 			} else {
 				require.Equal(t, job.SignalRepair, signal)
 				b.orders = append(b.orders, c)
