@@ -37,12 +37,6 @@ type lagRegistry struct {
 	closed  bool
 }
 
-// registeredShift is a shift of this process.
-type registeredShift struct {
-	last func() job.Heartbeat
-	look chan struct{} // see stream.Hooks
-}
-
 // watchedJob is a job that nobody streams and somebody has asked for. Its registry's
 // lock guards it.
 type watchedJob struct {
@@ -57,15 +51,13 @@ func newLagRegistry(observe func(context.Context, job.StepInput) (binlog.Lag, er
 	return &lagRegistry{observe: observe, shifts: map[string]*registeredShift{}, watched: map[string]*watchedJob{}, sources: map[string]chan struct{}{}}
 }
 
-// register enters a shift until unregister is called. look gets a value when
-// somebody wants a fresher lag than the shift has reported.
-func (r *lagRegistry) register(name string, last func() job.Heartbeat) (look <-chan struct{}, unregister func()) {
-	s := &registeredShift{last: last, look: make(chan struct{}, 1)}
+// register enters a shift until unregister is called.
+func (r *lagRegistry) register(name string, s *registeredShift) (unregister func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.shifts[name] = s
 	delete(r.watched, name)
-	return s.look, func() {
+	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.shifts[name] == s {
@@ -89,7 +81,7 @@ func (r *lagRegistry) lags(wanted job.LagsWanted) job.LagsKnown {
 	for _, in := range wanted.Watch {
 		if s := r.shifts[in.Spec.Name]; s != nil {
 			known[in.Spec.Name] = s.lagAt(now)
-		} else if answer, ok := r.watchedLag(in, now); ok {
+		} else if answer, ok := r.watchedLag(in, now, lagFresh); ok {
 			known[in.Spec.Name] = answer
 		}
 	}
@@ -108,8 +100,9 @@ func (s *registeredShift) lagAt(now time.Time) job.LagAnswer {
 	return job.LagAnswer{Lag: lag, Age: age}
 }
 
-// watchedLag is called with the lock held.
-func (r *lagRegistry) watchedLag(in job.StepInput, now time.Time) (job.LagAnswer, bool) {
+// watchedLag returns a lag that is not older than maxAge. If there is none it has the
+// source asked. It is called with the lock held.
+func (r *lagRegistry) watchedLag(in job.StepInput, now time.Time, maxAge time.Duration) (job.LagAnswer, bool) {
 	name := in.Spec.Name
 	w := r.watched[name]
 	if w == nil || w.position != in.Progress.Position.CommitSeq {
@@ -120,7 +113,7 @@ func (r *lagRegistry) watchedLag(in job.StepInput, now time.Time) (job.LagAnswer
 	w.asked = now
 	answer := w.answer
 	answer.Age = now.Sub(w.at)
-	fresh := !w.at.IsZero() && answer.Age <= lagFresh
+	fresh := !w.at.IsZero() && answer.Age <= maxAge
 	if !fresh && !w.looking && !r.closed {
 		w.looking = true
 		r.looks.Go(func() { r.observeInBackground(w, in) })
@@ -178,6 +171,14 @@ func (r *lagRegistry) close() {
 
 // Lags answers job.QueryLags from what this process knows at the moment.
 func (a *Activities) Lags(wanted job.LagsWanted) job.LagsKnown { return a.registry.lags(wanted) }
+
+// Watch returns the lag of a job that does not stream if this process knows one that is
+// not older than maxAge. If not, it has the source asked, and knows it the next time.
+func (a *Activities) Watch(in job.StepInput, maxAge time.Duration) (job.LagAnswer, bool) {
+	a.registry.mu.Lock()
+	defer a.registry.mu.Unlock()
+	return a.registry.watchedLag(in, time.Now(), maxAge)
+}
 
 // Close waits for looks at sources that questions have begun.
 func (a *Activities) Close() { a.registry.close() }

@@ -101,10 +101,10 @@ func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
 		return job.StreamResult{}, err
 	}
 	defer r.Close()
-	look, unregister := a.registry.register(name, s.beats.last)
-	defer unregister()
+	entry, leave := s.enter(ctx)
+	defer leave()
 	return r.stream.Stream(ctx, s.in, stream.Hooks{
-		Look:   look,
+		Look:   entry.look,
 		Resume: s.previous,
 		Heartbeat: func(b job.Heartbeat) {
 			s.beats.report(b)
@@ -113,7 +113,7 @@ func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
 			}
 		},
 		Checkpoint: s.beats.checkpoint,
-		Stop:       activity.GetWorkerStopChannel(ctx),
+		Stop:       entry.stop,
 		Alive:      s.beats.alive,
 	})
 }

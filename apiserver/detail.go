@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -71,7 +72,7 @@ const (
 
 // handleJobDetail answers /job_detail.
 func (s *Server) handleJobDetail(c echo.Context, request nameRequest) (any, error) {
-	detail, err := question(s, c, request.Name, s.jobs.detail)
+	detail, err := question(s, c, "detail", request.Name, s.jobs.detail)
 	if err != nil && !errors.Is(err, errUnknownJob) {
 		return detailReply{base: failure(err)}, nil
 	}
@@ -83,14 +84,31 @@ func (j *jobs) detail(ctx context.Context, name string) (*detailObject, error) {
 	if err := j.query(ctx, name, job.QueryDetail, &spec); err != nil {
 		return nil, err
 	}
-	progress, err := j.progress(ctx, name)
+	orders, err := j.orders(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return newDetail(spec, progress), nil
+	return newDetail(spec, orders), nil
 }
 
-func newDetail(spec job.Spec, p job.Progress) *detailObject {
+// orders asks for what is small in a job's state: the whole may be megabytes.
+func (j *jobs) orders(ctx context.Context, name string) (o job.Orders, _ error) {
+	err := j.query(ctx, name, job.QueryOrders, &o)
+	if err != nil && strings.Contains(err.Error(), "unknown queryType") { // a worker of an earlier version
+		var p job.Progress
+		err = j.query(ctx, name, job.QueryProgress, &p)
+		o = job.Orders{Paused: p.Paused, Skip: p.Skip, Position: p.Position}
+	}
+	if err != nil {
+		return job.Orders{}, err
+	}
+	if step, found := j.pending(ctx, name); found && step.activity == job.ActivityStream {
+		o.Position = newerPosition(o.Position, step.report.Position)
+	}
+	return o, nil
+}
+
+func newDetail(spec job.Spec, p job.Orders) *detailObject {
 	d := &detailObject{
 		Name:             spec.Name,
 		ID:               spec.UID,

@@ -21,7 +21,7 @@ type eventsObject struct {
 
 // handleJobEvents answers /job_events, in the manner of the old interface.
 func (s *Server) handleJobEvents(c echo.Context, request nameRequest) (any, error) {
-	events, err := question(s, c, request.Name, s.jobs.events)
+	events, err := question(s, c, "events", request.Name, s.jobs.events)
 	return eventsReply{base{Success: true}, events}, err
 }
 

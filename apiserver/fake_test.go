@@ -49,7 +49,10 @@ type fakeTemporal struct {
 	// workers are worker processes, by the id of their workflow; each answers as it
 	// is set here, or not at all.
 	workers map[string]func(job.LagsWanted) (job.LagsKnown, error)
-	queries int // to workers
+	// memories are what worker processes have in memory; without one a process does not
+	// know the query.
+	memories map[string]func(job.JobsWanted) job.JobsKnown
+	queries  int // to workers
 	// raced: somebody else starts the workflow first.
 	raced bool
 
@@ -86,6 +89,8 @@ type fakeJob struct {
 
 	// held changes what the server tells of the job.
 	held func(*workflowservice.DescribeWorkflowExecutionResponse)
+	// listed changes what the list of workflows has of the job.
+	listed func(*workflowpb.WorkflowExecutionInfo)
 	// queriesFail makes the next queries fail with these errors.
 	queriesFail []error
 	// silent is how many of the next queries get no answer.
@@ -200,7 +205,18 @@ func (f *fakeTemporal) QueryWorkflowWithOptions(ctx context.Context, q *client.Q
 	defer f.mu.Unlock()
 	if answer := f.workers[q.WorkflowID]; answer != nil {
 		f.queries++
-		known, err := answer(q.Args[0].(job.LagsWanted))
+		var known any
+		var err error
+		switch wanted := q.Args[0].(type) {
+		case job.LagsWanted:
+			known, err = answer(wanted)
+		case job.JobsWanted:
+			memory := f.memories[q.WorkflowID]
+			if memory == nil {
+				return nil, serviceerror.NewQueryFailed("unknown queryType jobs")
+			}
+			known = memory(wanted)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -237,6 +253,8 @@ func (f *fakeTemporal) QueryWorkflowWithOptions(ctx context.Context, q *client.Q
 		answer = j.status
 	case job.QueryDetail:
 		answer = j.spec
+	case job.QueryOrders:
+		answer = job.Orders{Paused: j.progress.Paused, Skip: j.progress.Skip, Position: j.progress.Position}
 	case job.QueryProgress:
 		answer = j.progress
 	case job.QueryLagInput:
@@ -362,9 +380,11 @@ func (f *fakeTemporal) ListWorkflow(_ context.Context, r *workflowservice.ListWo
 			resp.NextPageToken = []byte(resp.Executions[f.pageSize-1].Execution.WorkflowId)
 			break
 		}
-		resp.Executions = append(resp.Executions, &workflowpb.WorkflowExecutionInfo{
-			Execution: &commonpb.WorkflowExecution{WorkflowId: id},
-		})
+		w := &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id}}
+		if j := f.jobs[id]; j != nil && j.listed != nil {
+			j.listed(w)
+		}
+		resp.Executions = append(resp.Executions, w)
 	}
 	return resp, nil
 }
@@ -402,6 +422,7 @@ func newServer(t *testing.T, f *fakeTemporal, change func(*Options)) *Server {
 	}
 	s, err := New(o)
 	require.NoError(t, err)
+	s.answers.keep = 0 // tests change what jobs answer and ask again
 	return s
 }
 

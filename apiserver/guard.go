@@ -18,6 +18,10 @@ func (s *Server) guard(p endpoint) echo.HandlerFunc {
 		id, err := s.tokens.Check(c.Request(), p.role)
 		if err == nil {
 			c.Set(callerKey, id)
+			if p.role > access.Read {
+				// A command: whoever has its answer must not be told what was before.
+				c.Response().Before(s.answers.forget)
+			}
 			return p.handle(c)
 		}
 		access.LogRefusal(s.log, c.Request(), err)

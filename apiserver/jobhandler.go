@@ -97,9 +97,10 @@ func startWith[B any](start func(c echo.Context, name string, body B) (startedOb
 	})
 }
 
-// question asks one thing about a job, for as long as a caller may wait.
-func question[T any](s *Server, c echo.Context, name string, ask func(ctx context.Context, name string) (T, error)) (T, error) {
+// question asks one thing about a job, for as long as a caller may wait. Equal ones, by
+// what they are about, share an answer.
+func question[T any](s *Server, c echo.Context, what, name string, ask func(ctx context.Context, name string) (T, error)) (T, error) {
 	ctx, cancel := s.answerContext(c)
 	defer cancel()
-	return ask(ctx, name)
+	return once(ctx, s.answers, s.answers.keep, what, name, slotted(s.answers, func(ctx context.Context) (T, error) { return ask(ctx, name) }))
 }

@@ -43,7 +43,11 @@ func (s *Server) handleGetLag(c echo.Context, request nameRequest) (any, error) 
 
 // lagOf returns the lag of a job, fresh enough.
 func (s *Server) lagOf(c echo.Context, name string) (binlog.Lag, error) {
-	return question(s, c, name, func(ctx context.Context, name string) (binlog.Lag, error) {
+	ctx, cancel := s.answerContext(c)
+	defer cancel()
+	// Not slotted: worker processes answer hundreds of these with one query. Not kept:
+	// lags are remembered by their age.
+	return once(ctx, s.answers, 0, "lag", name, func(ctx context.Context) (binlog.Lag, error) {
 		return s.jobs.freshLag(ctx, name, by(c))
 	})
 }

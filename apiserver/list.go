@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
@@ -39,12 +40,22 @@ type jobList struct {
 	// call.
 	mu    sync.Mutex
 	names []string
-	// databases has the destination's database of each job, "" if it is not known.
-	databases map[string]string
-	read      time.Time
+	// found is what the list has of each job.
+	found map[string]listed
+	read  time.Time
 	// recent are the jobs that were created (true) or deleted (false) by this
 	// server within visibilityDelay.
 	recent map[string]change
+}
+
+// listed is what Temporal's list of workflows has of a job, seconds late at most.
+type listed struct {
+	database string // of the destination, "" if it is not known
+	runID    string
+	// state is the search attribute CcrJobState, "" if it is not known.
+	state string
+	// held: somebody has paused the workflow in Temporal.
+	held bool
 }
 
 type change struct {
@@ -80,6 +91,16 @@ func (l *jobList) all(ctx context.Context) ([]string, error) {
 	return l.names, nil
 }
 
+// listing returns the names as all does, with what the list has of each job.
+func (l *jobList) listing(ctx context.Context) ([]string, map[string]listed, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.refresh(ctx); err != nil {
+		return nil, nil, err
+	}
+	return l.names, l.found, nil
+}
+
 // into returns the names of the jobs that write to a database of that name, and
 // of those whose destination the list does not know.
 func (l *jobList) into(ctx context.Context, database string) ([]string, error) {
@@ -90,7 +111,7 @@ func (l *jobList) into(ctx context.Context, database string) ([]string, error) {
 	}
 	var names []string
 	for _, name := range l.names {
-		if d := l.databases[name]; d == "" || d == database {
+		if d := l.found[name].database; d == "" || d == database {
 			names = append(names, name)
 		}
 	}
@@ -102,30 +123,31 @@ func (l *jobList) refresh(ctx context.Context) error {
 	if time.Since(l.read) < listMaxAge {
 		return nil
 	}
-	databases, err := l.fetch(ctx)
+	found, err := l.fetch(ctx)
 	if err != nil {
 		return err
 	}
-	l.correct(ctx, databases)
-	l.databases = databases
-	l.names = slices.AppendSeq([]string{}, maps.Keys(databases))
+	l.correct(ctx, found)
+	l.found = found
+	l.names = slices.AppendSeq([]string{}, maps.Keys(found))
 	slices.Sort(l.names)
 	l.read = time.Now()
 	return nil
 }
 
 // correct corrects names that are behind what this server has done.
-func (l *jobList) correct(ctx context.Context, names map[string]string) {
+func (l *jobList) correct(ctx context.Context, found map[string]listed) {
 	for name, c := range l.recent {
 		if time.Since(c.at) > visibilityDelay {
 			delete(l.recent, name)
 			continue
 		}
-		database, listed := names[name]
-		if listed && c.exists && database == "" {
-			names[name] = c.database
+		known, isListed := found[name]
+		if isListed && c.exists && known.database == "" {
+			known.database = c.database
+			found[name] = known
 		}
-		if listed == c.exists {
+		if isListed == c.exists {
 			continue
 		}
 		exists, err := l.jobs.open(ctx, name)
@@ -133,16 +155,16 @@ func (l *jobList) correct(ctx context.Context, names map[string]string) {
 			exists = c.exists
 		}
 		if exists {
-			names[name] = c.database
+			found[name] = listed{database: c.database}
 		} else {
-			delete(names, name)
+			delete(found, name)
 		}
 	}
 }
 
-// fetch returns the jobs that the server lists, with their destination's database.
-func (l *jobList) fetch(ctx context.Context) (map[string]string, error) {
-	names := map[string]string{}
+// fetch returns the jobs that the server lists.
+func (l *jobList) fetch(ctx context.Context) (map[string]listed, error) {
+	found := map[string]listed{}
 	request := &workflowservice.ListWorkflowExecutionsRequest{
 		PageSize: listPageSize,
 		// Open, not running: a paused workflow is a job, too.
@@ -155,24 +177,27 @@ func (l *jobList) fetch(ctx context.Context) (map[string]string, error) {
 		}
 		for _, w := range page.GetExecutions() {
 			if name, ok := strings.CutPrefix(w.GetExecution().GetWorkflowId(), job.WorkflowIDPrefix); ok {
-				names[name] = destinationDatabase(w)
+				found[name] = listed{
+					database: keyword(w, job.SearchAttributeDestinationDatabase), state: keyword(w, job.SearchAttributeJobState),
+					runID: w.GetExecution().GetRunId(), held: w.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED,
+				}
 			}
 		}
 		if len(page.GetNextPageToken()) == 0 {
-			return names, nil
+			return found, nil
 		}
 		request.NextPageToken = page.GetNextPageToken()
 	}
 }
 
-// destinationDatabase reads the search attribute of a job, "" if it has none.
-func destinationDatabase(w *workflowpb.WorkflowExecutionInfo) string {
-	payload := w.GetSearchAttributes().GetIndexedFields()[job.SearchAttributeDestinationDatabase]
-	var database string
-	if payload == nil || converter.GetDefaultDataConverter().FromPayload(payload, &database) != nil {
+// keyword reads a search attribute of a job, "" if it has none.
+func keyword(w *workflowpb.WorkflowExecutionInfo, attribute string) string {
+	payload := w.GetSearchAttributes().GetIndexedFields()[attribute]
+	var value string
+	if payload == nil || converter.GetDefaultDataConverter().FromPayload(payload, &value) != nil {
 		return ""
 	}
-	return database
+	return value
 }
 
 type listReply struct {

@@ -8,43 +8,32 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	enumspb "go.temporal.io/api/enums/v1"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/doris-ccr/ccr/job"
 )
 
 const (
-	// gaugesMaxAge is how old the gauges of jobs may be; the existing tool
-	// refreshes its own every 10 s (http-api.md 5.1).
-	gaugesMaxAge = 10 * time.Second
 	// gaugesTimeout bounds one refresh; Prometheus gives up after 10 s.
 	gaugesTimeout = 8 * time.Second
-	// gaugesCost is the time between refreshes per job, so that scraping many
-	// jobs costs a bounded number of queries a second.
-	gaugesCost = 50 * time.Millisecond
-	// gaugesKeep is how long the last numbers of a job that does not answer are shown,
-	// in refreshes that are due. Then a diagram has a gap, and not a line that says
-	// that nothing changes.
-	gaugesKeep = 6
-	// gaugesConcurrency bounds the queries in flight.
-	gaugesConcurrency = 8
+	// gaugesKeep is how long the last numbers of a job that does not answer are shown.
+	// Then a diagram has a gap, and not a line that says that nothing changes.
+	gaugesKeep = time.Minute
 )
 
 // jobGauges shows the jobs of the whole installation (ccr_job_running_*). They
-// are asked for when somebody scrapes, and not more often than gaugesMaxAge.
+// are asked for when somebody scrapes, as those of /view are.
 type jobGauges struct {
-	jobs    *jobs
-	list    *jobList
-	perJob  []jobGauge
-	total   *prometheus.Desc
-	workers *prometheus.Desc
+	jobs     *jobs
+	overview *overview
+	perJob   []jobGauge
+	total    *prometheus.Desc
+	workers  *prometheus.Desc
 
 	mu      sync.Mutex // guards the fields below
 	count   int
 	pollers map[string]int // by task queue
 	seen    map[string]sighting
 	read    time.Time
-	maxAge  time.Duration
 }
 
 // sighting is the last status of a job, and when it was read.
@@ -61,9 +50,9 @@ type jobGauge struct {
 	value func(job.Status) float64
 }
 
-func newJobGauges(j *jobs, l *jobList) *jobGauges {
+func newJobGauges(j *jobs, o *overview) *jobGauges {
 	g := &jobGauges{
-		jobs: j, list: l,
+		jobs: j, overview: o,
 		total:   prometheus.NewDesc("ccr_job_running_total", "Jobs that exist.", nil, nil),
 		workers: prometheus.NewDesc("ccr_workers", "Workers that poll a task queue.", []string{"task_queue"}, nil),
 	}
@@ -178,10 +167,8 @@ func (g *jobGauges) Describe(ch chan<- *prometheus.Desc) {
 func (g *jobGauges) Collect(ch chan<- prometheus.Metric) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if time.Since(g.read) >= max(g.maxAge, gaugesMaxAge) {
-		if err := g.refresh(); err != nil {
-			ch <- prometheus.NewInvalidMetric(g.total, err)
-		}
+	if err := g.refresh(); err != nil {
+		ch <- prometheus.NewInvalidMetric(g.total, err)
 	}
 	if !g.holds(g.read) {
 		return
@@ -200,41 +187,25 @@ func (g *jobGauges) Collect(ch chan<- prometheus.Metric) {
 }
 
 // holds tells whether what was read at that time is young enough to be shown.
-func (g *jobGauges) holds(at time.Time) bool {
-	return time.Since(at) < gaugesKeep*max(g.maxAge, gaugesMaxAge)
-}
+func (g *jobGauges) holds(at time.Time) bool { return time.Since(at) < gaugesKeep }
 
 func (g *jobGauges) refresh() error {
 	ctx, cancel := context.WithTimeout(context.Background(), gaugesTimeout)
 	defer cancel()
-	names, err := g.list.all(ctx)
+	g.countWorkers(ctx) // first: without workers, jobs use up the time and do not answer
+	rows, err := g.overview.all(ctx)
 	if err != nil {
 		return err
 	}
-	g.countWorkers(ctx) // first: without workers, jobs use up the time and do not answer
-	var mu sync.Mutex   // guards seen
-	seen := make(map[string]sighting, len(names))
-	var group errgroup.Group
-	group.SetLimit(gaugesConcurrency)
-	for _, name := range names {
-		group.Go(func() error {
-			s, err := g.jobs.status(ctx, name)
-			if err == nil {
-				g.jobs.lookAgain(ctx, name, &s)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				seen[name] = sighting{s, time.Now()}
-			} else if last, known := g.seen[name]; known && g.holds(last.at) {
-				seen[name] = last
-			}
-			return nil
-		})
+	seen := make(map[string]sighting, len(rows))
+	for _, r := range rows {
+		if r.err == nil {
+			seen[r.name] = sighting{r.status, time.Now()}
+		} else if last, known := g.seen[r.name]; known && g.holds(last.at) {
+			seen[r.name] = last
+		}
 	}
-	_ = group.Wait() // no function above fails
-	g.count, g.seen, g.read = len(names), seen, time.Now()
-	g.maxAge = time.Duration(len(names)) * gaugesCost
+	g.count, g.seen, g.read = len(rows), seen, time.Now()
 	return nil
 }
 

@@ -22,7 +22,7 @@ func TestMetricsOfWhatDoesNotAnswerEnd(t *testing.T) {
 	silent := f.add("silent", nil)
 	f.add("well", nil)
 	s := newServer(t, f, nil)
-	g := newJobGauges(s.jobs, s.list)
+	g := newJobGauges(s.jobs, s.overview)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(g)
 	jobsSeen := func() (names []string) {
@@ -37,22 +37,22 @@ func TestMetricsOfWhatDoesNotAnswerEnd(t *testing.T) {
 		return names
 	}
 	age := func(by time.Duration) { // as if so much time had passed
-		g.read, g.list.read = g.read.Add(-by), g.list.read.Add(-by)
+		g.read, g.overview.read, g.overview.list.read = g.read.Add(-by), g.overview.read.Add(-by), g.overview.list.read.Add(-by)
 		for name, s := range g.seen {
 			g.seen[name] = sighting{s.status, s.at.Add(-by)}
 		}
 	}
 	require.Equal(t, []string{"silent", "well"}, jobsSeen())
 	f.with(func() { broken(silent) })
-	age(gaugesMaxAge)
+	age(gaugesKeep / 2)
 	require.Equal(t, []string{"silent", "well"}, jobsSeen(), "it may have been busy")
-	age(gaugesKeep * gaugesMaxAge)
+	age(gaugesKeep)
 	require.Equal(t, []string{"well"}, jobsSeen())
 
 	f.with(func() { f.down = serviceerror.NewUnavailable("gone") })
-	age(gaugesMaxAge)
+	age(gaugesKeep / 2)
 	require.Equal(t, []string{"well"}, jobsSeen())
-	age(gaugesKeep * gaugesMaxAge)
+	age(gaugesKeep)
 	require.Empty(t, jobsSeen())
 
 	rec := askBy(newServer(t, f, nil), "GET", "/metrics", "")

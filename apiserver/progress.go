@@ -95,7 +95,7 @@ const (
 // handleJobProgress answers /job_progress. On a failure after the job was found
 // the object is there with zero values.
 func (s *Server) handleJobProgress(c echo.Context, request nameRequest) (any, error) {
-	p, err := question(s, c, request.Name, s.jobs.progress)
+	p, err := question(s, c, "progress", request.Name, s.jobs.progress)
 	if err != nil && !errors.Is(err, errUnknownJob) {
 		return progressReply{base: failure(err)}, nil
 	}

@@ -123,7 +123,7 @@ type jobResource struct {
 }
 
 func (s *Server) getJob(c echo.Context, name string) (any, error) {
-	return question(s, c, name, func(ctx context.Context, name string) (r jobResource, err error) {
+	return question(s, c, "job", name, func(ctx context.Context, name string) (r jobResource, err error) {
 		if r.detailObject, err = s.jobs.detail(ctx, name); err != nil {
 			return r, err
 		}
@@ -138,12 +138,12 @@ func (s *Server) removeJob(c echo.Context, name string) (any, error) {
 }
 
 func (s *Server) getStatus(c echo.Context, name string) (any, error) {
-	status, err := question(s, c, name, s.jobs.status)
+	status, err := question(s, c, "status", name, s.jobs.status)
 	return newStatus(name, status), err
 }
 
 func (s *Server) getProgress(c echo.Context, name string) (any, error) {
-	progress, err := question(s, c, name, s.jobs.progress)
+	progress, err := question(s, c, "progress", name, s.jobs.progress)
 	return newProgress(name, progress), err
 }
 
@@ -153,7 +153,7 @@ func (s *Server) getLag(c echo.Context, name string) (any, error) {
 }
 
 func (s *Server) getEvents(c echo.Context, name string) (any, error) {
-	return question(s, c, name, s.jobs.events)
+	return question(s, c, "events", name, s.jobs.events)
 }
 
 // postCommand answers a command without arguments: the path says everything.

@@ -94,7 +94,7 @@ func TestListOfJobs(t *testing.T) {
 	f.add("good", nil)
 	f.add("bad", func(j *fakeJob) { j.queriesFail = []error{errors.New("broken"), errors.New("broken")} })
 	s.list.created("good", "")
-	s.overview.forget()
+	s.answers.forget()
 	var all jobsResource
 	require.NoError(t, json.Unmarshal(askBy(s, "GET", "/jobs", "").Body.Bytes(), &all))
 	require.Len(t, all.Jobs, 2)

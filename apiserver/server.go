@@ -113,6 +113,7 @@ type Server struct {
 	jobs           *jobs
 	list           *jobList
 	overview       *overview
+	answers        *answers
 	keyring        *secret.Keyring
 	tokens         *access.Tokens
 	failpoints     *failpoint.Set
@@ -144,8 +145,9 @@ func New(opts Options) (*Server, error) {
 		createTimeout:  opts.CreateTimeout,
 	}
 	s.list = newJobList(s.jobs)
-	s.overview = &overview{jobs: s.jobs, list: s.list}
-	if err := opts.Registry.Register(newJobGauges(s.jobs, s.list)); err != nil {
+	s.answers = newAnswers()
+	s.overview = &overview{jobs: s.jobs, list: s.list, answers: s.answers}
+	if err := opts.Registry.Register(newJobGauges(s.jobs, s.overview)); err != nil {
 		return nil, fmt.Errorf("register job gauges: %w", err)
 	}
 	var err error

@@ -59,7 +59,7 @@ type problemReply struct {
 
 // handleJobStatus answers /job_status.
 func (s *Server) handleJobStatus(c echo.Context, request nameRequest) (any, error) {
-	status, err := question(s, c, request.Name, s.jobs.status)
+	status, err := question(s, c, "status", request.Name, s.jobs.status)
 	o := newStatus(request.Name, status)
 	return statusReply{base{Success: true}, o, o}, err
 }

@@ -182,7 +182,7 @@ func (s *Server) handleVerifyStatus(c echo.Context) error {
 
 // verifications returns what is known of the verifications of a job.
 func (s *Server) verifications(c echo.Context, name, report string) (verifyObject, error) {
-	return question(s, c, name, func(ctx context.Context, name string) (o verifyObject, err error) {
+	return question(s, c, "verification "+report, name, func(ctx context.Context, name string) (o verifyObject, err error) {
 		if err := s.jobs.mustBeOpen(ctx, name); err != nil {
 			return o, err
 		}

@@ -278,7 +278,6 @@ func (s *Server) viewButton(signal string) echo.HandlerFunc {
 		if err != nil {
 			return s.render(c, statusOf(err), page{Failure: describe(err, name).Error(), Back: "../view"})
 		}
-		s.overview.forget()
 		return c.Redirect(http.StatusSeeOther, "../view")
 	}
 }

@@ -138,6 +138,8 @@ func TestPauseAndResume(t *testing.T) {
 	job := e.createJob("d", "", "d", "")
 	e.exec("INSERT INTO d.t VALUES (1, 'a')")
 	e.awaitEqual(job, "d", "d")
+	e.inMemory(job)
+	e.shownAs(job, "running")
 
 	for range 2 { // both may be repeated
 		_, err := e.ccr.Call(e.ctx, "pause", map[string]any{"name": job})
@@ -145,6 +147,7 @@ func TestPauseAndResume(t *testing.T) {
 		s, err := e.ccr.Status(e.ctx, job)
 		require.NoError(t, err)
 		require.Equal(t, "paused", s.State, "the truth the moment pause has returned")
+		e.shownAs(job, "paused")
 	}
 	before := e.commitSeq(job)
 	for i := range 7 {
@@ -168,10 +171,12 @@ func TestPauseAndResume(t *testing.T) {
 	s, err := e.ccr.Status(e.ctx, job)
 	require.NoError(t, err)
 	require.Equal(t, "running", s.State)
+	e.shownAs(job, "running")
 	e.awaitEqual(job, "d", "d")
+	e.inMemory(job)
 	e.requireFullSyncs(job, 1)
 
-	for _, operator := range []string{"job_status", "job_detail", "job_progress", "get_lag", "list_jobs", "metrics"} {
+	for _, operator := range []string{"job_status", "job_detail", "job_progress", "get_lag", "list_jobs", "metrics", "view"} {
 		_, text, err := e.ccr.Raw(e.ctx, operator, fmt.Sprintf(`{"name":%q}`, job))
 		require.NoError(t, err)
 		require.NotContains(t, text, "s3cret-of-doris", operator)

@@ -34,6 +34,7 @@ const (
 
 	QueryStatus   = "job_status"
 	QueryDetail   = "job_detail"
+	QueryOrders   = "orders" // answers Orders; workers of before 0.4 do not know it
 	QueryProgress = "job_progress"
 	QueryLag      = "get_lag"
 	QueryEvents   = "events"

@@ -107,6 +107,14 @@ type Status struct {
 	LastEvent *Event `json:"last_event,omitempty"`
 }
 
+// Orders is the answer of the query orders: what an operator has ordered and is not
+// done yet, whatever the number of tables is.
+type Orders struct {
+	Paused   bool        `json:"paused,omitempty"`
+	Skip     *SkipBinlog `json:"skip,omitempty"`
+	Position Position    `json:"position"`
+}
+
 // StateWord returns the interface's word: "running" or "paused".
 func (s Status) StateWord() string {
 	if s.Running {

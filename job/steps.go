@@ -102,6 +102,8 @@ type StreamInput struct {
 	StepInput
 	// Shift is how long the shift may last.
 	Shift time.Duration `json:"shift"`
+	// Number counts the shifts of the workflow's run from 1; 0: by a worker of before.
+	Number int `json:"number,omitempty"`
 	// Probe ends the shift after its first success: the workflow then knows
 	// that a problem is over.
 	Probe bool `json:"probe,omitempty"`

@@ -37,12 +37,15 @@ type processWorker struct {
 	worker sdkworker.Worker
 	id     string // of the workflow and of its task queue
 	host   string
+	spread *spread
 
 	stop       context.CancelFunc
 	background sync.WaitGroup
 }
 
-func newProcessWorker(o Options, lags func(job.LagsWanted) job.LagsKnown) *processWorker {
+// newProcessWorker makes the processWorker that answers as the workflow does. yield gives one
+// shift of this process away, if there is one that may be.
+func newProcessWorker(o Options, answers workflows.WorkerProcess, yield func() bool) *processWorker {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown host" // only for people's eyes
@@ -50,8 +53,9 @@ func newProcessWorker(o Options, lags func(job.LagsWanted) job.LagsKnown) *proce
 	p := &processWorker{client: o.Client, log: o.Logger, host: host, id: job.WorkerWorkflowIDPrefix + strings.ToLower(rand.Text())}
 	s := commonOptions(o)
 	s.DisableRegistrationAliasing = true
+	p.spread = &spread{own: p.id, log: o.Logger, load: answers.Load, others: p.loads, yield: yield}
 	p.worker = sdkworker.New(o.Client, p.id, s)
-	p.worker.RegisterWorkflowWithOptions(workflows.WorkerProcess{Lags: lags}.Run, workflow.RegisterOptions{Name: job.WorkflowTypeWorker})
+	p.worker.RegisterWorkflowWithOptions(answers.Run, workflow.RegisterOptions{Name: job.WorkflowTypeWorker})
 	return p
 }
 
@@ -64,6 +68,7 @@ func (p *processWorker) Start() error {
 	p.stop = cancel
 	p.background.Go(func() { p.keepRunning(ctx) })
 	p.background.Go(func() { p.sweepRegularly(ctx) })
+	p.background.Go(func() { p.spread.run(ctx) })
 	return nil
 }
 

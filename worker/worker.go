@@ -107,15 +107,16 @@ func New(o Options) (*Worker, error) {
 
 		verifications: sdkworker.New(o.Client, job.VerifyTaskQueue, verifyOptions(o)),
 	}
+	acts := activities.New(o.Connector, o.Keyring, o.Logger)
+	memory := newMemory(acts)
 	jobs := workflows.Workflow{
 		HeartbeatTimeout: o.HeartbeatTimeout, Webhook: o.Webhook.URL != "",
-		DataConverter: DataConverter(), PayloadLimit: o.PayloadLimit,
+		DataConverter: DataConverter(), PayloadLimit: o.PayloadLimit, Memory: memory,
 	}
 	w.steps.RegisterWorkflowWithOptions(jobs.ReplicationJob, workflow.RegisterOptions{Name: job.WorkflowType})
 	w.steps.RegisterWorkflowWithOptions(workflows.CheckSetup, workflow.RegisterOptions{Name: job.WorkflowTypeCheck})
 	w.steps.RegisterWorkflowWithOptions(jobs.VerifyTables, workflow.RegisterOptions{Name: job.WorkflowTypeVerify})
 	w.steps.RegisterWorkflowWithOptions(workflows.StartVerification, workflow.RegisterOptions{Name: job.WorkflowTypeVerifyStart})
-	acts := activities.New(o.Connector, o.Keyring, o.Logger)
 	acts.FailAt(o.Failpoints)
 	acts.Webhook = o.Webhook
 	verified := &verifiedJobs{client: o.Client, lag: acts.Lag}
@@ -124,7 +125,9 @@ func New(o Options) (*Worker, error) {
 	register(w.steps, map[string]any{job.ActivityAwaitRepair: verified.AwaitRepair})
 	register(w.verifications, acts.Verifications())
 	register(w.streams, acts.Streams())
-	w.acts, w.process = acts, newProcessWorker(o, acts.Lags)
+	w.acts, w.process = acts, newProcessWorker(o, workflows.WorkerProcess{
+		Lags: acts.Lags, Jobs: memory.jobs, Load: func() job.Load { return job.Load{Shifts: acts.Load(), Slots: o.StreamSlots} },
+	}, acts.Yield)
 	return w, nil
 }
 

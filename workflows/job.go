@@ -31,6 +31,8 @@ type Workflow struct {
 	DataConverter converter.DataConverter
 	// PayloadLimit is how large a state may be, in bytes. 0 = DefaultPayloadLimit.
 	PayloadLimit int
+	// Memory is told how the jobs are whose workflows this process has; nil: nobody is.
+	Memory Memory
 }
 
 // ReplicationJob replicates one database or table until the job is deleted. It
@@ -39,6 +41,7 @@ type Workflow struct {
 // tries to get over for ever.
 func (w Workflow) ReplicationJob(ctx workflow.Context, in job.WorkflowInput) error {
 	r := newRun(ctx, w, in)
+	defer r.forget()
 	if err := r.listen(); err != nil {
 		return err
 	}
@@ -66,8 +69,9 @@ type run struct {
 	inbox       inbox
 	lagRequests lagRequests
 
-	// streaming is set while a shift is under way.
+	// streaming is set while a shift is under way; shifts counts those of this run.
 	streaming bool
+	shifts    int
 	// serverRetries is set while the server may try the step again without the
 	// workflow (serverretries.go).
 	serverRetries bool
@@ -129,6 +133,9 @@ func (r *run) listen() error {
 	}
 	workflow.GoNamed(r.ctx, "observe lag", r.serveLag)
 	workflow.GoNamed(r.ctx, "tell the webhook", r.serveNotices)
+	if r.settings.Memory != nil {
+		workflow.GoNamed(r.ctx, "tell the process", r.keepRemembered)
+	}
 	return nil
 }
 

@@ -18,6 +18,8 @@ const (
 	// ShiftLength is the longest time a stream runs before it reports to the
 	// history: 36 events an hour, idle or busy (temporal-measured.md 4).
 	ShiftLength = 10 * time.Minute
+	// ShortestShift is the shortest one that ends by its time (shiftLength).
+	ShortestShift = 7 * time.Minute
 	// shiftMargin is what a shift gets to end by itself. Then the server gives it up,
 	// which also bounds the life of a stale shift.
 	shiftMargin = time.Minute

@@ -44,6 +44,7 @@ func (r *run) answerQueries() error {
 	}{
 		{job.QueryStatus, "What the job is doing and whether it is well.", func() any { return r.status() }},
 		{job.QueryDetail, "What the job was asked to do; passwords are masked.", func() any { return r.detail() }},
+		{job.QueryOrders, "What an operator has ordered and is not done yet.", func() any { return r.orders() }},
 		{job.QueryProgress, "The whole state of the job.", func() any { return r.p }},
 		{job.QueryLag, "How far the job was behind its source when that was last observed.", func() any { return r.p.Lag }},
 		{job.QueryLagInput, "What a worker needs to observe the lag: source (password sealed) and position.", func() any { return r.lagInput() }},
@@ -63,6 +64,10 @@ func (r *run) answerQueries() error {
 		return fmt.Errorf("register query %s: %w", job.QueryVerifyInput, err)
 	}
 	return nil
+}
+
+func (r *run) orders() job.Orders {
+	return job.Orders{Paused: r.p.Paused, Skip: r.p.Skip, Position: r.p.Position}
 }
 
 func (r *run) status() job.Status {

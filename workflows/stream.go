@@ -3,6 +3,10 @@ package workflows
 import (
 	"cmp"
 	"fmt"
+	"hash/fnv"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/doris-ccr/ccr/job"
 )
@@ -12,12 +16,24 @@ import (
 // should take milliseconds.
 const freeStops = 5
 
+// shiftLength is how long a shift of a run lasts: between ShortestShift and ShiftLength.
+// Shifts that begin together, after the death of a worker, end at different times, and
+// so do the next ones. The same shift gets the same length in a replay.
+func shiftLength(runID string, number int) time.Duration {
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%s/%d", runID, number)
+	return ShortestShift + time.Duration(h.Sum32())*time.Millisecond%(ShiftLength-ShortestShift)
+}
+
 // stream runs one shift. After a problem it is a probe: it ends at its first
 // success, so that the problem is cleared at once and not after ten minutes.
 func (r *run) stream() {
 	summary := fmt.Sprintf("stream %s after commit seq %d", r.streamSubject(), r.p.Position.CommitSeq)
 	o := r.settings.shiftOptions(summary)
-	in := job.StreamInput{StepInput: r.retriedInput(&o), Shift: ShiftLength, Probe: r.p.Problem != nil}
+	r.shifts++
+	in := job.StreamInput{
+		StepInput: r.retriedInput(&o), Number: r.shifts, Shift: shiftLength(workflow.GetInfo(r.ctx).WorkflowExecution.RunID, r.shifts), Probe: r.p.Problem != nil,
+	}
 	began := r.now()
 	r.streaming = true
 	out, err := execute[job.StreamResult](r, o, 0, job.ActivityStream, in)

@@ -23,14 +23,25 @@ const (
 type WorkerProcess struct {
 	// Lags answers job.QueryLags at once, from the memory of the process.
 	Lags func(job.LagsWanted) job.LagsKnown
+	// Jobs answers job.QueryJobs, and Load job.QueryLoad, in the same way.
+	Jobs func(job.JobsWanted) job.JobsKnown
+	Load func() job.Load
 }
 
 // Run is the workflow. It ends when the process says that it stops.
 func (w WorkerProcess) Run(ctx workflow.Context) error {
-	o := workflow.QueryHandlerOptions{Description: "How far jobs that stream in this process are behind."}
-	err := workflow.SetQueryHandlerWithOptions(ctx, job.QueryLags, func(in job.LagsWanted) (job.LagsKnown, error) { return w.Lags(in), nil }, o)
-	if err != nil {
-		return fmt.Errorf("register query %s: %w", job.QueryLags, err)
+	for _, q := range []struct {
+		name, description string
+		answer            any
+	}{
+		{job.QueryLags, "How far jobs that stream in this process are behind.", func(in job.LagsWanted) (job.LagsKnown, error) { return w.Lags(in), nil }},
+		{job.QueryJobs, "What this process has of jobs in its memory.", func(in job.JobsWanted) (job.JobsKnown, error) { return w.Jobs(in), nil }},
+		{job.QueryLoad, "How many jobs stream in this process.", func() (job.Load, error) { return w.Load(), nil }},
+	} {
+		o := workflow.QueryHandlerOptions{Description: q.description}
+		if err := workflow.SetQueryHandlerWithOptions(ctx, q.name, q.answer, o); err != nil {
+			return fmt.Errorf("register query %s: %w", q.name, err)
+		}
 	}
 	stops := workflow.GetSignalChannel(ctx, job.SignalWorkerStops)
 	stopped, err := workflow.AwaitWithTimeout(ctx, workerRunLength, func() bool { return stops.Len() > 0 })

@@ -45,13 +45,23 @@ type API struct {
 
 // AddAPI starts one more API server, with args in addition.
 func (f *Fleet) AddAPI(ctx context.Context, args ...string) error {
+	return f.addAPI(ctx, "", args...)
+}
+
+// AddAPIOf is AddAPI with another binary than that of bin/: one of an earlier version,
+// to compare with.
+func (f *Fleet) AddAPIOf(ctx context.Context, binary string, args ...string) error {
+	return f.addAPI(ctx, binary, args...)
+}
+
+func (f *Fleet) addAPI(ctx context.Context, binary string, args ...string) error {
 	address, err := freeAddress()
 	if err != nil {
 		return err
 	}
 	a := &API{CCR: &CCR{DataDir: f.Dir, API: address}}
 	a.http.Timeout = 60 * time.Second
-	a.Member = f.member("api", len(f.APIs)+1, address, append([]string{"--listen", address}, args...))
+	a.Member = f.member(binary, "api", len(f.APIs)+1, address, append([]string{"--listen", address}, args...))
 	f.APIs = append(f.APIs, a)
 	return a.Member.Start(ctx)
 }
@@ -62,18 +72,20 @@ func (f *Fleet) AddWorker(ctx context.Context, args ...string) error {
 	if err != nil {
 		return err
 	}
-	w := f.member("worker", len(f.Workers)+1, address, append([]string{"--metrics-listen", address}, args...))
+	w := f.member("", "worker", len(f.Workers)+1, address, append([]string{"--metrics-listen", address}, args...))
 	f.Workers = append(f.Workers, &w)
 	return w.Start(ctx)
 }
 
-// member is `ccr <part>`, not started yet.
-func (f *Fleet) member(part string, number int, address string, args []string) Member {
+// member is `ccr <part>`, not started yet; binary is "" for that of bin/.
+func (f *Fleet) member(binary, part string, number int, address string, args []string) Member {
 	name := part + strconv.Itoa(number)
-	return Member{Address: address, start: func() (*Process, error) {
-		path, err := Binary("ccr")
-		if err != nil {
-			return nil, err
+	return Member{Address: address, start: func() (_ *Process, err error) {
+		path := binary
+		if path == "" {
+			if path, err = Binary("ccr"); err != nil {
+				return nil, err
+			}
 		}
 		return StartProcess(name, path, filepath.Join(f.Dir, name+".log"), append([]string{fleetKey}, f.Env...),
 			append([]string{part, "--temporal-address", f.Temporal}, args...)...)

@@ -34,6 +34,9 @@ func main() {
 	flag.BoolVar(&o.paused, "paused", false, "measure paused jobs, too")
 	flag.BoolVar(&o.stalled, "stalled", false, "measure stalled jobs, too: the source's FE is killed (takes minutes more)")
 	flag.DurationVar(&o.poll, "poll", 0, "ask each job for its lag this often while it is idle, busy and paused; 0: do not ask")
+	flag.BoolVar(&o.answers, "answers", false, "measure how soon /view, /metrics and job_status answer")
+	flag.StringVar(&o.before, "before", "", "a ccr binary of an earlier version, whose API server is measured beside (with -answers)")
+	flag.BoolVar(&o.takeover, "takeover", false, "at the end, start a second worker, measure how soon it has its share, kill the first, and measure how soon all jobs stream again")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -49,6 +52,9 @@ type options struct {
 	paused     bool
 	stalled    bool
 	poll       time.Duration
+	answers    bool
+	before     string
+	takeover   bool
 }
 
 // fleet is one API server and one worker with all the jobs.
@@ -106,6 +112,11 @@ func run(ctx context.Context, o options) (err error) {
 	if err := f.measure(ctx, "idle", func() error { return sleep(ctx, o.idle) }); err != nil {
 		return err
 	}
+	if o.answers {
+		if err := f.measureAnswers(ctx); err != nil {
+			return err
+		}
+	}
 	if o.rate > 0 {
 		if err := f.follow(ctx); err != nil {
 			return err
@@ -117,7 +128,12 @@ func run(ctx context.Context, o options) (err error) {
 		}
 	}
 	if o.stalled {
-		return f.measureStalled(ctx, pair)
+		if err := f.measureStalled(ctx, pair); err != nil {
+			return err
+		}
+	}
+	if o.takeover {
+		return f.measureTakeover(ctx)
 	}
 	return nil
 }
