@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
@@ -25,7 +26,27 @@ type Cluster struct {
 	SQL  Database
 	// Master is the frontend last known as master, zero if none is; nil in tests.
 	Master func() fe.Endpoint
+
+	known *lacking // nil in tests
+	own   lacking
 }
+
+// lacking is what a cluster has turned out not to support. A process keeps it from
+// step to step, so that it asks once.
+type lacking struct{ subTxns atomic.Bool }
+
+func (c *Cluster) lacks() *lacking {
+	if c.known != nil {
+		return c.known
+	}
+	return &c.own
+}
+
+// LacksSubTxns tells whether the cluster is known to give out no sub-transactions.
+func (c *Cluster) LacksSubTxns() bool { return c.lacks().subTxns.Load() }
+
+// NoteLacksSubTxns notes that the cluster gives out no sub-transactions.
+func (c *Cluster) NoteLacksSubTxns() { c.lacks().subTxns.Store(true) }
 
 // Frontend is what is asked of a cluster over Thrift: *fe.Client, or a fake.
 type Frontend interface {
@@ -106,6 +127,7 @@ func (c *Connector) OpenCluster(side string, spec job.Cluster, password string) 
 		Spec:   spec,
 		FE:     thrift,
 		Master: thrift.Master,
+		known:  c.lackingOf(named),
 		SQL: sqlclient.New(sqlclient.Config{
 			Frontends: sql, User: spec.User, Password: password, Database: spec.Database,
 			ConnectTimeout: c.Options.ConnectTimeout, Observe: c.Options.Metrics.observeSQL,

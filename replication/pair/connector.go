@@ -24,8 +24,8 @@ type Options struct {
 	Logger  *slog.Logger // default slog.Default()
 	Metrics *Metrics     // default: metrics that nobody reads
 
-	// Group is how many UPSERTs without a common table may share a destination
-	// transaction in global order (default 8); 1 switches sharing off.
+	// Group is how many UPSERTs may share a destination transaction in global order
+	// (default 64); 1 switches sharing off.
 	Group int
 	// Features are the switches of the existing tool (nil: the defaults).
 	Features *job.Features
@@ -99,7 +99,7 @@ func (o *Options) setDefaults() {
 		o.Window, o.Group = 1, 1
 	}
 	integer(&o.Window, 16)
-	integer(&o.Group, 8)
+	integer(&o.Group, 64)
 	integer(&o.BatchSize, 255)
 	integer(&o.IngestLimit, be.DefaultLimit)
 	integer(&o.PollBudget, 400)
@@ -136,6 +136,7 @@ type Connector struct {
 	looks   map[string]*PollBudget // the same for questions for the lag that somebody asks
 	pulses  map[string]*PollBudget // the same for looks at what jobs follow
 	surveys map[string]*PollBudget // the same for comparing tables
+	lacks   map[string]*lacking    // by cluster
 }
 
 // NewConnector returns a connector; it makes no call.
@@ -155,6 +156,7 @@ func NewConnector(opts Options) *Connector {
 		looks:     map[string]*PollBudget{},
 		pulses:    map[string]*PollBudget{},
 		surveys:   map[string]*PollBudget{},
+		lacks:     map[string]*lacking{},
 	}
 }
 
@@ -195,6 +197,18 @@ func (c *Connector) budgetIn(budgets map[string]*PollBudget, source job.Cluster,
 		budgets[key] = b
 	}
 	return b
+}
+
+// lackingOf is what is known to be missing in a cluster.
+func (c *Connector) lackingOf(cluster string) *lacking {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.lacks[cluster]
+	if l == nil {
+		l = &lacking{}
+		c.lacks[cluster] = l
+	}
+	return l
 }
 
 // Job is one replication job with its connections. Its methods are the steps

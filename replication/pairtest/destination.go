@@ -3,9 +3,9 @@ package pairtest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,6 +49,11 @@ type Destination struct {
 	// UnpublishedPartitions is a partition of each table that does not show all yet, once.
 	UnpublishedPartitions []string
 
+	// NoSubTxns: it is older than sub-transactions.
+	NoSubTxns bool
+	// CreateTexts are those of tables, by name.
+	CreateTexts map[string]string
+
 	// BeforeCommit and AfterCommit may fail the call, without and with effect.
 	BeforeCommit, AfterCommit func(seq int64) error
 	// Unreachable fails every question about transactions, and rollbacks.
@@ -75,26 +80,29 @@ type Destination struct {
 
 // Txn is a transaction of the destination.
 type Txn struct {
-	id       int64
-	label    string
-	Request  fe.UniqueID
-	State    string
-	Seq      int64
-	Subs     []int64
-	Ingested map[string]bool // txn/tablet/version
-	calls    map[string]int  // ingests by transaction and replica, whatever their outcome
-	Commit   fe.CommitRequest
+	id        int64
+	label     string
+	Request   fe.UniqueID
+	State     string
+	Seq       int64
+	Subs      []int64
+	SubTxnNum int64                     // as asked for
+	Ingested  map[string]bool           // txn/tablet/version
+	shares    map[int64]map[int64]int64 // source versions by sub-transaction and tablet
+	calls     map[string]int            // ingests by transaction and replica, whatever their outcome
+	Commit    fe.CommitRequest
 }
 
-// versions are the source versions in the transaction, ascending: they become
-// visible at once.
-func (tx *Txn) versions() (list []int64) {
-	for key := range tx.Ingested {
-		_, text, _ := strings.Cut(key, "@")
-		version, _ := strconv.ParseInt(text, 10, 64)
-		list = append(list, version)
+// versions are the source versions that a commit makes visible at once, one for
+// each tablet: those of sub-transactions in the order of its list, the others
+// ascending.
+func (tx *Txn) versions(req fe.CommitRequest) (list []int64) {
+	if !req.TxnInsert {
+		return slices.Sorted(maps.Values(tx.shares[tx.id]))
 	}
-	slices.Sort(list)
+	for _, sub := range req.SubTxns {
+		list = append(list, slices.Sorted(maps.Values(tx.shares[sub.ID]))...)
+	}
 	return list
 }
 
@@ -167,8 +175,11 @@ func (f *Destination) BeginTxn(_ context.Context, req fe.BeginRequest) (fe.Txn, 
 	if !ok {
 		return fe.Txn{}, fmt.Errorf("label %q", req.Label)
 	}
-	tx := &Txn{id: f.nextID, label: req.Label, Request: req.RequestID, State: sqlclient.TxnPrepare, Seq: l.Seq, Ingested: map[string]bool{}}
+	tx := &Txn{id: f.nextID, label: req.Label, Request: req.RequestID, State: sqlclient.TxnPrepare, Seq: l.Seq, SubTxnNum: req.SubTxnNum, Ingested: map[string]bool{}}
 	for i := range req.SubTxnNum {
+		if f.NoSubTxns {
+			break
+		}
 		tx.Subs = append(tx.Subs, f.nextID+i)
 	}
 	f.nextID += req.SubTxnNum
@@ -198,7 +209,7 @@ func (f *Destination) CommitTxn(_ context.Context, req fe.CommitRequest) (bool, 
 	case sqlclient.TxnPrepare:
 		tx.State, tx.Commit = sqlclient.TxnVisible, req
 		f.Order = append(f.Order, tx.Seq)
-		f.rows = append(f.rows, tx.versions()...)
+		f.rows = append(f.rows, tx.versions(req)...)
 	}
 	f.Mu.Unlock()
 	if f.AfterCommit != nil {
@@ -267,6 +278,13 @@ func (f *Destination) ingest(_ context.Context, to be.Endpoint, req be.IngestReq
 		version = seq
 	}
 	tx.Ingested[fmt.Sprintf("%d<-%d@%d", req.LocalTabletID, req.RemoteTabletID, version)] = true
+	if tx.shares == nil {
+		tx.shares = map[int64]map[int64]int64{}
+	}
+	if tx.shares[req.TxnID] == nil {
+		tx.shares[req.TxnID] = map[int64]int64{}
+	}
+	tx.shares[req.TxnID][req.LocalTabletID] = version // of two the first would be gone, as in Doris
 	return nil
 }
 
@@ -394,6 +412,12 @@ func (f *Destination) TransactionByID(_ context.Context, _ string, id int64) (sq
 		return sqlclient.Transaction{}, sqlclient.ErrNotExist
 	}
 	return sqlclient.Transaction{ID: tx.id, Label: tx.label, Status: tx.State}, nil
+}
+
+// CreateTableText fakes the call.
+func (f *Destination) CreateTableText(_ context.Context, _, name string) (string, error) {
+	f.count("show create table")
+	return f.CreateTexts[name], nil
 }
 
 // Exec fakes the call.

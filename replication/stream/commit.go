@@ -18,7 +18,7 @@ import (
 func (t *txn) commitRequest(commits *commitSet) fe.CommitRequest {
 	dst := &t.s.in.Spec.Destination
 	req := fe.CommitRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: t.begun.ID, OnlyCommit: t.s.job.Options.Features.SkipWaitingTxnPublish}
-	if len(t.upsert.SubTxnIDs) > 0 {
+	if t.subTxns() > 0 {
 		req.TxnInsert, req.OnlyCommit = true, false
 		req.SubTxns = commits.subTxns(t)
 	} else {
@@ -62,7 +62,7 @@ func (t *txn) commit(ctx context.Context, req fe.CommitRequest) (int64, error) {
 
 // outcome asks whether the transaction has been committed.
 func (t *txn) outcome(ctx context.Context) (committed bool, err error) {
-	got, err := t.s.job.Transaction(ctx, t.label, t.begun.ID)
+	got, err := t.s.job.Transaction(ctx, t.last().label, t.begun.ID)
 	if errors.Is(err, sqlclient.ErrNotExist) {
 		return false, t.gone(ctx)
 	}

@@ -29,7 +29,7 @@ type commitSet struct {
 	infos map[commitKey][]fe.TabletCommit
 }
 
-// commitKey is a source sub-transaction (-1: none) and a destination table.
+// commitKey is a sub-transaction of a plan (-1: none) and a destination table.
 type commitKey struct{ sub, table int64 }
 
 func (c *commitSet) add(k commitKey, tc fe.TabletCommit) {
@@ -54,19 +54,62 @@ func (c *commitSet) all() []fe.TabletCommit {
 	return list
 }
 
-// subTxns pairs the sub-transactions of both sides by position
-// (doris-binlogs.md 3.9).
+// keepCommon leaves out the replicas that lack a share of their tablet in one
+// sub-transaction: the destination counts only those that have all (doris-rpc.md 3.8).
+// A sub-transaction without any replica would be committed as an empty one: each share
+// has to be somewhere, and then the destination decides.
+func (c *commitSet) keepCommon(p *plan) error {
+	shares, has, left := map[int64]int{}, map[fe.TabletCommit]int{}, map[int64]bool{}
+	for _, table := range p.tables {
+		for _, piece := range table.pieces {
+			shares[piece.to.ID]++
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, infos := range c.infos {
+		for _, tc := range infos {
+			has[tc]++
+		}
+	}
+	for key, infos := range c.infos {
+		c.infos[key] = slices.DeleteFunc(slices.Clone(infos), func(tc fe.TabletCommit) bool { return has[tc] < shares[tc.TabletID] })
+		for _, tc := range c.infos[key] {
+			left[tc.TabletID] = true
+		}
+	}
+	for tablet := range shares {
+		if !left[tablet] {
+			return fmt.Errorf("no replica of tablet %d has all that the transaction brings: %w", tablet, problem.ErrBackendDown)
+		}
+	}
+	return nil
+}
+
+// subTxns are the shares of a transaction's sub-transactions, in the order of what
+// they bring. Those of a transactional insert are paired with the source's by
+// position (doris-binlogs.md 3.9).
 func (c *commitSet) subTxns(t *txn) []fe.SubTxn {
 	var subs []fe.SubTxn
-	for i, source := range t.upsert.SubTxnIDs {
+	for i, id := range t.begun.SubIDs {
 		for _, table := range t.plan.tables {
-			infos := c.infos[commitKey{source, table.destination}]
-			if len(infos) > 0 {
-				subs = append(subs, fe.SubTxn{ID: t.begun.SubIDs[i], TableID: table.destination, CommitInfos: infos})
+			if infos, has := c.infos[commitKey{t.subOf(i), table.destination}]; has {
+				subs = append(subs, fe.SubTxn{ID: id, TableID: table.destination, CommitInfos: infos})
+				if t.plan.subs > 0 {
+					break // one table each, which may come again
+				}
 			}
 		}
 	}
 	return subs
+}
+
+// subOf is the sub-transaction of the plan that the i-th of the destination is for.
+func (t *txn) subOf(i int) int64 {
+	if t.plan.subs > 0 {
+		return int64(i)
+	}
+	return t.last().upsert.SubTxnIDs[i]
 }
 
 // ingest makes every replica of every tablet of the plan download its share
@@ -103,18 +146,23 @@ func (t *txn) ingest(ctx context.Context) (*commitSet, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	if t.subTxns() > 0 {
+		if err := in.commits.keepCommon(t.plan); err != nil {
+			return nil, err
+		}
+	}
 	return in.commits, nil
 }
 
 // txnOf is the destination transaction that a piece belongs to.
 func (t *txn) txnOf(sub int64) (int64, error) {
-	if len(t.upsert.SubTxnIDs) == 0 {
-		return t.begun.ID, nil
-	}
-	for i, id := range t.upsert.SubTxnIDs {
-		if id == sub {
-			return t.begun.SubIDs[i], nil
+	for i, id := range t.begun.SubIDs {
+		if t.subOf(i) == sub {
+			return id, nil
 		}
+	}
+	if t.subTxns() == 0 {
+		return t.begun.ID, nil
 	}
 	return 0, problem.MetaErrorf("sub-transaction %d is not among those of the binlog", sub)
 }

@@ -13,7 +13,47 @@ import (
 // plan is an UPSERT translated to the destination: which tablets get which
 // version of which source tablet.
 type plan struct {
-	tables []tablePlan // by ascending source id
+	tables []tablePlan // by ascending source id, UPSERT after UPSERT
+	// subs is how many sub-transactions UPSERTs that share a transaction need: one
+	// for each of tables. 0: none, each table is there once.
+	subs int
+}
+
+// together makes one plan of those of UPSERTs that share a transaction.
+func together(plans []*plan) *plan {
+	all, seen := &plan{}, map[int64]bool{}
+	for _, p := range plans {
+		for _, table := range p.tables {
+			if seen[table.destination] {
+				all.subs = 1
+			}
+			seen[table.destination] = true
+			all.tables = append(all.tables, table)
+		}
+	}
+	if all.subs == 0 {
+		return all
+	}
+	all.subs = len(all.tables)
+	for i := range all.tables {
+		pieces := slices.Clone(all.tables[i].pieces)
+		for n := range pieces {
+			pieces[n].sub = int64(i)
+		}
+		all.tables[i].pieces = pieces
+	}
+	return all
+}
+
+// subDestinations are the destination tables of the sub-transactions, in order.
+func (p *plan) subDestinations() (ids []int64) {
+	if p.subs == 0 {
+		return nil
+	}
+	for _, t := range p.tables {
+		ids = append(ids, t.destination)
+	}
+	return ids
 }
 
 // empty tells that there is nothing to do.
@@ -29,18 +69,6 @@ func (p *plan) destinations() []int64 {
 	return slices.Compact(ids)
 }
 
-// destinationsOf are the ids of the destination tables of some source tables.
-func (p *plan) destinationsOf(sources []int64) []int64 {
-	var ids []int64
-	for _, t := range p.tables {
-		if slices.Contains(sources, t.source) {
-			ids = append(ids, t.destination)
-		}
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
-}
-
 type tablePlan struct {
 	source, destination int64
 	pieces              []piece
@@ -48,7 +76,7 @@ type tablePlan struct {
 
 // piece is one tablet's share.
 type piece struct {
-	sub       int64 // source sub-transaction, -1 for none
+	sub       int64 // source sub-transaction, or that of a group; -1 for none
 	version   int64 // source partition version to ingest
 	partition int64 // destination partition
 	from, to  *meta.Tablet

@@ -358,9 +358,9 @@ func (s *shift) lateUpsert(stop context.Context, rec binlog.Record) *ending {
 			return &ending{end: job.EndStopped}
 		}
 	}
-	t := newTxn(s, rec, u, records, time.Now())
-	t.ungrouped = true
-	return s.collect(stop, t)
+	p := newPart(s, rec, u, records, time.Now())
+	p.alone = true
+	return s.collect(stop, p)
 }
 
 // awaitNoneOpen waits until nothing is open.

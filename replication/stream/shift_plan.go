@@ -14,6 +14,26 @@ import (
 	"github.com/doris-ccr/ccr/replication/problem"
 )
 
+// planAll translates the UPSERTs of a transaction to the destination. misfit says
+// which could not be.
+func (t *txn) planAll(ctx context.Context) (*plan, error) {
+	plans := make([]*plan, 0, len(t.parts))
+	for i, p := range t.parts {
+		got, err := t.s.planFor(ctx, p.records, t.fresh)
+		if err != nil {
+			t.misfit = i
+			return nil, err
+		}
+		p.plan = got
+		plans = append(plans, got)
+	}
+	t.misfit = 0
+	if len(plans) == 1 {
+		return plans[0], nil
+	}
+	return together(plans), nil
+}
+
 // planFor translates records to the destination with metadata younger than
 // fresh. A mismatch is checked against metadata of this moment before it is
 // believed, and one that a binlog may explain is given the time in which that is

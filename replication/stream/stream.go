@@ -38,6 +38,7 @@ type shift struct {
 	halt       context.CancelFunc
 	txns       sync.WaitGroup
 	slots      chan struct{} // one per open transaction
+	size       *groupSize
 
 	// Only the loop uses these.
 	last            *txn             // in global order: the one to commit after
@@ -46,7 +47,8 @@ type shift struct {
 	noPredecessor   bool             // no attempt before this one can have left anything behind
 	byLabel         bool             // the destination refuses to list transactions (pair/labels.go)
 	memory          pair.LabelMemory // of the destination
-	group           *txn             // UPSERTs that are going to share a transaction (group.go)
+	group           []*part          // UPSERTs that are going to share a transaction (group.go)
+	uniques         map[int64]bool   // destination tables whose key model has been read
 	begun           int              // transactions begun beyond the last checkpoint's position
 	versions        versions
 	handled         int64 // the last binlog looked at
@@ -91,7 +93,9 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h Hooks) (job.Stre
 		source:       newMetaCache(j.Source, j.Spec.Source.DatabaseID, j.Options.MetaMaxAge),
 		destination:  newMetaCache(j.Destination, j.Spec.Destination.DatabaseID, j.Options.MetaMaxAge),
 		slots:        make(chan struct{}, j.Options.Window),
+		size:         newGroupSize(j.Options.Group),
 		lastOf:       map[int64]*txn{},
+		uniques:      map[int64]bool{},
 		droppedAhead: map[int64]bool{},
 		failing:      make(chan struct{}),
 		drainedNow:   make(chan struct{}, 1),
@@ -381,7 +385,7 @@ func (s *shift) upsert(stop context.Context, rec binlog.Record, fetched time.Tim
 		s.tracker.passed(rec.CommitSeq)
 		return nil
 	}
-	return s.collect(stop, newTxn(s, rec, u, records, fetched))
+	return s.collect(stop, newPart(s, rec, u, records, fetched))
 }
 
 // selected decodes an UPSERT and selects what is to be applied of it.
@@ -412,7 +416,7 @@ func (s *shift) order(t *txn) {
 		s.last = t
 		return
 	}
-	for id := range t.records {
+	for id := range t.last().records {
 		if earlier := s.lastOf[id]; earlier != nil {
 			t.after = append(t.after, earlier)
 		}

@@ -20,16 +20,9 @@ import (
 // transaction. Its label has no random part, so that whoever tries again, in
 // whatever process, meets the same transaction (architecture.md 4.1).
 type txn struct {
-	s         *shift
-	entry     *entry    // of the last UPSERT, whose label this is
-	entries   []*entry  // of all of them, by commit seq
-	members   []*member // the others
-	upsert    *binlog.Upsert
-	records   map[int64]binlog.TableRecord
-	fetched   time.Time
-	label     string
-	ungrouped bool   // it must not share a transaction
-	after     []*txn // to commit before this one
+	s     *shift
+	parts []*part // by commit seq; the label is that of the last
+	after []*txn  // to commit before this one
 
 	// done is closed when the next one may commit; err is set before.
 	done     chan struct{}
@@ -39,7 +32,9 @@ type txn struct {
 	// What earlier tries have reached.
 	fresh  time.Time // metadata must be younger than this
 	plan   *plan
+	misfit int // the part that could not be planned, 0 if none or the first
 	begun  *fe.Txn
+	opened time.Time  // when it was begun
 	dirty  bool       // something may have been ingested into it
 	filled *commitSet // all of it has been
 	served servings
@@ -50,18 +45,22 @@ type txn struct {
 // errOvertaken: a transaction that had to come first has failed.
 var errOvertaken = errors.New("an earlier transaction has failed")
 
-func newTxn(s *shift, rec binlog.Record, u *binlog.Upsert, records map[int64]binlog.TableRecord, fetched time.Time) *txn {
+func newTxn(s *shift, parts []*part) *txn {
+	return &txn{s: s, parts: parts, done: make(chan struct{})}
+}
+
+func newPart(s *shift, rec binlog.Record, u *binlog.Upsert, records map[int64]binlog.TableRecord, fetched time.Time) *part {
 	spec := &s.in.Spec
 	label := job.TxnLabel(spec.UID, s.in.Progress.Epoch, spec.Source.DatabaseID, rec.CommitSeq)
 	if spec.ReuseBinlogLabel && u.Label != "" {
 		label = u.Label
 	}
 	e := &entry{seq: rec.CommitSeq, tables: tablesIn(u), timestamp: rec.Timestamp, upsert: true, partition: newestPartition(u)}
-	return &txn{
-		s: s, upsert: u, records: records, fetched: fetched, label: label,
-		entry: e, entries: []*entry{e}, done: make(chan struct{}),
-	}
+	return &part{entry: e, upsert: u, records: records, fetched: fetched, label: label}
 }
+
+// last is the UPSERT whose label the transaction has.
+func (t *txn) last() *part { return t.parts[len(t.parts)-1] }
 
 // run tries until the UPSERT is applied, the retry budget is used up, or an
 // error does not go away by trying again.
@@ -79,6 +78,10 @@ func (t *txn) run(ctx context.Context) {
 			return
 		}
 		err = fmt.Errorf("apply %s: %w", t, err)
+		if first, rest, ok := t.divide(err); ok {
+			t.runBoth(ctx, first, rest)
+			return
+		}
 		var want *problem.WantSnapshot
 		_, retryable := problem.Classify(err)
 		if !errors.As(err, &want) {
@@ -108,26 +111,26 @@ func (t *txn) release() {
 
 // String names the transaction for people.
 func (t *txn) String() string {
-	if len(t.entries) > 1 {
-		return fmt.Sprintf("%d UPSERTs at commit seqs %d to %d", len(t.entries), t.first(), t.entry.seq)
+	if len(t.parts) > 1 {
+		return fmt.Sprintf("%d UPSERTs at commit seqs %d to %d", len(t.parts), t.first(), t.last().entry.seq)
 	}
-	return fmt.Sprintf("UPSERT at commit seq %d", t.entry.seq)
+	return fmt.Sprintf("UPSERT at commit seq %d", t.first())
 }
 
 // first is the commit seq of the first UPSERT.
-func (t *txn) first() int64 { return t.entries[0].seq }
+func (t *txn) first() int64 { return t.parts[0].entry.seq }
 
 func (t *txn) finish(id int64, afterTrouble bool) {
 	m, name := t.s.job.Options.Metrics, t.s.job.Spec.Name
-	for _, e := range t.entries {
-		t.s.tracker.finish(e, id)
-		m.Handled(name, t.fetched)
+	for _, p := range t.parts {
+		t.s.tracker.finish(p.entry, id)
+		m.Handled(name, p.fetched)
 	}
 	if afterTrouble {
 		t.s.clearProblem(t.first())
 	}
-	t.concludeMembers()
-	t.after, t.plan, t.upsert, t.records, t.members, t.entries = nil, nil, nil, nil, nil, nil // successors hold on to t
+	t.concludeClaims()
+	t.after, t.plan, t.parts = nil, nil, nil // successors hold on to t
 }
 
 // giveUp ends without success: what has been begun is rolled back, unless
@@ -142,7 +145,7 @@ func (t *txn) giveUp(err error) {
 	if t.s.superseded.Load() {
 		return
 	}
-	defer t.abandonMembers()
+	defer t.abandonClaims()
 	if t.begun == nil {
 		return
 	}
@@ -155,7 +158,7 @@ func (t *txn) giveUp(err error) {
 	case errors.Is(err, problem.ErrStuck):
 		t.s.noteStuck(t.begun.ID, err)
 	case !pair.IsOver(err):
-		t.s.log.Warn("rollback failed; the next attempt will do it", "label", t.label, "txn", t.begun.ID, "error", err)
+		t.s.log.Warn("rollback failed; the next attempt will do it", "label", t.last().label, "txn", t.begun.ID, "error", err)
 	}
 }
 
@@ -166,9 +169,12 @@ const rollbackTimeout = 5 * time.Second
 // returns the transaction that holds the rows, 0 if there is nothing to apply.
 // Even then it waits for its predecessors: its successors rely on that.
 func (t *txn) try(ctx context.Context) (int64, error) {
-	p, err := t.s.planFor(ctx, t.records, t.fresh)
+	p, err := t.planAll(ctx)
 	if err != nil {
 		return 0, err
+	}
+	if p.subs > 0 && t.s.job.Destination.LacksSubTxns() {
+		return 0, errNoSubTxns
 	}
 	if t.begun != nil {
 		if reason := t.spoiled(p); reason != "" {
@@ -182,7 +188,7 @@ func (t *txn) try(ctx context.Context) (int64, error) {
 		return 0, t.awaitTurn(ctx)
 	}
 	var claim errgroup.Group // of the other labels, beside the ingest
-	claim.Go(func() error { return t.beginMembers(ctx) })
+	claim.Go(func() error { return t.claimLabels(ctx) })
 	id, commits, err := t.fill(ctx)
 	claimed := claim.Wait()
 	var wrong *problem.Mismatch
@@ -202,6 +208,9 @@ func (t *txn) try(ctx context.Context) (int64, error) {
 	if err := t.awaitTurn(ctx); err != nil {
 		return 0, err
 	}
+	if p.subs > 0 && time.Since(t.opened) > subTxnLife {
+		return 0, errTooOld
+	}
 	if err := t.s.mayCommit(ctx); err != nil {
 		return 0, err
 	}
@@ -214,7 +223,7 @@ func (t *txn) try(ctx context.Context) (int64, error) {
 // (doris-rpc.md 4.1). So after a failure nothing more goes into a transaction.
 func (t *txn) spoiled(p *plan) string {
 	switch {
-	case p.empty() || !slices.Equal(p.destinations(), t.plan.destinations()):
+	case p.empty() || !slices.Equal(p.destinations(), t.plan.destinations()) || !slices.Equal(p.subDestinations(), t.plan.subDestinations()):
 		return "the tables concerned have changed"
 	case t.dirty && t.filled == nil:
 		return "an ingest has failed, or its outcome is unknown"
@@ -232,6 +241,9 @@ func (t *txn) fill(ctx context.Context) (id int64, commits *commitSet, err error
 	if t.filled == nil {
 		t.dirty = true
 		t.filled, err = t.ingest(ctx)
+		if err == nil {
+			t.s.size.filled(len(t.parts), time.Since(t.opened))
+		}
 	}
 	return 0, t.filled, err
 }
@@ -259,20 +271,21 @@ func (t *txn) begin(ctx context.Context) (id int64, applied bool, err error) {
 		return 0, false, nil
 	}
 	dst := &t.s.in.Spec.Destination
+	label, subs := t.last().label, t.subTxns()
 	got, err := t.s.job.Destination.FE.BeginTxn(ctx, fe.BeginRequest{
 		Database:  dst.Database,
 		TableIDs:  t.plan.destinations(),
-		Label:     t.label,
-		RequestID: pair.RequestID(t.label),
+		Label:     label,
+		RequestID: pair.RequestID(label),
 		Timeout:   t.s.job.abandonedAfter(),
-		SubTxnNum: int64(len(t.upsert.SubTxnIDs)),
+		SubTxnNum: int64(subs),
 	})
 	var exists *fe.LabelExistsError
 	switch {
 	case errors.As(err, &exists):
 		return t.meet(ctx, exists)
 	case err != nil:
-		return 0, false, fmt.Errorf("begin transaction %s: %w", t.label, err)
+		return 0, false, fmt.Errorf("begin transaction %s: %w", label, err)
 	}
 	if got.Existing {
 		if err := t.s.clear(ctx, got.ID); err != nil {
@@ -280,14 +293,36 @@ func (t *txn) begin(ctx context.Context) (id int64, applied bool, err error) {
 		}
 		return 0, false, errAgain
 	}
-	t.begun, t.dirty, t.filled = &got, false, nil
+	t.begun, t.opened, t.dirty, t.filled = &got, time.Now(), false, nil
 	t.sent = time.Time{} // the label was free: nothing of before is applied
-	if n := len(t.upsert.SubTxnIDs); n > 0 && len(got.SubIDs) != n {
-		err := fmt.Errorf("begin transaction %s: %d sub-transactions asked for, %d given", t.label, n, len(got.SubIDs))
-		return 0, false, problem.WithRemedy(err, "the destination must support transactional inserts (3.0 or later); or job_skip_binlog with skip_by fullsync brings what they did")
+	if len(got.SubIDs) != subs {
+		return 0, false, t.lacksSubTxns(subs)
 	}
 	return 0, false, nil
 }
+
+// subTxns is how many sub-transactions the transaction needs.
+func (t *txn) subTxns() int { return max(t.plan.subs, len(t.last().upsert.SubTxnIDs)) }
+
+// lacksSubTxns notes that the destination has given out other than the
+// sub-transactions that were asked for: servers before 3.0 give out none
+// (doris-rpc.md 3.7). UPSERTs that share a transaction can do without.
+func (t *txn) lacksSubTxns(asked int) error {
+	err := fmt.Errorf("begin transaction %s: %d sub-transactions asked for, %d given", t.last().label, asked, len(t.begun.SubIDs))
+	if t.plan.subs > 0 {
+		t.s.job.Destination.NoteLacksSubTxns()
+		return errors.Join(errNoSubTxns, err)
+	}
+	return problem.WithRemedy(err, "the destination must support transactional inserts (3.0 or later); or job_skip_binlog with skip_by fullsync brings what they did")
+}
+
+// subTxnLife is how old a transaction with several UPSERTs may be at its commit:
+// backends keep what was ingested into a sub-transaction for half an hour, and a
+// commit after that would never become visible (doris-rpc.md 3.8).
+const subTxnLife = 15 * time.Minute
+
+// errTooOld: what has been ingested may not be there for long.
+var errTooOld = errors.New("the transaction has waited for too long")
 
 // clear rolls a transaction back that has one of our labels. An earlier attempt
 // left it, or a living one is working on it: only whoever may still report is
@@ -310,7 +345,7 @@ func (j *Job) abandonedAfter() time.Duration { return j.Options.IngestTimeout + 
 // meet handles a label in use by a transaction that is not ours to continue.
 func (t *txn) meet(ctx context.Context, exists *fe.LabelExistsError) (id int64, applied bool, err error) {
 	if exists.JobStatus == fe.JobFinished {
-		if t.s.in.Spec.ReuseBinlogLabel && t.entry.seq > t.s.maxMaybeApplied && t.sent.IsZero() {
+		if t.s.in.Spec.ReuseBinlogLabel && t.last().entry.seq > t.s.maxMaybeApplied && t.sent.IsZero() {
 			return 0, false, t.collision(exists, "has been used by another load")
 		}
 		if exists.TxnID != 0 {
@@ -336,7 +371,7 @@ func (t *txn) meet(ctx context.Context, exists *fe.LabelExistsError) (id int64, 
 // can have come so far (findMaxMaybeApplied): in global order none has come beyond the
 // position of a shift that ended normally.
 func (t *txn) collision(exists *fe.LabelExistsError, how string) error {
-	return problem.WithRemedy(fmt.Errorf("label %s of the source %s of the destination (transaction %d): %w", t.label, how, exists.TxnID, exists),
+	return problem.WithRemedy(fmt.Errorf("label %s of the source %s of the destination (transaction %d): %w", t.last().label, how, exists.TxnID, exists),
 		"wait until the destination has forgotten or aborted that load, or bring the tables with job_skip_binlog, skip_by partialsync; the job uses the source's labels because of reuse_binlog_label")
 }
 

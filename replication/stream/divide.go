@@ -1,0 +1,142 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/replication/problem"
+)
+
+// errNoSubTxns: the destination gives out no sub-transactions.
+var errNoSubTxns = errors.New("the destination has no sub-transactions")
+
+// divide makes two transactions of one that has failed, the second after the first;
+// ok is false if it has to stay whole. So one UPSERT that cannot be applied holds up
+// those behind it only, and is told of by its own number in the end. They have other
+// labels: not before it is certain that the whole one is not, and will not be,
+// committed.
+func (t *txn) divide(err error) (first, rest *txn, ok bool) {
+	_, retryable := problem.Classify(err)
+	var want *problem.WantSnapshot
+	switch {
+	case len(t.parts) < 2, !t.sent.IsZero(), errors.Is(err, errAgain):
+		return nil, nil, false
+	case t.s.stop.Err() != nil, t.s.superseded.Load():
+		return nil, nil, false // no time left
+	case !retryable && !errors.As(err, &want):
+		return nil, nil, false
+	}
+	if t.begun != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.s.work), rollbackTimeout)
+		defer cancel()
+		if t.s.job.Abort(ctx, t.begun.ID, "it goes on as smaller ones") != nil {
+			return nil, nil, false
+		}
+		t.begun = nil
+	}
+	t.abandonClaims()
+	// What has been aborted takes room where the destination remembers what is applied.
+	if t.s.checkpoint(t.s.work) != nil {
+		return nil, nil, false
+	}
+	if !errors.Is(err, errNoSubTxns) {
+		t.s.size.failed(len(t.parts))
+	}
+	at := len(t.parts) / 2
+	if t.misfit > 0 {
+		at = t.misfit
+	}
+	t.s.log.Info("UPSERTs that shared a transaction go on as smaller groups", "first", t.first(), "upserts", len(t.parts), "error", err)
+	first, rest = newTxn(t.s, t.parts[:at]), newTxn(t.s, t.parts[at:])
+	first.after, rest.after = t.after, []*txn{first}
+	first.fresh, rest.fresh = time.Now(), time.Now()
+	return first, rest, true
+}
+
+// runBoth runs the halves of a transaction, one after the other.
+func (t *txn) runBoth(ctx context.Context, first, rest *txn) {
+	first.run(ctx)
+	if first.err != nil {
+		t.err = first.err
+		return
+	}
+	rest.run(ctx)
+	t.err = rest.err
+}
+
+// groupSize is how many UPSERTs may share a transaction now. It is halved when one
+// has failed, or has taken long, and grows again with each that is full and does
+// well.
+type groupSize struct {
+	mu    sync.Mutex
+	most  int
+	limit int
+}
+
+// longGroup is how long the rows of a group may take: what they take a failure takes
+// back, and a sub-transaction must not be half an hour old (doris-rpc.md 3.8).
+const longGroup = 5 * time.Second
+
+func newGroupSize(most int) *groupSize { return &groupSize{most: most, limit: most} }
+
+func (g *groupSize) now() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.limit
+}
+
+// failed notes that a transaction of so many UPSERTs has failed.
+func (g *groupSize) failed(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.limit = min(g.limit, max(1, n/2))
+}
+
+// filled notes that the rows of so many UPSERTs were there after a time.
+func (g *groupSize) filled(n int, took time.Duration) {
+	if took > longGroup && n > 1 {
+		g.failed(n)
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if n >= g.limit && took < longGroup/2 {
+		g.limit = min(g.most, 2*g.limit)
+	}
+}
+
+// unique tells whether the destination of a source table is a UNIQUE table. One that
+// cannot be asked is taken for one.
+func (s *shift) unique(ctx context.Context, table int64) bool {
+	id := s.destinationOf(table)
+	if known, asked := s.uniques[id]; asked {
+		return known
+	}
+	unique, err := s.readUnique(ctx, id)
+	if err != nil {
+		s.log.Debug("the key model of a table could not be read", "table", table, "error", err)
+		return true // and asked again next time
+	}
+	s.uniques[id] = unique
+	return unique
+}
+
+func (s *shift) readUnique(ctx context.Context, id int64) (bool, error) {
+	found, _, err := s.destination.get(ctx, []int64{id}, time.Time{})
+	if err != nil {
+		return true, err
+	}
+	if found[id].Table == nil {
+		return true, fmt.Errorf("table %d: %w", id, sqlclient.ErrNotExist)
+	}
+	text, err := s.job.Destination.SQL.CreateTableText(ctx, s.in.Spec.Destination.Database, found[id].Name)
+	if err != nil {
+		return true, err
+	}
+	return strings.Contains(text, "UNIQUE KEY("), nil
+}
