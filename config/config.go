@@ -53,6 +53,7 @@ type Config struct {
 	StreamSlots       int
 	VerifySlots       int
 	PipelineWindow    int
+	SharedUpserts     int
 	BinlogBatchSize   int
 	IngestConcurrency int
 	IdlePollMin       time.Duration
@@ -103,6 +104,7 @@ func Default() Config {
 		StreamSlots:       2000,
 		VerifySlots:       2,
 		PipelineWindow:    16,
+		SharedUpserts:     64,
 		BinlogBatchSize:   255,
 		IngestConcurrency: 48,
 		IdlePollMin:       5 * time.Millisecond,
@@ -148,7 +150,7 @@ func (c *Config) Validate() error {
 		name  string
 		value int
 	}{
-		{"stream-slots", c.StreamSlots}, {"verify-slots", c.VerifySlots}, {"pipeline-window", c.PipelineWindow}, {"binlog-batch-size", c.BinlogBatchSize},
+		{"stream-slots", c.StreamSlots}, {"verify-slots", c.VerifySlots}, {"pipeline-window", c.PipelineWindow}, {"shared-upserts", c.SharedUpserts}, {"binlog-batch-size", c.BinlogBatchSize},
 		{"ingest-concurrency", c.IngestConcurrency}, {"poll-budget", c.PollBudget}, {"temporal-payload-limit", c.PayloadLimit},
 	} {
 		if n.value < 1 {

@@ -129,6 +129,8 @@ func plainSettings() []setting {
 		{name: "pipeline-window", group: GroupWorker, usage: "Destination transactions of one job that are open at the same time.",
 			aliases: []string{"max-pipeline-ingesting-num"},
 			bind:    func(c *Config) pflag.Value { return intValue{&c.PipelineWindow} }},
+		{name: "shared-upserts", group: GroupWorker, usage: "Loads of the source that may share one transaction of the destination, 64 at most, where several wait. 1: none. One table several times in a transaction takes Doris 3.0 on the destination.",
+			bind: func(c *Config) pflag.Value { return intValue{&c.SharedUpserts} }},
 		{name: "binlog-batch-size", group: GroupWorker, usage: "Binlogs asked for in one call.",
 			bind: func(c *Config) pflag.Value { return intValue{&c.BinlogBatchSize} }},
 		{name: "ingest-concurrency", group: GroupWorker, usage: "Ingests in flight per destination backend, over all jobs of this process.",

@@ -172,6 +172,7 @@ func (p *process) startWorker(fatal func(error)) (stop func(), err error) {
 		Metrics:        replication.NewMetrics(p.registry),
 		Features:       &c.Features,
 		Window:         c.PipelineWindow,
+		Group:          c.SharedUpserts,
 		BatchSize:      c.BinlogBatchSize,
 		IngestLimit:    c.IngestConcurrency,
 		IdlePollMin:    c.IdlePollMin,

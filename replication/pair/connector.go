@@ -19,13 +19,18 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
+// MaxGroup is how many UPSERTs may share a destination transaction at most. Doris has
+// no limit, but what its frontend does under the locks of the tables grows with the
+// square of them (doris-rpc.md 3.8).
+const MaxGroup = 64
+
 // Options configure a Connector. The zero value of each field is its default.
 type Options struct {
 	Logger  *slog.Logger // default slog.Default()
 	Metrics *Metrics     // default: metrics that nobody reads
 
 	// Group is how many UPSERTs may share a destination transaction in global order
-	// (default 64); 1 switches sharing off.
+	// (default and at most MaxGroup); 1 switches sharing off.
 	Group int
 	// Features are the switches of the existing tool (nil: the defaults).
 	Features *job.Features
@@ -99,7 +104,8 @@ func (o *Options) setDefaults() {
 		o.Window, o.Group = 1, 1
 	}
 	integer(&o.Window, 16)
-	integer(&o.Group, 64)
+	integer(&o.Group, MaxGroup)
+	o.Group = min(o.Group, MaxGroup)
 	integer(&o.BatchSize, 255)
 	integer(&o.IngestLimit, be.DefaultLimit)
 	integer(&o.PollBudget, 400)

@@ -22,7 +22,7 @@ const MaxAppliedBeyond = 256
 // MaxUnconfirmed is how many UPSERTs an attempt can have applied beyond the last
 // position that was reported: those under way at a checkpoint and those begun
 // since, with a group to spare.
-const MaxUnconfirmed = MaxAppliedBeyond + mostUncovered + 64
+const MaxUnconfirmed = MaxAppliedBeyond + mostUncovered + MaxGroup
 
 // UnconfirmedUpsert is an UPSERT that an earlier attempt may have applied.
 type UnconfirmedUpsert struct {

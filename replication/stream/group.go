@@ -114,7 +114,7 @@ func (s *shift) fits(ctx context.Context, p *part) bool {
 func (s *shift) flush(stop context.Context) *ending {
 	group := s.group
 	s.group = nil
-	for _, parts := range cut(group) {
+	for _, parts := range cut(group, min(leastShared, s.job.Options.Group)) {
 		if e := s.send(stop, newTxn(s, parts)); e != nil {
 			return e
 		}
@@ -122,10 +122,10 @@ func (s *shift) flush(stop context.Context) *ending {
 	return nil
 }
 
-// cut makes transactions of a group: one, unless too few UPSERTs wait for one with
-// sub-transactions. Then a table occurs once in each.
-func cut(group []*part) (cuts [][]*part) {
-	if len(group) >= leastShared {
+// cut makes transactions of a group: one, unless fewer UPSERTs than least wait, which
+// do without sub-transactions. Then a table occurs once in each.
+func cut(group []*part, least int) (cuts [][]*part) {
+	if len(group) >= least {
 		return [][]*part{group}
 	}
 	tables := map[int64]bool{}

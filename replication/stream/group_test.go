@@ -319,12 +319,12 @@ func TestCutsOfAGroup(t *testing.T) {
 		return list
 	}
 	lengths := func(group []*part) (list []int) {
-		for _, c := range cut(group) {
+		for _, c := range cut(group, leastShared) {
 			list = append(list, len(c))
 		}
 		return list
 	}
-	require.Empty(t, cut(nil))
+	require.Empty(t, cut(nil, leastShared))
 	require.Equal(t, []int{3}, lengths(group(1, 2, 3)))
 	require.Equal(t, []int{2, 2, 1}, lengths(group(1, 2, 1, 2, 1)))
 	require.Equal(t, []int{8}, lengths(group(1, 1, 1, 1, 1, 1, 1, 1)))
