@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"slices"
 	"time"
 
@@ -38,7 +39,19 @@ func main() {
 	only := flag.String("profile", "", "run one profile only: instant or realistic")
 	phase := flag.String("phase", "", "run one phase only: throughput, onetable, latency or verify")
 	rows := flag.Int("rows", 200000, "rows of the table that is verified")
+	cpu := flag.String("cpuprofile", "", "write a CPU profile of the simulated clusters to this file (that of the worker: CCR_PPROF_LISTEN)")
 	flag.Parse()
+	if *cpu != "" {
+		f, err := os.Create(*cpu)
+		if err == nil {
+			err = pprof.StartCPUProfile(f)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	for _, p := range []core.Profile{core.Instant, core.Realistic} {
