@@ -55,9 +55,14 @@ func (a *Activities) VerifyTable(ctx context.Context, in job.VerifyTableInput) (
 		// What cannot be read is verified again.
 		_ = activity.GetHeartbeatDetails(ctx, &before)
 	}
-	return step(ctx, a, of, endAtOnce, func(ctx context.Context, r rooms, report func(job.Heartbeat)) (job.VerifiedTable, error) {
+	reached := in.Before
+	if before.Verifying != nil {
+		reached = before.Verifying
+	}
+	out, err := step(ctx, a, of, endAtOnce, func(ctx context.Context, r rooms, report func(job.Heartbeat)) (job.VerifiedTable, error) {
 		hooks := verify.Hooks{
 			Report: func(note string, progress job.Verifying) {
+				reached = &progress
 				report(job.Heartbeat{Note: note, Verifying: &progress})
 			},
 			CaughtUp: func(ctx context.Context) (int64, bool, error) { return a.Jobs.CaughtUp(ctx, in.Job) },
@@ -65,11 +70,31 @@ func (a *Activities) VerifyTable(ctx context.Context, in job.VerifyTableInput) (
 				return a.Jobs.VerifyInput(ctx, in.Job, job.VerifyWanted{TableIDs: []int64{in.Target.ID}})
 			},
 		}
-		if before.Verifying != nil {
-			hooks.Before = *before.Verifying
+		if reached != nil {
+			hooks.Before = *reached
 		}
 		return r.verify.VerifyTable(ctx, of, in, hooks)
 	})
+	return out, withProgress(err, reached)
+}
+
+// withProgress has the error of an activity tell how far it was: the workflow gives
+// that to the next one. (The server hands heartbeats on only to further attempts.)
+func withProgress(err error, reached *job.Verifying) error {
+	var failed *temporal.ApplicationError
+	switch {
+	case err == nil || reached == nil:
+		return err
+	case errors.Is(err, context.Canceled) || temporal.IsCanceledError(err):
+		return temporal.NewCanceledError(*reached)
+	case errors.As(err, &failed) && failed.NonRetryable():
+		var described job.Problem
+		_ = failed.Details(&described)
+		return temporal.NewApplicationErrorWithOptions(failed.Message(), failed.Type(), temporal.ApplicationErrorOptions{
+			NonRetryable: true, Cause: failed.Unwrap(), Details: []any{described, *reached},
+		})
+	}
+	return err
 }
 
 // askFailed is the error of an activity that got no answer of a job. The server tries

@@ -42,7 +42,10 @@ func (o *oneJob) VerifyInput(_ context.Context, name string, wanted job.VerifyWa
 		return job.StepInput{}, temporal.NewNonRetryableApplicationError("job not exist", job.ErrorTypeNoJob, nil)
 	}
 	o.asked = append(o.asked, wanted)
-	return job.StepInput{Spec: job.Spec{Name: name}, Progress: job.Progress{Tables: map[int64]job.Table{10: {Name: "t", DestID: 20}}}}, nil
+	return job.StepInput{Spec: job.Spec{Name: name}, Progress: job.Progress{
+		Tables:   map[int64]job.Table{10: {Name: "t", DestID: 20}},
+		Verified: &job.Verified{StillDifferent: []job.VerifyFinding{{Table: "t", TableID: 10}}},
+	}}, nil
 }
 
 func (o *oneJob) CaughtUp(context.Context, string) (int64, bool, error) { return 77, true, nil }
@@ -56,6 +59,7 @@ func TestPlanVerification(t *testing.T) {
 	require.NoError(t, got.Get(&plan))
 	require.Equal(t, []job.VerifyTarget{{ID: 10, Name: "t"}}, plan.Tables)
 	require.Equal(t, []job.VerifyWanted{{Names: true}}, of.asked)
+	require.Equal(t, []job.VerifyFinding{{Table: "t", TableID: 10}}, plan.Found, "of an earlier verification")
 
 	_, err = b.ExecuteActivity(job.ActivityPlanVerification, job.VerifyInput{Job: "j", Request: job.VerifyRequest{Partitions: []string{"p"}}})
 	var ends *temporal.ApplicationError
@@ -91,4 +95,35 @@ func TestVerifyTableGoesOn(t *testing.T) {
 	require.NoError(t, got.Get(&out))
 	require.Equal(t, job.VerifiedTable{Table: "t", Outcome: job.VerifyEqual, Position: 77, At: out.At}, out)
 	require.Equal(t, []job.VerifyWanted{{TableIDs: []int64{10}}, {TableIDs: []int64{10}}}, of.asked)
+}
+
+// TestVerifyTableTellsHowFarItWas: what ends an activity has that with it.
+func TestVerifyTableTellsHowFarItWas(t *testing.T) {
+	b, of := newBench(t), &oneJob{}
+	b.acts.Jobs = of
+	before := job.Verifying{Table: "t", Of: 2, Done: []job.VerifiedPartition{{ID: 1}}}
+	after := job.Verifying{Table: "t", Of: 2, Done: []job.VerifiedPartition{{ID: 1}, {ID: 2}}}
+	b.fake.verifier = verifying{func(_ context.Context, _ job.StepInput, _ job.VerifyTableInput, h verify.Hooks) (job.VerifiedTable, error) {
+		require.Equal(t, before, h.Before)
+		h.Report("more of it", after)
+		return job.VerifiedTable{}, problem.Refusef("no")
+	}}
+	_, err := b.ExecuteActivity(job.ActivityVerifyTable, job.VerifyTableInput{Job: "j", Target: job.VerifyTarget{ID: 10, Name: "t"}, Before: &before})
+	var failed *temporal.ApplicationError
+	require.ErrorAs(t, err, &failed)
+	require.Equal(t, job.ErrorTypeRefused, failed.Type())
+	require.True(t, failed.NonRetryable())
+	var described job.Problem
+	var reached job.Verifying
+	require.NoError(t, failed.Details(&described, &reached))
+	require.Equal(t, after, reached)
+	require.Contains(t, described.Text, "no")
+
+	var cancelled *temporal.CanceledError
+	require.ErrorAs(t, withProgress(context.Canceled, &after), &cancelled)
+	require.NoError(t, cancelled.Details(&reached))
+	require.Equal(t, after, reached)
+	require.NoError(t, withProgress(nil, &after))
+	stopping := temporal.NewApplicationError("stopping", job.ErrorTypeWorkerStopping)
+	require.Equal(t, stopping, withProgress(stopping, &after), "the server hands the heartbeat on")
 }

@@ -12,6 +12,9 @@ const (
 	ActivityPlanVerification = "PlanVerification"
 	ActivityVerifyTable      = "VerifyTable"
 	ActivityAwaitRepair      = "AwaitRepair"
+	// ActivityScheduledJob looks whether the job of a schedule exists, and deletes the
+	// schedule if it does not.
+	ActivityScheduledJob = "ScheduledJob"
 
 	// WorkflowTypeVerifyStart starts a verification and ends: what a Temporal Schedule
 	// starts has a workflow id of its own each time, and there is to be only one
@@ -124,13 +127,23 @@ type VerifyInput struct {
 	Settled []VerifyFinding `json:"settled,omitempty"`
 	// Schedule is what has started it, nil if a person has.
 	Schedule *VerifySchedule `json:"schedule,omitempty"`
+	// Until is when it has to pause, since its window ends then; zero: never.
+	Until time.Time `json:"until,omitzero"`
+	// Before is how far the table at hand was when it was interrupted.
+	Before *Verifying `json:"before,omitempty"`
+}
+
+// ScheduledJob is the result of the activity of that name.
+type ScheduledJob struct {
+	// Gone: the job does not exist, and its schedule does not any more.
+	Gone bool `json:"gone,omitempty"`
 }
 
 // VerifySchedule says when a job is verified by itself.
 type VerifySchedule struct {
 	Every time.Duration `json:"every"`
-	// Window is the part of the day in which it may begin, "HH:MM-HH:MM" in UTC; empty =
-	// the whole day.
+	// Window is the part of the day in which it begins and works, "HH:MM-HH:MM" in UTC;
+	// empty = the whole day.
 	Window string `json:"window,omitempty"`
 	// Jitter delays each by a random time up to this.
 	Jitter time.Duration `json:"jitter,omitempty"`
@@ -163,6 +176,8 @@ type VerifyTableInput struct {
 	Job     string        `json:"job"`
 	Request VerifyRequest `json:"request"`
 	Target  VerifyTarget  `json:"target"`
+	// Before is how far an earlier activity was, nil if there was none.
+	Before *Verifying `json:"before,omitempty"`
 }
 
 // Verifying is how far the verification of a table is.
@@ -265,6 +280,9 @@ type VerifyReport struct {
 	Problem   string    `json:"problem,omitempty"`
 	StartedAt time.Time `json:"started_at"`
 	EndedAt   time.Time `json:"ended_at,omitzero"`
+	// ResumesAt is when a verification that is paused goes on by itself: its window has
+	// ended, and begins then. Zero: when a person resumes it.
+	ResumesAt time.Time `json:"resumes_at,omitzero"`
 	// Total counts the tables to be verified, those done included. Planned are those
 	// still to be done; Doing is the one at hand.
 	Total   int            `json:"total"`

@@ -12,7 +12,6 @@ import (
 const (
 	defaultVerifyRows = 100
 	maxVerifyRows     = 10_000
-	minVerifyEvery    = time.Minute
 )
 
 // Normalize fills in what is left out, and refuses what no job can carry out.
@@ -51,42 +50,6 @@ func (r *VerifyRequest) Fits(t SyncType) error {
 		return nil
 	case len(r.Tables) != 1 || strings.ContainsAny(r.Tables[0], "*?"):
 		return errors.New("[normal] partitions need exactly one table: name it in tables, without * and ?")
-	}
-	return nil
-}
-
-// Span is the window in minutes of the day, from and to; to may be less than from, if
-// the window goes over midnight. Without a window both are 0.
-func (s *VerifySchedule) Span() (from, to int, err error) {
-	if s.Window == "" {
-		return 0, 0, nil
-	}
-	text := strings.Split(s.Window, "-")
-	if len(text) == 2 {
-		begin, err1 := time.Parse("15:04", strings.TrimSpace(text[0]))
-		end, err2 := time.Parse("15:04", strings.TrimSpace(text[1]))
-		if err1 == nil && err2 == nil && !begin.Equal(end) {
-			return begin.Hour()*60 + begin.Minute(), end.Hour()*60 + end.Minute(), nil
-		}
-	}
-	return 0, 0, fmt.Errorf(`[normal] window is %q: it has to be a part of the day in UTC, like "01:00-05:00"`, s.Window)
-}
-
-// Validate refuses what is no schedule.
-func (s *VerifySchedule) Validate() error {
-	from, to, err := s.Span()
-	length := time.Duration((to-from+24*60)%(24*60)) * time.Minute
-	switch {
-	case err != nil:
-		return err
-	case s.Every < minVerifyEvery:
-		return fmt.Errorf("[normal] every is %s: it has to be %s at least", s.Every, minVerifyEvery)
-	case s.Jitter < 0 || s.Jitter >= s.Every:
-		return fmt.Errorf("[normal] jitter is %s: it has to be less than every", s.Jitter)
-	case s.Window != "" && s.Jitter > length:
-		return fmt.Errorf("[normal] jitter is %s: the window has only %s", s.Jitter, length)
-	case s.Window != "" && (24*time.Hour)%s.Every != 0 && s.Every%(24*time.Hour) != 0:
-		return fmt.Errorf("[normal] every is %s: with a window it has to be a part of a day, or whole days, or it would begin at another time each day", s.Every)
 	}
 	return nil
 }

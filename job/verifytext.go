@@ -19,6 +19,9 @@ func (r *VerifyReport) Text() string {
 		fmt.Fprintf(&b, ", now %s", r.Doing)
 	}
 	b.WriteString("\n")
+	if !r.ResumesAt.IsZero() {
+		fmt.Fprintf(&b, "its window has ended: it goes on at %s, or when it is resumed\n", r.ResumesAt.UTC().Format(time.RFC3339))
+	}
 	if r.Error != "" {
 		fmt.Fprintf(&b, "failed: %s\n", r.Error)
 	}

@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -35,6 +36,10 @@ type verifyStand struct {
 	api    http.Handler
 	// repaired is set once the job has restored something.
 	repaired atomic.Bool
+	// hold has the next VerifyTable of orders find a partition equal, and wait until it
+	// is interrupted; before is what the one after it was told.
+	hold   atomic.Bool
+	before atomic.Pointer[job.Verifying]
 }
 
 func newVerifyStand(t *testing.T) *verifyStand {
@@ -60,6 +65,7 @@ func newVerifyStand(t *testing.T) *verifyStand {
 			job.ActivityFinishSnapshot:  s.finish,
 			job.ActivityCleanUp:         func(context.Context, job.CleanUpInput) (job.CleanedUp, error) { return job.CleanedUp{}, nil },
 			job.ActivityAwaitRepair:     s.awaitRepair,
+			job.ActivityScheduledJob:    s.scheduledJob,
 		},
 		job.StreamTaskQueue: {job.ActivityStream: s.stream},
 		job.VerifyTaskQueue: {
@@ -110,7 +116,26 @@ func (s *verifyStand) stream(ctx context.Context, in job.StreamInput) (job.Strea
 	return job.StreamResult{End: job.EndStopped, Position: in.Progress.Position}, nil
 }
 
-func (s *verifyStand) verify(_ context.Context, in job.VerifyTableInput) (job.VerifiedTable, error) {
+// scheduledJob is what a worker does, in short.
+func (s *verifyStand) scheduledJob(ctx context.Context, name string) (job.ScheduledJob, error) {
+	d, err := s.client.DescribeWorkflowExecution(ctx, job.WorkflowID(name), "")
+	if err != nil || d.GetWorkflowExecutionInfo().GetCloseTime() == nil {
+		return job.ScheduledJob{}, err
+	}
+	return job.ScheduledJob{Gone: true}, s.client.ScheduleClient().GetHandle(ctx, job.VerifyScheduleID(name)).Delete(ctx)
+}
+
+func (s *verifyStand) verify(ctx context.Context, in job.VerifyTableInput) (job.VerifiedTable, error) {
+	if in.Target.ID == 11 && s.hold.CompareAndSwap(true, false) {
+		for ctx.Err() == nil {
+			activity.RecordHeartbeat(ctx)
+			time.Sleep(50 * time.Millisecond)
+		}
+		return job.VerifiedTable{}, temporal.NewCanceledError(job.Verifying{Table: in.Target.Name, Done: []job.VerifiedPartition{{ID: 1}}})
+	}
+	if in.Before != nil {
+		s.before.Store(in.Before)
+	}
 	t := job.VerifiedTable{Table: in.Target.Name, TableID: in.Target.ID, Outcome: job.VerifyEqual, Partitions: 4, Position: 100}
 	if in.Target.ID == 11 && !s.repaired.Load() {
 		t.Outcome, t.Differences = job.VerifyDifferent, []job.VerifyDifference{{Kind: "content", Partition: "p1", Text: "p1 differs"}}
@@ -214,17 +239,46 @@ func TestVerificationOnARealServer(t *testing.T) {
 		}
 		require.NotEmpty(t, r.Schedule.Next)
 	}
-	// What a schedule starts, starts a verification.
-	require.NoError(t, s.client.ScheduleClient().GetHandle(t.Context(), job.VerifyScheduleID("j1")).Trigger(t.Context(), client.ScheduleTriggerOptions{}))
+	// What a schedule starts, starts a verification. Outside of its window that waits.
+	far := time.Now().UTC().Add(12 * time.Hour)
+	require.True(t, s.ask("/verify", `{"name":"j1","every":"24h","window":"`+far.Format("15:04")+"-"+far.Add(time.Hour).Format("15:04")+`"}`).Success)
+	schedule := s.client.ScheduleClient().GetHandle(t.Context(), job.VerifyScheduleID("j1"))
+	require.NoError(t, schedule.Trigger(t.Context(), client.ScheduleTriggerOptions{}))
+	s.await("/verify_status", `{"name":"j1"}`, func(r reply) bool { return strings.Contains(string(r.Report), `"resumes_at"`) })
+	s.hold.Store(true)
+	require.True(t, s.ask("/verify_resume", `{"name":"j1"}`).Success)
+	s.await("/verify_status", `{"name":"j1"}`, func(r reply) bool { return strings.Contains(string(r.Report), `"doing"`) && !s.hold.Load() })
+	require.True(t, s.ask("/verify_pause", `{"name":"j1"}`).Success)
+	require.True(t, s.ask("/verify_resume", `{"name":"j1"}`).Success)
 	third := s.await("/verify_status", `{"name":"j1"}`, func(r reply) bool { return r.Result != "" && string(r.Report) != string(mended.Report) })
 	var last job.VerifyReport
 	require.NoError(t, json.Unmarshal(third.Report, &last))
+	require.Equal(t, "equal", third.Result)
+	require.NotNil(t, s.before.Load(), "the partitions that were equal before the pause are not forgotten")
+	require.Len(t, s.before.Load().Done, 1)
+	ran, err := schedule.Describe(t.Context())
+	require.NoError(t, err)
+	starter := ran.Info.RecentActions[0].StartWorkflowResult.WorkflowID
 
 	s.record(job.WorkflowID("j1"), "", "verified_job")
 	s.record(job.VerifyWorkflowID("j1"), first.ID, "verify_different")
 	s.record(job.VerifyWorkflowID("j1"), second.ID, "verify_repair")
-	s.record(job.VerifyWorkflowID("j1"), last.ID, "verify_by_schedule")
+	s.record(job.VerifyWorkflowID("j1"), last.ID, "verify_in_window")
+	s.record(starter, "", "verify_start")
 	require.True(t, s.ask("/delete", `{"name":"j1"}`).Success)
-	_, err = s.client.ScheduleClient().GetHandle(t.Context(), job.VerifyScheduleID("j1")).Describe(t.Context())
+	_, err = schedule.Describe(t.Context())
 	require.Error(t, err, "the schedule goes with the job")
+
+	// A job that was ended in Temporal leaves its schedule there. That ends by itself.
+	spec.Name = "j2"
+	_, err = s.client.ExecuteWorkflow(t.Context(), apiserver.StartOptions(spec), job.WorkflowType, job.WorkflowInput{Spec: spec})
+	require.NoError(t, err)
+	require.True(t, s.ask("/verify", `{"name":"j2","every":"24h"}`).Success)
+	require.NoError(t, s.client.TerminateWorkflow(t.Context(), job.WorkflowID("j2"), "", "by hand"))
+	schedule = s.client.ScheduleClient().GetHandle(t.Context(), job.VerifyScheduleID("j2"))
+	require.NoError(t, schedule.Trigger(t.Context(), client.ScheduleTriggerOptions{}))
+	require.Eventually(t, func() bool {
+		_, err := schedule.Describe(t.Context())
+		return err != nil
+	}, time.Minute, 50*time.Millisecond, "the schedule is left behind")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,6 +124,30 @@ func (v *verifiedJobs) AwaitRepair(ctx context.Context, in job.RepairAwaited) (j
 		case <-time.After(repairPause):
 		}
 	}
+}
+
+// ScheduledJob deletes the schedule of a job that does not exist any more: somebody has
+// ended it in Temporal, where nobody else takes its schedule with it.
+func (v *verifiedJobs) ScheduledJob(ctx context.Context, name string) (job.ScheduledJob, error) {
+	d, err := v.client.DescribeWorkflowExecution(ctx, job.WorkflowID(name), "")
+	var notFound *serviceerror.NotFound
+	switch {
+	case errors.As(err, &notFound):
+	case err != nil:
+		return job.ScheduledJob{}, jobError(name, "look whether it exists", err)
+	case !slices.Contains(ended, d.GetWorkflowExecutionInfo().GetStatus()):
+		return job.ScheduledJob{}, nil
+	}
+	if err := v.client.ScheduleClient().GetHandle(ctx, job.VerifyScheduleID(name)).Delete(ctx); err != nil && !errors.As(err, &notFound) {
+		return job.ScheduledJob{}, fmt.Errorf("delete the schedule of job %s, which does not exist any more: %w", name, err)
+	}
+	return job.ScheduledJob{Gone: true}, nil
+}
+
+// ended are the states of workflows of jobs that do not exist any more.
+var ended = []enumspb.WorkflowExecutionStatus{
+	enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED,
+	enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
 }
 
 func snapshotting(p job.Phase) bool {

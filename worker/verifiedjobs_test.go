@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	querypb "go.temporal.io/api/query/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
@@ -118,6 +119,60 @@ func TestAVerificationOfADeletedJobEnds(t *testing.T) {
 		require.Equal(t, job.ErrorTypeNoJob, app.Type())
 		require.Contains(t, app.Message(), "job "+name+" not exist")
 	}
+}
+
+// schedules are those of a server; deleted has what was deleted.
+type schedules struct {
+	client.ScheduleClient
+	client.ScheduleHandle
+	deleted []string
+	err     error
+}
+
+func (s *schedules) GetHandle(_ context.Context, id string) client.ScheduleHandle {
+	s.deleted = append(s.deleted, id)
+	return s
+}
+
+func (s *schedules) Delete(context.Context) error { return s.err }
+
+// described is a server with one workflow, and schedules.
+type described struct {
+	client.Client
+	status    enumspb.WorkflowExecutionStatus
+	err       error
+	schedules schedules
+}
+
+func (d *described) DescribeWorkflowExecution(_ context.Context, id, run string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	if id != job.WorkflowID("j1") || run != "" {
+		return nil, errors.New("who asked for that?")
+	}
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{Status: d.status}}, d.err
+}
+
+func (d *described) ScheduleClient() client.ScheduleClient { return &d.schedules }
+
+func TestTheScheduleOfAJobThatIsGone(t *testing.T) {
+	for _, d := range []*described{
+		{err: serviceerror.NewNotFound("forgotten")},
+		{status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED},
+		{status: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED},
+		{status: enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, schedules: schedules{err: serviceerror.NewNotFound("somebody was faster")}},
+	} {
+		got, err := (&verifiedJobs{client: d}).ScheduledJob(t.Context(), "j1")
+		require.NoError(t, err)
+		require.True(t, got.Gone)
+		require.Equal(t, []string{job.VerifyScheduleID("j1")}, d.schedules.deleted)
+	}
+	for _, d := range []*described{{status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING}, {err: serviceerror.NewUnavailable("later")}} {
+		got, err := (&verifiedJobs{client: d}).ScheduledJob(t.Context(), "j1")
+		require.Equal(t, d.err != nil, err != nil)
+		require.False(t, got.Gone)
+		require.Empty(t, d.schedules.deleted)
+	}
+	_, err := (&verifiedJobs{client: &described{status: enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, schedules: schedules{err: serviceerror.NewUnavailable("later")}}}).ScheduledJob(t.Context(), "j1")
+	require.Error(t, err)
 }
 
 func TestAwaitRepair(t *testing.T) {

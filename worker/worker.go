@@ -122,7 +122,7 @@ func New(o Options) (*Worker, error) {
 	verified := &verifiedJobs{client: o.Client, lag: acts.Lag}
 	acts.Jobs = verified
 	register(w.steps, acts.Steps())
-	register(w.steps, map[string]any{job.ActivityAwaitRepair: verified.AwaitRepair})
+	register(w.steps, map[string]any{job.ActivityAwaitRepair: verified.AwaitRepair, job.ActivityScheduledJob: verified.ScheduledJob})
 	register(w.verifications, acts.Verifications())
 	register(w.streams, acts.Streams())
 	w.acts, w.process = acts, newProcessWorker(o, workflows.WorkerProcess{

@@ -54,6 +54,10 @@ type verification struct {
 	tries     int
 	notBefore time.Time
 	details   string
+	// windowed is set when it keeps to the window of its schedule; closes is ready when
+	// that has ended.
+	windowed bool
+	closes   workflow.Future
 }
 
 // VerifyTables compares the tables of a job, one after the other, and repairs what
@@ -65,6 +69,7 @@ func (w Workflow) VerifyTables(ctx workflow.Context, in job.VerifyInput) (job.Ve
 	if err := workflow.SetQueryHandlerWithOptions(ctx, job.QueryVerifyReport, answer, o); err != nil {
 		return v.report, fmt.Errorf("register query %s: %w", job.QueryVerifyReport, err)
 	}
+	v.keepToWindow()
 	err := v.loop()
 	return v.report, err
 }
@@ -108,7 +113,9 @@ func (v *verification) loop() error {
 			next.Found, next.Report = nil, &v.report
 			return workflow.NewContinueAsNewError(v.root, job.WorkflowTypeVerify, next)
 		case v.report.State == job.VerifyPaused:
-			_ = workflow.Await(v.ctx, v.signals.unread)
+			v.awaitResume()
+		case v.windowEnded():
+			v.leaveWindow()
 		case v.delay() > 0:
 			v.awaitNextTry()
 		case v.report.Total == 0:
@@ -155,7 +162,7 @@ func (v *verification) verifyNext() {
 	switch {
 	case err == nil:
 	case interrupted(err):
-		return // paused or cancelled: it is begun anew
+		return // paused or cancelled: it goes on with the partitions that are left
 	case isNoJob(err):
 		v.report.Error = stepProblem(err, "verify "+target.Name).Text
 		return
@@ -168,6 +175,7 @@ func (v *verification) verifyNext() {
 		v.tryLater(err, "verify "+target.Name)
 		return
 	}
+	v.in.Before = nil
 	v.report.Planned = v.report.Planned[1:]
 	v.add(out)
 	v.succeeded()
@@ -180,8 +188,11 @@ func (v *verification) verify(target job.VerifyTarget, partitions []string) (job
 	request := v.in.Request
 	request.Tables, request.Partitions = nil, partitions
 	o := v.activityOptions("verify "+target.Name, verifyTimeout)
-	out, err := executeVerify[job.VerifiedTable](v, o, job.ActivityVerifyTable, job.VerifyTableInput{Job: v.in.Job, Request: request, Target: target})
+	out, err := executeVerify[job.VerifiedTable](v, o, job.ActivityVerifyTable, job.VerifyTableInput{Job: v.in.Job, Request: request, Target: target, Before: v.in.Before})
 	v.report.Doing = ""
+	if reached := reachedBy(err); reached != nil {
+		v.in.Before = reached
+	}
 	return out, err
 }
 
@@ -235,7 +246,7 @@ func (v *verification) count(o job.VerifyOutcome, n int) {
 // end completes the report and tells the job.
 func (v *verification) end(state string) {
 	r := &v.report
-	r.State, r.EndedAt, r.Doing, r.Problem = state, workflow.Now(v.ctx), "", ""
+	r.State, r.EndedAt, r.Doing, r.Problem, r.ResumesAt = state, workflow.Now(v.ctx), "", "", time.Time{}
 	v.publishDetails()
 	told := job.Verified{
 		At: r.EndedAt, Result: r.Result(), Report: r.ID, Method: r.Request.Method,
@@ -261,14 +272,46 @@ func (v *verification) activityOptions(summary string, timeout time.Duration) wo
 	return o
 }
 
-// executeVerify runs one activity. A pause or a cancellation ends it at once.
+// reachedBy is how far a table was when its activity failed or was interrupted, nil if
+// that is not told.
+func reachedBy(err error) *job.Verifying {
+	var (
+		cancelled *temporal.CanceledError
+		failed    *temporal.ApplicationError
+		timedOut  *temporal.TimeoutError
+		reached   job.Verifying
+		described job.Problem
+		beat      job.Heartbeat
+	)
+	switch {
+	case errors.As(err, &cancelled) && cancelled.HasDetails():
+		_ = cancelled.Details(&reached) // what cannot be read is verified again
+	case errors.As(err, &failed) && failed.HasDetails():
+		_ = failed.Details(&described, &reached)
+	case errors.As(err, &timedOut) && timedOut.HasLastHeartbeatDetails():
+		_ = timedOut.LastHeartbeatDetails(&beat)
+		return beat.Verifying
+	}
+	if reached.Table == "" {
+		return nil
+	}
+	return &reached
+}
+
+// executeVerify runs one activity. A pause or a cancellation ends it at once, and the
+// end of the window ends what reads.
 func executeVerify[T any](v *verification, o workflow.ActivityOptions, name string, in any) (T, error) {
 	ctx, cancel := workflow.WithCancel(workflow.WithActivityOptions(v.ctx, o))
 	defer cancel()
 	future := workflow.ExecuteActivity(ctx, name, in)
 	for !future.IsReady() {
-		_ = workflow.Await(v.ctx, func() bool { return future.IsReady() || v.signals.unread() })
+		_ = workflow.Await(v.ctx, func() bool {
+			return future.IsReady() || v.signals.unread() || name == job.ActivityVerifyTable && v.windowEnded()
+		})
 		v.readSignals()
+		if name == job.ActivityVerifyTable && v.windowEnded() {
+			v.leaveWindow()
+		}
 		if v.cancelled || v.report.State == job.VerifyPaused {
 			cancel()
 			break

@@ -3,6 +3,7 @@ package workflows
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -23,6 +24,9 @@ func (v *verification) describe() string {
 	var b strings.Builder
 	done := r.Equal + r.Different + r.Repaired + r.Busy + r.NotComparable
 	fmt.Fprintf(&b, "### Verification of %s (%s): %s, %d of %d tables\n\n", cell(r.Job), cell(string(r.Request.Method)), r.State, done, r.Total)
+	if !r.ResumesAt.IsZero() {
+		fmt.Fprintf(&b, "**Its window has ended:** it goes on at %s\n\n", r.ResumesAt.UTC().Format(time.RFC3339))
+	}
 	if r.Error != "" {
 		fmt.Fprintf(&b, "**It has failed:** %s\n\n", cell(r.Error))
 	}

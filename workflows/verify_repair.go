@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/doris-ccr/ccr/job"
@@ -165,6 +163,7 @@ func (v *verification) verifyRepair(r *job.Repair) {
 	case err != nil:
 		out.Outcome, out.Why = job.VerifyNotComparable, limit(stepProblem(err, "verify").Text, problemLimit)
 	}
+	v.in.Before = nil
 	v.succeeded()
 	v.addCost(out)
 	outcome := out.Outcome
@@ -190,21 +189,4 @@ func (v *verification) verifyRepair(r *job.Repair) {
 			}
 		}
 	}
-}
-
-// StartVerification starts a verification that a schedule asks for, unless one is
-// under way already. It ends when that has begun.
-func StartVerification(ctx workflow.Context, in job.VerifyInput) (string, error) {
-	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID:        job.VerifyWorkflowID(in.Job),
-		TaskQueue:         job.TaskQueue,
-		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
-		StaticSummary:     job.VerifySummary(in),
-	})
-	var started workflow.Execution
-	err := workflow.ExecuteChildWorkflow(ctx, job.WorkflowTypeVerify, in).GetChildWorkflowExecution().Get(ctx, &started)
-	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-		return "another verification of the job is under way", nil
-	}
-	return started.RunID, err
 }

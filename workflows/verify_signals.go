@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
@@ -82,10 +84,11 @@ func (v *verification) readSignals() {
 	for _, name := range v.signals.read() {
 		switch name {
 		case job.SignalPause:
-			v.report.State = job.VerifyPaused
+			v.report.State, v.report.ResumesAt = job.VerifyPaused, time.Time{}
 		case job.SignalResume:
-			v.report.State = job.VerifyRunning
+			v.report.State, v.report.ResumesAt = job.VerifyRunning, time.Time{}
 			v.succeeded()
+			v.enterWindow(true)
 		case job.SignalVerifyCancel:
 			v.cancelled = true
 		}

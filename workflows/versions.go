@@ -49,6 +49,9 @@ const (
 	// 0.4: verifications order partial syncs, and tell how they have ended. Workers of
 	// before did not know the commands and refused them.
 	changeVerify change = "verify"
+	// 0.4: a schedule ends when its job does not exist any more, and what it starts pauses
+	// when its window ends. Only the beginning used to be bounded.
+	changeVerifySchedule change = "verify-schedule"
 )
 
 // version tells whether the run may take the way that the change introduced.

@@ -110,7 +110,7 @@ func verifyCommand(environ []string) *cobra.Command {
 	flags.Int64Var(&f.request.MemLimit, "mem-limit", 0, "exec_mem_limit of each query, in bytes; 0 for the account's")
 	flags.StringVar(&f.request.QueryTimeout, "query-timeout", "", "query_timeout of each query, e.g. 15m; empty for the account's")
 	flags.StringVar(&every, "every", "", `verify regularly, e.g. 24h; "" ends that`)
-	flags.StringVar(&f.request.Window, "window", "", "with --every: part of the day in UTC in which to begin, e.g. 01:00-05:00")
+	flags.StringVar(&f.request.Window, "window", "", "with --every: part of the day in UTC in which to verify, e.g. 01:00-05:00")
 	flags.StringVar(&f.request.Jitter, "jitter", "", "with --every: begin later by up to this, e.g. 30m")
 	flags.BoolVar(&f.watch, "watch", false, "show how far it is on standard error while waiting")
 	flags.BoolVar(&f.detach, "detach", false, "wait for nothing; print the id of the report")
