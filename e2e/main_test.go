@@ -82,13 +82,14 @@ func newEnv(t *testing.T, o harness.PairOptions) *env {
 	return e
 }
 
-// newOwnEnv starts a ccr-standalone of its own, for tests that kill it.
+// newOwnEnv starts a ccr-standalone of its own, for tests that kill it. A job whose
+// process was killed stands still for a heartbeat timeout, so that is short.
 func newOwnEnv(t *testing.T, o harness.PairOptions, args ...string) *env {
 	e := clusters(t, o)
 	var err error
 	e.ccr, err = harness.NewCCR(t.TempDir(), false)
 	require.NoError(t, err)
-	e.ccr.Args = args
+	e.ccr.Args = append([]string{"--heartbeat-timeout", "4s"}, args...)
 	require.NoError(t, e.ccr.Start(e.ctx))
 	t.Cleanup(func() {
 		if t.Failed() {

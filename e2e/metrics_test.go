@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/e2e/harness"
+	jobs "github.com/doris-ccr/ccr/job"
 )
 
 // contractMetrics are the names, kinds and labels of http-api.md 5.1. Dashboards
@@ -141,13 +142,14 @@ func TestMetrics(t *testing.T) {
 	e.awaitEqual(job, "shop", "shop_copy")
 
 	// What is told of verifications is that of the last one.
-	e.verified("verify", map[string]any{"name": job})
+	_, err := e.verification(job, jobs.VerifyRequest{})
+	require.NoError(t, err)
 
 	// A stalled job has errors, and a next binlog; the Temporal client meets errors
 	// when somebody asks for a job that does not exist.
 	e.refuseLoads()
 	e.exec("INSERT INTO shop.log VALUES (3, 'c')")
-	_, err := e.ccr.Status(e.ctx, "no_such_job")
+	_, err = e.ccr.Status(e.ctx, "no_such_job")
 	require.Error(t, err)
 	require.NoError(t, harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
 		// Asking has the job look at its source; it does so by itself only now and then.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,68 +35,101 @@ func inColumns(partition string, keys []string, columns ...string) finding {
 
 func finds(all ...finding) []finding { return all }
 
-// plantedRows are differences in rows, and those that a weaker checksum would
-// miss.
+// plantedRows are differences in rows, and those that a weaker checksum would miss.
+// The first partition of a table that several share has none.
 func plantedRows() []planted {
-	onWrite, onRead := fmt.Sprintf(uniqueRows, true), fmt.Sprintf(uniqueRows, false)
-	const pairs = `(id INT, x VARCHAR(40), y VARCHAR(40)) DUPLICATE KEY(id) DISTRIBUTED BY HASH(id) BUCKETS 2 PROPERTIES ("replication_num" = "1")`
-	sequence := strings.Replace(onWrite, `"replication_num"`, `"function_column.sequence_type" = "int", "replication_num"`, 1)
-	sequenceRows := "INSERT INTO {t} (id, v, n, __DORIS_SEQUENCE_COL__) VALUES (1, 'a', 1, 10), (103, 'b', 2, 10), (104, 'c', 3, 10)"
-	return []planted{
-		{name: "row_missing", damage: damages(damaged(be.DropRows, "103")), want: finds(inRows("p2", 8, 7, "103"))},
-		{name: "row_doubled", damage: damages(damaged(be.DoubleRows, "103")), want: finds(inRows("p2", 8, 9, "103"))},
-		{name: "row_too_many", by: []string{"INSERT INTO {t} VALUES (150, 'not from the source', 1)"}, want: finds(inRows("p2", 8, 9, "150"))},
-		{name: "row_deleted_by_hand", by: []string{"DELETE FROM {t} PARTITION p1 WHERE id = 3"}, want: finds(inRows("p1", 8, 7, "3"))},
-		{name: "rows_missing_in_both", damage: damages(damaged(be.DropRows, "3"), damaged(be.DropRows, "103")),
-			want: finds(inRows("p1", 8, 7, "3"), inRows("p2", 8, 7, "103"))},
-		{name: "truncated", by: []string{"TRUNCATE TABLE {t}"}, want: finds(inRows("p1", 8, 0), inRows("p2", 8, 0))},
-		{name: "one_of_three_missing", rows: "(1, 'a', 1), (1, 'a', 1), (1, 'a', 1), (2, 'b', 2)", damage: damages(damaged(be.DropRows, "1")),
-			want: finds(inRows("p1", 4, 3, "1"))},
-		// As many rows on both sides, and every hash an even number of times: xor would
-		// not see it.
-		{name: "pairs_of_equal_rows", rows: "(1, 'a', 1), (1, 'a', 1), (2, 'b', 2), (3, 'c', 3)", needs: job.VerifyChecksum,
-			damage: []dorisim.Damage{{Kind: be.ChangeRows, Key: text("1"), Column: "v", Value: text("z"), Rows: 2}},
-			want:   finds(inColumns("p1", []string{"1"}, "v"))},
-		{name: "moved_to_another_partition", create: strings.ReplaceAll(twoPartitions, "(id INT, v VARCHAR(40), n INT) DUPLICATE KEY(id)", "(id INT, v VARCHAR(40), n INT) DUPLICATE KEY(id, v)"),
-			by:   []string{"DELETE FROM {t} PARTITION p1 WHERE id = 3", "INSERT INTO {t} VALUES (130, 'v3', 3)"},
-			want: finds(inRows("p1", 8, 7, "3"), inRows("p2", 8, 9, "130"))},
-		// The columns of all rows have the same values on both sides.
-		{name: "values_swapped_between_rows", needs: job.VerifyChecksum, damage: damages(changed("103", "v", "v104"), changed("104", "v", "v103")),
-			want: finds(finding{kind: "content", partition: "p2", keys: []string{"103", "104"}})},
-		{name: "values_swapped_between_columns", create: pairs, rows: "(1, 'x', 'y'), (2, 'a', 'b')", needs: job.VerifyChecksum,
-			damage: damages(changed("1", "x", "y"), changed("1", "y", "x")), want: finds(finding{kind: "content", columns: []string{"x", "y"}, keys: []string{"1"}})},
-		{name: "end_of_a_column_in_the_next", create: pairs, rows: "(1, 'ab', 'c'), (2, 'a', 'b')", needs: job.VerifyChecksum,
-			damage: damages(changed("1", "x", "a"), changed("1", "y", "bc")), want: finds(finding{kind: "content", columns: []string{"x", "y"}, keys: []string{"1"}})},
-		{name: "no_partitions", create: pairs, rows: "(1, 'ab', 'c'), (2, 'a', 'b')", damage: damages(damaged(be.DropRows, "2")),
-			want: finds(finding{kind: "rows", keys: []string{"2"}, rows: [2]int64{2, 1}})},
-		{name: "key_changed", needs: job.VerifyChecksum, damage: damages(changed("103", "id", "113")), want: finds(inColumns("p2", []string{"103", "113"}, "id", "v", "n"))},
-
-		{name: "on_write_missing", create: onWrite, damage: damages(damaged(be.DropRows, "103")), want: finds(inRows("p2", 8, 7, "103"))},
-		{name: "on_write_changed", create: onWrite, needs: job.VerifyChecksum, damage: damages(changed("103", "n", "7")), want: finds(inColumns("p2", []string{"103"}, "n"))},
-		{name: "on_write_twice", create: onWrite, damage: damages(damaged(be.DoubleRows, "103")), want: finds(inRows("p2", 8, 9, "103"))},
-		{name: "on_read_missing", create: onRead, damage: damages(damaged(be.DropRows, "103")), want: finds(inRows("p2", 8, 7, "103"))},
-		{name: "on_read_changed", create: onRead, needs: job.VerifyChecksum, damage: damages(changed("103", "v", "w")), want: finds(inColumns("p2", []string{"103"}, "v"))},
-		{name: "delete_sign", create: onWrite, damage: damages(damaged(be.DeleteRows, "103")), want: finds(inRows("p2", 8, 7, "103"))},
-		{name: "deleted_row_is_back", create: onWrite, setup: []string{"DELETE FROM {t} PARTITION p2 WHERE id = 103"}, damage: damages(damaged(be.UndeleteRows, "103")),
-			want: finds(inRows("p2", 7, 8, "103"))},
-		{name: "sequence", create: sequence, rows: nothing, setup: []string{sequenceRows}, needs: job.VerifyChecksum,
-			damage: damages(changed("103", "__DORIS_SEQUENCE_COL__", "11")), want: finds(inColumns("p2", []string{"103"}, "__DORIS_SEQUENCE_COL__"))},
-
-		{name: "aggregate_missing", create: sums, rows: summed, damage: damages(damaged(be.DropRows, "103")), want: finds(inRows("p2", 2, 1, "103"))},
-		{name: "aggregate_changed", create: sums, rows: summed, needs: job.VerifyChecksum, damage: damages(changed("103", "total", "31")), want: finds(inColumns("p2", []string{"103"}, "total"))},
-		{name: "aggregate_replaced", create: sums, rows: summed, needs: job.VerifyChecksum, damage: damages(changed("103", "last", "w")), want: finds(inColumns("p2", []string{"103"}, "last"))},
-
+	const unpartitioned = `(v VARCHAR(40), n INT) DISTRIBUTED BY RANDOM BUCKETS 3 PROPERTIES ("replication_num" = "1", "enable_duplicate_without_keys_by_default" = "true")`
+	return slices.Concat(inDuplicates(), inUniques(), inAggregates(), inPairs(), []planted{
 		{name: "bitmap", create: `(id INT, b BITMAP BITMAP_UNION, h HLL HLL_UNION) AGGREGATE KEY(id) DISTRIBUTED BY HASH(id) BUCKETS 2 PROPERTIES ("replication_num" = "1")`,
 			rows: "(1, bitmap_from_string('1,2,3'), hll_hash('a')), (2, to_bitmap(7), hll_hash('b'))", needs: job.VerifyChecksum, notCompared: []string{"h"},
 			damage: damages(changed("1", "b", "1,2,4")), want: finds(finding{kind: "content", columns: []string{"b"}, keys: []string{"1"}})},
-
-		{name: "without_keys", create: `(v VARCHAR(40), n INT) DISTRIBUTED BY RANDOM BUCKETS 3 PROPERTIES ("replication_num" = "1", "enable_duplicate_without_keys_by_default" = "true")`,
-			rows: "('a', 1), ('a', 1), ('b', 2)", damage: damages(damaged(be.DropRows, "a")), want: finds(finding{kind: "rows", rows: [2]int64{3, 2}, keys: []string{"a"}, anywhere: true})},
+		{name: "without_keys", create: unpartitioned, rows: "('a', 1), ('a', 1), ('b', 2)", damage: damages(damaged(be.DropRows, "a")),
+			want: finds(finding{kind: "rows", rows: [2]int64{3, 2}, keys: []string{"a"}, anywhere: true})},
 		{name: "many_missing", rows: manyRows(600), damage: []dorisim.Damage{{Kind: be.DropRows, Partition: "p2", Rows: 500}}, want: finds(inRows("p2", 600, 100))},
+	})
+}
+
+// inDuplicates are differences of a DUPLICATE table.
+func inDuplicates() []planted {
+	const t = "duplicates"
+	rows := eightRows(1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14) + ", (501, 'a', 1), (501, 'a', 1), (501, 'a', 1), (502, 'b', 2), (601, 'a', 1), (601, 'a', 1), (602, 'b', 2), (603, 'c', 3)"
+	return []planted{
+		{name: t, create: withPartitions(twoPartitions, 14), rows: rows},
+		{name: "row_missing", in: t, damage: damages(damaged(be.DropRows, "103")), want: finds(inRows("p2", 8, 7, "103"))},
+		{name: "row_doubled", in: t, damage: damages(damaged(be.DoubleRows, "203")), want: finds(inRows("p3", 8, 9, "203"))},
+		{name: "row_too_many", in: t, by: []string{"INSERT INTO {t} VALUES (350, 'not from the source', 1)"}, want: finds(inRows("p4", 8, 9, "350"))},
+		{name: "row_deleted_by_hand", in: t, by: []string{"DELETE FROM {t} PARTITION p5 WHERE id = 403"}, want: finds(inRows("p5", 8, 7, "403"))},
+		{name: "one_of_three_missing", in: t, damage: damages(damaged(be.DropRows, "501")), want: finds(inRows("p6", 4, 3, "501"))},
+		// As many rows on both sides, and every hash an even number of times: xor would
+		// not see it.
+		{name: "pairs_of_equal_rows", in: t, needs: job.VerifyChecksum,
+			damage: []dorisim.Damage{{Kind: be.ChangeRows, Key: text("601"), Column: "v", Value: text("z"), Rows: 2}},
+			want:   finds(inColumns("p7", []string{"601"}, "v"))},
+		// The columns of all rows have the same values on both sides.
+		{name: "values_swapped_between_rows", in: t, needs: job.VerifyChecksum, damage: damages(changed("703", "v", "v704"), changed("704", "v", "v703")),
+			want: finds(finding{kind: "content", partition: "p8", keys: []string{"703", "704"}})},
+		{name: "key_changed", in: t, needs: job.VerifyChecksum, damage: damages(changed("803", "id", "813")), want: finds(inColumns("p9", []string{"803", "813"}, "id", "v", "n"))},
+		{name: "rows_missing_in_both", in: t, damage: damages(damaged(be.DropRows, "903"), damaged(be.DropRows, "1003")),
+			want: finds(inRows("p10", 8, 7, "903"), inRows("p11", 8, 7, "1003"))},
+		{name: "truncated", in: t, by: []string{"TRUNCATE TABLE {t} PARTITION (p12)"}, want: finds(inRows("p12", 8, 0, "1101", "1108"))},
+		{name: "moved_to_another_partition", in: t, by: []string{"DELETE FROM {t} PARTITION p13 WHERE id = 1203", "INSERT INTO {t} VALUES (1330, 'v1203', 1203)"},
+			want: finds(inRows("p13", 8, 7, "1203"), inRows("p14", 8, 9, "1330"))},
 	}
 }
 
-const summed = "(1, 10, 5, 'a'), (1, 20, 3, 'b'), (103, 10, 5, 'a'), (103, 20, 3, 'b'), (104, 1, 1, 'c')"
+// inUniques are differences of UNIQUE tables, merged on write and on read.
+func inUniques() []planted {
+	const onWrite, onRead = "on_write", "on_read"
+	merged := func(onWrite bool, n int) string { return withPartitions(fmt.Sprintf(uniqueRows, onWrite), n) }
+	sequence := strings.Replace(fmt.Sprintf(uniqueRows, true), `"replication_num"`, `"function_column.sequence_type" = "int", "replication_num"`, 1)
+	sequenceRows := "INSERT INTO {t} (id, v, n, __DORIS_SEQUENCE_COL__) VALUES (1, 'a', 1, 10), (103, 'b', 2, 10), (104, 'c', 3, 10)"
+	return []planted{
+		{name: onWrite, create: merged(true, 6), rows: eightRows(1, 2, 3, 4, 5, 6), setup: []string{"DELETE FROM {t} PARTITION p6 WHERE id = 503"}},
+		{name: "on_write_missing", in: onWrite, damage: damages(damaged(be.DropRows, "103")), want: finds(inRows("p2", 8, 7, "103"))},
+		{name: "on_write_changed", in: onWrite, needs: job.VerifyChecksum, damage: damages(changed("203", "n", "7")), want: finds(inColumns("p3", []string{"203"}, "n"))},
+		{name: "on_write_twice", in: onWrite, damage: damages(damaged(be.DoubleRows, "303")), want: finds(inRows("p4", 8, 9, "303"))},
+		{name: "delete_sign", in: onWrite, damage: damages(damaged(be.DeleteRows, "403")), want: finds(inRows("p5", 8, 7, "403"))},
+		{name: "deleted_row_is_back", in: onWrite, damage: damages(damaged(be.UndeleteRows, "503")), want: finds(inRows("p6", 7, 8, "503"))},
+
+		{name: onRead, create: merged(false, 3), rows: eightRows(1, 2, 3)},
+		{name: "on_read_missing", in: onRead, damage: damages(damaged(be.DropRows, "103")), want: finds(inRows("p2", 8, 7, "103"))},
+		{name: "on_read_changed", in: onRead, needs: job.VerifyChecksum, damage: damages(changed("203", "v", "w")), want: finds(inColumns("p3", []string{"203"}, "v"))},
+
+		{name: "sequence", create: sequence, rows: nothing, setup: []string{sequenceRows}, needs: job.VerifyChecksum,
+			damage: damages(changed("103", "__DORIS_SEQUENCE_COL__", "11")), want: finds(inColumns("p2", []string{"103"}, "__DORIS_SEQUENCE_COL__"))},
+	}
+}
+
+// inAggregates are differences of an AGGREGATE table, in rows that two loads have
+// made.
+func inAggregates() []planted {
+	const t = "aggregates"
+	rows := "(1, 10, 5, 'a'), (1, 20, 3, 'b')"
+	for _, first := range []int{103, 203, 303} {
+		rows += fmt.Sprintf(", (%d, 10, 5, 'a'), (%d, 20, 3, 'b'), (%d, 1, 1, 'c')", first, first, first+1)
+	}
+	return []planted{
+		{name: t, create: withPartitions(sums, 4), rows: rows},
+		{name: "aggregate_missing", in: t, damage: damages(damaged(be.DropRows, "103")), want: finds(inRows("p2", 2, 1, "103"))},
+		{name: "aggregate_changed", in: t, needs: job.VerifyChecksum, damage: damages(changed("203", "total", "31")), want: finds(inColumns("p3", []string{"203"}, "total"))},
+		{name: "aggregate_replaced", in: t, needs: job.VerifyChecksum, damage: damages(changed("303", "last", "w")), want: finds(inColumns("p4", []string{"303"}, "last"))},
+	}
+}
+
+// inPairs are differences between two columns of a row.
+func inPairs() []planted {
+	const t, pairs = "pairs", `(id INT, x VARCHAR(40), y VARCHAR(40)) DUPLICATE KEY(id) %s DISTRIBUTED BY HASH(id) BUCKETS 2 PROPERTIES ("replication_num" = "1")`
+	const ranges = `PARTITION BY RANGE(id) (PARTITION p1 VALUES LESS THAN ("100"), PARTITION p2 VALUES LESS THAN ("200"))`
+	return []planted{
+		{name: t, create: fmt.Sprintf(pairs, withPartitions(ranges, 3)), rows: "(1, 'x', 'y'), (101, 'x', 'y'), (102, 'a', 'b'), (201, 'ab', 'c'), (202, 'a', 'b')"},
+		{name: "values_swapped_between_columns", in: t, needs: job.VerifyChecksum, damage: damages(changed("101", "x", "y"), changed("101", "y", "x")),
+			want: finds(inColumns("p2", []string{"101"}, "x", "y"))},
+		{name: "end_of_a_column_in_the_next", in: t, needs: job.VerifyChecksum, damage: damages(changed("201", "x", "a"), changed("201", "y", "bc")),
+			want: finds(inColumns("p3", []string{"201"}, "x", "y"))},
+		{name: "no_partitions", create: fmt.Sprintf(pairs, ""), rows: "(1, 'ab', 'c'), (2, 'a', 'b')", damage: damages(damaged(be.DropRows, "2")),
+			want: finds(finding{kind: "rows", keys: []string{"2"}, rows: [2]int64{2, 1}})},
+	}
+}
 
 func text(s string) *string { return &s }
 

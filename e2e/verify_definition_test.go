@@ -11,7 +11,7 @@ func plantedDefinitions() []planted {
 	return []planted{
 		{name: "column_added", by: []string{"ALTER TABLE {t} ADD COLUMN more INT"}, want: finds(inDefinition("more"))},
 		{name: "column_dropped", by: []string{"ALTER TABLE {t} DROP COLUMN n"}, want: finds(inDefinition("n"))},
-		{name: "column_default", setup: []string{`ALTER TABLE {t} ADD COLUMN c INT DEFAULT "5"`},
+		{name: "column_default", rows: nothing, setup: []string{`ALTER TABLE {t} ADD COLUMN c INT DEFAULT "5"`},
 			by: []string{"ALTER TABLE {t} DROP COLUMN c", `ALTER TABLE {t} ADD COLUMN c INT DEFAULT "6"`}, want: finds(inDefinition("c"))},
 		{name: "column_type", by: []string{"ALTER TABLE {t} MODIFY COLUMN n BIGINT"}, want: finds(inDefinition("bigint"))},
 		{name: "column_length", by: []string{"ALTER TABLE {t} MODIFY COLUMN v VARCHAR(50)"}, want: finds(inDefinition("varchar(50)"))},

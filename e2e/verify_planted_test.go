@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,10 +20,13 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// planted is a difference that is planted on the destination, in a table of its
-// own, and how a verification has to tell it.
+// planted is a difference that is planted on the destination, and how a verification
+// has to tell it.
 type planted struct {
-	name string // and the table's
+	name string // and the table's, unless it is in another one's
+	// in is the one whose table it shares: each differing table takes a verification
+	// seconds, however many partitions of it differ.
+	in string
 	// create is what follows the name in CREATE TABLE, default twoPartitions; rows
 	// are the VALUES that it has, default sixteenRows. "" in setup and by: {t} is the
 	// table, {db} its database.
@@ -32,11 +37,19 @@ type planted struct {
 	damage []dorisim.Damage // of the table on the destination
 	by     []string         // statements on the destination
 
-	// needs is the method from which on it is found; it is equal for those before.
+	// needs is the method from which on it is found; to those before it is equal.
 	needs job.VerifyMethod
 	want  []finding
 	// notCompared are columns that no text stands for.
 	notCompared []string
+}
+
+// table is the one that it is in.
+func (p *planted) table() string { return cmp.Or(p.in, p.name) }
+
+// seenBy tells whether a method finds it.
+func (p *planted) seenBy(method job.VerifyMethod) bool {
+	return len(p.want) > 0 && (p.needs == "" || atLeast(method, p.needs))
 }
 
 // finding is a difference that a table has.
@@ -62,16 +75,30 @@ const (
 		DISTRIBUTED BY HASH(id) BUCKETS 3 PROPERTIES ("replication_num" = "1")`
 )
 
-// sixteenRows are rows 1 to 8 and 101 to 108.
-func sixteenRows() string {
+// withPartitions is a table of two partitions with n of them: p1 below 100, p2 below
+// 200 and so on.
+func withPartitions(create string, n int) string {
+	const second = `PARTITION p2 VALUES LESS THAN ("200")`
+	all := second
+	for i := 3; i <= n; i++ {
+		all += fmt.Sprintf(`, PARTITION p%d VALUES LESS THAN ("%d00")`, i, i)
+	}
+	return strings.Replace(create, second, all, 1)
+}
+
+// eightRows are 8 rows in each of some partitions: 1 to 8 in p1, 101 to 108 in p2
+// and so on.
+func eightRows(partitions ...int) string {
 	var rows []string
-	for _, from := range []int{1, 101} {
-		for id := from; id < from+8; id++ {
+	for _, p := range partitions {
+		for id := 100*p - 99; id <= 100*p-92; id++ {
 			rows = append(rows, fmt.Sprintf("(%d, 'v%d', %d)", id, id, id))
 		}
 	}
 	return strings.Join(rows, ", ")
 }
+
+func sixteenRows() string { return eightRows(1, 2) }
 
 // verifying is a job whose differences are looked for: of a database, with the
 // planted tables and one called busy.
@@ -94,9 +121,9 @@ func newVerifying(e *env, name string, tables []planted) *verifying {
 	return v
 }
 
-// verifiedJobs is how many jobs share the planted differences: each needs seconds,
-// as what differs is looked at twice.
-const verifiedJobs = 16
+// verifiedJobs is how many jobs share the planted differences: each differing table
+// needs seconds, as what differs is looked at twice.
+const verifiedJobs = 11
 
 // Every kind of difference is found and located, whatever else is loaded; and
 // nothing is found where there is nothing.
@@ -104,8 +131,13 @@ func TestVerifyFindsEveryDifference(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, harness.PairOptions{BEs: 2})
 	shares := make([][]planted, verifiedJobs)
-	for i, p := range slices.Concat(plantedRows(), plantedValues(), plantedDefinitions()) {
-		shares[i%verifiedJobs] = append(shares[i%verifiedJobs], p)
+	of := map[string]int{}
+	for _, p := range slices.Concat(plantedRows(), plantedValues(), plantedDefinitions()) {
+		if p.in == "" {
+			of[p.name] = len(of) % verifiedJobs
+		}
+		i := of[p.table()]
+		shares[i] = append(shares[i], p)
 	}
 	var players errgroup.Group
 	for i, rows := range shares {
@@ -113,7 +145,7 @@ func TestVerifyFindsEveryDifference(t *testing.T) {
 			t.Run(strconv.Itoa(i), func(t *testing.T) {
 				one := *e
 				one.T = t
-				newVerifying(&one, fmt.Sprintf("all%d", i), rows).findsAll(rows)
+				newVerifying(&one, fmt.Sprintf("all%d", i), rows).findsAll(i, rows)
 			})
 			return nil
 		})
@@ -121,15 +153,28 @@ func TestVerifyFindsEveryDifference(t *testing.T) {
 	require.NoError(t, players.Wait())
 }
 
+// loadedShare is loaded without a pause. It has less to find than others.
+const loadedShare = 8
+
+// paceOf is the pause between two loads beside a share. Whoever asks whether a job has
+// caught up waits until its newest load counts as settled: loads without a pause make
+// each verification twice as long.
+func paceOf(share int) time.Duration {
+	if share == loadedShare {
+		return 100 * time.Millisecond
+	}
+	return 8 * time.Second
+}
+
 // findsAll plants the differences and looks for them with each method.
-func (v *verifying) findsAll(rows []planted) {
+func (v *verifying) findsAll(share int, rows []planted) {
 	v.Helper()
-	stop := v.load(time.Second, "busy")
+	stop := v.load(paceOf(share), "busy")
 	report := v.verify(job.VerifyRequest{Method: job.VerifyRows})
 	require.Zero(v, report.Different, "a false alarm: %s", inText(report))
 	for _, p := range rows {
 		if !p.extra() {
-			require.Equal(v, job.VerifyEqual, tableOf(report, p.name).Outcome, "%s before anything is different: %s", p.name, inText(report))
+			require.Equal(v, job.VerifyEqual, tableOf(report, p.table()).Outcome, "%s before anything is different: %s", p.name, inText(report))
 		}
 	}
 	for _, p := range rows {
@@ -140,32 +185,47 @@ func (v *verifying) findsAll(rows []planted) {
 	require.Equal(v, "different", report.Result())
 	require.Equal(v, "different", v.lastVerified(report.ID))
 	// What a count cannot see it does not tell.
-	unseen := slices.DeleteFunc(slices.Clone(rows), func(p planted) bool { return p.needs == "" })
+	unseen := map[string]bool{}
+	for _, p := range rows {
+		if p.needs != "" {
+			unseen[p.table()] = true
+		}
+	}
 	if len(unseen) > 0 {
-		v.findsIn(v.verify(job.VerifyRequest{Method: job.VerifyCount, Tables: namesOf(unseen)}), unseen)
+		v.findsBy(job.VerifyCount, rows, unseen)
 	}
-	// The first tell more the more is asked for.
-	for _, method := range []job.VerifyMethod{job.VerifyChecksum, job.VerifyColumns} {
-		v.findsIn(v.verify(job.VerifyRequest{Method: method, Tables: namesOf(rows[:1])}), rows[:1])
-	}
+	// The more is asked for, the more is told.
+	between := []job.VerifyMethod{job.VerifyChecksum, job.VerifyColumns}[share%2]
+	v.findsBy(between, rows, map[string]bool{rows[0].table(): true})
 	require.NoError(v, stop())
 	v.requireFullSyncs(v.job, 1)
 }
 
-func namesOf(rows []planted) (names []string) {
-	for _, p := range rows {
-		names = append(names, p.name)
-	}
-	return names
+// findsBy looks with a method for what was planted in some tables.
+func (v *verifying) findsBy(method job.VerifyMethod, rows []planted, tables map[string]bool) {
+	v.Helper()
+	in := slices.DeleteFunc(slices.Clone(rows), func(p planted) bool { return !tables[p.table()] })
+	v.findsIn(v.verify(job.VerifyRequest{Method: method, Tables: slices.Sorted(maps.Keys(tables))}), in)
 }
 
 // findsIn checks what a report says of each planted difference, and of what is
 // loaded.
 func (v *verifying) findsIn(report job.VerifyReport, rows []planted) {
 	v.Helper()
+	method := report.Request.Method
+	byTable := map[string][]planted{}
 	for _, p := range rows {
+		byTable[p.table()] = append(byTable[p.table()], p)
+		if !p.seenBy(method) {
+			continue
+		}
 		if err := v.told(report, &p); err != nil {
-			v.Errorf("%s, method %s: %v\n%+v", p.name, report.Request.Method, err, tableOf(report, p.name))
+			v.Errorf("%s, method %s: %v\n%+v", p.name, method, err, tableOf(report, p.table()))
+		}
+	}
+	for name, in := range byTable {
+		if err := nothingElse(tableOf(report, name), method, in); err != nil {
+			v.Errorf("%s, method %s: %v\n%+v", name, method, err, tableOf(report, name))
 		}
 	}
 	require.NotEqual(v, job.VerifyDifferent, tableOf(report, "busy").Outcome, inText(report))
@@ -212,14 +272,14 @@ func (v *verifying) make(rows []planted) {
 		if values == "" {
 			values = sixteenRows()
 		}
-		if create != nothing {
+		if create != nothing && p.in == "" {
 			statements = append(statements, "CREATE TABLE {t} "+create)
 			if values != nothing {
 				statements = append(statements, "INSERT INTO {t} VALUES "+values)
 			}
 		}
 		for _, s := range slices.Concat(statements, p.setup) {
-			v.exec(of(s, v.srcDB, p.name))
+			v.exec(of(s, v.srcDB, p.table()))
 		}
 		require.NoError(v, v.altered(v.pair.Source, v.srcDB), p.name)
 	}
@@ -278,17 +338,17 @@ func (v *verifying) load(every time.Duration, tables ...string) (stop func() err
 func (v *verifying) plant(p *planted) {
 	v.Helper()
 	for _, s := range p.by {
-		_, err := v.dst.ExecContext(v.ctx, of(s, v.dstDB, p.name))
+		_, err := v.dst.ExecContext(v.ctx, of(s, v.dstDB, p.table()))
 		require.NoError(v, err, "%s: %s", p.name, s)
 		require.NoError(v, v.altered(v.pair.Destination, v.dstDB), "%s: %s", p.name, s)
 	}
 	for _, d := range p.damage {
-		d.Database, d.Table = v.dstDB, p.name
+		d.Database, d.Table = v.dstDB, p.table()
 		done, err := v.pair.Destination.Damage(d)
 		require.NoError(v, err, p.name)
 		for _, tablet := range done.Tablets {
-			key := p.name + " " + tablet.Partition
-			bucket := v.bucket(p.name, tablet)
+			key := p.table() + " " + tablet.Partition
+			bucket := v.bucket(p.table(), tablet)
 			if !slices.Contains(v.struck[key], bucket) {
 				v.struck[key] = append(v.struck[key], bucket)
 			}
@@ -344,24 +404,14 @@ func atLeast(method, needed job.VerifyMethod) bool {
 
 // told is an error unless the report tells the difference as it has to.
 func (v *verifying) told(report job.VerifyReport, p *planted) error {
-	table, method := tableOf(report, p.name), report.Request.Method
-	want := job.VerifyDifferent
-	if p.needs != "" && !atLeast(method, p.needs) {
-		want = job.VerifyEqual
-	}
-	if table.Outcome != want {
-		return fmt.Errorf("it is %q, not %s: %s", table.Outcome, want, table.Why)
-	}
-	if want == job.VerifyEqual {
-		return nil
-	}
-	if method != job.VerifyCount && !slices.Equal(table.NotCompared, p.notCompared) {
-		return fmt.Errorf("%v are not compared", table.NotCompared)
+	table := tableOf(report, p.table())
+	if table.Outcome != job.VerifyDifferent {
+		return fmt.Errorf("it is %q, not different: %s", table.Outcome, table.Why)
 	}
 	for _, w := range p.want {
 		var why []string
 		if !slices.ContainsFunc(table.Differences, func(d job.VerifyDifference) bool {
-			err := w.is(d, method, v.struck[p.name+" "+w.partition])
+			err := w.is(d, report.Request.Method, v.struck[p.table()+" "+w.partition])
 			if err != nil {
 				why = append(why, err.Error())
 			}
@@ -370,8 +420,23 @@ func (v *verifying) told(report job.VerifyReport, p *planted) error {
 			return fmt.Errorf("it does not tell %+v: %s", w, strings.Join(why, "; "))
 		}
 	}
+	return nil
+}
+
+// nothingElse is an error if a table is told to differ in what the method does not
+// see or nobody has planted.
+func nothingElse(table job.VerifiedTable, method job.VerifyMethod, in []planted) error {
+	seen := slices.DeleteFunc(slices.Clone(in), func(p planted) bool { return !p.seenBy(method) })
+	if want := map[bool]job.VerifyOutcome{true: job.VerifyEqual, false: job.VerifyDifferent}[len(seen) == 0]; table.Outcome != want {
+		return fmt.Errorf("it is %q, not %s: %s", table.Outcome, want, table.Why)
+	}
+	if method != job.VerifyCount && len(seen) > 0 && !slices.Equal(table.NotCompared, in[0].notCompared) {
+		return fmt.Errorf("%v are not compared", table.NotCompared)
+	}
 	for _, d := range table.Differences {
-		if !slices.ContainsFunc(p.want, func(w finding) bool { return w.partition == "" || w.partition == d.Partition }) {
+		if !slices.ContainsFunc(seen, func(p planted) bool {
+			return slices.ContainsFunc(p.want, func(w finding) bool { return w.partition == "" || w.partition == d.Partition })
+		}) {
 			return fmt.Errorf("partition %s is not different", d.Partition)
 		}
 	}

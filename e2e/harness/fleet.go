@@ -167,20 +167,27 @@ func StartEmbeddedTemporal(ctx context.Context, dir, ui string) (*Process, strin
 	if err != nil {
 		return nil, "", err
 	}
+	p, err := StartEmbeddedTemporalAt(ctx, dir, address, ui)
+	return p, address, err
+}
+
+// StartEmbeddedTemporalAt is StartEmbeddedTemporal at an address: again, after it has
+// died.
+func StartEmbeddedTemporalAt(ctx context.Context, dir, address, ui string) (*Process, error) {
 	path, err := Binary("ccr-standalone")
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	p, err := StartProcess("temporal", path, filepath.Join(dir, "temporal.log"), nil,
 		"temporal", "--data-dir", dir, "--temporal-listen", address, "--ui-listen", ui)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if err := AwaitTemporal(ctx, address, p); err != nil {
 		p.Kill()
-		return nil, "", err
+		return nil, err
 	}
-	return p, address, nil
+	return p, nil
 }
 
 // AwaitTemporal waits until the frontend serves the namespace "default".

@@ -64,7 +64,7 @@ func (c *CCR) VerifyReport(ctx context.Context, name string) (job.VerifyReport, 
 // AwaitVerified waits until the verification with this report has ended.
 func (c *CCR) AwaitVerified(ctx context.Context, name, id string, limit time.Duration) (job.VerifyReport, error) {
 	var report job.VerifyReport
-	err := AwaitEvery(ctx, 100*time.Millisecond, limit, func(ctx context.Context) error {
+	err := AwaitEvery(ctx, 300*time.Millisecond, limit, func(ctx context.Context) error {
 		var err error
 		report, err = c.VerifyReport(ctx, name)
 		switch {
