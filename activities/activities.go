@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync/atomic"
 
 	"github.com/doris-ccr/ccr/failpoint"
@@ -24,6 +25,9 @@ type Activities struct {
 	// Jobs answers for the jobs that are verified. Set it before the first
 	// verification.
 	Jobs Jobs
+	// Tables answers for the tables of jobs that have many. Set it before the first
+	// step.
+	Tables Tables
 
 	keyring *secret.Keyring
 	log     *slog.Logger
@@ -33,6 +37,7 @@ type Activities struct {
 	heartbeats func(context.Context) confirmedHeartbeat
 	shifts     atomic.Int64 // how many are under way in this process
 	registry   *lagRegistry
+	known      *knownTables
 }
 
 // New returns the activities of a worker. The connector is shared by all of
@@ -45,6 +50,7 @@ func New(connector *replication.Connector, keyring *secret.Keyring, log *slog.Lo
 			return roomsOf(connector.Open(spec, passwords))
 		},
 		heartbeats: toServer,
+		known:      newKnownTables(knownEntries),
 	}
 	a.registry = newLagRegistry(a.Lag)
 	return a
@@ -56,7 +62,7 @@ func (a *Activities) FailAt(set *failpoint.Set) { a.failpoints = set }
 
 // Steps returns the activities of the queue job.TaskQueue by name.
 func (a *Activities) Steps() map[string]any {
-	return map[string]any{
+	steps := map[string]any{
 		job.ActivityCheck:           a.CheckJob,
 		job.ActivityTakeSnapshot:    a.TakeSnapshot,
 		job.ActivityRestoreSnapshot: a.RestoreSnapshot,
@@ -68,11 +74,15 @@ func (a *Activities) Steps() map[string]any {
 		job.ActivityCheckSetup:      a.CheckSetup,
 		job.ActivityNotify:          a.Notify,
 	}
+	maps.Copy(steps, a.leanSteps())
+	return steps
 }
 
 // Streams returns the activities of the queue job.StreamTaskQueue by name.
 func (a *Activities) Streams() map[string]any {
-	return map[string]any{job.ActivityStream: a.StreamUpserts}
+	streams := map[string]any{job.ActivityStream: a.StreamUpserts}
+	maps.Copy(streams, a.leanStreams())
+	return streams
 }
 
 // connect opens the passwords and the job.

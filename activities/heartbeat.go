@@ -116,7 +116,7 @@ func (a *Activities) stepHeartbeater(ctx context.Context, end context.CancelCaus
 	send := func(sendCtx context.Context, b job.Heartbeat) error { return a.heartbeats(ctx)(sendCtx, b) }
 	h := newHeartbeater(send, activity.GetInfo(ctx).HeartbeatTimeout, end)
 	h.pause = func() time.Duration { return h.timeout / 4 }
-	h.watch = (&stepWatchdog{step: activity.GetInfo(ctx).ActivityType.Name}).watch
+	h.watch = (&stepWatchdog{step: job.StepName(activity.GetInfo(ctx).ActivityType.Name)}).watch
 	// The activity's own context: the SDK uses it beyond the call, when it sends what
 	// its throttle held back.
 	h.repeat = func(context.Context) { activity.RecordHeartbeat(ctx, h.current()) }

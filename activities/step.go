@@ -58,7 +58,7 @@ func step[T any](ctx context.Context, a *Activities, in job.StepInput, stop atSt
 	if stop == endAtOnce {
 		beside.Go(func() { cancelAtStop(ctx, end) })
 	}
-	out, err := guard(a.log.With("job", in.Spec.Name), activity.GetInfo(ctx).ActivityType.Name, func() (T, error) {
+	out, err := guard(a.log.With("job", in.Spec.Name), job.StepName(activity.GetInfo(ctx).ActivityType.Name), func() (T, error) {
 		r, err := a.connect(in.Spec)
 		if err != nil {
 			return none, err
@@ -135,6 +135,9 @@ func describeError(err error) job.Problem {
 	remedy := problem.Remedy(err)
 	if isKeyError(err) {
 		kind, remedy = job.KindNormal, "give every worker and API server the same secret key"
+	}
+	if errors.Is(err, errTablesUnknown) {
+		kind, remedy = job.KindRPC, remedyTablesUnknown
 	}
 	return job.Problem{Text: err.Error(), Kind: kind, Remedy: remedy}
 }

@@ -34,6 +34,7 @@ type fake struct {
 	take   func(context.Context, func(job.Heartbeat)) (job.SnapshotTaken, error)
 	apply  func(context.Context, job.ApplyInput) (job.ApplyResult, error)
 	stream func(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error)
+	finish func(context.Context, job.StepInput) (job.SnapshotFinished, error)
 
 	may       func(context.Context) error
 	passwords replication.Passwords
@@ -49,6 +50,9 @@ func (f *fake) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, e
 }
 func (f *fake) Stream(ctx context.Context, in job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
 	return f.stream(ctx, in, h)
+}
+func (f *fake) FinishSnapshot(ctx context.Context, in job.StepInput) (job.SnapshotFinished, error) {
+	return f.finish(ctx, in)
 }
 func (f *fake) Guard(may func(context.Context) error) { f.may = may }
 func (f *fake) Close()                                { f.closed++ }

@@ -18,23 +18,33 @@ import (
 // error only when it has lost the right to speak for the job, or to be tried again
 // (serverretries.go).
 func (a *Activities) StreamUpserts(ctx context.Context, in job.StreamInput) (job.StreamResult, error) {
+	return a.streamUpserts(ctx, wholeInput(in))
+}
+
+func (a *Activities) streamUpserts(ctx context.Context, g given[job.StreamInput]) (job.StreamResult, error) {
 	a.shifts.Add(1)
 	defer a.shifts.Add(-1)
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	s := &shift{acts: a, in: in, end: end, beats: a.shiftHeartbeater(ctx, end), previous: lastReport(ctx)}
+	s := &shift{acts: a, in: g.without, whole: g.whole, end: end, beats: a.shiftHeartbeater(ctx, end), previous: lastReport(ctx)}
 	if err := s.claim(running); err != nil {
 		return s.notBegun(err)
 	}
 	out, err := s.run(running)
-	return s.conclude(ctx, out, err)
+	out, err = s.conclude(ctx, out, err)
+	if err == nil {
+		a.changed(s.in.Spec.UID, g.digest, out.Tables)
+	}
+	return out, err
 }
 
 // shift is one attempt at a shift of the stream, in three phases: it claims the
 // right to act for the job, runs, and concludes with a result.
 type shift struct {
-	acts  *Activities
+	acts *Activities
+	// in may lack the job's tables; whole returns it with them.
 	in    job.StreamInput
+	whole func(context.Context) (job.StreamInput, error)
 	end   context.CancelCauseFunc // ends the phase that is under way
 	beats *heartbeater
 	// previous is what the attempt before this one last reported, nil for a first attempt.
@@ -96,6 +106,10 @@ func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
 	if err := a.failpoints.At(name, failpoint.HandleBinlog); err != nil {
 		return job.StreamResult{}, err
 	}
+	in, err := s.whole(ctx)
+	if err != nil {
+		return job.StreamResult{}, err
+	}
 	r, err := a.connect(s.in.Spec)
 	if err != nil {
 		return job.StreamResult{}, err
@@ -103,7 +117,7 @@ func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
 	defer r.Close()
 	entry, leave := s.enter(ctx)
 	defer leave()
-	return r.stream.Stream(ctx, s.in, stream.Hooks{
+	return r.stream.Stream(ctx, in, stream.Hooks{
 		Look:   entry.look,
 		Resume: s.previous,
 		Heartbeat: func(b job.Heartbeat) {

@@ -234,5 +234,5 @@ func TestJobProgress(t *testing.T) {
 
 	f.with(func() { f.jobs["ccr-job-j1"].queriesFail = []error{errors.New("broken")} })
 	require.Contains(t, ask(s, "/job_progress", `{"name":"j1"}`).Body.String(),
-		`{"success":false,"error_msg":"ask job j1 for job_progress: broken","job_progress":{"job_name":"","sync_state":0,`)
+		`{"success":false,"error_msg":"ask job j1 for job_state: broken","job_progress":{"job_name":"","sync_state":0,`)
 }

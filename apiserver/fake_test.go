@@ -91,6 +91,8 @@ type fakeJob struct {
 	held func(*workflowservice.DescribeWorkflowExecutionResponse)
 	// listed changes what the list of workflows has of the job.
 	listed func(*workflowpb.WorkflowExecutionInfo)
+	// unpacked: the job's worker is of a release that knows no packed state.
+	unpacked bool
 	// queriesFail makes the next queries fail with these errors.
 	queriesFail []error
 	// silent is how many of the next queries get no answer.
@@ -257,6 +259,11 @@ func (f *fakeTemporal) QueryWorkflowWithOptions(ctx context.Context, q *client.Q
 		answer = job.Orders{Paused: j.progress.Paused, Skip: j.progress.Skip, Position: j.progress.Position}
 	case job.QueryProgress:
 		answer = j.progress
+	case job.QueryState:
+		if j.unpacked {
+			return nil, serviceerror.NewQueryFailed("unknown queryType job_state. KnownQueryTypes=[job_progress]")
+		}
+		answer = job.Pack(j.progress)
 	case job.QueryLagInput:
 		answer = job.StepInput{Spec: job.Spec{Name: j.spec.Name, Source: j.spec.Source}, Progress: job.Progress{Position: j.status.Position}}
 	case job.QueryVerifyReport:

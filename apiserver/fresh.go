@@ -3,8 +3,10 @@ package apiserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
@@ -34,13 +36,36 @@ func (j *jobs) status(ctx context.Context, name string) (job.Status, error) {
 
 // progress is status for the whole durable state.
 func (j *jobs) progress(ctx context.Context, name string) (job.Progress, error) {
-	var p job.Progress
-	if err := j.query(ctx, name, job.QueryProgress, &p); err != nil {
+	p, err := j.wholeProgress(ctx, name)
+	if err != nil {
 		return job.Progress{}, err
 	}
 	if step, found := j.pending(ctx, name); found && step.activity == job.ActivityStream {
 		p.Position = newerPosition(p.Position, step.report.Position)
 		p.Lag = newerLag(p.Lag, step.report.Lag)
+	}
+	return p, nil
+}
+
+// wholeProgress asks for the durable state. A worker of an earlier release knows one
+// form of it only.
+func (j *jobs) wholeProgress(ctx context.Context, name string) (job.Progress, error) {
+	var packed job.Packed[job.Progress]
+	err := j.query(ctx, name, job.QueryState, &packed)
+	if err == nil {
+		p, err := packed.Open()
+		if err != nil {
+			return job.Progress{}, fmt.Errorf("the state of job %s: %w", name, err)
+		}
+		return p, nil
+	}
+	var failed *serviceerror.QueryFailed
+	if !errors.As(err, &failed) {
+		return job.Progress{}, err
+	}
+	var p job.Progress
+	if err := j.query(ctx, name, job.QueryProgress, &p); err != nil {
+		return job.Progress{}, err
 	}
 	return p, nil
 }
@@ -67,7 +92,7 @@ func (j *jobs) pending(ctx context.Context, name string) (step pendingStep, foun
 	}
 	held := standstill(name, d, time.Now())
 	for _, a := range d.GetPendingActivities() {
-		step = pendingStep{activity: a.GetActivityType().GetName(), standstill: held}
+		step = pendingStep{activity: job.StepName(a.GetActivityType().GetName()), standstill: held}
 		if besideStep(step.activity) {
 			continue
 		}

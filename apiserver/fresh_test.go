@@ -287,3 +287,13 @@ func TestMetricsKeepTheLagOfAPausedJobFresh(t *testing.T) {
 		require.Empty(t, fresh.signals)
 	})
 }
+
+// While processes are replaced, the worker of a job may know one form of its state only.
+func TestProgressOfAJobOnAnOlderWorker(t *testing.T) {
+	f := newFake()
+	f.add("j1", func(j *fakeJob) {
+		j.unpacked = true
+		j.progress.Tables = map[int64]job.Table{11: {DestID: 22, Name: "t"}}
+	})
+	require.Contains(t, ask(newServer(t, f, nil), "/job_progress", `{"name":"j1"}`).Body.String(), `"table_mapping":{"11":22}`)
+}

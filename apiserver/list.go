@@ -168,7 +168,7 @@ func (l *jobList) fetch(ctx context.Context) (map[string]listed, error) {
 	request := &workflowservice.ListWorkflowExecutionsRequest{
 		PageSize: listPageSize,
 		// Open, not running: a paused workflow is a job, too.
-		Query: fmt.Sprintf("WorkflowType = '%s' AND CloseTime IS NULL", job.WorkflowType),
+		Query: fmt.Sprintf("WorkflowType IN ('%s', '%s') AND CloseTime IS NULL", job.WorkflowType, job.WorkflowTypeLarge),
 	}
 	for {
 		page, err := l.jobs.client.ListWorkflow(ctx, request)

@@ -69,7 +69,7 @@ func taskStandstill(name string, t *workflowpb.PendingWorkflowTaskInfo, now time
 }
 
 func stepStandstill(name string, a *workflowpb.PendingActivityInfo, now time.Time) *job.Problem {
-	step := a.GetActivityType().GetName()
+	step := job.StepName(a.GetActivityType().GetName())
 	queue := job.TaskQueue
 	if step == job.ActivityStream {
 		queue = job.StreamTaskQueue

@@ -53,7 +53,7 @@ func (e *env) streamStep(c client.Client, name string) (id string) {
 			return err
 		}
 		for _, a := range d.GetPendingActivities() {
-			if a.GetActivityType().GetName() == job.ActivityStream {
+			if job.StepName(a.GetActivityType().GetName()) == job.ActivityStream {
 				id = a.GetActivityId()
 				return nil
 			}

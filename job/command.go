@@ -12,8 +12,11 @@ import (
 
 // Names that a Temporal client needs. They are part of the interface.
 const (
-	WorkflowType     = "ReplicationJob"
-	WorkflowIDPrefix = "ccr-job-"
+	WorkflowType = "ReplicationJob"
+	// WorkflowTypeLarge is a ReplicationJob whose input is packed, because it has so many
+	// tables. Workers that cannot read that do not know the type, and leave it alone.
+	WorkflowTypeLarge = "ReplicationJobLarge"
+	WorkflowIDPrefix  = "ccr-job-"
 
 	// TaskQueue has the workflow tasks and the short activities, StreamTaskQueue
 	// one slot a job for as long as it streams.

@@ -199,6 +199,8 @@ type Snapshot struct {
 	Before int64 `json:"before,omitempty"`
 	// Name is the BACKUP label, set once the backup has finished.
 	Name string `json:"name,omitempty"`
+	// Objects is how many tables and views the backup of a database has about, 0 unknown.
+	Objects int `json:"objects,omitempty"`
 	// Aliases maps destination table names to temporary names under which they
 	// are restored before they are swapped in (doris-binlogs.md 4.6).
 	Aliases map[string]string `json:"aliases,omitempty"`

@@ -33,6 +33,8 @@ type SnapshotTaken struct {
 	Before   int64 `json:"before,omitempty"`
 	// Name of the finished backup.
 	Name string `json:"name,omitempty"`
+	// Objects: see Snapshot.
+	Objects int `json:"objects,omitempty"`
 	// Wanted is set when the snapshot cannot be taken as ordered and another one
 	// must be: the table is gone, has another name, or another id.
 	Wanted *SnapshotWanted `json:"wanted,omitempty"`

@@ -32,6 +32,37 @@ type Table struct {
 // Contains tells whether the binlog is contained in the table's snapshot.
 func (t Table) Contains(commitSeq int64) bool { return t.Gone || commitSeq <= t.CommitSeq }
 
+// The bits of a table's flags.
+const (
+	flagView = 1 << iota
+	flagGone
+	flagUnconfirmed
+	flagExternal
+	allFlags = 1<<iota - 1
+)
+
+// flags are what of a table is true or false.
+func (t Table) flags() (f byte) {
+	if t.View {
+		f |= flagView
+	}
+	if t.Gone {
+		f |= flagGone
+	}
+	if t.Unconfirmed {
+		f |= flagUnconfirmed
+	}
+	if t.External {
+		f |= flagExternal
+	}
+	return f
+}
+
+// setFlags is the inverse of flags.
+func (t *Table) setFlags(f byte) {
+	t.View, t.Gone, t.Unconfirmed, t.External = f&flagView != 0, f&flagGone != 0, f&flagUnconfirmed != 0, f&flagExternal != 0
+}
+
 // goneSeq is the commit seq that stands for Gone in JSON, as in the existing tool.
 const goneSeq = int64(math.MaxInt64)
 

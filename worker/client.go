@@ -50,7 +50,10 @@ func Dial(ctx context.Context, o DialOptions) (client.Client, error) {
 			TLS:              o.TLS,
 			KeepAliveTime:    keepAliveTime,
 			KeepAliveTimeout: keepAliveTimeout,
-			DialOptions:      dialOptions,
+			// What is large is compressed already (DataConverter), and the rest is not worth
+			// a compression of its own for each heartbeat.
+			GrpcCompression: &client.GrpcCompressionNone{},
+			DialOptions:     dialOptions,
 		},
 	}
 	if o.Metrics != nil {

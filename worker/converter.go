@@ -10,6 +10,7 @@ import (
 
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/doris-ccr/ccr/job"
@@ -26,9 +27,10 @@ const (
 )
 
 // DataConverter is the converter of every client and worker of ccr: JSON, and
-// gzip for what is large, such as the state of a job with 10,000 tables.
+// gzip for what is large, such as the state of a job with 10,000 tables. Encoding the
+// state of very many takes longer than a workflow may otherwise think at once.
 func DataConverter() converter.DataConverter {
-	return converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), gzipCodec{})
+	return workflow.DataConverterWithoutDeadlockDetection(converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), gzipCodec{}))
 }
 
 // gzipCodec compresses large payloads and leaves alone what it did not make:

@@ -85,7 +85,7 @@ func (v *verifiedJobs) durable(ctx context.Context, name string, known job.Progr
 	}
 	for _, a := range d.GetPendingActivities() {
 		details := a.GetHeartbeatDetails()
-		if a.GetActivityType().GetName() != job.ActivityStream || len(details.GetPayloads()) == 0 {
+		if job.StepName(a.GetActivityType().GetName()) != job.ActivityStream || len(details.GetPayloads()) == 0 {
 			continue
 		}
 		var beat job.Heartbeat

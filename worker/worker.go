@@ -33,6 +33,9 @@ const (
 	// that worker has died they wait this long. 5 s, the default, would be as long as
 	// an API server waits. Too short a time costs a replay of the history.
 	stickyTimeout = 2 * time.Second
+	// thinkingTime is how long a workflow may think at once. A job with hundreds of
+	// thousands of tables looks at all of them, which is slow on a busy machine.
+	thinkingTime = 5 * time.Second
 	// DefaultVerifySlots is how many tables one worker verifies at once: each reads a
 	// table of both clusters.
 	DefaultVerifySlots = 2
@@ -114,13 +117,14 @@ func New(o Options) (*Worker, error) {
 		DataConverter: DataConverter(), PayloadLimit: o.PayloadLimit, Memory: memory,
 	}
 	w.steps.RegisterWorkflowWithOptions(jobs.ReplicationJob, workflow.RegisterOptions{Name: job.WorkflowType})
+	w.steps.RegisterWorkflowWithOptions(jobs.ReplicationJobLarge, workflow.RegisterOptions{Name: job.WorkflowTypeLarge})
 	w.steps.RegisterWorkflowWithOptions(workflows.CheckSetup, workflow.RegisterOptions{Name: job.WorkflowTypeCheck})
 	w.steps.RegisterWorkflowWithOptions(jobs.VerifyTables, workflow.RegisterOptions{Name: job.WorkflowTypeVerify})
 	w.steps.RegisterWorkflowWithOptions(workflows.StartVerification, workflow.RegisterOptions{Name: job.WorkflowTypeVerifyStart})
 	acts.FailAt(o.Failpoints)
 	acts.Webhook = o.Webhook
 	verified := &verifiedJobs{client: o.Client, lag: acts.Lag}
-	acts.Jobs = verified
+	acts.Jobs, acts.Tables = verified, jobTables{o.Client}
 	register(w.steps, acts.Steps())
 	register(w.steps, map[string]any{job.ActivityAwaitRepair: verified.AwaitRepair, job.ActivityScheduledJob: verified.ScheduledJob})
 	register(w.verifications, acts.Verifications())
@@ -180,6 +184,7 @@ func stepOptions(o Options) sdkworker.Options {
 	// it belongs to must not fail.
 	s.WorkflowPanicPolicy = sdkworker.BlockWorkflow
 	s.StickyScheduleToStartTimeout = stickyTimeout
+	s.DeadlockDetectionTimeout = thinkingTime
 	return s
 }
 

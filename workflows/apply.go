@@ -19,7 +19,7 @@ func (r *run) apply() {
 	summary := fmt.Sprintf("apply %s, seq %d", describe(b), b.CommitSeq)
 	o := r.settings.activityOptions(summary, applyTimeout)
 	in := job.ApplyInput{StepInput: r.retriedInput(&o), OutcomeUnknown: r.p.Unconfirmed.Pending}
-	out, err := execute[job.ApplyResult](r, o, applyGrace, job.ActivityApply, in)
+	out, err := executeStep[job.ApplyResult](r, o, applyGrace, job.ActivityApply, in)
 	if err != nil {
 		// It may have happened all the same: the next attempt has to look.
 		r.p.Unconfirmed.Pending = true

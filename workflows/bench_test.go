@@ -74,7 +74,24 @@ func newBench(t *testing.T) *bench {
 	register(b, job.ActivityStream, func(in job.StreamInput) (job.StreamResult, error) {
 		return job.StreamResult{End: job.EndShiftOver, Position: in.Progress.Position}, nil
 	})
+	registerLean(b)
 	return b
+}
+
+// registerLean registers the steps of jobs with many tables.
+func registerLean(b *bench) {
+	register(b, job.LeanName(job.ActivityRestoreSnapshot), func(job.Lean[job.StepInput]) (job.Packed[job.SnapshotRestored], error) {
+		return job.Pack(job.SnapshotRestored{}), nil
+	})
+	register(b, job.LeanName(job.ActivityFinishSnapshot), func(job.Lean[job.StepInput]) (job.Packed[job.SnapshotFinished], error) {
+		return job.Pack(job.SnapshotFinished{}), nil
+	})
+	register(b, job.LeanName(job.ActivityApply), func(job.Lean[job.ApplyInput]) (job.ApplyResult, error) { return job.ApplyResult{Done: true}, nil })
+	register(b, job.LeanName(job.ActivitySelectTables), func(job.Lean[job.StepInput]) (job.TablesSelected, error) { return job.TablesSelected{}, nil })
+	register(b, job.LeanName(job.ActivityCleanUp), func(job.Lean[job.CleanUpInput]) (job.CleanedUp, error) { return job.CleanedUp{}, nil })
+	register(b, job.LeanName(job.ActivityStream), func(in job.Lean[job.StreamInput]) (job.StreamResult, error) {
+		return job.StreamResult{End: job.EndShiftOver, Position: in.Without().Progress.Position}, nil
+	})
 }
 
 func databaseJob() job.Spec {
@@ -99,6 +116,8 @@ func (b *bench) note(info *activity.Info, _ context.Context, args converter.Enco
 		b.applies = append(b.applies, decoded[job.ApplyInput](b, args))
 	case job.ActivityCleanUp:
 		b.cleans = append(b.cleans, decoded[job.CleanUpInput](b, args))
+	case job.LeanName(job.ActivityCleanUp):
+		b.cleans = append(b.cleans, decoded[job.Lean[job.CleanUpInput]](b, args).Without())
 	}
 }
 
@@ -139,6 +158,9 @@ func (b *bench) shift(takes time.Duration, result job.StreamResult) {
 
 // idle scripts all further shifts: full length, nothing to do.
 func (b *bench) idle() {
+	always(b, job.LeanName(job.ActivityStream), ShiftLength, func(in job.Lean[job.StreamInput]) (job.StreamResult, error) {
+		return job.StreamResult{End: job.EndShiftOver, Position: in.Without().Progress.Position}, nil
+	})
 	always(b, job.ActivityStream, ShiftLength, func(in job.StreamInput) (job.StreamResult, error) {
 		return job.StreamResult{End: job.EndShiftOver, Position: in.Progress.Position}, nil
 	})
@@ -175,10 +197,10 @@ func (b *bench) mustRun() {
 	require.NoError(b.t, b.run())
 }
 
-func query[T any](b *bench, name string) T {
+func query[T any](b *bench, name string, args ...any) T {
 	b.t.Helper()
 	var out T
-	v, err := b.QueryWorkflow(name)
+	v, err := b.QueryWorkflow(name, args...)
 	require.NoError(b.t, err)
 	require.NoError(b.t, v.Get(&out))
 	return out

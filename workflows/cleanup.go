@@ -24,7 +24,7 @@ func (r *run) delete() {
 func (r *run) removeTraces() {
 	o := r.settings.activityOptions("clean up after "+r.spec.Name, cleanUpTimeout)
 	o.ScheduleToCloseTimeout = cleanUpTimeout
-	out, err := execute[job.CleanedUp](r, o, never, job.ActivityCleanUp, job.CleanUpInput{StepInput: r.inputOfCleanUp()})
+	out, err := executeStep[job.CleanedUp](r, o, never, job.ActivityCleanUp, job.CleanUpInput{StepInput: r.inputOfCleanUp()})
 	if err != nil {
 		out.Failed = append(out.Failed, stepProblem(err, "clean up").Text)
 	}
@@ -38,7 +38,7 @@ func (r *run) removeTraces() {
 func (r *run) setBeingSynced(to bool) error {
 	o := r.settings.activityOptions(fmt.Sprintf("set is_being_synced=%t on the destination tables", to), desyncTimeout)
 	in := job.CleanUpInput{StepInput: r.inputOfCleanUp(), Desync: true, DesyncTo: to, KeepJob: true}
-	out, err := execute[job.CleanedUp](r, o, never, job.ActivityCleanUp, in)
+	out, err := executeStep[job.CleanedUp](r, o, never, job.ActivityCleanUp, in)
 	switch {
 	case err != nil:
 		return errors.New(stepProblem(err, "set is_being_synced").Text)

@@ -13,7 +13,7 @@ import (
 
 func (r *run) takeSnapshot() {
 	o := r.settings.activityOptions(fmt.Sprintf("back up %s (%s, epoch %d)", r.snapshotSubject(), r.snapshotKind(), r.p.Epoch), snapshotTimeout)
-	out, err := execute[job.SnapshotTaken](r, o, 0, job.ActivityTakeSnapshot, r.retriedInput(&o))
+	out, err := executeStep[job.SnapshotTaken](r, o, 0, job.ActivityTakeSnapshot, r.retriedInput(&o))
 	if err != nil {
 		r.stepFailed(err, "take snapshot")
 		return
@@ -29,7 +29,7 @@ func (r *run) takeSnapshot() {
 	case out.Nothing:
 		r.startFromNothing(out.CommitSeq)
 	case out.Name != "":
-		r.p.Snapshot.Name = out.Name
+		r.p.Snapshot.Name, r.p.Snapshot.Objects = out.Name, out.Objects
 		r.p.Phase = job.PhaseRestore
 		r.event(levelInfo, "snapshot %s taken", out.Name)
 		r.clearBackupProblem()
@@ -40,7 +40,7 @@ func (r *run) takeSnapshot() {
 
 func (r *run) restoreSnapshot() {
 	o := r.settings.activityOptions(fmt.Sprintf("restore %s into %s", r.p.Snapshot.Name, r.spec.Destination.Database), snapshotTimeout)
-	out, err := execute[job.SnapshotRestored](r, o, 0, job.ActivityRestoreSnapshot, r.retriedInput(&o))
+	out, err := executeSnapshotStep[job.SnapshotRestored](r, o, job.ActivityRestoreSnapshot, r.retriedInput(&o), r.inSnapshot())
 	if err != nil {
 		r.stepFailed(err, "restore snapshot")
 		return
@@ -79,7 +79,7 @@ func (r *run) followNewDatabase(out job.SnapshotRestored) {
 
 func (r *run) finishSnapshot() {
 	o := r.settings.activityOptions("finish "+r.p.Snapshot.Name, finishTimeout)
-	out, err := execute[job.SnapshotFinished](r, o, 0, job.ActivityFinishSnapshot, r.retriedInput(&o))
+	out, err := executeSnapshotStep[job.SnapshotFinished](r, o, job.ActivityFinishSnapshot, r.retriedInput(&o), r.inSnapshot())
 	if err != nil {
 		r.stepFailed(err, "finish snapshot")
 		return
@@ -175,7 +175,7 @@ func (r *run) takeSnapshotAgain(reason string) {
 func (r *run) anotherAttempt() {
 	s := r.p.Snapshot
 	s.Attempt++
-	s.Name, s.Aliases, s.Restored = "", nil, nil
+	s.Name, s.Objects, s.Aliases, s.Restored = "", 0, nil, nil
 	s.Prepared, s.Before = false, 0
 	r.p.Phase = job.PhaseTakeSnapshot
 	r.waitBefore(s.Attempt)

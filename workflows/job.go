@@ -77,6 +77,8 @@ type run struct {
 	serverRetries bool
 	// oversized is set while the state is too large to be handed on.
 	oversized bool
+	// measured is how many entries the state had when this run measured it last.
+	measured int
 	// notBefore delays the next step after a failure. A new run forgets it and
 	// tries at once.
 	notBefore time.Time
@@ -224,7 +226,8 @@ func (r *run) continueAsNew() error {
 		// somebody waits for. It takes seconds.
 		return workflow.Await(r.ctx, func() bool { return !r.lagRequests.busy() || r.inbox.pending() })
 	}
-	return workflow.NewContinueAsNewError(r.root, job.WorkflowType, job.WorkflowInput{Spec: r.spec, Progress: &r.p})
+	workflowType, in := r.nextRun()
+	return workflow.NewContinueAsNewError(r.root, workflowType, in)
 }
 
 // input is what every step is given. Events and outcomes stay here: no step

@@ -64,6 +64,9 @@ func (r *run) observeLag(ctx workflow.Context) error {
 	o.ScheduleToCloseTimeout = lagTimeout
 	var lag binlog.Lag
 	in := r.input()
+	if r.mapped() > leanAbove {
+		in.Progress.Tables, in.Progress.Partitions, in.Progress.Awaited = nil, nil, nil // it needs none of them
+	}
 	in.Progress.Position.CommitSeq = max(in.Progress.Position.CommitSeq, r.lagRequests.position)
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, o), job.ActivityObserveLag, in).Get(ctx, &lag)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-func workflowInput(e *workflow.ContinueAsNewError, in *job.WorkflowInput) error {
+func workflowInput(e *workflow.ContinueAsNewError, in any) error {
 	return converter.GetDefaultDataConverter().FromPayloads(e.Input, in)
 }
 

@@ -46,6 +46,7 @@ func (r *run) answerQueries() error {
 		{job.QueryDetail, "What the job was asked to do; passwords are masked.", func() any { return r.detail() }},
 		{job.QueryOrders, "What an operator has ordered and is not done yet.", func() any { return r.orders() }},
 		{job.QueryProgress, "The whole state of the job.", func() any { return r.p }},
+		{job.QueryState, "The same, packed if there are many tables: for ccr itself.", func() any { return job.Pack(r.p) }},
 		{job.QueryLag, "How far the job was behind its source when that was last observed.", func() any { return r.p.Lag }},
 		{job.QueryLagInput, "What a worker needs to observe the lag: source (password sealed) and position.", func() any { return r.lagInput() }},
 		{job.QueryEvents, "The last noteworthy things, oldest first.", func() any { return slices.Clone(r.p.Events) }},
@@ -55,6 +56,9 @@ func (r *run) answerQueries() error {
 		if err := workflow.SetQueryHandlerWithOptions(r.ctx, q.name, func() (converter.RawValue, error) { return r.settings.readable(q.answer()) }, o); err != nil {
 			return fmt.Errorf("register query %s: %w", q.name, err)
 		}
+	}
+	if err := r.answerTables(); err != nil {
+		return err
 	}
 	o := workflow.QueryHandlerOptions{Description: "What a verification needs: spec (passwords sealed), position, tables."}
 	answer := func(wanted job.VerifyWanted) (converter.RawValue, error) {

@@ -29,18 +29,31 @@ type measured struct {
 
 const remedyTooLarge = "raise limit.blobSize.error in Temporal's dynamic configuration and --temporal-payload-limit of the workers, then resume; or delete the job and replicate in several jobs with include_tables"
 
+// growth is by which part a state has grown before it is measured again, where it does
+// not travel with each step.
+const growth = 10
+
 // tooLarge tells whether the state is too large to be handed on, and makes that a
 // problem of the job. The loop asks before each step and before a new run.
 func (r *run) tooLarge() bool {
-	entries := len(r.p.Tables) + len(r.p.Partitions) + len(r.p.AppliedBeyond) + len(r.p.Awaited)
-	if entries < measureAbove || r.p.Phase == job.PhaseDeleting || !r.version(changePayloadSize) {
+	entries := r.mapped() + len(r.p.AppliedBeyond) + len(r.p.Awaited)
+	if r.p.Phase == job.PhaseDeleting {
+		return false
+	}
+	if all := entries + r.inSnapshot(); all >= measureAbove && r.many(r.mapped()+r.inSnapshot()) {
+		// Steps have the digest of it only. The whole state travels to a new run, and to
+		// a worker that does not have the tables.
+		if !r.oversized && !r.mustContinueAsNew() && all < r.measured+r.measured/growth {
+			return false
+		}
+		entries, r.measured = all, all
+	}
+	if entries < measureAbove || !r.version(changePayloadSize) {
 		return false
 	}
 	var m measured
-	recorded := workflow.SideEffect(r.ctx, func(workflow.Context) any {
-		// A new run's input holds all that the input of a step does.
-		return r.settings.measure(job.WorkflowInput{Spec: r.spec, Progress: &r.p})
-	})
+	_, in := r.nextRun() // holds all that the input of a step does
+	recorded := workflow.SideEffect(r.ctx, func(workflow.Context) any { return r.settings.inContext(r.ctx).measure(in) })
 	err := recorded.Get(&m)
 	r.oversized = err == nil && m.Size > m.Limit
 	if !r.oversized {
@@ -61,6 +74,14 @@ func (w Workflow) payloadLimit() int {
 		return DefaultPayloadLimit
 	}
 	return w.PayloadLimit
+}
+
+// inContext is w for values that are encoded by a workflow.
+func (w Workflow) inContext(ctx workflow.Context) Workflow {
+	if aware, ok := w.DataConverter.(workflow.ContextAware); ok {
+		w.DataConverter = aware.WithWorkflowContext(ctx)
+	}
+	return w
 }
 
 // measure encodes a value as it travels.

@@ -36,7 +36,7 @@ func (r *run) stream() {
 	}
 	began := r.now()
 	r.streaming = true
-	out, err := execute[job.StreamResult](r, o, 0, job.ActivityStream, in)
+	out, err := executeStep[job.StreamResult](r, o, 0, job.ActivityStream, in)
 	r.streaming = false
 	if err == nil {
 		r.p.Settling = out.Settling

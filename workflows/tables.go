@@ -55,7 +55,7 @@ func (r *run) abandonSnapshot() {
 // selectTables compares what the filter selects with what is replicated.
 func (r *run) selectTables() {
 	o := r.settings.activityOptions("look which tables of "+r.spec.Source.Database+" are selected now", selectTimeout)
-	out, err := execute[job.TablesSelected](r, o, 0, job.ActivitySelectTables, r.retriedInput(&o))
+	out, err := executeStep[job.TablesSelected](r, o, 0, job.ActivitySelectTables, r.retriedInput(&o))
 	if err != nil {
 		r.stepFailed(err, "select tables")
 		return

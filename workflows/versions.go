@@ -52,6 +52,9 @@ const (
 	// 0.4: a schedule ends when its job does not exist any more, and what it starts pauses
 	// when its window ends. Only the beginning used to be bounded.
 	changeVerifySchedule change = "verify-schedule"
+	// 0.4: steps of jobs with many tables get the digest of the tables instead of the
+	// tables, by activities of their own (lean.go). The tables used to be in each input.
+	changeLeanInputs change = "lean-inputs"
 )
 
 // version tells whether the run may take the way that the change introduced.

@@ -153,7 +153,7 @@ func (m *Member) Runs(ctx context.Context, c client.Client, name string) (bool, 
 		// The SDK's identity of a worker is pid@host@.
 		var pid int
 		if _, err := fmt.Sscanf(a.GetLastWorkerIdentity(), "%d@", &pid); err == nil && pid == m.PID() &&
-			a.GetActivityType().GetName() == job.ActivityStream {
+			job.StepName(a.GetActivityType().GetName()) == job.ActivityStream {
 			return true, nil
 		}
 	}

@@ -56,7 +56,8 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 		}
 		switch {
 		case found && backup.State == sqlclient.JobFinished:
-			return job.SnapshotTaken{Name: name, SourceTableID: what.newTableID}, nil
+			objects, err := j.objectsOf(ctx, snap)
+			return job.SnapshotTaken{Name: name, Objects: objects, SourceTableID: what.newTableID}, err
 		case found && backup.State == sqlclient.JobCancelled:
 			return job.SnapshotTaken{SourceTableID: what.newTableID, Wanted: &job.SnapshotWanted{
 				Partial: snap.Partial, Retry: true,
@@ -79,6 +80,19 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 			return job.SnapshotTaken{}, fmt.Errorf("wait for backup %s: %w", name, err)
 		}
 	}
+}
+
+// objectsOf is how many tables and views the backup of a database has about: those that
+// the database has now.
+func (j *Job) objectsOf(ctx context.Context, snap *job.Snapshot) (int, error) {
+	if snap.Partial != nil || j.Spec.Type() == job.TableSync {
+		return 0, nil
+	}
+	names, err := j.Source.SQL.Tables(ctx, j.Spec.Source.Database)
+	if err != nil {
+		return 0, fmt.Errorf("count the tables of the source: %w", err)
+	}
+	return len(names), nil
 }
 
 func orZero(taken *job.SnapshotTaken) job.SnapshotTaken {
