@@ -89,6 +89,50 @@ func TestAStateOfManyEntriesIsMeasured(t *testing.T) {
 	e.requireFullSyncs(name, 1)
 }
 
+// A DDL of a job with many tables costs no more history than that of a job with few. A
+// process that does not know the job's tables asks for them.
+func TestADDLOfAJobWithManyTables(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, harness.PairOptions{})
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"))
+	e.enableBinlog("d", "t")
+	name := e.createJob("d", "", "d", "")
+	e.exec("INSERT INTO d.t VALUES (1, 'a')")
+	e.awaitEqual(name, "d", "d")
+	ddl := func(table string) {
+		e.exec(fmt.Sprintf(duplicateTable, "d", table), fmt.Sprintf("INSERT INTO d.%s VALUES (1, 'a')", table))
+		e.awaitEqual(name, "d", "d")
+	}
+	c, in := e.takeOut(name)
+	defer c.Close()
+	const many = 600 // more than travel with each step
+	for i := range int64(many) {
+		in.Progress.Tables[1_000_000_000+i] = job.Table{DestID: 2_000_000_000 + i, Name: fmt.Sprintf("ods_order_detail_2024_%04d", i)}
+	}
+	e.putIn(c, name, in)
+	ddl("first")
+	e.ccr.Kill()
+	require.NoError(t, e.ccr.Start(e.ctx))
+	ddl("second") // what is in memory is gone: the worker asks
+	size := func() int64 {
+		d, err := c.DescribeWorkflowExecution(e.ctx, job.WorkflowID(name), "")
+		require.NoError(t, err)
+		return d.GetWorkflowExecutionInfo().GetHistorySizeBytes()
+	}
+	const ddls = 3
+	before := size()
+	for i := range ddls {
+		ddl(fmt.Sprintf("more%d", i))
+	}
+	perDDL := (size() - before) / ddls
+	t.Logf("%d bytes of history for each DDL", perDDL)
+	require.Less(t, perDDL, int64(10<<10)) // about half of it is usual
+	e.exec("ALTER TABLE d.first RENAME renamed", "DROP TABLE d.second")
+	e.awaitEqual(name, "d", "d")
+	e.notStalled(name)
+	e.requireFullSyncs(name, 1)
+}
+
 // takeOut ends a job's workflow and returns the input with which it would go on.
 func (e *env) takeOut(name string) (client.Client, *job.WorkflowInput) {
 	e.Helper()

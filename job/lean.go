@@ -13,6 +13,9 @@ import (
 // leanSuffix ends the name of an activity whose input is Lean.
 const leanSuffix = "Lean"
 
+// LeanPrefix begins each Lean as JSON.
+const LeanPrefix = `{"digest":"`
+
 // LeanName is the name of the activity for Lean inputs.
 func LeanName(activity string) string { return activity + leanSuffix }
 

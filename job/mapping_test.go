@@ -3,6 +3,7 @@ package job
 import (
 	"encoding/json"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,6 +69,7 @@ func TestALeanInputNeedsItsTables(t *testing.T) {
 	}}}
 	data, err := json.Marshal(MakeLean(in))
 	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(string(data), LeanPrefix))
 	require.Len(t, in.Progress.Tables, len(tables))
 	require.Len(t, in.Progress.Snapshot.Restored.Tables, len(tables))
 	require.Less(t, len(data), 20*len(tables), "the snapshot's are packed")

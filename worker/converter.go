@@ -22,6 +22,9 @@ const (
 	// compressAbove is the size in bytes above which a payload is compressed.
 	// What people read in the Web UI is smaller and stays readable.
 	compressAbove = 4 << 10
+	// compressLeanAbove is that size for the inputs of steps of a job with many tables
+	// (job.Lean): two of them are written for each DDL.
+	compressLeanAbove = 1 << 10
 	// decompressLimit bounds what one payload may grow to, in bytes.
 	decompressLimit = 256 << 20
 )
@@ -77,7 +80,11 @@ func compress(p *commonpb.Payload) (*commonpb.Payload, error) {
 		delete(metadata, job.PayloadPlain)
 		return &commonpb.Payload{Metadata: metadata, Data: p.GetData()}, nil
 	}
-	if len(p.GetData()) <= compressAbove {
+	above := compressAbove
+	if bytes.HasPrefix(p.GetData(), []byte(job.LeanPrefix)) {
+		above = compressLeanAbove
+	}
+	if len(p.GetData()) <= above {
 		return p, nil
 	}
 	marshalled, err := proto.Marshal(p)

@@ -34,6 +34,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 			})
 			require.NoError(t, err)
 			replayer.RegisterWorkflowWithOptions(workflows.ReplicationJob, workflow.RegisterOptions{Name: job.WorkflowType})
+			replayer.RegisterWorkflowWithOptions(workflows.Workflow{}.ReplicationJobLarge, workflow.RegisterOptions{Name: job.WorkflowTypeLarge})
 			replayer.RegisterWorkflowWithOptions(workflows.Workflow{}.VerifyTables, workflow.RegisterOptions{Name: job.WorkflowTypeVerify})
 			replayer.RegisterWorkflowWithOptions(workflows.StartVerification, workflow.RegisterOptions{Name: job.WorkflowTypeVerifyStart})
 			history, err := histories.Load(file)
