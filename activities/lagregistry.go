@@ -66,6 +66,19 @@ func (r *lagRegistry) register(name string, s *registeredShift) (unregister func
 	}
 }
 
+// hold answers job.QueryHold.
+func (r *lagRegistry) hold(o job.Hold) job.Held {
+	r.mu.Lock()
+	s := r.shifts[o.Job]
+	r.mu.Unlock()
+	if s == nil {
+		return job.Held{}
+	}
+	held := s.holds.Order(o)
+	held.Here = true
+	return held
+}
+
 // lags answers job.QueryLags. What is too old is looked at in the background and
 // found by the next question.
 func (r *lagRegistry) lags(wanted job.LagsWanted) job.LagsKnown {
@@ -179,6 +192,10 @@ func (a *Activities) Watch(in job.StepInput, maxAge time.Duration) (job.LagAnswe
 	defer a.registry.mu.Unlock()
 	return a.registry.watchedLag(in, time.Now(), maxAge)
 }
+
+// Hold answers job.QueryHold: it has the job's shift hold a partition back, if that
+// runs in this process.
+func (a *Activities) Hold(o job.Hold) job.Held { return a.registry.hold(o) }
 
 // Close waits for looks at sources that questions have begun.
 func (a *Activities) Close() { a.registry.close() }

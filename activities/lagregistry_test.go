@@ -97,3 +97,21 @@ func TestTheRegistryAsksAnewForANewPositionAndReportsErrors(t *testing.T) {
 	b.close()
 	require.Empty(t, b.lags(job.LagsWanted{Watch: []job.StepInput{paused("j", 3)}}), "nothing begins any more")
 }
+
+// An order to hold a partition back gets to the shift of its job, if that runs here.
+func TestAHoldGetsToTheShift(t *testing.T) {
+	b, _ := streamBench(t)
+	order := job.Hold{Job: "j1", ID: 1, Step: 1, TableID: 10, PartitionID: 100, Limit: time.Second}
+	require.False(t, b.acts.Hold(order).Here)
+	b.fake.stream = func(_ context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
+		require.True(t, b.acts.Hold(order).Here)
+		later := order
+		later.Job = "elsewhere"
+		require.False(t, b.acts.Hold(later).Here)
+		require.NotNil(t, h.Holds)
+		return job.StreamResult{End: job.EndShiftOver}, nil
+	}
+	_, err := call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 7))
+	require.NoError(t, err)
+	require.False(t, b.acts.Hold(order).Here, "the shift is over")
+}

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/stream"
 )
 
 // registeredShift is a shift of this process.
@@ -20,6 +21,7 @@ type registeredShift struct {
 	last   func() job.Heartbeat
 	alive  func() bool   // see heartbeater
 	look   chan struct{} // see stream.Hooks
+	holds  *stream.Holds
 
 	once sync.Once
 	stop chan struct{} // see stream.Hooks
@@ -42,7 +44,7 @@ func (s *registeredShift) ending() bool {
 func (s *shift) enter(ctx context.Context) (entry *registeredShift, leave func()) {
 	entry = &registeredShift{
 		runID: activity.GetInfo(ctx).WorkflowExecution.RunID, number: s.in.Number, began: time.Now(),
-		last: s.beats.last, alive: s.beats.alive, look: make(chan struct{}, 1), stop: make(chan struct{}),
+		last: s.beats.last, alive: s.beats.alive, look: make(chan struct{}, 1), holds: stream.NewHolds(), stop: make(chan struct{}),
 	}
 	unregister := s.acts.registry.register(s.in.Spec.Name, entry)
 	left := make(chan struct{})

@@ -129,6 +129,7 @@ func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
 		Checkpoint: s.beats.checkpoint,
 		Stop:       entry.stop,
 		Alive:      s.beats.alive,
+		Holds:      entry.holds,
 	})
 }
 

@@ -19,6 +19,9 @@ type Jobs interface {
 	// CaughtUp tells whether the job has applied all that its source had recorded when
 	// it was asked, and the job's position.
 	CaughtUp(ctx context.Context, name string) (position int64, caughtUp bool, err error)
+	// Hold has the shift of o.Job hold a partition back, in whichever process it runs.
+	// Nothing is Here if it does not run.
+	Hold(ctx context.Context, o job.Hold) (job.Held, error)
 }
 
 // Verifications returns the activities of the queue job.VerifyTaskQueue by name.
@@ -66,6 +69,7 @@ func (a *Activities) VerifyTable(ctx context.Context, in job.VerifyTableInput) (
 				report(job.Heartbeat{Note: note, Verifying: &progress})
 			},
 			CaughtUp: func(ctx context.Context) (int64, bool, error) { return a.Jobs.CaughtUp(ctx, in.Job) },
+			Hold:     a.Jobs.Hold,
 			Input: func(ctx context.Context) (job.StepInput, error) {
 				return a.Jobs.VerifyInput(ctx, in.Job, job.VerifyWanted{TableIDs: []int64{in.Target.ID}})
 			},

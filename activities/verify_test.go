@@ -50,6 +50,10 @@ func (o *oneJob) VerifyInput(_ context.Context, name string, wanted job.VerifyWa
 
 func (o *oneJob) CaughtUp(context.Context, string) (int64, bool, error) { return 77, true, nil }
 
+func (o *oneJob) Hold(_ context.Context, order job.Hold) (job.Held, error) {
+	return job.Held{Here: order.Job == "j"}, nil
+}
+
 func TestPlanVerification(t *testing.T) {
 	b, of := newBench(t), &oneJob{}
 	b.fake.verifier, b.acts.Jobs = verifying{}, of

@@ -29,6 +29,8 @@ type verifyOptions struct {
 	WorkloadGroup string           `json:"workload_group,omitempty"`
 	MemLimit      int64            `json:"mem_limit,omitempty"`
 	QueryTimeout  string           `json:"query_timeout,omitempty"`
+	// Hold is nil for the default; "0s" is none.
+	Hold *string `json:"hold,omitempty"`
 	// Every makes, changes or removes the schedule; nil: the job is verified now, once.
 	Every  *string `json:"every,omitempty"`
 	Window string  `json:"window,omitempty"`
@@ -102,6 +104,13 @@ func (s *Server) readVerification(ctx context.Context, in *job.VerifyInput, o ve
 	in.Request = job.VerifyRequest{
 		Tables: o.Tables, Partitions: o.Partitions, Method: o.Method, Repair: o.Repair, DryRun: o.DryRun,
 		Rate: o.Rate, ByteRate: o.ByteRate, MaxRows: o.MaxRows, Replicas: o.Replicas, WorkloadGroup: o.WorkloadGroup, MemLimit: o.MemLimit, QueryTimeout: timeout,
+	}
+	if o.Hold != nil {
+		hold, err := duration("hold", *o.Hold)
+		if err != nil {
+			return err
+		}
+		in.Request.Hold = &hold
 	}
 	if err := in.Request.Normalize(); err != nil {
 		return classify(errInvalid, err)

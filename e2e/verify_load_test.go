@@ -21,7 +21,7 @@ import (
 // often to be compared is tried again, and is equal once nobody writes it any more.
 func TestVerifyUnderLoad(t *testing.T) {
 	t.Parallel()
-	tables := []planted{{name: "dup"}, {name: "on_write", create: fmt.Sprintf(uniqueRows, true)}, {name: "on_read", create: fmt.Sprintf(uniqueRows, false)}, {name: "ddl"}, {name: "quiet"}}
+	tables := []planted{{name: "dup"}, {name: "on_write", create: fmt.Sprintf(uniqueRows, true)}, {name: "on_read", create: fmt.Sprintf(uniqueRows, false)}, {name: "ddl"}, {name: "quiet"}, {name: "steady", create: inOneTablet}}
 	v := newVerifying(newEnv(t, harness.PairOptions{}), "load", tables)
 
 	ctx, stop := context.WithCancel(v.ctx)
@@ -56,7 +56,8 @@ func TestVerifyUnderLoad(t *testing.T) {
 
 	v.awaitEqual(v.job, v.srcDB, v.dstDB)
 	v.behindIsNotDifferent()
-	v.outlastsALoad()
+	v.outlastsLoads()
+	v.isReadInAHold()
 	report := v.verify(job.VerifyRequest{Method: job.VerifyRows})
 	require.Equal(t, len(report.Tables), report.Equal, inText(report))
 	require.Equal(t, len(tables)+1, report.Equal, inText(report)) // busy, too
@@ -96,31 +97,6 @@ func (v *verifying) behindIsNotDifferent() {
 	v.exec("INSERT INTO " + v.srcDB + ".dup VALUES (1, 'on its way', 1), (101, 'on its way', 1)")
 	report := v.verify(job.VerifyRequest{Method: job.VerifyCount, Tables: []string{"dup"}})
 	require.True(v, v.pair.Destination.Faults().Remove(late))
-	require.Equal(v, 1, report.Equal, inText(report))
-}
-
-// outlastsALoad verifies a table that is loaded faster than it can be read: it is
-// tried until the load is over, and is equal then.
-func (v *verifying) outlastsALoad() {
-	v.Helper()
-	slow, err := v.pair.Source.Faults().Add(faults.Rule{Point: "be.scan", Action: faults.Delay, DelayMillis: 100})
-	require.NoError(v, err)
-	stop := v.load(10*time.Millisecond, "busy")
-	id, err := v.ccr.Verify(v.ctx, v.job, job.VerifyRequest{Tables: []string{"busy"}})
-	require.NoError(v, err)
-	require.NoError(v, harness.Await(v.ctx, catchUp, func(context.Context) error {
-		if hits := v.pair.Source.Faults().Hits(slow); hits < 3*6 { // a try reads two partitions of three buckets
-			return fmt.Errorf("%d tablets were read", hits)
-		}
-		return nil
-	}))
-	now, err := v.ccr.VerifyReport(v.ctx, v.job)
-	require.NoError(v, err)
-	require.Equal(v, job.VerifyRunning, now.State, inText(now))
-	require.NoError(v, stop())
-	require.True(v, v.pair.Source.Faults().Remove(slow))
-	report, err := v.ccr.AwaitVerified(v.ctx, v.job, id, catchUp)
-	require.NoError(v, err)
 	require.Equal(v, 1, report.Equal, inText(report))
 }
 

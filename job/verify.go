@@ -108,6 +108,17 @@ type VerifyRequest struct {
 	WorkloadGroup string        `json:"workload_group,omitempty"`
 	MemLimit      int64         `json:"mem_limit,omitempty"`
 	QueryTimeout  time.Duration `json:"query_timeout,omitempty"`
+	// Hold bounds how long the commits of loads of one partition wait at a time so that
+	// the partition can be read; 0 = they never wait, nil = MaxHold.
+	Hold *time.Duration `json:"hold,omitempty"`
+}
+
+// HoldLimit is Hold, with what was left out.
+func (r *VerifyRequest) HoldLimit() time.Duration {
+	if r.Hold == nil {
+		return MaxHold
+	}
+	return *r.Hold
 }
 
 // VerifyInput is the input of the workflow VerifyTables. Report carries on over
@@ -237,6 +248,8 @@ type VerifiedTable struct {
 	// were about has stored. 0 bytes: no cluster tells.
 	RowsRead  int64 `json:"rows_read,omitempty"`
 	BytesRead int64 `json:"bytes_read,omitempty"`
+	// Held is how long commits of loads have waited so that partitions could be read.
+	Held time.Duration `json:"held,omitempty"`
 	// Position is the job's when the table was done.
 	Position int64         `json:"position,omitempty"`
 	At       time.Time     `json:"at"`

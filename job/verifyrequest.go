@@ -37,6 +37,8 @@ func (r *VerifyRequest) Normalize() error {
 		return errors.New("[normal] rate, byte_rate, mem_limit and query_timeout must not be negative; 0 is no bound")
 	case r.QueryTimeout > 0 && r.QueryTimeout < time.Second:
 		return fmt.Errorf("[normal] query_timeout is %s: it has to be a second at least", r.QueryTimeout)
+	case r.HoldLimit() < 0 || r.HoldLimit() > MaxHold:
+		return fmt.Errorf("[normal] hold is %s: it has to be from 0s to %s", r.HoldLimit(), MaxHold)
 	}
 	return validatePatterns("tables", r.Tables)
 }

@@ -37,6 +37,7 @@ type verifiedJobs struct {
 	client client.Client
 	// lag asks the source of a job for its lag.
 	lag func(context.Context, job.StepInput) (binlog.Lag, error)
+	holders
 }
 
 // VerifyInput asks a job for some of its tables. A job that does not exist is an error

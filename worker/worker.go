@@ -123,14 +123,14 @@ func New(o Options) (*Worker, error) {
 	w.steps.RegisterWorkflowWithOptions(workflows.StartVerification, workflow.RegisterOptions{Name: job.WorkflowTypeVerifyStart})
 	acts.FailAt(o.Failpoints)
 	acts.Webhook = o.Webhook
-	verified := &verifiedJobs{client: o.Client, lag: acts.Lag}
+	verified := &verifiedJobs{client: o.Client, lag: acts.Lag, holders: holders{client: o.Client}}
 	acts.Jobs, acts.Tables = verified, jobTables{o.Client}
 	register(w.steps, acts.Steps())
 	register(w.steps, map[string]any{job.ActivityAwaitRepair: verified.AwaitRepair, job.ActivityScheduledJob: verified.ScheduledJob})
 	register(w.verifications, acts.Verifications())
 	register(w.streams, acts.Streams())
 	w.acts, w.process = acts, newProcessWorker(o, workflows.WorkerProcess{
-		Lags: acts.Lags, Jobs: memory.jobs, Load: func() job.Load { return job.Load{Shifts: acts.Load(), Slots: o.StreamSlots} },
+		Lags: acts.Lags, Jobs: memory.jobs, Hold: acts.Hold, Load: func() job.Load { return job.Load{Shifts: acts.Load(), Slots: o.StreamSlots} },
 	}, acts.Yield)
 	return w, nil
 }

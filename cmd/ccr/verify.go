@@ -67,6 +67,7 @@ type verifyBody struct {
 	WorkloadGroup string   `json:"workload_group,omitempty"`
 	MemLimit      int64    `json:"mem_limit,omitempty"`
 	QueryTimeout  string   `json:"query_timeout,omitempty"`
+	Hold          string   `json:"hold,omitempty"`
 	Every         *string  `json:"every,omitempty"`
 	Window        string   `json:"window,omitempty"`
 	Jitter        string   `json:"jitter,omitempty"`
@@ -109,6 +110,7 @@ func verifyCommand(environ []string) *cobra.Command {
 	flags.StringVar(&f.request.WorkloadGroup, "workload-group", "", "workload group of the queries")
 	flags.Int64Var(&f.request.MemLimit, "mem-limit", 0, "exec_mem_limit of each query, in bytes; 0 for the account's")
 	flags.StringVar(&f.request.QueryTimeout, "query-timeout", "", "query_timeout of each query, e.g. 15m; empty for the account's")
+	flags.StringVar(&f.request.Hold, "hold", "", "how long commits of loads may wait so that a partition can be read, e.g. 1s, 0s for never; empty for 5s")
 	flags.StringVar(&every, "every", "", `verify regularly, e.g. 24h; "" ends that`)
 	flags.StringVar(&f.request.Window, "window", "", "with --every: part of the day in UTC in which to verify, e.g. 01:00-05:00")
 	flags.StringVar(&f.request.Jitter, "jitter", "", "with --every: begin later by up to this, e.g. 30m")

@@ -29,6 +29,11 @@ func (c *CCR) startVerification(ctx context.Context, operator, name string, requ
 	if err := json.Unmarshal(b, &body); err != nil {
 		return "", fmt.Errorf("%s %s: %w", operator, name, err)
 	}
+	for _, key := range []string{"hold", "query_timeout"} {
+		if ns, is := body[key].(float64); is {
+			body[key] = time.Duration(ns).String()
+		}
+	}
 	body["name"] = name
 	reply, err := c.Call(ctx, operator, body)
 	if err != nil {

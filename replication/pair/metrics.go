@@ -25,6 +25,7 @@ type Metrics struct {
 	binlogSeconds  *prometheus.HistogramVec
 	Persists       *prometheus.CounterVec
 	PersistSeconds *prometheus.HistogramVec
+	HoldSeconds    *prometheus.CounterVec
 	snapshotTasks  *prometheus.GaugeVec
 	differences    *prometheus.GaugeVec
 
@@ -62,6 +63,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Persists:       counter("ccr_job_progress_persist_total", "Synchronous checkpoints of running shifts.", "name"),
 		PersistSeconds: histogram("ccr_job_progress_persist_duration_seconds", "Duration of synchronous checkpoints.", "name"),
 		differences:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ccr_job_differences", Help: "Things in which source and destination of a job differ although it has applied everything."}, []string{"name"}),
+		HoldSeconds:    counter("ccr_verify_hold_seconds_total", "How long commits have waited so that a verification could read a partition.", "name"),
 		snapshotTasks:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ccr_job_snapshot_unfinished_tasks", Help: "Tablets that a running backup or restore has still to do."}, []string{"name", "step"}),
 	}
 	if r != nil {
@@ -72,7 +74,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 
 func (m *Metrics) all() []prometheus.Collector {
 	return []prometheus.Collector{m.errors, m.feCalls, m.feSeconds, m.beCalls, m.beSeconds, m.sqlCalls, m.sqlSeconds,
-		m.commitSeq, m.binlogs, m.binlogSeconds, m.Persists, m.PersistSeconds, m.snapshotTasks, m.differences, m.differences}
+		m.commitSeq, m.binlogs, m.binlogSeconds, m.Persists, m.PersistSeconds, m.snapshotTasks, m.differences, m.HoldSeconds}
 }
 
 // Describe implements prometheus.Collector.
@@ -156,6 +158,12 @@ func (m *Metrics) Differing(name string, n int) {
 	m.differences.WithLabelValues(name).Set(float64(n))
 }
 
+// Held counts how long a commit has waited for a verification.
+func (m *Metrics) Held(name string, waited time.Duration) {
+	m.use(name)
+	m.HoldSeconds.WithLabelValues(name).Add(waited.Seconds())
+}
+
 // Failed counts an error that stops a job.
 func (m *Metrics) Failed(name, step string, kind job.Kind) {
 	m.use(name)
@@ -182,6 +190,7 @@ func (m *Metrics) Forget(name string) {
 	of := prometheus.Labels{"name": name}
 	for _, c := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
 		m.errors, m.commitSeq, m.binlogs, m.binlogSeconds, m.Persists, m.PersistSeconds, m.snapshotTasks,
+		m.differences, m.HoldSeconds,
 	} {
 		c.DeletePartialMatch(of)
 	}

@@ -39,14 +39,16 @@ func TestSeriesOfJobsVanish(t *testing.T) {
 		m.Persists.WithLabelValues(name).Inc()
 		m.PersistSeconds.WithLabelValues(name).Observe(1)
 		m.SnapshotLeft(name, StepBackup, "1=2")
+		m.Differing(name, 1)
+		m.Held(name, time.Second)
 	}
-	require.Len(t, seriesOf(t, r, "ended"), 7)
+	require.Len(t, seriesOf(t, r, "ended"), 9)
 
 	m.Forget("ended")
 	require.Empty(t, seriesOf(t, r, "ended"))
-	require.Len(t, seriesOf(t, r, "elsewhere"), 7)
+	require.Len(t, seriesOf(t, r, "elsewhere"), 9)
 
 	m.used["elsewhere"] = time.Now().Add(-2 * seriesAge)
 	require.Empty(t, seriesOf(t, r, "elsewhere"))
-	require.Len(t, seriesOf(t, r, "here"), 7)
+	require.Len(t, seriesOf(t, r, "here"), 9)
 }

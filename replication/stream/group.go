@@ -69,7 +69,7 @@ func (p *part) partitions() (n int) {
 // binlogs one by one, so that a problem is told of the right one.
 func (s *shift) mayGroup(p *part) bool {
 	return s.in.Spec.CommitOrder != job.CommitOrderPerTable && !s.in.Spec.ReuseBinlogLabel &&
-		!s.in.Probe && !p.alone && len(p.upsert.SubTxnIDs) == 0
+		!s.in.Probe && !p.alone && len(p.upsert.SubTxnIDs) == 0 && !s.hooks.Holds.concern(p.records)
 }
 
 // collect adds an UPSERT to the open group, or opens a new one with it.

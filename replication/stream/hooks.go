@@ -25,4 +25,6 @@ type Hooks struct {
 	// Alive tells whether the reports of this attempt have been acknowledged
 	// recently enough to start new transactions (architecture.md 4.5). nil: always.
 	Alive func() bool
+	// Holds are what verifications have held back. nil: nothing.
+	Holds *Holds
 }

@@ -50,7 +50,7 @@ func (s *shift) heartbeat() job.Heartbeat {
 	settled, ahead := s.durable()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	hb := job.Heartbeat{Position: p, Settling: job.Settling{Settled: settled, AppliedBeyond: ahead}, Lag: s.lag, At: time.Now(), UnconfirmedSince: s.unconfirmed, Differences: s.differing(), Comparing: s.comparing()}
+	hb := job.Heartbeat{Position: p, Settling: job.Settling{Settled: settled, AppliedBeyond: ahead}, Lag: s.lag, At: time.Now(), UnconfirmedSince: s.unconfirmed, Differences: s.differing(), Comparing: s.comparing(), Note: s.hooks.Holds.doing()}
 	if s.problem != nil {
 		problem := *s.problem
 		hb.Problem = &problem

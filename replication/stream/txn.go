@@ -208,6 +208,7 @@ func (t *txn) try(ctx context.Context) (int64, error) {
 	if err := t.awaitTurn(ctx); err != nil {
 		return 0, err
 	}
+	t.hold(ctx)
 	if p.subs > 0 && time.Since(t.opened) > subTxnLife {
 		return 0, errTooOld
 	}

@@ -26,6 +26,13 @@ const (
 	// refusedFor is how often a cluster may refuse a query: it may lack memory for a
 	// moment.
 	refusedFor = 4
+	// shortPause is the longest pause between tries if queries are quick, queriesInPause
+	// how many queries long it is if they are not.
+	shortPause     = time.Second
+	queriesInPause = 4
+	// provedEvery is at which tries the job is asked whether it has caught up although
+	// the source was written since its checksum.
+	provedEvery = 4
 	// largePartition is how many rows make a partition go by its buckets, so that a
 	// query is short.
 	largePartition = 5_000_000
@@ -35,6 +42,9 @@ const (
 func (v *verification) run(ctx context.Context, q question, units []*unit, tries int, done func([]*unit)) error {
 	open := units
 	pause := v.limits.pause
+	if done == nil {
+		done = func([]*unit) {}
+	}
 	for try := 1; ; try++ {
 		size, together := atFirst(len(open)), inRound
 		switch {
@@ -47,18 +57,23 @@ func (v *verification) run(ctx context.Context, q question, units []*unit, tries
 			if err := v.round(ctx, q, chunk, size, try > 1); err != nil {
 				return err
 			}
-			if done != nil {
-				done(chunk)
-			}
+			done(chunk)
 		}
 		open = undecided(open)
+		if try >= holdFrom {
+			if err := v.hold(ctx, q, open); err != nil {
+				return err
+			}
+			done(decided(open))
+			open = undecided(open)
+		}
 		if len(open) == 0 || try >= tries {
 			break
 		}
 		if !pair.Sleep(ctx, pause) {
 			return ctx.Err()
 		}
-		pause = min(pause+pause/2, v.limits.longest)
+		pause = min(pause+pause/2, v.longestPause(open))
 	}
 	for _, u := range open {
 		u.outcome = busy
@@ -72,6 +87,24 @@ func atFirst(n int) int { return min(max(atOnce, n/inRound), inRound) }
 
 func undecided(units []*unit) []*unit {
 	return slices.DeleteFunc(slices.Clone(units), func(u *unit) bool { return u.outcome != open })
+}
+
+func decided(units []*unit) []*unit {
+	return slices.DeleteFunc(slices.Clone(units), func(u *unit) bool { return u.outcome == open })
+}
+
+// longestPause is between two tries at what is written all the time: a few times what
+// its query takes, for a pause is as likely in any second as in another. A job that is
+// behind needs time.
+func (v *verification) longestPause(units []*unit) time.Duration {
+	longest := shortPause
+	for _, u := range units {
+		if u.late {
+			return v.limits.longest
+		}
+		longest = max(longest, queriesInPause*max(u.took.source, u.took.destination))
+	}
+	return min(longest, v.limits.longest)
 }
 
 // parts works on units, size of them at a time, and on each alone if the query about
@@ -119,8 +152,21 @@ func (v *verification) round(ctx context.Context, q question, units []*unit, siz
 	}
 	for _, u := range units {
 		u.look()
+		u.late = false
 	}
 	return v.prove(ctx, q, slices.DeleteFunc(undecided(units), func(u *unit) bool { return len(u.source) == 0 }), size)
+}
+
+// hasMoved tells whether the source was written since its newest checksum, so that the
+// destination need not have the same by now. To know how far that is takes seconds, and
+// tells only how far versions are apart: now and then is enough.
+func (u *unit) hasMoved(earlier *meta.Table) bool {
+	s, _ := latest(u.source)
+	if isAt(earlier, u.pair.Source.ID, s.version) || u.tries%provedEvery == 1 {
+		return false
+	}
+	u.written()
+	return true
 }
 
 // prove looks whether the destination must have by now what the source had at its
@@ -134,6 +180,13 @@ func (v *verification) prove(ctx context.Context, q question, units []*unit, siz
 	if err != nil {
 		return err
 	}
+	if earlier == nil {
+		return errMoved
+	}
+	units = slices.DeleteFunc(units, func(u *unit) bool { return u.hasMoved(earlier) })
+	if len(units) == 0 {
+		return nil
+	}
 	caughtUp, err := v.caughtUp(ctx)
 	if err != nil {
 		return err
@@ -141,6 +194,7 @@ func (v *verification) prove(ctx context.Context, q question, units []*unit, siz
 	if !caughtUp {
 		for _, u := range units {
 			u.behind++
+			u.late = true
 		}
 		return nil
 	}
@@ -148,7 +202,7 @@ func (v *verification) prove(ctx context.Context, q question, units []*unit, siz
 	if err != nil {
 		return err
 	}
-	if earlier == nil || visible == nil {
+	if visible == nil {
 		return errMoved
 	}
 	return parts(units, size, func(some []*unit) error { return v.proveSome(ctx, q, some, earlier, visible) })
@@ -182,7 +236,7 @@ func (v *verification) proveSome(ctx context.Context, q question, units []*unit,
 			u.offset.observe(was, had, had, is)
 		}
 		if !isAt(from, u.pair.Source.ID, s.version) || !isAt(to, u.pair.Destination.ID, d.version) || !theirs.settled[i] {
-			u.moved++
+			u.written()
 			u.look()
 			continue
 		}

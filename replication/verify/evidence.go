@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/doris-ccr/ccr/replication/compare"
 )
@@ -52,6 +53,14 @@ func (o *offset) observe(before, visible, first, after int64) {
 	}
 }
 
+// known is the number if it is, else what it mostly is.
+func (o *offset) known() int64 {
+	if o.hasLeast && o.hasMost && o.least == o.most {
+		return o.least
+	}
+	return 0
+}
+
 // part is a partition on both sides.
 type part struct {
 	pair   compare.PartitionPair
@@ -74,6 +83,11 @@ type unit struct {
 	// refusal of a query.
 	tries, moved, behind, refusals int
 	refused                        string
+	writtenAt                      int  // the last try counted in moved
+	late                           bool // the job was behind at the last try
+	holds                          int  // how often its partition was held back
+	// took is how long the last query of each side took that was about it.
+	took struct{ source, destination time.Duration }
 }
 
 type outcome int
@@ -105,6 +119,26 @@ func remember(list []sample, s sample) []sample {
 		list = list[1:]
 	}
 	return append(list, s)
+}
+
+// hear takes the i-th answer of a side's reply.
+func (u *unit) hear(r reply, i int, source bool) {
+	list, took := &u.destination, &u.took.destination
+	if source {
+		list, took = &u.source, &u.took.source
+	}
+	*took = r.took
+	if r.version[i] != 0 {
+		*list = remember(*list, sample{r.version[i], r.sums[i]})
+	}
+}
+
+// written notes that a write was in the way, once a try.
+func (u *unit) written() {
+	if u.writtenAt != u.tries {
+		u.moved++
+		u.writtenAt = u.tries
+	}
 }
 
 // latest is the newest sample of a side.

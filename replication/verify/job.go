@@ -38,6 +38,8 @@ type Hooks struct {
 	// CaughtUp tells whether the job has applied all that its source had recorded when
 	// it was asked, and the job's position.
 	CaughtUp func(context.Context) (position int64, caughtUp bool, err error)
+	// Hold has the job's stream hold a partition back; nil: nothing can.
+	Hold func(context.Context, job.Hold) (job.Held, error)
 	// Input asks the job again for what it has of the table.
 	Input func(context.Context) (job.StepInput, error)
 }
@@ -50,12 +52,15 @@ type limits struct {
 	pause    time.Duration // before the second try; each later one is half as long again
 	longest  time.Duration // pause
 	follow   time.Duration // how long to wait for the destination to get to a version
-	visible  time.Duration // how long to wait for transactions to become visible
-	behind   time.Duration // how long a job counts as behind that was seen to be
-	budget   time.Duration // for trying again after a broken connection
+	// followLong is the same for a version that it is held at, of a job that is behind.
+	followLong time.Duration
+	slack      time.Duration // what a hold may take beside its queries
+	visible    time.Duration // how long to wait for transactions to become visible
+	behind     time.Duration // how long a job counts as behind that was seen to be
+	budget     time.Duration // for trying again after a broken connection
 }
 
 var defaultLimits = limits{
 	tries: 20, atBucket: 6, restarts: 5, pause: 200 * time.Millisecond, longest: 10 * time.Second,
-	follow: 2 * time.Second, visible: 10 * time.Second, behind: 3 * time.Second, budget: time.Minute,
+	follow: 2 * time.Second, followLong: time.Minute, slack: 300 * time.Millisecond, visible: 10 * time.Second, behind: 3 * time.Second, budget: time.Minute,
 }

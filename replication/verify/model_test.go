@@ -56,7 +56,14 @@ type world struct {
 	ddlBehind  int
 	ddl        int // at this answer; 0: never
 	refuse     func(statement string) error
-	asked      []string
+
+	// obeys is how often of a hundred orders the stream obeys one to hold the partition
+	// back; held is the newest, which ends after so many answers.
+	obeys   int
+	held    job.Hold
+	heldFor int
+	holds   int // that have begun
+	asked   []string
 }
 
 // happen needs the lock.
@@ -78,12 +85,40 @@ func (w *world) happen() {
 		next[w.r.IntN(buckets)]++
 		w.loads = append(w.loads, next)
 	}
-	if w.applied < len(w.loads) && (w.there == w.definition || w.applied < w.ddlAt) && (quiet || w.r.IntN(100) < w.applying) {
+	if w.applied < len(w.loads) && !w.isHeld() && (w.there == w.definition || w.applied < w.ddlAt) && (quiet || w.r.IntN(100) < w.applying) {
 		w.applied++
 	}
 	if w.visible < w.applied && w.r.IntN(100) < w.publishing {
 		w.visible++
 	}
+}
+
+// isHeld tells whether the stream holds the next load back. It needs the lock.
+func (w *world) isHeld() bool {
+	if w.heldFor == 0 || int64(w.applied+1) <= w.held.Version {
+		return false
+	}
+	w.heldFor--
+	return true
+}
+
+// hold is an order to the stream.
+func (w *world) hold(_ context.Context, o job.Hold) (job.Held, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.happen()
+	if w.r.IntN(100) >= w.obeys {
+		return job.Held{}, nil
+	}
+	switch {
+	case o.Over:
+		w.heldFor = 0
+	case o.Step == 1:
+		w.holds++
+		w.heldFor = 1 + w.r.IntN(60)
+	}
+	w.held = o
+	return job.Held{Here: true, Waited: time.Microsecond}, nil
 }
 
 // half is one side of the world. What it does not answer panics.
@@ -259,7 +294,7 @@ func (h *half) Unpublished(context.Context, string, string) (string, error) {
 }
 
 // quickly are limits for tests.
-var quickly = limits{tries: 12, atBucket: 6, restarts: 3, pause: time.Microsecond, longest: time.Millisecond, follow: 2 * time.Millisecond, visible: 20 * time.Millisecond, budget: time.Second}
+var quickly = limits{tries: 12, atBucket: 6, restarts: 3, pause: time.Microsecond, longest: time.Millisecond, follow: 2 * time.Millisecond, followLong: 10 * time.Millisecond, slack: time.Microsecond, visible: 20 * time.Millisecond, budget: time.Second}
 
 // verifyWorld compares the table.
 func verifyWorld(t *testing.T, w *world, change ...func(*job.VerifyTableInput, *Hooks)) job.VerifiedTable {
@@ -286,6 +321,9 @@ func verifyWorld(t *testing.T, w *world, change ...func(*job.VerifyTableInput, *
 		w.happen()
 		return int64(w.applied), w.applied >= recorded && w.there >= definition, nil
 	}}
+	if w.obeys > 0 {
+		hooks.Hold = w.hold
+	}
 	for _, f := range change {
 		f(&what, &hooks)
 	}
@@ -310,6 +348,7 @@ func worlds(seed uint64) *world {
 	if r.IntN(3) == 0 {
 		w.ddl, w.ddlBehind = 1+r.IntN(100), r.IntN(60)
 	}
+	w.obeys = []int{0, 70, 100}[r.IntN(3)]
 	return w
 }
 

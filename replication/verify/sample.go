@@ -95,6 +95,9 @@ type reply struct {
 	sums    []sums
 	version []int64 // 0: it was written meanwhile
 	settled []bool  // nothing was committed that could not be read
+	began   time.Time
+	took    time.Duration
+	read    amount
 }
 
 // ask asks one side, in one session of one frontend: its view of versions and rows
@@ -105,6 +108,15 @@ func (v *verification) ask(ctx context.Context, s *side, q question, units []*un
 
 // askWith is ask with other session variables.
 func (v *verification) askWith(ctx context.Context, set sqlclient.Setting, s *side, q question, units []*unit, began func(map[int64]listed)) (reply, error) {
+	out, err := v.askNow(ctx, set, s, q, units, began)
+	if err != nil {
+		return reply{}, err
+	}
+	return out, v.pace(ctx, out.began, out.read.rows, out.read.bytes)
+}
+
+// askNow is askWith without the pace of the request.
+func (v *verification) askNow(ctx context.Context, set sqlclient.Setting, s *side, q question, units []*unit, began func(map[int64]listed)) (reply, error) {
 	about := make([]reading, len(units))
 	for i, u := range units {
 		about[i] = s.reading(u, v.hasRollups)
@@ -147,16 +159,15 @@ func (v *verification) askWith(ctx context.Context, set sqlclient.Setting, s *si
 		}
 		return nil
 	})
-	done() // others need not wait for the pace of this one
 	if err != nil {
 		return reply{}, fmt.Errorf("read the %s's table %s: %w", s.Side, s.table.Name, err)
 	}
-	read := int64(0)
+	out.began, out.took, out.read = started, time.Since(started), amount{bytes: bytes}
 	for _, got := range out.sums {
-		read += got.rows
+		out.read.rows += got.rows
 	}
-	v.count(read, bytes)
-	return out, v.pace(ctx, started, read, bytes)
+	v.count(out.read.rows, out.read.bytes)
+	return out, nil
 }
 
 // session runs queries with the settings of the request, again if the connection
@@ -188,7 +199,7 @@ func (v *verification) sample(ctx context.Context, q question, units []*unit, fo
 		if follow {
 			select {
 			case at := <-versions:
-				v.awaitVersions(ctx, units, at)
+				v.awaitVersions(ctx, units, at, v.limits.follow)
 			case <-ctx.Done():
 			}
 		}
@@ -215,34 +226,30 @@ func (v *verification) sample(ctx context.Context, q question, units []*unit, fo
 	for i, u := range units {
 		u.tries++
 		if ours.version[i] == 0 || got.version[i] == 0 {
-			u.moved++
+			u.written()
 		}
-		if ours.version[i] != 0 {
-			u.source = remember(u.source, sample{ours.version[i], ours.sums[i]})
-		}
-		if got.version[i] != 0 {
-			u.destination = remember(u.destination, sample{got.version[i], got.sums[i]})
-		}
+		u.hear(ours, i, true)
+		u.hear(got.reply, i, false)
 	}
 	return nil
 }
 
 // awaitVersions waits a little until the destination has the versions of the
 // source. That it does not get there is no error: another try may find both equal.
-func (v *verification) awaitVersions(ctx context.Context, units []*unit, at map[int64]listed) {
-	ctx, cancel := context.WithTimeout(ctx, v.limits.follow)
+func (v *verification) awaitVersions(ctx context.Context, units []*unit, at map[int64]listed, follow time.Duration) (reached bool) {
+	ctx, cancel := context.WithTimeout(ctx, follow)
 	defer cancel()
 	for {
 		there, err := v.to.versions(ctx, v.to.SQL.Query, units)
 		if err != nil {
-			return
+			return false
 		}
 		reached := true
 		for _, u := range units {
-			reached = reached && there[u.pair.Destination.ID].version >= at[u.pair.Source.ID].version
+			reached = reached && there[u.pair.Destination.ID].version >= at[u.pair.Source.ID].version+u.offset.known()
 		}
 		if reached || !pair.Sleep(ctx, pair.FirstDelay) {
-			return
+			return reached
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication/pair"
@@ -20,11 +21,12 @@ type Shared struct {
 	mu     sync.Mutex
 	turns  map[string]chan struct{} // by cluster: whoever queries has put something in
 	hashes map[string]string        // by the two clusters of a job
+	rests  map[string]time.Time     // until when a job's commits must not wait again, by name
 }
 
 // NewShared returns what the verifications of a process share.
 func NewShared() *Shared {
-	return &Shared{limits: defaultLimits, turns: map[string]chan struct{}{}, hashes: map[string]string{}}
+	return &Shared{limits: defaultLimits, turns: map[string]chan struct{}{}, hashes: map[string]string{}, rests: map[string]time.Time{}}
 }
 
 func clusterKey(c job.Cluster) string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }

@@ -44,6 +44,11 @@ func (s *side) share(u *unit, of listed) int64 {
 	return of.stored / int64(max(1, len(tablets(s.table, s.partition(u)))))
 }
 
+// amount is what was read.
+type amount struct{ rows, bytes int64 }
+
+func (a amount) plus(b amount) amount { return amount{a.rows + b.rows, a.bytes + b.bytes} }
+
 // count notes what was read.
 func (v *verification) count(rows, bytes int64) {
 	v.mu.Lock()

@@ -33,6 +33,7 @@ type verification struct {
 	gone       bool                            // neither side has what the job does not have
 	behindAt   time.Time                       // when the job was seen to be behind
 	listed     int                             // keys so far
+	holds      int                             // how often partitions were held back
 	done       map[int64]job.VerifiedPartition // equal ones, by source id
 
 	doneOf string // the definition that the table had then
@@ -84,7 +85,7 @@ func (v *verification) untilStable(ctx context.Context) error {
 		v.listed = 0
 		v.result = job.VerifiedTable{
 			Table: v.in.Target.Name, TableID: v.in.Target.ID, View: v.in.Target.View,
-			RowsRead: v.result.RowsRead, BytesRead: v.result.BytesRead, Position: max(v.result.Position, v.input.Progress.Position.CommitSeq),
+			RowsRead: v.result.RowsRead, BytesRead: v.result.BytesRead, Held: v.result.Held, Position: max(v.result.Position, v.input.Progress.Position.CommitSeq),
 		}
 		err := v.once(ctx)
 		kind, retryable := problem.Classify(err)
