@@ -100,6 +100,10 @@ type CommitRequest struct {
 	// OnlyCommit does not wait until the rows are visible. Old servers wait
 	// nevertheless. Not sent with TxnInsert.
 	OnlyCommit bool
+	// Wait is how long the server may wait for the tables' locks, which it refuses
+	// with ErrLocked, and after the commit until the rows are visible; 0: as long as a
+	// call may take.
+	Wait time.Duration
 }
 
 // CommitTxn commits and reports whether the rows are known to be visible
@@ -121,6 +125,9 @@ func (c *Client) commitQuestion(ctx context.Context, req CommitRequest) *fronten
 	budget := c.cfg.CommitTimeout
 	if deadline, ok := ctx.Deadline(); ok {
 		budget = max(time.Millisecond, min(budget, time.Until(deadline)))
+	}
+	if req.Wait > 0 {
+		budget = min(budget, 2*req.Wait) // a server takes half of it for these (doris-rpc.md 3.8)
 	}
 	ms := budget.Milliseconds()
 	q := &frontendservice.TCommitTxnRequest{

@@ -78,6 +78,8 @@ func TestCommitTxn(t *testing.T) {
 			}},
 		"only commit": {fe.CommitRequest{TxnID: 777, OnlyCommit: true}, ok, false,
 			func(t *testing.T, r *fs.TCommitTxnRequest) { require.True(t, r.GetOnlyCommit()) }},
+		"a short wait": {fe.CommitRequest{TxnID: 777, Wait: 5 * time.Millisecond}, ok, true,
+			func(t *testing.T, r *fs.TCommitTxnRequest) { require.EqualValues(t, 10, r.GetThriftRPCTimeoutMs()) }},
 		"sub-transactions": {fe.CommitRequest{TxnID: 777, OnlyCommit: true, TxnInsert: true,
 			SubTxns: []fe.SubTxn{{ID: 778, TableID: 5, CommitInfos: []fe.TabletCommit{{TabletID: 1, BackendID: 2}}}}}, ok, true,
 			func(t *testing.T, r *fs.TCommitTxnRequest) {

@@ -20,6 +20,9 @@ func (t *txn) commitRequest(commits *commitSet) fe.CommitRequest {
 	req := fe.CommitRequest{Database: dst.Database, DatabaseID: dst.DatabaseID, TxnID: t.begun.ID, OnlyCommit: t.s.job.Options.Features.SkipWaitingTxnPublish}
 	if t.subTxns() > 0 {
 		req.TxnInsert, req.OnlyCommit = true, false
+		if t.plan.subs > 0 && !t.awaits && t.s.job.Options.Features.SkipWaitingTxnPublish {
+			req.Wait = briefly
+		}
 		req.SubTxns = commits.subTxns(t)
 	} else {
 		req.CommitInfos = commits.all()
@@ -27,11 +30,19 @@ func (t *txn) commitRequest(commits *commitSet) fe.CommitRequest {
 	return req
 }
 
+// briefly is how long a commit with sub-transactions waits: it knows no other way to
+// return before the rows are visible.
+const briefly = 5 * time.Millisecond
+
 // commit commits and returns the transaction's id. Losing the reply leaves the
 // outcome open: then the destination is asked before anything else is done.
 func (t *txn) commit(ctx context.Context, req fe.CommitRequest) (int64, error) {
 	id, started := t.begun.ID, time.Now()
 	_, err := t.s.job.Destination.FE.CommitTxn(ctx, req)
+	if req.Wait > 0 && errors.Is(err, fe.ErrLocked) {
+		req.Wait = 0
+		_, err = t.s.job.Destination.FE.CommitTxn(ctx, req)
+	}
 	if err == nil || errors.Is(err, fe.ErrTxnCommitted) || errors.Is(err, fe.ErrTxnVisible) {
 		t.release()
 		return id, nil

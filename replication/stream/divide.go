@@ -54,6 +54,7 @@ func (t *txn) divide(err error) (first, rest *txn, ok bool) {
 	t.s.log.Info("UPSERTs that shared a transaction go on as smaller groups", "first", t.first(), "upserts", len(t.parts), "error", err)
 	first, rest = newTxn(t.s, t.parts[:at]), newTxn(t.s, t.parts[at:])
 	first.after, rest.after = t.after, []*txn{first}
+	first.awaits, rest.awaits = t.awaits, t.awaits
 	first.fresh, rest.fresh = time.Now(), time.Now()
 	return first, rest, true
 }

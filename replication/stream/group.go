@@ -18,8 +18,8 @@ import (
 // Those that have no table in common travel in a plain transaction. Where a table
 // comes more than once, each share of a table has a sub-transaction of its own:
 // the commit gives them consecutive versions in the order of its list
-// (doris-rpc.md 3.8). Such a commit waits until the rows are visible, so that takes
-// a number of UPSERTs that wait, and what arrives alone travels alone.
+// (doris-rpc.md 3.8). Such a commit takes longer, so that takes a number of UPSERTs
+// that wait, and what arrives alone travels alone.
 //
 // Exactly-once does not change: the transaction has the label of its last
 // UPSERT, so a label still says "everything up to here is applied". The labels
@@ -31,12 +31,14 @@ import (
 
 const (
 	// leastShared is how many UPSERTs have to wait for a transaction with
-	// sub-transactions: its commit waits for the publication, which for fewer takes
-	// longer than the commits of plain ones that do not.
-	leastShared = 8
-	// mostVersions bounds the versions that a group gives to a UNIQUE table: a backend
+	// sub-transactions: its commit waits for the publication, at least briefly, which
+	// for fewer takes longer than the commits of plain ones that do not.
+	leastShared = 4
+	// mostVersions bounds the versions of a UNIQUE table that are under way: a backend
 	// publishes those of a merge-on-write table that are further ahead of its newest
 	// one in a slow way (mow_publish_max_discontinuous_version_num, doris-rpc.md 3.8).
+	// So a group has that many of them at most, and the next is committed when they
+	// are visible.
 	mostVersions = 20
 	// mostRecords bounds the partitions of a group: that is what a failure takes back,
 	// and what the destination's frontend has to go through under the tables' locks.
@@ -115,11 +117,27 @@ func (s *shift) flush(stop context.Context) *ending {
 	group := s.group
 	s.group = nil
 	for _, parts := range cut(group, min(leastShared, s.job.Options.Group)) {
-		if e := s.send(stop, newTxn(s, parts)); e != nil {
+		t := newTxn(s, parts)
+		t.awaits = s.awaits(stop, parts)
+		if e := s.send(stop, t); e != nil {
 			return e
 		}
 	}
 	return nil
+}
+
+// awaits tells whether a group gives a UNIQUE table several versions.
+func (s *shift) awaits(ctx context.Context, parts []*part) bool {
+	tables := map[int64]bool{}
+	for _, p := range parts {
+		for id := range p.records {
+			if tables[id] && s.unique(ctx, id) {
+				return true
+			}
+			tables[id] = true
+		}
+	}
+	return false
 }
 
 // cut makes transactions of a group: one, unless fewer UPSERTs than least wait, which

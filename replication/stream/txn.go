@@ -23,6 +23,9 @@ type txn struct {
 	s     *shift
 	parts []*part // by commit seq; the label is that of the last
 	after []*txn  // to commit before this one
+	// awaits: its commit waits until the rows are visible, for a table that does not
+	// bear many versions under way (group.go).
+	awaits bool
 
 	// done is closed when the next one may commit; err is set before.
 	done     chan struct{}
