@@ -55,9 +55,22 @@ func (t *txn) divide(err error) (first, rest *txn, ok bool) {
 	first, rest = newTxn(t.s, t.parts[:at]), newTxn(t.s, t.parts[at:])
 	first.after, rest.after = t.after, []*txn{first}
 	first.awaits, rest.awaits = t.awaits, t.awaits
-	first.fresh, rest.fresh = time.Now(), time.Now()
+	first.fresh, rest.fresh = t.fresh, t.fresh
+	if !errors.Is(err, errNoSubTxns) {
+		first.fresh, rest.fresh = time.Now(), time.Now()
+	}
 	return first, rest, true
 }
+
+// tooOld tells whether what was ingested into sub-transactions may be gone soon:
+// backends keep it for half an hour, and a commit after that would never become
+// visible (doris-rpc.md 3.8).
+func (t *txn) tooOld(now time.Time) bool { return t.plan.subs > 0 && now.Sub(t.opened) > subTxnLife }
+
+const subTxnLife = 15 * time.Minute
+
+// errTooOld: what has been ingested may not be there for long.
+var errTooOld = errors.New("the transaction has waited for too long")
 
 // runBoth runs the halves of a transaction, one after the other.
 func (t *txn) runBoth(ctx context.Context, first, rest *txn) {
@@ -68,6 +81,7 @@ func (t *txn) runBoth(ctx context.Context, first, rest *txn) {
 	}
 	rest.run(ctx)
 	t.err = rest.err
+	t.after, t.plan, t.parts = nil, nil, nil // successors hold on to t
 }
 
 // groupSize is how many UPSERTs may share a transaction now. It is halved when one

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/pair"
 	"github.com/doris-ccr/ccr/replication/pairtest"
 	"github.com/doris-ccr/ccr/replication/problem"
 )
@@ -309,4 +311,47 @@ func TestCutsOfAGroup(t *testing.T) {
 	require.Equal(t, []int{3}, lengths(group(1, 2, 3)))
 	require.Equal(t, []int{2, 2, 1}, lengths(group(1, 2, 1, 2, 1)))
 	require.Equal(t, []int{8}, lengths(group(1, 1, 1, 1, 1, 1, 1, 1)))
+}
+
+// Backends drop old sub-transactions, and know a plain one for as long as it lives.
+func TestAGroupThatHasWaitedForTooLong(t *testing.T) {
+	now := time.Now()
+	old := &txn{plan: &plan{subs: 2}, opened: now.Add(-subTxnLife - time.Second)}
+	require.True(t, old.tooOld(now))
+	old.plan.subs = 0
+	require.False(t, old.tooOld(now))
+	require.False(t, (&txn{plan: &plan{subs: 2}, opened: now}).tooOld(now))
+	_, retryable := problem.Classify(errTooOld)
+	require.True(t, retryable)
+}
+
+// A destination that remembers few labels gets small groups, and each is covered by a
+// report before it is forgotten.
+func TestGroupsAndTheMemoryOfLabels(t *testing.T) {
+	b, want := oneTable(t, 60)
+	b.Dst.Settings = map[string]string{pair.LabelNumber: "24"}
+	begun, most := 0, 0
+	position := int64(100)
+	b.Dst.BeforeCommit = func(seq int64) error {
+		b.Dst.Mu.Lock()
+		defer b.Dst.Mu.Unlock()
+		begun = 0
+		for _, s := range want {
+			if s > position && b.Dst.ByLabel(b.Label(s)) != nil {
+				begun++
+			}
+		}
+		most = max(most, begun)
+		return nil
+	}
+	got := b.stream(want[59], Hooks{Checkpoint: func(_ context.Context, h job.Heartbeat) error {
+		b.Dst.Mu.Lock()
+		defer b.Dst.Mu.Unlock()
+		position = h.Position.CommitSeq
+		return nil
+	}})
+	require.Nil(t, got.Problem)
+	require.Equal(t, want, b.Dst.Visible())
+	require.Equal(t, 6, slices.Max(b.sizes()), "a quarter of what is remembered")
+	require.LessOrEqual(t, most, 12, "beyond the last report: two groups")
 }

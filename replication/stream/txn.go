@@ -212,7 +212,7 @@ func (t *txn) try(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	t.hold(ctx)
-	if p.subs > 0 && time.Since(t.opened) > subTxnLife {
+	if t.tooOld(time.Now()) {
 		return 0, errTooOld
 	}
 	if err := t.s.mayCommit(ctx); err != nil {
@@ -319,14 +319,6 @@ func (t *txn) lacksSubTxns(asked int) error {
 	}
 	return problem.WithRemedy(err, "the destination must support transactional inserts (3.0 or later); or job_skip_binlog with skip_by fullsync brings what they did")
 }
-
-// subTxnLife is how old a transaction with several UPSERTs may be at its commit:
-// backends keep what was ingested into a sub-transaction for half an hour, and a
-// commit after that would never become visible (doris-rpc.md 3.8).
-const subTxnLife = 15 * time.Minute
-
-// errTooOld: what has been ingested may not be there for long.
-var errTooOld = errors.New("the transaction has waited for too long")
 
 // clear rolls a transaction back that has one of our labels. An earlier attempt
 // left it, or a living one is working on it: only whoever may still report is
