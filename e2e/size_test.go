@@ -2,10 +2,10 @@ package e2e
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -19,9 +19,9 @@ import (
 	"github.com/doris-ccr/ccr/workflows"
 )
 
-// A job whose state is just below what Temporal takes works like any other: its
-// steps, its answers, and a new run.
-func TestAStateJustBelowTheLimit(t *testing.T) {
+// A job with 200,000 tables works like any other: its steps, its answers, a new run, and
+// a process that has to ask for the tables.
+func TestTwoHundredThousandTables(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, harness.PairOptions{})
 	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"))
@@ -33,8 +33,17 @@ func TestAStateJustBelowTheLimit(t *testing.T) {
 	id := job.WorkflowID(name)
 	c, in := e.takeOut(name)
 	defer c.Close()
-	size := e.fill(in, workflows.DefaultPayloadLimit-32<<10)
-	t.Logf("%d tables, %d bytes", len(in.Progress.Tables), size)
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range int64(200_000) {
+		in.Progress.Tables[1_000_000_000+100*i+random.Int64N(100)] = job.Table{
+			DestID: 2_000_000_000 + 100*random.Int64N(200_000), Name: fmt.Sprintf("ods_order_detail_%d_%04d_%08x", 1900+i/1000, i%1000, random.Uint32()),
+		}
+	}
+	_, argument := in.Run()
+	payload, err := worker.DataConverter().ToPayload(argument)
+	require.NoError(t, err)
+	t.Logf("%d bytes", payload.Size())
+	require.Less(t, payload.Size(), workflows.DefaultPayloadLimit)
 	e.putIn(c, name, in)
 
 	e.exec("INSERT INTO d.t VALUES (2, 'b')", fmt.Sprintf(duplicateTable, "d", "u"), "INSERT INTO d.u VALUES (1, 'a')")
@@ -49,12 +58,17 @@ func TestAStateJustBelowTheLimit(t *testing.T) {
 		}
 		return err
 	}))
-	e.exec("INSERT INTO d.t VALUES (3, 'c')")
+	e.ccr.Kill()
+	require.NoError(t, e.ccr.Start(e.ctx))
+	e.exec("INSERT INTO d.t VALUES (3, 'c')", "ALTER TABLE d.u RENAME w")
 	e.awaitEqual(name, "d", "d")
 	for _, operator := range []string{"job_status", "job_detail", "job_progress", "get_lag"} {
 		_, err := e.ccr.Call(e.ctx, operator, map[string]any{"name": name})
 		require.NoError(t, err, operator)
 	}
+	jobs, err := e.ccr.Call(e.ctx, "list_jobs", nil)
+	require.NoError(t, err)
+	require.Contains(t, fmt.Sprint(jobs), name)
 	e.notStalled(name)
 	e.requireFullSyncs(name, 1)
 }
@@ -160,28 +174,9 @@ func (e *env) takeOut(name string) (client.Client, *job.WorkflowInput) {
 // putIn begins the job's workflow with another state.
 func (e *env) putIn(c client.Client, name string, in *job.WorkflowInput) {
 	e.Helper()
-	_, err := c.ExecuteWorkflow(e.ctx, client.StartWorkflowOptions{ID: job.WorkflowID(name), TaskQueue: job.TaskQueue}, job.WorkflowType, *in)
+	workflowType, argument := in.Run()
+	_, err := c.ExecuteWorkflow(e.ctx, client.StartWorkflowOptions{ID: job.WorkflowID(name), TaskQueue: job.TaskQueue}, workflowType, argument)
 	require.NoError(e, err)
-}
-
-// fill adds tables that nobody has to a state, up to a size as it travels.
-func (e *env) fill(in *job.WorkflowInput, limit int) (size int) {
-	e.Helper()
-	measure := func() int {
-		payload, err := worker.DataConverter().ToPayload(*in)
-		require.NoError(e, err)
-		return payload.Size()
-	}
-	size = measure()
-	for n := 20_000; size < limit; n = min(n, 1+(limit-size)/70) {
-		for range n {
-			i := int64(1_000_000_000 + len(in.Progress.Tables))
-			in.Progress.Tables[i] = job.Table{DestID: i, Name: rand.Text() + rand.Text() + rand.Text()}
-		}
-		size = measure()
-	}
-	require.Less(e, size, workflows.DefaultPayloadLimit)
-	return size
 }
 
 // A binlog that is larger than a batch may be comes alone, after asking for less; it

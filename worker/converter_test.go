@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -78,4 +79,33 @@ func FuzzDecode(f *testing.F) {
 		p := &commonpb.Payload{Metadata: map[string][]byte{converter.MetadataEncoding: []byte(gzipEncoding)}, Data: data}
 		_, _ = gzipCodec{}.Decode([]*commonpb.Payload{p}) // must not panic
 	})
+}
+
+// What travels of a job with many tables, as docs/sizing.md tells it.
+func TestPackedStatesAndLeanInputs(t *testing.T) {
+	tables := map[int64]job.Table{}
+	for i := range int64(10_000) {
+		tables[10_000+97*i] = job.Table{DestID: 90_000 + i*i%999_983, Name: fmt.Sprintf("ods_order_detail_%d_%04d", 2000+i/1000, i%1000)}
+	}
+	p := job.Progress{Phase: job.PhaseStream, Tables: tables}
+	dc := DataConverter()
+	payload, err := dc.ToPayload(job.Pack(p))
+	require.NoError(t, err)
+	t.Logf("packed: %d bytes", payload.Size())
+	require.Less(t, payload.Size(), 60_000)
+	var packed job.Packed[job.Progress]
+	require.NoError(t, dc.FromPayload(payload, &packed))
+	opened, err := packed.Open()
+	require.NoError(t, err)
+	require.Equal(t, p, opened)
+
+	in := job.ApplyInput{StepInput: job.StepInput{Progress: p}}
+	in.Progress.Pending = &job.Binlog{Data: strings.Repeat("CREATE TABLE ", 100)}
+	payload, err = dc.ToPayload(job.MakeLean(in))
+	require.NoError(t, err)
+	require.Less(t, payload.Size(), 1000)
+	require.Equal(t, gzipEncoding, string(payload.Metadata[converter.MetadataEncoding]))
+	var lean job.Lean[job.ApplyInput]
+	require.NoError(t, dc.FromPayload(payload, &lean))
+	require.Equal(t, job.DigestOf(p.Mapping()), lean.Digest())
 }

@@ -15,13 +15,8 @@ import (
 // since the step before, or asks for them. So a DDL costs the same history with ten
 // tables and with ten thousand.
 
-const (
-	// leanAbove is how many entries a state has at most that travels as a whole.
-	leanAbove = 500
-	// largeAbove is how many entries a state has at most that a new run gets in a form
-	// which a worker of an earlier release can read (job.WorkflowTypeLarge).
-	largeAbove = 20_000
-)
+// leanAbove is how many entries a state has at most that travels as a whole.
+const leanAbove = 500
 
 // many tells whether there are so many entries that they do not travel with steps.
 func (r *run) many(entries int) bool { return entries > leanAbove && r.version(changeLeanInputs) }
@@ -79,8 +74,8 @@ func (r *run) answerTables() error {
 // nextRun is the type and the input of a run that goes on with the job.
 func (r *run) nextRun() (workflowType string, in any) {
 	whole := job.WorkflowInput{Spec: r.spec, Progress: &r.p}
-	if entries := r.mapped() + r.inSnapshot() + len(r.p.Awaited); entries > largeAbove && r.many(entries) {
-		return job.WorkflowTypeLarge, job.Pack(whole)
+	if r.many(r.mapped() + r.inSnapshot() + len(r.p.Awaited)) {
+		return whole.Run()
 	}
 	return job.WorkflowType, whole
 }

@@ -161,7 +161,8 @@ func importTarget(ctx context.Context, cfg config.Config, logger *slog.Logger, o
 		return nil, err
 	}
 	o.Start = func(ctx context.Context, in job.WorkflowInput) error {
-		_, err := c.ExecuteWorkflow(ctx, apiserver.StartOptions(in.Spec), job.WorkflowType, in)
+		workflowType, argument := in.Run()
+		_, err := c.ExecuteWorkflow(ctx, apiserver.StartOptions(in.Spec), workflowType, argument)
 		var started *serviceerror.WorkflowExecutionAlreadyStarted
 		if errors.As(err, &started) {
 			return importer.ErrExists
