@@ -115,6 +115,19 @@ func TestVerifyIsToldWhatToDo(t *testing.T) {
 	report = v.verify(job.VerifyRequest{Tables: []string{"t1"}, Partitions: []string{"p1"}})
 	require.Equal(t, job.VerifyEqual, tableOf(report, "t1").Outcome, inText(report))
 	require.Equal(t, 1, tableOf(report, "t1").Partitions)
+	require.NoError(t, harness.Await(v.ctx, catchUp, func(ctx context.Context) error {
+		reply, err := v.ccr.Call(ctx, "job_status", map[string]any{"name": v.job})
+		if err != nil {
+			return err
+		}
+		last, _ := reply["verified"].(map[string]any)
+		if last["report"] != report.ID {
+			return errors.New("the job has not been told of it")
+		}
+		require.Equal(v, "equal", last["result"])
+		require.Contains(v, fmt.Sprint(last["still_different"]), "table:t1", "another partition of it differs")
+		return nil
+	}))
 	for _, wrong := range []map[string]any{
 		{"name": v.job, "method": "guess"},
 		{"name": v.job, "partitions": []string{"p1"}},

@@ -243,6 +243,9 @@ type VerifiedTable struct {
 	Partitions      int   `json:"partitions,omitempty"`
 	SourceRows      int64 `json:"source_rows"`
 	DestinationRows int64 `json:"dest_rows"`
+	// SourceBytes is about how many bytes the source has stored of a table that differs,
+	// once: what has to be brought of it. 0: it does not tell.
+	SourceBytes int64 `json:"source_bytes,omitempty"`
 	// RowsRead and BytesRead are what the queries read, on both clusters together:
 	// the rows that they have counted, and about how many bytes a replica of what they
 	// were about has stored. 0 bytes: no cluster tells.
@@ -275,7 +278,9 @@ type VerifyDifference struct {
 	Keys            []string `json:"keys,omitempty"`
 	SourceRows      int64    `json:"source_rows,omitempty"`
 	DestinationRows int64    `json:"dest_rows,omitempty"`
-	Text            string   `json:"text"`
+	// SourceBytes is as in VerifiedTable, of the partition.
+	SourceBytes int64  `json:"source_bytes,omitempty"`
+	Text        string `json:"text"`
 }
 
 // VerifyReport is what a verification has found so far.
@@ -352,6 +357,8 @@ type Repair struct {
 	Partial PartialSync `json:"partial"`
 	// Rows are what the source has in it.
 	Rows int64 `json:"rows"`
+	// Bytes is about how many bytes a replica of it has stored; 0: it is not known.
+	Bytes int64 `json:"bytes,omitempty"`
 	// State is one of the words below.
 	State string `json:"state"`
 	Text  string `json:"text,omitempty"`

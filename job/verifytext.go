@@ -41,7 +41,7 @@ func (r *VerifyReport) Text() string {
 	for _, p := range r.Repairs {
 		fmt.Fprintf(&b, "repair of %s: %s", p.Partial.describe(), p.State)
 		if p.Rows > 0 {
-			fmt.Fprintf(&b, ", %d rows", p.Rows)
+			fmt.Fprintf(&b, ", %d rows%s", p.Rows, bytesText(p.Bytes))
 		}
 		if p.Text != "" {
 			fmt.Fprintf(&b, " (%s)", p.Text)

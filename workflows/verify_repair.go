@@ -36,7 +36,7 @@ func (v *verification) planRepairs() {
 // planRepair plans the smallest partial sync that brings all that differs. some is set
 // when only some partitions were compared: then nothing else may be brought.
 func planRepair(t job.VerifiedTable, some bool) job.Repair {
-	r := job.Repair{State: job.RepairPlanned, Rows: t.SourceRows, Partial: job.PartialSync{TableID: t.TableID, Table: t.Table, View: t.View}}
+	r := job.Repair{State: job.RepairPlanned, Rows: t.SourceRows, Bytes: t.SourceBytes, Partial: job.PartialSync{TableID: t.TableID, Table: t.Table, View: t.View}}
 	fail := func(text string) job.Repair {
 		r.State, r.Text = job.RepairFailed, text
 		return r
@@ -47,7 +47,7 @@ func planRepair(t job.VerifiedTable, some bool) job.Repair {
 	if t.TableID == 0 {
 		return fail("the source does not have the table, so that there is nothing to bring: drop it on the destination, or leave it there")
 	}
-	partitions, rows, whole := differentPartitions(t)
+	partitions, rows, bytes, whole := differentPartitions(t)
 	all := !some && (len(partitions) >= t.Partitions || t.More > 0)
 	switch {
 	case whole && some:
@@ -58,26 +58,27 @@ func planRepair(t job.VerifiedTable, some bool) job.Repair {
 		r.Partial.Replace = true
 		return r
 	}
-	r.Partial.Partitions, r.Rows = partitions, rows
+	r.Partial.Partitions, r.Rows, r.Bytes = partitions, rows, bytes
 	return r
 }
 
 // differentPartitions are the partitions of a table in which rows differ, with the
-// number of the source's rows. whole is set when the table differs in more than that.
-func differentPartitions(t job.VerifiedTable) (partitions []string, rows int64, whole bool) {
+// numbers of the source's rows and bytes. whole is set when the table differs in more than that.
+func differentPartitions(t job.VerifiedTable) (partitions []string, rows, bytes int64, whole bool) {
 	for _, d := range t.Differences {
 		switch {
 		case d.Kind == "replicas" && d.Side == "source":
 			continue
 		case d.Partition == "" || !slices.Contains([]string{"rows", "content", "replicas"}, d.Kind):
-			return nil, 0, true
+			return nil, 0, 0, true
 		}
 		if !slices.Contains(partitions, d.Partition) {
 			partitions = append(partitions, d.Partition)
 			rows += d.SourceRows
+			bytes += d.SourceBytes
 		}
 	}
-	return partitions, rows, len(t.Differences) == 0
+	return partitions, rows, bytes, len(t.Differences) == 0
 }
 
 // nextRepair is the first that is not over, nil if there is none.

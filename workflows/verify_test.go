@@ -352,19 +352,21 @@ func TestVerifyRepairSurvivesContinueAsNew(t *testing.T) {
 
 func TestPlanRepair(t *testing.T) {
 	kind := func(kinds ...string) job.VerifiedTable {
-		t := job.VerifiedTable{Table: "t", TableID: 5, Partitions: 4, SourceRows: 100}
+		t := job.VerifiedTable{Table: "t", TableID: 5, Partitions: 4, SourceRows: 100, SourceBytes: 5000}
 		for _, k := range kinds {
-			t.Differences = append(t.Differences, job.VerifyDifference{Kind: k, Partition: "p1", SourceRows: 7})
+			t.Differences = append(t.Differences, job.VerifyDifference{Kind: k, Partition: "p1", SourceRows: 7, SourceBytes: 90})
 		}
 		return t
 	}
 	for _, k := range []string{"objects", "definition", "partitions", "buckets", "indexes", "rollups"} {
-		require.True(t, planRepair(kind("content", k), false).Partial.Replace, k)
+		r := planRepair(kind("content", k), false)
+		require.True(t, r.Partial.Replace, k)
+		require.Equal(t, []int64{100, 5000}, []int64{r.Rows, r.Bytes}, k)
 	}
 	for _, k := range []string{"rows", "content"} {
 		r := planRepair(kind(k, k), false)
 		require.Equal(t, []string{"p1"}, r.Partial.Partitions, k)
-		require.EqualValues(t, 7, r.Rows)
+		require.Equal(t, []int64{7, 90}, []int64{r.Rows, r.Bytes})
 	}
 	replicas := kind("replicas")
 	require.Equal(t, []string{"p1"}, planRepair(replicas, false).Partial.Partitions)

@@ -46,6 +46,8 @@ type world struct {
 	// unlisted: the job has no open transaction, although not all that was committed is
 	// visible: it is somebody else's.
 	unlisted bool
+	// gone: the destination does not have the table.
+	gone bool
 	// stored is the DataSize of the partition's two replicas; "": it is not told.
 	stored string
 
@@ -183,7 +185,7 @@ func (h *half) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, erro
 	defer h.w.mu.Unlock()
 	h.w.happen()
 	db := &meta.Database{ID: 1, Tables: map[int64]*meta.Table{}}
-	if !slices.Contains(req.TableIDs, h.id(10)) {
+	if !slices.Contains(req.TableIDs, h.id(10)) || h.w.gone && !h.source {
 		return db, nil
 	}
 	index := pairtest.Index(h.id(1000), h.name())

@@ -111,6 +111,7 @@ func (v *verification) strange(ctx context.Context, known job.Table) (*structure
 		// now, one of a database what its filter selects.
 		v.gone = table == nil || v.job.Spec.Type() == job.TableSync || !v.job.Spec.Selects(table.Name)
 		if err == nil && !v.gone {
+			s.from, s.missing = table, table.Partitions
 			s.differ(job.VerifyDifference{Kind: kindObjects}, "the job does not have the source's table %s", table.Name)
 		}
 		return s, err

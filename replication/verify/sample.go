@@ -62,14 +62,29 @@ type listed struct {
 
 // versions lists the partitions of a table by id, or only one of them.
 func (s *side) versions(ctx context.Context, query sqlclient.QueryFunc, units []*unit) (map[int64]listed, error) {
-	text := "SHOW PARTITIONS FROM " + sqlclient.Name(s.Spec.Database, s.table.Name)
 	one := true
 	for _, u := range units {
 		one = one && u.part == units[0].part
 	}
+	where := ""
 	if one {
-		text += " WHERE PartitionName = " + sqlclient.QuoteString(s.partition(units[0]).Name)
+		where = " WHERE PartitionName = " + sqlclient.QuoteString(s.partition(units[0]).Name)
 	}
+	found, err := s.list(ctx, query, where)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range units {
+		if _, ok := found[s.partition(u).ID]; !ok {
+			return nil, fmt.Errorf("%s partition %s: %w", s.Side, s.partition(u).Name, errMoved)
+		}
+	}
+	return found, nil
+}
+
+// list lists the formal partitions of a table by id.
+func (s *side) list(ctx context.Context, query sqlclient.QueryFunc, where string) (map[int64]listed, error) {
+	text := "SHOW PARTITIONS FROM " + sqlclient.Name(s.Spec.Database, s.table.Name) + where
 	rows, err := query(ctx, text)
 	if err != nil {
 		return nil, err
@@ -81,11 +96,6 @@ func (s *side) versions(ctx context.Context, query sqlclient.QueryFunc, units []
 			return nil, fmt.Errorf("%s: version %q: %w", text, row.Get("VisibleVersion"), sqlclient.ErrIncomplete)
 		}
 		found[row.Int("PartitionId")] = listed{version: version, pending: row.Int("CommittedVersion") > version, stored: storedOf(row)}
-	}
-	for _, u := range units {
-		if _, ok := found[s.partition(u).ID]; !ok {
-			return nil, fmt.Errorf("%s partition %s: %w", s.Side, s.partition(u).Name, errMoved)
-		}
 	}
 	return found, nil
 }

@@ -2,11 +2,15 @@ package verify
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/compare"
 	"github.com/doris-ccr/ccr/replication/pair"
 )
 
@@ -48,6 +52,72 @@ func (s *side) share(u *unit, of listed) int64 {
 type amount struct{ rows, bytes int64 }
 
 func (a amount) plus(b amount) amount { return amount{a.rows + b.rows, a.bytes + b.bytes} }
+
+// measure finds out how much the source has of what differs: what a repair would bring.
+// What was not compared for lack of a counterpart is counted. That it differs is known,
+// whatever becomes of this.
+func (v *verification) measure(ctx context.Context, s *structure) error {
+	if v.result.Outcome != job.VerifyDifferent || s.from == nil || len(s.from.Partitions) == 0 {
+		return nil
+	}
+	v.report("looks how much the source has of it")
+	from := &side{v.job.Source, s.from, true}
+	at, err := from.list(ctx, from.SQL.Query, "")
+	if err == nil {
+		v.weigh(from, at)
+		err = v.countMissing(ctx, from, s, at)
+	}
+	if errors.Is(err, errMoved) || isAbsence(err) || isRefusal(err) {
+		return nil
+	}
+	return err
+}
+
+// weigh adds the bytes of what differs.
+func (v *verification) weigh(from *side, at map[int64]listed) {
+	stored := map[string]int64{}
+	for _, p := range from.table.Partitions {
+		if v.wanted(p.Name) {
+			stored[p.Name] = at[p.ID].stored
+			v.result.SourceBytes += at[p.ID].stored
+		}
+	}
+	for i := range v.result.Differences {
+		if d := &v.result.Differences[i]; d.Partition != "" {
+			d.SourceBytes = stored[d.Partition]
+		}
+	}
+}
+
+// countMissing counts the rows of partitions that only the source has. Temporary ones
+// are none (doris-binlogs.md 1.8).
+func (v *verification) countMissing(ctx context.Context, from *side, s *structure, at map[int64]listed) error {
+	var units []*unit
+	for _, p := range s.missing {
+		if _, formal := at[p.ID]; formal {
+			units = append(units, &unit{part: &part{pair: compare.PartitionPair{Source: p}}, bucket: whole})
+		}
+	}
+	rows := map[string]int64{}
+	for chunk := range slices.Chunk(units, atOnce) {
+		got, err := v.ask(ctx, from, counting{}, chunk, nil)
+		if err != nil {
+			return err
+		}
+		for i, u := range chunk {
+			rows[u.pair.Source.Name] = got.sums[i].rows
+			v.result.SourceRows += got.sums[i].rows
+		}
+	}
+	for i := range v.result.Differences {
+		if d := &v.result.Differences[i]; d.Kind == kindPartitions {
+			d.SourceRows = rows[d.Partition]
+		} else if d.Kind == kindObjects && s.to == nil {
+			d.SourceRows = v.result.SourceRows
+		}
+	}
+	return nil
+}
 
 // count notes what was read.
 func (v *verification) count(rows, bytes int64) {

@@ -38,6 +38,7 @@ type structure struct {
 	keys        []string // names of the key columns
 	hidden      []string // hidden columns of both sides
 	pairs       []compare.PartitionPair
+	missing     []*meta.Partition // wanted ones that only the source has
 	hasRollups  bool
 	differences []job.VerifyDifference
 }
@@ -73,7 +74,10 @@ func (v *verification) structure(ctx context.Context, known job.Table) (*structu
 		return nil, err
 	}
 	if s.from == nil || s.to == nil {
-		s.missing(known)
+		s.absent(known)
+		if s.from != nil {
+			s.missing = slices.DeleteFunc(slices.Clone(s.from.Partitions), func(p *meta.Partition) bool { return !v.wanted(p.Name) })
+		}
 		return s, nil
 	}
 	if s.from.Name != known.Name && v.job.Spec.Type() == job.DatabaseSync {
@@ -93,7 +97,7 @@ func (v *verification) structure(ctx context.Context, known job.Table) (*structu
 	return s, v.partitions(ctx, s)
 }
 
-func (s *structure) missing(known job.Table) {
+func (s *structure) absent(known job.Table) {
 	if s.from == nil {
 		s.differ(job.VerifyDifference{Kind: kindObjects}, "the source does not have the table %s", known.Name)
 	}
@@ -190,27 +194,30 @@ func (v *verification) rollups(ctx context.Context, s *structure) error {
 	return nil
 }
 
+// wanted tells whether a partition with that name on the source was asked for.
+func (v *verification) wanted(name string) bool {
+	return len(v.in.Request.Partitions) == 0 || slices.Contains(v.in.Request.Partitions, name)
+}
+
 // partitions pairs them, and compares their names and numbers of buckets.
 func (v *verification) partitions(ctx context.Context, s *structure) error {
 	pairing, err := v.job.compare.PairPartitions(ctx, s.from, s.to)
 	if err != nil {
 		return err
 	}
-	wanted := func(name string) bool {
-		return len(v.in.Request.Partitions) == 0 || slices.Contains(v.in.Request.Partitions, name)
-	}
 	for _, p := range pairing.OnlySource {
-		if wanted(p.Name) {
+		if v.wanted(p.Name) {
+			s.missing = append(s.missing, p)
 			s.differ(job.VerifyDifference{Kind: kindPartitions, Partition: p.Name}, "the destination does not have the partition %s (%s)", p.Name, p.Key)
 		}
 	}
 	for _, p := range pairing.OnlyDestination {
-		if wanted(p.Name) {
+		if v.wanted(p.Name) {
 			s.differ(job.VerifyDifference{Kind: kindPartitions, Partition: p.Name}, "only the destination has the partition %s (%s)", p.Name, p.Key)
 		}
 	}
 	s.pairs = slices.SortedFunc(maps.Values(pairing.Pairs), func(a, b compare.PartitionPair) int { return cmp.Compare(a.Source.Name, b.Source.Name) })
-	s.pairs = slices.DeleteFunc(s.pairs, func(p compare.PartitionPair) bool { return !wanted(p.Source.Name) })
+	s.pairs = slices.DeleteFunc(s.pairs, func(p compare.PartitionPair) bool { return !v.wanted(p.Source.Name) })
 	for _, p := range s.pairs {
 		if p.Source.Key != "" && p.Source.Name != p.Destination.Name {
 			s.differ(job.VerifyDifference{Kind: kindPartitions, Partition: p.Source.Name}, "partition %s is called %s on the destination", p.Source.Name, p.Destination.Name)

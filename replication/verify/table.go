@@ -153,7 +153,7 @@ func (v *verification) once(ctx context.Context) error {
 	v.result.Differences, v.result.Busy = s.differences, uncertain
 	if s.from == nil || s.to == nil {
 		v.conclude()
-		return nil
+		return v.measure(ctx, s)
 	}
 	v.from, v.to = &side{v.job.Source, s.from, true}, &side{v.job.Destination, s.to, false}
 	v.hasRollups = s.hasRollups
@@ -178,7 +178,7 @@ func (v *verification) once(ctx context.Context) error {
 		return err
 	}
 	v.conclude()
-	return nil
+	return v.measure(ctx, s)
 }
 
 // prepare decides which columns are compared, and how.
@@ -203,7 +203,7 @@ func (v *verification) definitionOnly(ctx context.Context, known job.Table, look
 	}
 	v.result.Differences, v.result.Busy = s.differences, uncertain
 	v.conclude()
-	return nil
+	return v.measure(ctx, s)
 }
 
 // namedOnly is structure of what goes by its name.

@@ -284,3 +284,32 @@ func TestPace(t *testing.T) {
 	}
 	require.NoError(t, v.pace(context.Background(), time.Now().Add(-time.Hour), 1, 1), "so long it has taken already")
 }
+
+// What a repair would bring is told of a table that the destination does not have, too.
+func TestWhatTheSourceHas(t *testing.T) {
+	w := quiet()
+	w.stored, w.gone = "6.000 KB", true
+	got := verifyWorld(t, w)
+	require.Equal(t, job.VerifyDifferent, got.Outcome)
+	require.Equal(t, kindObjects, got.Differences[0].Kind)
+	require.EqualValues(t, 15, got.SourceRows)
+	require.EqualValues(t, 15, got.Differences[0].SourceRows)
+	require.EqualValues(t, 3072, got.SourceBytes)
+
+	w.refuse = func(statement string) error {
+		if strings.Contains(statement, "count(") {
+			return &sqlclient.Error{Code: 1105, Message: "memory"}
+		}
+		return nil
+	}
+	got = verifyWorld(t, w)
+	require.Equal(t, job.VerifyDifferent, got.Outcome, "that is known")
+	require.EqualValues(t, 3072, got.SourceBytes)
+
+	w = quiet()
+	w.stored, w.planted = "6.000 KB", true
+	got = verifyWorld(t, w)
+	require.EqualValues(t, 15, got.SourceRows)
+	require.EqualValues(t, 3072, got.SourceBytes)
+	require.EqualValues(t, 3072, got.Differences[0].SourceBytes)
+}
