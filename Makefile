@@ -47,7 +47,7 @@ test-unit: ## unit tests only
 
 .PHONY: test-e2e
 test-e2e: build temporal-tools ## end-to-end tests only (RUN=regexp picks some)
-	go test -tags $(TAGS) -count=1 -parallel 4 -timeout 20m $(if $(RUN),-run '$(RUN)') -v ./e2e/...
+	go test -tags $(TAGS) -count=1 -parallel 5 -timeout 20m $(if $(RUN),-run '$(RUN)') -v ./e2e/...
 
 # The tests whose jobs' histories are kept: together they have every step.
 RECORDED := TestDatabaseJob|TestEmptyDatabase|TestLostBinlogs|TestPartitionAddedWrittenDropped|TestPauseAndResume|TestTableCreatedAndDropped|TestTableJobWithAnotherNameTwoFullSyncs|TestUnknownBinlog|TestTablesIncluded|TestTablesRenamed|TestSkip|TestWebhook|TestLagIsLive|TestAStalledJobIsPatient|TestBadPayloadsByHand|TestPartialSyncOrderedAtTheDrop|TestAStateOfManyEntriesIsMeasured|TestADDLOfAJobWithManyTables|TestTablesSelectedWhileAGapIsClosed|TestRemediesHelp/a_snapshot_is_taken_again_by_itself

@@ -99,8 +99,9 @@ type scene struct {
 	skipped      int64            // the binlog that was ordered to be skipped
 }
 
-// atOnce bounds how many scenarios are played beside each other.
-const atOnce = 8
+// atOnce bounds how many scenarios are played beside each other. One of them keeps a
+// processor busy for an eighth of its time.
+const atOnce = 12
 
 // The catalogue with the numbers of syncs that it really takes, which are exact
 // where binlogs are filed in order.

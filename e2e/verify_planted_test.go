@@ -225,7 +225,7 @@ func (v *verifying) findsIn(report job.VerifyReport, rows []planted) {
 	}
 	for name, in := range byTable {
 		if err := nothingElse(tableOf(report, name), method, in); err != nil {
-			v.Errorf("%s, method %s: %v\n%+v", name, method, err, tableOf(report, name))
+			v.Errorf("table %s, method %s: %v\n%+v", name, method, err, tableOf(report, name))
 		}
 	}
 	require.NotEqual(v, job.VerifyDifferent, tableOf(report, "busy").Outcome, inText(report))

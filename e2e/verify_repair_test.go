@@ -46,7 +46,7 @@ func TestVerifyRepair(t *testing.T) {
 	for _, table := range tables {
 		v.plant(&table.planted)
 	}
-	stop := v.load(4*time.Second, "busy")
+	stop := v.load(8*time.Second, "busy")
 
 	plan := v.verify(job.VerifyRequest{Repair: true, DryRun: true})
 	require.Equal(t, len(tables), plan.Different, inText(plan))
