@@ -103,15 +103,18 @@ func TestAHoldGetsToTheShift(t *testing.T) {
 	b, _ := streamBench(t)
 	order := job.Hold{Job: "j1", ID: 1, Step: 1, TableID: 10, PartitionID: 100, Limit: time.Second}
 	require.False(t, b.acts.Hold(order).Here)
+	obeyed := false
 	b.fake.stream = func(_ context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
 		require.True(t, b.acts.Hold(order).Here)
 		later := order
 		later.Job = "elsewhere"
 		require.False(t, b.acts.Hold(later).Here)
 		require.NotNil(t, h.Holds)
+		obeyed = true
 		return job.StreamResult{End: job.EndShiftOver}, nil
 	}
 	_, err := call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 7))
 	require.NoError(t, err)
+	require.True(t, obeyed)
 	require.False(t, b.acts.Hold(order).Here, "the shift is over")
 }
