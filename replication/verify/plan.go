@@ -109,7 +109,10 @@ func (v *verification) strange(ctx context.Context, known job.Table) (*structure
 		table, _, err := v.job.Source.TableByID(ctx, v.in.Target.ID)
 		// The job may have left it meanwhile: one of a table follows what has its name
 		// now, one of a database what its filter selects.
-		v.gone = table == nil || v.job.Spec.Type() == job.TableSync || !v.job.Spec.Selects(table.Name)
+		v.gone = v.job.Spec.Type() == job.TableSync || !v.job.Spec.Selects(known.Name) || table != nil && !v.job.Spec.Selects(table.Name)
+		if err == nil && !v.gone && table == nil {
+			return s, v.leftBehind(ctx, s, known.Name)
+		}
 		if err == nil && !v.gone {
 			s.from, s.missing = table, table.Partitions
 			s.differ(job.VerifyDifference{Kind: kindObjects}, "the job does not have the source's table %s", table.Name)
@@ -134,4 +137,21 @@ func (v *verification) strange(ctx context.Context, known job.Table) (*structure
 		s.differ(job.VerifyDifference{Kind: kindObjects}, "only the destination has %s", known.Name)
 	}
 	return s, nil
+}
+
+// leftBehind looks whether the destination still has a table that is neither the
+// source's nor the job's any more. What has its name on the source now is another
+// table, which the job knows, or will.
+func (v *verification) leftBehind(ctx context.Context, s *structure, name string) error {
+	v.gone = true
+	exists, err := v.job.Source.SQL.TableExists(ctx, v.job.Spec.Source.Database, name)
+	if err != nil || exists {
+		return err
+	}
+	if exists, err = v.job.Destination.SQL.TableExists(ctx, v.job.Spec.Destination.Database, v.job.DestinationName(name)); err != nil || !exists {
+		return err
+	}
+	v.gone = false
+	s.differ(job.VerifyDifference{Kind: kindObjects}, "only the destination has %s: the source's was dropped", name)
+	return nil
 }
