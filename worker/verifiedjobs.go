@@ -43,9 +43,32 @@ type verifiedJobs struct {
 // VerifyInput asks a job for some of its tables. A job that does not exist is an error
 // that ends the verification.
 func (v *verifiedJobs) VerifyInput(ctx context.Context, name string, wanted job.VerifyWanted) (job.StepInput, error) {
+	names := wanted.Names
+	wanted.Names = false // all tables come packed, if there are many
 	var in job.StepInput
-	err := v.query(ctx, name, job.QueryVerifyInput, &in, wanted)
-	return in, err
+	if err := v.query(ctx, name, job.QueryVerifyInput, &in, wanted); err != nil || !names {
+		return in, err
+	}
+	var known job.TablesKnown
+	err := v.query(ctx, name, job.QueryTables, &known, job.TablesWanted{})
+	var unknown *serviceerror.QueryFailed
+	if errors.As(err, &unknown) { // a worker of an earlier release has the job
+		wanted.Names = true
+		err = v.query(ctx, name, job.QueryVerifyInput, &in, wanted)
+		return in, err
+	}
+	if err != nil {
+		return job.StepInput{}, err
+	}
+	if known.Tables == nil {
+		return job.StepInput{}, fmt.Errorf("job %s: it was asked for its tables, and told none", name)
+	}
+	mapping, err := known.Tables.Open()
+	if err != nil {
+		return job.StepInput{}, fmt.Errorf("job %s: its tables: %w", name, err)
+	}
+	in.Progress.Tables = mapping.Tables
+	return in, nil
 }
 
 // CaughtUp tells whether the job has applied all that its source had recorded when it

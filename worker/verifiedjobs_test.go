@@ -29,6 +29,9 @@ type oneJob struct {
 	statuses []job.Status
 	beats    []job.Heartbeat
 	closed   bool
+	// earlier: the job's worker knows no query for all tables.
+	earlier bool
+	queries []string
 }
 
 func (o *oneJob) QueryWorkflowWithOptions(_ context.Context, q *client.QueryWorkflowWithOptionsRequest) (*client.QueryWorkflowWithOptionsResponse, error) {
@@ -38,7 +41,19 @@ func (o *oneJob) QueryWorkflowWithOptions(_ context.Context, q *client.QueryWork
 	if o.closed {
 		return &client.QueryWorkflowWithOptionsResponse{QueryRejected: &querypb.QueryRejected{}}, nil
 	}
+	o.queries = append(o.queries, q.QueryType)
 	var answer any = o.input
+	switch {
+	case q.QueryType == job.QueryTables && o.earlier:
+		return nil, serviceerror.NewQueryFailed("unknown queryType tables. KnownQueryTypes=[verify_input]")
+	case q.QueryType == job.QueryTables:
+		packed := job.Pack(job.Mapping{Tables: o.input.Progress.Tables})
+		answer = job.TablesKnown{Tables: &packed}
+	case q.QueryType == job.QueryVerifyInput && !q.Args[0].(job.VerifyWanted).Names:
+		without := o.input
+		without.Progress.Tables = nil
+		answer = without
+	}
 	if q.QueryType == job.QueryStatus {
 		answer = o.statuses[0]
 		o.statuses = o.statuses[min(1, len(o.statuses)-1):]
@@ -68,6 +83,21 @@ func beatAt(position, settled int64) job.Heartbeat {
 
 func lagTo(last int64) func(context.Context, job.StepInput) (binlog.Lag, error) {
 	return func(context.Context, job.StepInput) (binlog.Lag, error) { return binlog.Lag{LastCommitSeq: last}, nil }
+}
+
+// All tables of a job come packed, of an earlier release's worker as they used to.
+func TestAllTablesOfAJob(t *testing.T) {
+	want := job.StepInput{Spec: job.Spec{Name: "j1"}, Progress: job.Progress{Position: job.Position{CommitSeq: 5}, Tables: map[int64]job.Table{11: {Name: "orders"}}}}
+	for earlier, queries := range map[bool][]string{
+		false: {job.QueryVerifyInput, job.QueryTables},
+		true:  {job.QueryVerifyInput, job.QueryTables, job.QueryVerifyInput},
+	} {
+		o := &oneJob{input: want, earlier: earlier}
+		got, err := (&verifiedJobs{client: o}).VerifyInput(t.Context(), "j1", job.VerifyWanted{Names: true})
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		require.Equal(t, queries, o.queries)
+	}
 }
 
 func TestCaughtUp(t *testing.T) {
