@@ -118,3 +118,26 @@ func TestAHoldGetsToTheShift(t *testing.T) {
 	require.True(t, obeyed)
 	require.False(t, b.acts.Hold(order).Here, "the shift is over")
 }
+
+// An overview shows lags of jobs that do not stream which are a little old: only when they
+// are older than it wants is the source asked.
+func TestAWatchedLagMayBeAsOldAsWanted(t *testing.T) {
+	var calls atomic.Int64
+	b, _ := streamBench(t)
+	b.acts.registry = newLagRegistry(func(context.Context, job.StepInput) (binlog.Lag, error) {
+		return binlog.Lag{Binlogs: calls.Add(1)}, nil
+	})
+	watch := func(maxAge time.Duration) (job.LagAnswer, bool) { return b.acts.Watch(paused("j1", 7), maxAge) }
+	_, known := watch(time.Hour)
+	require.False(t, known, "the source is asked beside")
+	b.acts.registry.looks.Wait()
+	answer, known := watch(time.Hour)
+	require.True(t, known)
+	require.Equal(t, int64(1), answer.Lag.Binlogs)
+	_, known = watch(0)
+	require.False(t, known, "it is too old")
+	b.acts.Close()
+	answer, known = watch(time.Hour)
+	require.True(t, known)
+	require.Equal(t, int64(2), answer.Lag.Binlogs)
+}

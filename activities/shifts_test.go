@@ -72,3 +72,36 @@ func TestWhatIsKnownOfAShift(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, b.acts.Shift("j1"))
 }
+
+// The stream's first checkpoint that tells what the claim has just told costs the server
+// nothing. All others are sent: somebody may have taken the job over since.
+func TestTheClaimIsTheFirstCheckpoint(t *testing.T) {
+	told := at(7)
+	told.Settled, told.AppliedBeyond = 5, []int64{9}
+	for name, c := range map[string]struct {
+		change func(h *job.Heartbeat)
+		sent   int
+	}{
+		"the same":          {func(*job.Heartbeat) {}, 2},
+		"further":           {func(h *job.Heartbeat) { h.Position.CommitSeq++ }, 3},
+		"read again before": {func(h *job.Heartbeat) { h.Settled-- }, 3},
+		"dealt with more":   {func(h *job.Heartbeat) { h.AppliedBeyond = []int64{9, 11} }, 3},
+		"unconfirmed":       {func(h *job.Heartbeat) { h.UnconfirmedSince = time.Unix(1, 0) }, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, s := streamBench(t)
+			b.fake.stream = func(ctx context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
+				first := told
+				c.change(&first)
+				require.NoError(t, h.Checkpoint(ctx, first))
+				require.NoError(t, h.Checkpoint(ctx, first), "the second is sent")
+				return job.StreamResult{End: job.EndShiftOver}, nil
+			}
+			in := shiftAt(t, b, 7)
+			in.Progress.Settled, in.Progress.AppliedBeyond = told.Settled, told.AppliedBeyond
+			_, err := call[job.StreamResult](b, job.ActivityStream, in)
+			require.NoError(t, err)
+			require.Len(t, s.positions(), c.sent)
+		})
+	}
+}

@@ -3,7 +3,9 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -52,7 +54,10 @@ type shift struct {
 	// unconfirmedSince is since when it is not known what became of commits, as far as this
 	// attempt knows before it asks the destination.
 	unconfirmedSince time.Time
-	began            time.Time
+	// claimed is what the attempt has told when it claimed the right to act, nil after the
+	// stream's first checkpoint.
+	claimed atomic.Pointer[job.Heartbeat]
+	began   time.Time
 	// stopped is why the run was told to end, nil if it ended by itself.
 	stopped error
 }
@@ -76,7 +81,24 @@ func (s *shift) claim(ctx context.Context) error {
 		s.acts.log.Info("taking over the stream: the attempt before this one fell silent", "job", s.in.Spec.Name,
 			"commit_seq", start.Position.CommitSeq, "attempt", attempt)
 	}
+	s.claimed.Store(&start)
 	return s.beats.checkpoint(ctx, start)
+}
+
+// claimLasts is how long a claim stands for the first checkpoint of the stream.
+const claimLasts = time.Second
+
+// checkpoint is the stream's. Its first one comes before the first side effect, as the
+// claim did. If it tells the same right after that, the server knows it: after the death
+// of a worker with hundreds of jobs each write of the server counts.
+func (s *shift) checkpoint(ctx context.Context, b job.Heartbeat) error {
+	claimed := s.claimed.Swap(nil)
+	if claimed != nil && s.beats.silence() < claimLasts && ctx.Err() == nil && claimed.Position == b.Position &&
+		claimed.Settled == b.Settled && slices.Equal(claimed.AppliedBeyond, b.AppliedBeyond) && claimed.UnconfirmedSince.Equal(b.UnconfirmedSince) {
+		s.beats.report(b)
+		return nil
+	}
+	return s.beats.checkpoint(ctx, b)
 }
 
 // notBegun is the end of a shift that could not claim the right to act.
@@ -126,7 +148,7 @@ func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
 				s.end(err)
 			}
 		},
-		Checkpoint: s.beats.checkpoint,
+		Checkpoint: s.checkpoint,
 		Stop:       entry.stop,
 		Alive:      s.beats.alive,
 		Holds:      entry.holds,

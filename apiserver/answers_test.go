@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -77,26 +78,27 @@ func TestAnAnswerOfBeforeTheCommandIsNotShared(t *testing.T) {
 
 // Who shares a question with somebody who goes away asks it anew.
 func TestALeftQuestionIsAskedAnew(t *testing.T) {
-	a := newAnswers()
-	ctx, leave := context.WithCancel(t.Context())
-	began := make(chan bool)
-	var asked sync.WaitGroup
-	asked.Go(func() {
-		_, err := once(ctx, a, time.Hour, "status", "j1", func(ctx context.Context) (string, error) {
-			close(began)
-			<-ctx.Done()
-			return "", ctx.Err()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAnswers()
+		ctx, leave := context.WithCancel(t.Context())
+		var asked sync.WaitGroup
+		asked.Go(func() {
+			_, err := once(ctx, a, time.Hour, "status", "j1", func(ctx context.Context) (string, error) {
+				<-ctx.Done()
+				return "", ctx.Err()
+			})
+			require.ErrorIs(t, err, context.Canceled)
 		})
-		require.ErrorIs(t, err, context.Canceled)
+		synctest.Wait()
+		asked.Go(func() {
+			answer, err := once(t.Context(), a, time.Hour, "status", "j1", func(context.Context) (string, error) { return "well", nil })
+			require.NoError(t, err)
+			require.Equal(t, "well", answer)
+		})
+		synctest.Wait() // both wait for the same now
+		leave()
+		asked.Wait()
 	})
-	<-began
-	asked.Go(func() {
-		answer, err := once(t.Context(), a, time.Hour, "status", "j1", func(context.Context) (string, error) { return "well", nil })
-		require.NoError(t, err)
-		require.Equal(t, "well", answer)
-	})
-	leave()
-	asked.Wait()
 }
 
 // Temporal gets no more questions at once than heartbeats can bear, however many ask.

@@ -25,6 +25,8 @@ const (
 	// spreadPause is the time between two looks at what the others do, a little more
 	// or less: processes that were started together do not look together.
 	spreadPause = 8 * time.Second
+	// spreadAgain is the same for a process that has just given shifts away.
+	spreadAgain = 3 * time.Second
 	// yieldPause is the time between two shifts that are given away. Each hand-over is
 	// a dozen writes of the Temporal server.
 	yieldPause = 100 * time.Millisecond
@@ -51,7 +53,11 @@ type spread struct {
 func (s *spread) run(ctx context.Context) {
 	giving := false
 	for {
-		pause := spreadPause*3/4 + rand.N(spreadPause/2)
+		pause := spreadPause
+		if giving {
+			pause = spreadAgain
+		}
+		pause = pause*3/4 + rand.N(pause/2)
 		select {
 		case <-ctx.Done():
 			return

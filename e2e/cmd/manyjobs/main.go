@@ -36,7 +36,7 @@ func main() {
 	flag.DurationVar(&o.poll, "poll", 0, "ask each job for its lag this often while it is idle, busy and paused; 0: do not ask")
 	flag.BoolVar(&o.answers, "answers", false, "measure how soon /view, /metrics and job_status answer")
 	flag.StringVar(&o.before, "before", "", "a ccr binary of an earlier version, whose API server is measured beside (with -answers)")
-	flag.BoolVar(&o.takeover, "takeover", false, "at the end, start a second worker, measure how soon it has its share, kill the first, and measure how soon all jobs stream again")
+	flag.IntVar(&o.takeovers, "takeovers", 0, "so many times at the end: start a second worker, kill the first, and measure how soon all jobs stream again; then how soon one that joins has its share")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -54,7 +54,7 @@ type options struct {
 	poll       time.Duration
 	answers    bool
 	before     string
-	takeover   bool
+	takeovers  int
 }
 
 // fleet is one API server and one worker with all the jobs.
@@ -132,7 +132,7 @@ func run(ctx context.Context, o options) (err error) {
 			return err
 		}
 	}
-	if o.takeover {
+	if o.takeovers > 0 {
 		return f.measureTakeover(ctx)
 	}
 	return nil
