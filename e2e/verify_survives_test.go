@@ -33,41 +33,36 @@ func newMortalEnv(t *testing.T) (*env, *mortals) {
 	return e, m
 }
 
-// temporalDies kills Temporal and starts it again.
-func (m *mortals) temporalDies(v *verifying) {
-	v.Helper()
+// A death kills processes and returns what starts them again.
+type death func(*verifying) (revive func())
+
+func (m *mortals) temporalDies(v *verifying) (revive func()) {
 	m.temporal.Kill()
-	m.revive(v)
+	return func() {
+		temporal, err := harness.StartEmbeddedTemporalAt(v.ctx, m.Dir, m.Temporal, "")
+		require.NoError(v, err)
+		m.temporal = temporal
+	}
 }
 
-func (m *mortals) revive(v *verifying) {
-	v.Helper()
-	temporal, err := harness.StartEmbeddedTemporalAt(v.ctx, m.Dir, m.Temporal, "")
-	require.NoError(v, err)
-	m.temporal = temporal
-}
-
-func (m *mortals) workerDies(v *verifying) {
-	v.Helper()
+func (m *mortals) workerDies(v *verifying) (revive func()) {
 	m.Workers[0].Kill()
-	require.NoError(v, m.Workers[0].Start(v.ctx))
+	return func() { require.NoError(v, m.Workers[0].Start(v.ctx)) }
 }
 
-func (m *mortals) apiDies(v *verifying) {
-	v.Helper()
+func (m *mortals) apiDies(v *verifying) (revive func()) {
 	m.APIs[0].Member.Kill()
-	require.NoError(v, m.APIs[0].Member.Start(v.ctx))
+	return func() { require.NoError(v, m.APIs[0].Member.Start(v.ctx)) }
 }
 
 // allDie is what the death of a ccr-standalone is.
-func (m *mortals) allDie(v *verifying) {
-	v.Helper()
-	for _, p := range []*harness.Process{m.temporal, m.Workers[0].Process, m.APIs[0].Member.Process} {
-		p.Kill()
+func (m *mortals) allDie(v *verifying) (revive func()) {
+	temporal, worker, api := m.temporalDies(v), m.workerDies(v), m.apiDies(v)
+	return func() {
+		temporal()
+		worker()
+		api()
 	}
-	m.revive(v)
-	require.NoError(v, m.Workers[0].Start(v.ctx))
-	require.NoError(v, m.APIs[0].Member.Start(v.ctx))
 }
 
 // A verification and a repair go on when Temporal, their worker, the API server or all
@@ -101,8 +96,8 @@ func TestVerifySurvives(t *testing.T) {
 }
 
 // killedAt begins a verification. One after the other dies while the destination holds
-// it at a point.
-func (v *verifying) killedAt(point string, request job.VerifyRequest, deaths ...func(*verifying)) job.VerifyReport {
+// it at a point, and comes back when the destination has gone on.
+func (v *verifying) killedAt(point string, request job.VerifyRequest, deaths ...death) job.VerifyReport {
 	v.Helper()
 	hold := func() int {
 		held, err := v.pair.Destination.Faults().Add(faults.Rule{Point: point, Action: faults.Hold, Count: 1})
@@ -114,13 +109,13 @@ func (v *verifying) killedAt(point string, request job.VerifyRequest, deaths ...
 	require.NoError(v, err)
 	for i, dies := range deaths {
 		v.struckBy(v.pair.Destination, held)
-		dies(v)
-		next := 0
+		revive, next := dies(v), 0
 		if i+1 < len(deaths) {
 			next = hold() // before the last is over: it is sure to be met
 		}
 		require.True(v, v.pair.Destination.Faults().Remove(held))
 		held = next
+		revive()
 	}
 	report, err := v.ccr.AwaitVerified(v.ctx, v.job, id, catchUp)
 	require.NoError(v, err)
