@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -49,8 +50,9 @@ type heartbeater struct {
 	confirm confirmedHeartbeat
 	// repeat sends the latest report once more; what went wrong is in the state.
 	repeat func(context.Context)
-	// pause is the time between two of these.
-	pause func() time.Duration
+	// pause is the time between two of these while there is something new to tell, or the
+	// last one has failed; rest is the time while there is not.
+	pause, rest func() time.Duration
 	// watch adds a problem to a report that shows no progress for too long.
 	watch func(job.Heartbeat, time.Time) job.Heartbeat
 	// end ends the attempt.
@@ -62,8 +64,11 @@ type heartbeater struct {
 
 	mu           sync.Mutex // guards the fields below, and the calls of watch
 	latest       job.Heartbeat
-	acknowledged time.Time // when the last heartbeat was sent that the server has acknowledged
-	asked        time.Time // when mayAct began to ask; a shift asks all the time
+	told         job.Heartbeat // what the last one said that the server has acknowledged
+	failed       bool          // the last one was not acknowledged
+	acknowledged time.Time     // when the last heartbeat was sent that the server has acknowledged
+	asked        time.Time     // when mayAct began to ask; a shift asks all the time
+	news         chan struct{} // to run: there is something new to tell
 }
 
 // newHeartbeater makes what heartbeaters of steps and shifts have in common. Its
@@ -75,15 +80,16 @@ func newHeartbeater(confirm confirmedHeartbeat, timeout time.Duration, end conte
 	h := &heartbeater{
 		timeout: timeout, confirm: confirm, end: end, acknowledged: time.Now(),
 		watch: func(b job.Heartbeat, _ time.Time) job.Heartbeat { return b },
+		news:  make(chan struct{}, 1),
 	}
-	h.pause = h.longestPause
+	h.pause, h.rest = h.longestPause, h.longestPause
 	h.repeat = func(ctx context.Context) { _ = h.acknowledge(ctx) }
 	return h
 }
 
 const (
-	// shortestPause is the pause between heartbeats of a process with few shifts:
-	// job_status and get_lag answer from the heartbeats.
+	// shortestPause is the pause between heartbeats of a process with few shifts that have
+	// something to tell: job_status answers from the heartbeats.
 	shortestPause = 700 * time.Millisecond
 	// heartbeatCost is how much a further shift stretches the pause: each
 	// heartbeat is a write for the server, about 4 ms of its CPU (temporal-measured.md 2),
@@ -97,7 +103,9 @@ func pauseOf(n int64) time.Duration {
 }
 
 // longestPause is short enough that one heartbeat may fail before the attempt
-// may not begin anything new (temporal-measured.md 5: throttle <= 0.4 T).
+// may not begin anything new (temporal-measured.md 5: throttle <= 0.4 T). An idle shift
+// rests so long: each heartbeat is a write for the server, and with few jobs that is most
+// of what they cost. How soon the server notices that a worker is dead does not depend on it.
 func (h *heartbeater) longestPause() time.Duration { return h.timeout * 3 / 10 }
 
 // shiftHeartbeater makes the heartbeater of a shift. A shift waits for the answer to
@@ -116,6 +124,7 @@ func (a *Activities) stepHeartbeater(ctx context.Context, end context.CancelCaus
 	send := func(sendCtx context.Context, b job.Heartbeat) error { return a.heartbeats(ctx)(sendCtx, b) }
 	h := newHeartbeater(send, activity.GetInfo(ctx).HeartbeatTimeout, end)
 	h.pause = func() time.Duration { return h.timeout / 4 }
+	h.rest = h.pause
 	h.watch = (&stepWatchdog{step: job.StepName(activity.GetInfo(ctx).ActivityType.Name)}).watch
 	// The activity's own context: the SDK uses it beyond the call, when it sends what
 	// its throttle held back.
@@ -125,17 +134,44 @@ func (a *Activities) stepHeartbeater(ctx context.Context, end context.CancelCaus
 
 // run repeats the latest report until ctx is done.
 func (h *heartbeater) run(ctx context.Context) {
-	timer := time.NewTimer(h.pause())
+	sent := time.Now()
+	timer := time.NewTimer(h.due())
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-h.news:
 		case <-timer.C:
-			h.repeat(ctx)
-			timer.Reset(h.pause())
 		}
+		if time.Since(sent) >= h.due() {
+			h.repeat(ctx)
+			sent = time.Now()
+		}
+		timer.Reset(max(0, h.due()-time.Since(sent)))
 	}
+}
+
+// due is how long after the last heartbeat the next one is.
+func (h *heartbeater) due() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failed || saysMore(h.latest, h.told) {
+		return h.pause()
+	}
+	return h.rest()
+}
+
+// saysMore tells whether a report says something that another one does not, except when
+// it was made, and when the source was found to have nothing new.
+func saysMore(b, told job.Heartbeat) bool {
+	if b.Position != told.Position {
+		return true
+	}
+	for _, r := range []*job.Heartbeat{&b, &told} {
+		r.At, r.Lag.ObservedAt, r.Comparing = time.Time{}, time.Time{}, nil
+	}
+	return !reflect.DeepEqual(b, told)
 }
 
 // report takes the attempt's latest report; the next heartbeat carries it.
@@ -144,6 +180,12 @@ func (h *heartbeater) report(b job.Heartbeat) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.latest = b
+	if saysMore(b, h.told) {
+		select {
+		case h.news <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // last returns the attempt's latest report.
@@ -229,13 +271,16 @@ func (h *heartbeater) acknowledge(ctx context.Context) error {
 	defer cancel()
 	// The server counts from when it got the heartbeat, so this side counts
 	// from when it sent it.
-	sent := time.Now()
-	err := h.confirm(rpcCtx, h.current())
+	sent, b := time.Now(), h.current()
+	err := h.confirm(rpcCtx, b)
+	h.mu.Lock()
+	h.failed = err != nil
+	if err == nil {
+		h.acknowledged, h.told = sent, b
+	}
+	h.mu.Unlock()
 	switch {
 	case err == nil:
-		h.mu.Lock()
-		h.acknowledged = sent
-		h.mu.Unlock()
 		return nil
 	case temporal.IsCanceledError(err):
 		err = errAsked

@@ -24,8 +24,8 @@ type PollBudget struct {
 	idle, active turns
 }
 
-// activeShare: a busy job polls up to 200 times a second (IdlePollMin), so with
-// the default budget the first four of them are not slowed down at all.
+// activeShare: a busy job polls up to 100 times a second (Pacer), so with the
+// default budget the first eight of them are not slowed down at all.
 const activeShare = 2
 
 // turns gives out points in time, a step apart.
@@ -58,47 +58,6 @@ func (t *turns) take(now time.Time) time.Duration {
 	t.next = t.next.Add(t.step)
 	return wait
 }
-
-// Pacer decides how long to wait before the next poll of one source. Under load
-// it waits for a few binlogs to gather, which saves calls; when idle it waits a
-// fraction of the time that nothing has come, so that the delay it adds to the
-// next binlog stays a fraction of the distance between binlogs.
-type Pacer struct {
-	Shortest, Longest time.Duration
-	LastBinlog        time.Time
-	LastPoll          time.Time
-	gap               time.Duration // smoothed time between binlogs
-}
-
-const (
-	// gather is how many binlogs a poll of a busy source should find.
-	gather = 3
-	// gatherLongest bounds the wait for them.
-	gatherLongest = 12 * time.Millisecond
-	// idleFraction is the share of the idle time to wait before looking again.
-	idleFraction = 4
-	// activeFor is how long after a binlog a source counts as active.
-	activeFor = 5 * time.Second
-)
-
-// Found notes that a poll found n binlogs (possibly none) and returns the time
-// to wait before the next. full tells that the server has more.
-func (p *Pacer) Found(now time.Time, n int, full bool) time.Duration {
-	since := now.Sub(p.LastPoll)
-	p.LastPoll = now
-	if n > 0 {
-		p.LastBinlog = now
-		p.gap = (3*p.gap + since/time.Duration(n)) / 4
-		if full {
-			return 0
-		}
-		return min(max(gather*p.gap, p.Shortest), max(gatherLongest, p.Shortest))
-	}
-	return min(max(now.Sub(p.LastBinlog)/idleFraction, p.Shortest), p.Longest)
-}
-
-// Active tells whether the source has had a binlog lately.
-func (p *Pacer) Active(now time.Time) bool { return now.Sub(p.LastBinlog) < activeFor }
 
 // A net under everything else: while a shift follows the binlogs, it compares the
 // tables that nobody writes at the moment with what the destination has

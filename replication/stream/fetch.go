@@ -27,7 +27,7 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 	size := pair.NewBatchSize(s.job.Options.BatchSize)
 	req := s.job.BinlogRequest(s.begin(), 0)
 	budget := s.job.Connector.PollBudget(s.job.Spec.Source)
-	pace := pair.Pacer{Shortest: s.job.Options.IdlePollMin, Longest: s.job.Options.IdlePollMax, LastBinlog: time.Now(), LastPoll: time.Now()}
+	pace := pair.NewPacer(time.Now(), s.job.Options.IdlePollMin, s.job.Options.IdlePollMax)
 	retry := pair.Backoff{Budget: s.job.Options.RetryBudget}
 	trouble := false
 	for ctx.Err() == nil {
@@ -80,10 +80,21 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 				return // the loop ends at the DUMMY
 			}
 		}
-		if !pair.Sleep(ctx, pace.Found(time.Now(), n, int64(n) >= req.Limit)) {
+		if !pair.Sleep(ctx, pace.Found(time.Now(), stampsOf(got.Binlogs), int64(n) >= req.Limit)) {
 			return
 		}
 	}
+}
+
+// stampsOf are the times that the source gives to binlogs, zero for those without one.
+func stampsOf(binlogs []binlog.Record) []time.Time {
+	stamps := make([]time.Time, len(binlogs))
+	for i, b := range binlogs {
+		if b.Timestamp > 0 {
+			stamps[i] = time.UnixMilli(b.Timestamp)
+		}
+	}
+	return stamps
 }
 
 func send(ctx context.Context, out chan<- batch, b batch) bool {

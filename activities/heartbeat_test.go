@@ -1,0 +1,112 @@
+package activities
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/doris-ccr/ccr/job"
+)
+
+// resting runs a heartbeater like that of a shift in fake time, while tell reports what
+// the shift has to say every half second, for a minute. It returns how many heartbeats were
+// sent, and how long the server had not heard of the shift at most.
+func resting(t *testing.T, s *server, tell func(n int) job.Heartbeat) (sent int, silence time.Duration) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithCancelCause(t.Context())
+		defer end(nil)
+		h := newHeartbeater(s.confirm, 10*time.Second, end)
+		h.pause = func() time.Duration { return shortestPause }
+		require.NoError(t, h.checkpoint(ctx, tell(0)))
+		var keeping sync.WaitGroup
+		keeping.Go(func() { h.run(ctx) })
+		for n := range 120 {
+			h.report(tell(n))
+			time.Sleep(reportEvery)
+			silence = max(silence, h.silence())
+		}
+		end(nil)
+		keeping.Wait()
+	})
+	return len(s.positions()), silence
+}
+
+const reportEvery = 500 * time.Millisecond
+
+// saying is a report of a shift: where it is, and that the source has just been asked.
+func saying(position int64) job.Heartbeat {
+	b := at(position)
+	b.Lag.ObservedAt = time.Now()
+	b.Comparing = &job.Comparing{ComparedAt: time.Now()}
+	return b
+}
+
+func TestAShiftWithNothingNewToSayRests(t *testing.T) {
+	sent, silence := resting(t, &server{}, func(int) job.Heartbeat { return saying(7) })
+	require.InDelta(t, 21, sent, 2, "one every 3 s")
+	require.Less(t, silence, 5*time.Second, "it may begin something new all the time")
+}
+
+func TestAShiftThatMovesTellsSoon(t *testing.T) {
+	sent, _ := resting(t, &server{}, func(n int) job.Heartbeat { return saying(int64(n)) })
+	require.InDelta(t, 60_000/700, sent, 26, "each at the next report after 700 ms")
+}
+
+func TestNewsDoesNotWaitForTheRest(t *testing.T) {
+	for name, tell := range map[string]func(*job.Heartbeat){
+		"position":    func(b *job.Heartbeat) { b.Position.CommitSeq = 8 },
+		"settled":     func(b *job.Heartbeat) { b.Settled = 7 },
+		"lag":         func(b *job.Heartbeat) { b.Lag.Binlogs = 1 },
+		"problem":     func(b *job.Heartbeat) { b.Problem = &job.Problem{Text: "no connection"} },
+		"differences": func(b *job.Heartbeat) { b.Differences = &[]job.Difference{{Table: "t"}} },
+		"note":        func(b *job.Heartbeat) { b.Note = "holds a partition back" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &server{}
+				ctx, end := context.WithCancelCause(t.Context())
+				defer end(nil)
+				h := newHeartbeater(s.confirm, 10*time.Second, end)
+				h.pause = func() time.Duration { return shortestPause }
+				require.NoError(t, h.checkpoint(ctx, saying(7)))
+				var keeping sync.WaitGroup
+				keeping.Go(func() { h.run(ctx) })
+				time.Sleep(shortestPause)
+				b := saying(7)
+				tell(&b)
+				h.report(b)
+				synctest.Wait()
+				require.Len(t, s.positions(), 2, "the checkpoint and the news")
+				end(nil)
+				keeping.Wait()
+			})
+		})
+	}
+}
+
+// A heartbeat that fails is repeated soon, so that an idle shift keeps its right to act.
+func TestAFailedHeartbeatIsRepeatedSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{}
+		ctx, end := context.WithCancelCause(t.Context())
+		defer end(nil)
+		h := newHeartbeater(s.confirm, 10*time.Second, end)
+		h.pause = func() time.Duration { return shortestPause }
+		require.NoError(t, h.checkpoint(ctx, saying(7)))
+		var keeping sync.WaitGroup
+		keeping.Go(func() { h.run(ctx) })
+		s.set(serviceerror.NewUnavailable("the server restarts"))
+		time.Sleep(3*time.Second + shortestPause/2) // one has failed
+		s.set(nil)
+		time.Sleep(shortestPause)
+		require.True(t, h.alive())
+		require.Less(t, h.silence(), shortestPause)
+		end(nil)
+		keeping.Wait()
+	})
+}

@@ -1,0 +1,215 @@
+package pair
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// source is one whose binlogs come at given times, in virtual time.
+type source struct {
+	arrivals []time.Duration // since the beginning, in order
+	// clock is what the source's clock is ahead, by the time of the binlog.
+	clock  func(time.Duration) time.Duration
+	silent bool // its binlogs carry no times
+}
+
+// what a pacer did with a source.
+type polled struct {
+	aSecond       float64
+	p50, p99      time.Duration // from a binlog to the poll that found it
+	polls         int
+	longest, mean time.Duration
+}
+
+// learning is how many binlogs come before what is measured.
+const learning = 5
+
+// roundTrip is what a poll takes.
+const roundTrip = 1500 * time.Microsecond
+
+// poll has a pacer poll the source until all has been found. What the first few tell it is not measured.
+func (s source) poll() (out polled) {
+	begin := time.Unix(1_800_000_000, 0)
+	at := func(d time.Duration) time.Time { return begin.Add(d) }
+	p := NewPacer(begin, 5*time.Millisecond, time.Second)
+	var now, sum time.Duration
+	var late []time.Duration
+	for next := 0; next < len(s.arrivals); {
+		out.polls++
+		now += roundTrip
+		var stamps []time.Time
+		for ; next < len(s.arrivals) && s.arrivals[next] <= now-roundTrip/2; next++ {
+			a := s.arrivals[next]
+			if next >= learning {
+				late, sum = append(late, now-a), sum+now-a
+			}
+			stamp := at(a)
+			if s.clock != nil {
+				stamp = at(a + s.clock(a))
+			}
+			if s.silent {
+				stamp = time.Time{}
+			}
+			stamps = append(stamps, stamp.Truncate(time.Millisecond))
+		}
+		if s.silent {
+			clear(stamps)
+		}
+		now += p.Found(at(now), stamps, false)
+	}
+	slices.Sort(late)
+	out.aSecond = float64(out.polls) / now.Seconds()
+	out.p50, out.p99, out.longest, out.mean = late[len(late)/2], late[len(late)*99/100], late[len(late)-1], sum/time.Duration(len(late))
+	return out
+}
+
+// arriving makes the arrivals of n binlogs from the distances of each to the one before.
+func arriving(n int, distance func(i int) time.Duration) (all []time.Duration) {
+	at := time.Second
+	for i := range n {
+		at += distance(i)
+		all = append(all, at)
+	}
+	slices.Sort(all)
+	return all
+}
+
+const tenASecond = 100 * time.Millisecond
+
+// jittered are binlogs that come at a distance, each of them sooner or later by up to jitter.
+func jittered(n int, distance, jitter time.Duration) []time.Duration {
+	chance := rand.New(rand.NewPCG(1, 2))
+	var all []time.Duration
+	for i := range n {
+		all = append(all, time.Second+time.Duration(i)*distance+time.Duration((2*chance.Float64()-1)*float64(jitter)))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// random are binlogs of many writers that know nothing of each other.
+func random(n int, distance time.Duration) []time.Duration {
+	chance := rand.New(rand.NewPCG(3, 4))
+	return arriving(n, func(int) time.Duration { return time.Duration(chance.ExpFloat64() * float64(distance)) })
+}
+
+func TestBinlogsOfARhythmAreFoundByOneOrTwoPolls(t *testing.T) {
+	for name, c := range map[string]struct {
+		source
+		aSecond  float64
+		p50, p99 time.Duration
+	}{
+		"as a clock":        {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond)}, 13.5, 6 * time.Millisecond, 12 * time.Millisecond},
+		"a bit irregular":   {source{arrivals: jittered(3000, tenASecond, 6*time.Millisecond)}, 14, 8 * time.Millisecond, 20 * time.Millisecond},
+		"another clock":     {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond), clock: func(time.Duration) time.Duration { return -time.Hour }}, 13.5, 6 * time.Millisecond, 12 * time.Millisecond},
+		"a clock set ahead": {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond), clock: steps(7 * time.Second)}, 14, 6 * time.Millisecond, 14 * time.Millisecond},
+		"a clock set back":  {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond), clock: steps(-7 * time.Second)}, 14, 6 * time.Millisecond, 14 * time.Millisecond},
+		"one in 20 missing": {source{arrivals: without(jittered(3000, tenASecond, 2*time.Millisecond), 20)}, 15, 6 * time.Millisecond, 25 * time.Millisecond},
+		"two a second":      {source{arrivals: jittered(1000, 5*tenASecond, 2*time.Millisecond)}, 10, 8 * time.Millisecond, 30 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := c.poll()
+			t.Logf("%.1f polls a second, p50 %s, p99 %s, longest %s", got.aSecond, got.p50, got.p99, got.longest)
+			require.LessOrEqual(t, got.aSecond, c.aSecond)
+			require.LessOrEqual(t, got.p50, c.p50)
+			require.LessOrEqual(t, got.p99, c.p99)
+		})
+	}
+}
+
+// steps is a clock that is set after a minute.
+func steps(by time.Duration) func(time.Duration) time.Duration {
+	return func(at time.Duration) time.Duration {
+		if at < time.Minute {
+			return 0
+		}
+		return by
+	}
+}
+
+// without leaves out every nth.
+func without(all []time.Duration, nth int) (some []time.Duration) {
+	for i, a := range all {
+		if i%nth != 0 {
+			some = append(some, a)
+		}
+	}
+	return some
+}
+
+// Without a rhythm polls are evenly spread. What is written here was got by waiting for a
+// quarter of the time since the last binlog, at least 5 ms: it must not get worse.
+func TestRandomBinlogsAreFoundAsSoonAsByGrowingWaits(t *testing.T) {
+	for name, c := range map[string]struct {
+		source
+		aSecond        float64
+		p50, p99, mean time.Duration
+	}{
+		"10 a second":          {source{arrivals: random(3000, tenASecond)}, 62, 10100 * time.Microsecond, 73 * time.Millisecond, 14 * time.Millisecond},
+		"2 a second":           {source{arrivals: random(1000, 5*tenASecond)}, 24, 36 * time.Millisecond, 360 * time.Millisecond, 63 * time.Millisecond},
+		"50 a second":          {source{arrivals: random(3000, tenASecond/5)}, 95, 7 * time.Millisecond, 18 * time.Millisecond, 8 * time.Millisecond},
+		"a quarter off":        {source{arrivals: jittered(3000, tenASecond, tenASecond/4)}, 81, 12 * time.Millisecond, 30 * time.Millisecond, 13 * time.Millisecond},
+		"one in half a minute": {source{arrivals: random(200, 300*tenASecond)}, 2.2, 600 * time.Millisecond, time.Second, 600 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := c.poll()
+			t.Logf("%.1f polls a second, p50 %s, p99 %s, mean %s", got.aSecond, got.p50, got.p99, got.mean)
+			require.LessOrEqual(t, got.aSecond, c.aSecond)
+			require.LessOrEqual(t, got.p50, c.p50)
+			require.LessOrEqual(t, got.p99, c.p99+roundTrip)
+			require.LessOrEqual(t, got.mean, c.mean)
+		})
+	}
+}
+
+// A burst after a long silence must not be polled at the distances of before.
+func TestABurstIsPolledCloselySoon(t *testing.T) {
+	got := source{arrivals: arriving(1000, func(i int) time.Duration {
+		if i%100 < 5 {
+			return 30 * time.Second // the last of them begins a burst
+		}
+		return 30 * time.Millisecond
+	})}.poll()
+	t.Logf("%.1f polls a second, p50 %s, p99 %s", got.aSecond, got.p50, got.p99)
+	require.LessOrEqual(t, got.p50, 7*time.Millisecond)
+}
+
+// Sources that tell no times of their binlogs are polled as if the distances were unknown.
+func TestBinlogsWithoutTimesAreFoundToo(t *testing.T) {
+	got := source{arrivals: jittered(500, tenASecond, 0), silent: true}.poll()
+	t.Logf("%.1f polls a second, p50 %s, p99 %s", got.aSecond, got.p50, got.p99)
+	require.LessOrEqual(t, got.aSecond, 90.0)
+	require.LessOrEqual(t, got.p99, 30*time.Millisecond)
+}
+
+// A source in a rhythm that has an extra binlog is not left alone until the next beat.
+func TestABinlogOffTheBeatIsFoundSoon(t *testing.T) {
+	arrivals := jittered(1000, 10*tenASecond, 0)
+	extra := []time.Duration{arrivals[700] + 300*time.Millisecond}
+	got := source{arrivals: slices.Sorted(slices.Values(append(arrivals, extra...)))}.poll()
+	require.LessOrEqual(t, got.longest, offBeat+2*roundTrip)
+}
+
+func TestAnIdleSourceIsPolledOnceInTheLongestWait(t *testing.T) {
+	begin := time.Unix(0, 0)
+	p := NewPacer(begin, 5*time.Millisecond, time.Second)
+	require.Equal(t, time.Second, p.Found(begin.Add(time.Minute), nil, false))
+	require.False(t, p.Active(begin.Add(time.Minute)))
+}
+
+func TestAFullAnswerIsFollowedByTheNextPollAtOnce(t *testing.T) {
+	begin := time.Unix(0, 0)
+	p := NewPacer(begin, 5*time.Millisecond, time.Second)
+	require.Zero(t, p.Found(begin.Add(time.Minute), []time.Time{begin}, true))
+	require.True(t, p.Active(begin.Add(time.Minute)))
+}
+
+func TestBinlogsThatFollowCloselyAreGathered(t *testing.T) {
+	got := source{arrivals: jittered(20000, 2*time.Millisecond, 0)}.poll()
+	require.LessOrEqual(t, got.aSecond, 140.0)
+	require.LessOrEqual(t, got.p99, gatherLongest+2*roundTrip)
+}
