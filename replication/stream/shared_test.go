@@ -210,6 +210,26 @@ func TestGroupsShrinkAndGrow(t *testing.T) {
 	require.Equal(t, 16, slices.Max(sizes))
 }
 
+func TestGroupSize(t *testing.T) {
+	g := newGroupSize(64)
+	g.failed(64)
+	require.Equal(t, 32, g.now())
+	g.failed(64)
+	require.Equal(t, 32, g.now(), "of the same time")
+	g.failed(1)
+	require.Equal(t, 1, g.now())
+	for _, want := range []int{2, 4, 8, 16, 32, 64, 64} {
+		g.filled(g.now(), time.Second)
+		require.Equal(t, want, g.now())
+	}
+	g.filled(64, longGroup+time.Second)
+	require.Equal(t, 32, g.now(), "large loads")
+	g.filled(16, time.Second)
+	require.Equal(t, 32, g.now(), "it was not full")
+	g.filled(32, longGroup*3/4)
+	require.Equal(t, 32, g.now(), "it would be too long again")
+}
+
 // The commit of a group whose reply is lost: whether it took effect decides, and a
 // group whose outcome is not known is not taken apart.
 func TestSharedCommitOutcomeUnknown(t *testing.T) {
@@ -232,6 +252,7 @@ func TestSharedCommitOutcomeUnknown(t *testing.T) {
 			got := b.stream(want[59], Hooks{})
 			require.Nil(t, got.Problem)
 			require.Equal(t, want, b.Dst.Visible())
+			require.Equal(t, []int{16, 16, 16, 12}, b.sizes(), "not taken apart")
 		})
 	}
 }
