@@ -31,16 +31,22 @@ func (t *txn) commitRequest(commits *commitSet) fe.CommitRequest {
 }
 
 // briefly is how long a commit with sub-transactions waits: it knows no other way to
-// return before the rows are visible.
-const briefly = 5 * time.Millisecond
+// return before the rows are visible. The tables' locks have to be there by then, too:
+// if they are not, it waits ten times as long, up to patiently, and then as long as any.
+const (
+	briefly   = 5 * time.Millisecond
+	patiently = 500 * time.Millisecond
+)
 
 // commit commits and returns the transaction's id. Losing the reply leaves the
 // outcome open: then the destination is asked before anything else is done.
 func (t *txn) commit(ctx context.Context, req fe.CommitRequest) (int64, error) {
 	id, started := t.begun.ID, time.Now()
 	_, err := t.s.job.Destination.FE.CommitTxn(ctx, req)
-	if req.Wait > 0 && errors.Is(err, fe.ErrLocked) {
-		req.Wait = 0
+	for req.Wait > 0 && errors.Is(err, fe.ErrLocked) {
+		if req.Wait *= 10; req.Wait > patiently {
+			req.Wait = 0
+		}
 		_, err = t.s.job.Destination.FE.CommitTxn(ctx, req)
 	}
 	if err == nil || errors.Is(err, fe.ErrTxnCommitted) || errors.Is(err, fe.ErrTxnVisible) {

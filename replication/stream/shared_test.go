@@ -132,7 +132,7 @@ func TestCommitsThatDoNotWait(t *testing.T) {
 		b.Dst.CreateTexts = map[string]string{"t0": text}
 		var tries atomic.Int64
 		b.Dst.BeforeCommit = func(seq int64) error {
-			if seq == want[15] && tries.Add(1) == 1 && wait > 0 {
+			if seq == want[15] && tries.Add(1) <= 3 && wait > 0 {
 				return &fe.StatusError{Server: "fe", Method: "commitTxn", Messages: []string{"get tableList write lock timeout, tableList=(t)"}}
 			}
 			return nil
