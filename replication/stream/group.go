@@ -170,7 +170,7 @@ func (s *shift) send(stop context.Context, t *txn) *ending {
 	case <-stop.Done():
 		return &ending{end: job.EndStopped}
 	}
-	e := s.mayBegin(stop, len(t.parts))
+	e := s.mayBegin(stop, t.parts[0].entry, len(t.parts))
 	if e == nil && s.hasFailed() { // its slot may be that of the failure
 		e = &ending{end: job.EndBlocked}
 	}

@@ -376,3 +376,22 @@ func TestGroupsAndTheMemoryOfLabels(t *testing.T) {
 	require.Equal(t, 6, slices.Max(b.sizes()), "a quarter of what is remembered")
 	require.LessOrEqual(t, most, 12, "beyond the last report: two groups")
 }
+
+// A group waits for what was met before it, and not for what was met behind it: many
+// binlogs that need nothing, while the destination remembers few labels.
+func TestAGroupDoesNotWaitForWhatIsBehindIt(t *testing.T) {
+	b := newBench(t)
+	b.Options.Group = 16
+	b.Dst.Settings = map[string]string{pair.LabelNumber: "24"}
+	for seq := int64(102); seq < 300; seq += 2 {
+		if seq%20 == 2 {
+			b.Upsert(seq, 10)
+		} else {
+			b.Append(seq, binlog.TypeModifyPartitions, struct{}{})
+		}
+	}
+	got := b.stream(298, Hooks{})
+	require.Nil(t, got.Problem)
+	require.Equal(t, int64(298), got.Position.CommitSeq)
+	require.Len(t, b.Dst.Visible(), 10)
+}

@@ -429,14 +429,12 @@ var errSuperseded = errors.New("another attempt has taken over this shift")
 
 // mayBegin waits until the shift is not too far ahead of its position, and
 // reports synchronously when it is time to, or when earlier reports have not
-// been acknowledged. n is how many transactions are to begin. An ending means
-// that nothing new must.
-func (s *shift) mayBegin(stop context.Context, n int) *ending {
+// been acknowledged. n transactions are to begin, the first with the UPSERT first.
+// What has been met behind that one cannot be dealt with before it, so it does not
+// count. An ending means that nothing new must begin.
+func (s *shift) mayBegin(stop context.Context, first *entry, n int) *ending {
 	most := max(n, min(pair.MaxAppliedBeyond-1, s.memory.Uncovered()))
-	for {
-		if _, ahead := s.tracker.now(); ahead <= most {
-			break
-		}
+	for s.tracker.before(first)+n > most {
 		select {
 		case <-s.tracker.moved:
 		case <-s.failing:
@@ -449,11 +447,11 @@ func (s *shift) mayBegin(stop context.Context, n int) *ending {
 		s.begun += n
 		return nil
 	}
-	_, ahead := s.tracker.now() // the n are among them
+	begun := s.tracker.before(first) + n
 	if err := s.checkpoint(stop); err != nil {
 		return &ending{end: job.EndStopped}
 	}
-	s.begun = ahead
+	s.begun = begun
 	return nil
 }
 

@@ -261,6 +261,13 @@ func (t *tracker) now() (job.Position, int) {
 	return t.position, len(t.entries)
 }
 
+// before is how many binlogs behind the position come before an unfinished one.
+func (t *tracker) before(e *entry) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return max(0, slices.Index(t.entries, e))
+}
+
 // reach moves the position before anything is open.
 func (t *tracker) reach(p job.Position) {
 	t.mu.Lock()
