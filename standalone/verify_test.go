@@ -128,8 +128,7 @@ func (s *verifyStand) scheduledJob(ctx context.Context, name string) (job.Schedu
 func (s *verifyStand) verify(ctx context.Context, in job.VerifyTableInput) (job.VerifiedTable, error) {
 	if in.Target.ID == 11 && s.hold.CompareAndSwap(true, false) {
 		for ctx.Err() == nil {
-			activity.RecordHeartbeat(ctx)
-			time.Sleep(50 * time.Millisecond)
+			beat(ctx)
 		}
 		return job.VerifiedTable{}, temporal.NewCanceledError(job.Verifying{Table: in.Target.Name, Done: []job.VerifiedPartition{{ID: 1}}})
 	}
@@ -156,10 +155,18 @@ func (s *verifyStand) awaitRepair(ctx context.Context, in job.RepairAwaited) (jo
 		if o, found := status.Outcome(in.Request); found && (o.Refused != "" || status.Phase == job.PhaseStream) {
 			return job.RepairOutcome{Refused: o.Refused}, nil
 		}
-		activity.RecordHeartbeat(ctx)
-		time.Sleep(50 * time.Millisecond)
+		beat(ctx)
 	}
 	return job.RepairOutcome{}, ctx.Err()
+}
+
+// beat reports that the activity is alive and waits a little, or until it is cancelled.
+func beat(ctx context.Context) {
+	activity.RecordHeartbeat(ctx)
+	select {
+	case <-ctx.Done():
+	case <-time.After(50 * time.Millisecond):
+	}
 }
 
 // reply is what the tests read of replies.

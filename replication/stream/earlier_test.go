@@ -37,15 +37,7 @@ func (b *bench) heard() Hooks {
 func TestStreamAsksLabelByLabel(t *testing.T) {
 	for _, order := range []job.CommitOrder{job.CommitOrderGlobal, job.CommitOrderPerTable} {
 		b := newDeniedBench(t)
-		b.Spec.CommitOrder = order
-		want := b.upserts(10)
-		applied := want[:3]
-		if order == job.CommitOrderPerTable {
-			applied = []int64{want[0], want[2], want[3]}
-		}
-		for _, seq := range applied {
-			b.Dst.Put(b.Label(seq), sqlclient.TxnVisible)
-		}
+		want := b.begun(order)
 		left := b.Dst.Put(b.Label(want[6]), sqlclient.TxnPrepare)
 		b.Dst.Put(b.Label(want[7]), sqlclient.TxnAborted)
 		b.Dst.Put("somebody_else", sqlclient.TxnPrepare)

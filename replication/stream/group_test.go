@@ -21,11 +21,9 @@ func grouped(t *testing.T, n int) (*bench, []int64) {
 	b := newBench(t)
 	b.Options.Group = 8
 	r := rand.New(rand.NewPCG(1, uint64(n)))
-	var want []int64
-	for i := range n {
-		seq := int64(102 + 2*i)
+	want := seqs(n)
+	for _, seq := range want {
 		b.Upsert(seq, 10+r.Int64N(4))
-		want = append(want, seq)
 	}
 	return b, want
 }

@@ -39,6 +39,21 @@ func (b *bench) upserts(n int) []int64 {
 	return list
 }
 
+// begun are ten UPSERTs of which an attempt before this one has applied three: in order,
+// or each in the order of its table.
+func (b *bench) begun(order job.CommitOrder) []int64 {
+	b.Spec.CommitOrder = order
+	want := b.upserts(10)
+	applied := want[:3]
+	if order == job.CommitOrderPerTable {
+		applied = []int64{want[0], want[2], want[3]}
+	}
+	for _, seq := range applied {
+		b.Dst.Put(b.Label(seq), sqlclient.TxnVisible)
+	}
+	return want
+}
+
 // scatteredDelay lets ingests end in another order than they begin, the same in each run.
 func scatteredDelay(_ int64, r be.IngestRequest) error {
 	time.Sleep(time.Duration(r.TxnID*7919%2000) * time.Microsecond)
@@ -101,15 +116,7 @@ func TestStreamPerTableDoesNotWaitForOthers(t *testing.T) {
 func TestStreamGoesOnFromWhatIsApplied(t *testing.T) {
 	for _, order := range []job.CommitOrder{job.CommitOrderGlobal, job.CommitOrderPerTable} {
 		b := newBench(t)
-		b.Spec.CommitOrder = order
-		want := b.upserts(10)
-		applied := want[:3]
-		if order == job.CommitOrderPerTable {
-			applied = []int64{want[0], want[2], want[3]}
-		}
-		for _, seq := range applied {
-			b.Dst.Put(b.Label(seq), sqlclient.TxnVisible)
-		}
+		want := b.begun(order)
 		left := b.Dst.Put(b.Label(want[6]), sqlclient.TxnPrepare)
 		old := b.Dst.Put(job.TxnLabel(b.Spec.UID, pairtest.Epoch-1, 1, 90), sqlclient.TxnPrepare)
 		b.Dst.Put("somebody_else", sqlclient.TxnPrepare)
