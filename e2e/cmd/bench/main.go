@@ -37,7 +37,10 @@ func main() {
 	rate := flag.Int("rate", 10, "transactions a second of the latency part")
 	seconds := flag.Int("seconds", 15, "duration of the latency part")
 	only := flag.String("profile", "", "run one profile only: instant or realistic")
-	phase := flag.String("phase", "", "run one phase only: throughput, onetable, latency or verify")
+	phase := flag.String("phase", "", "run one phase only: throughput, onetable, latency, ddl or verify")
+	ddlTables := flag.Int("ddl-tables", 20, "tables of the database of the ddl part")
+	ddls := flag.Int("ddls", 20, "statements of each measurement of the ddl part")
+	labels := flag.Int("ddl-labels", 1500, "loads before the second measurement of the ddl part: the destination remembers their labels")
 	rows := flag.Int("rows", 200000, "rows of the table that is verified")
 	cpu := flag.String("cpuprofile", "", "write a CPU profile of the simulated clusters to this file (that of the worker: CCR_PPROF_LISTEN)")
 	flag.Parse()
@@ -58,14 +61,15 @@ func main() {
 		if *only != "" && *only != p.Name {
 			continue
 		}
-		if err := run(ctx, p, *phase, *transactions, *rate, *rows, time.Duration(*seconds)*time.Second); err != nil {
+		d := ddlPart{tables: *ddlTables, statements: *ddls, labels: *labels}
+		if err := run(ctx, p, *phase, *transactions, *rate, *rows, d, time.Duration(*seconds)*time.Second); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
 	}
 }
 
-func run(ctx context.Context, profile core.Profile, phase string, transactions, rate, rows int, duration time.Duration) (err error) {
+func run(ctx context.Context, profile core.Profile, phase string, transactions, rate, rows int, d ddlPart, duration time.Duration) (err error) {
 	dir, err := os.MkdirTemp("", "ccr-bench-")
 	if err != nil {
 		return fmt.Errorf("bench directory: %w", err)
@@ -97,6 +101,7 @@ func run(ctx context.Context, profile core.Profile, phase string, transactions, 
 		{"throughput", func() error { return b.throughput(ctx, transactions, tables) }},
 		{"onetable", func() error { return b.throughput(ctx, transactions, 1) }},
 		{"latency", func() error { return b.latency(ctx, rate, duration) }},
+		{"ddl", func() error { return b.ddl(ctx, d) }},
 		{"verify", func() error { return b.verify(ctx, rate, rows, duration) }},
 	} {
 		if phase != "" && phase != p.name {
