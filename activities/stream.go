@@ -142,6 +142,7 @@ func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
 	return r.stream.Stream(ctx, in, stream.Hooks{
 		Look:   entry.look,
 		Resume: s.previous,
+		Run:    firstAttempt(ctx),
 		Heartbeat: func(b job.Heartbeat) {
 			s.beats.report(b)
 			if err := a.failpoints.At(name, failpoint.HandleBinlog); err != nil {
@@ -153,6 +154,20 @@ func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
 		Alive:      s.beats.alive,
 		Holds:      entry.holds,
 	})
+}
+
+// orderedJustNow is how long after it was ordered a first attempt begins. One that
+// begins later may follow another that an operator has had forgotten, by resetting the
+// activity.
+const orderedJustNow = 5 * time.Second
+
+// firstAttempt returns the run of the workflow, "" if this may not be the first attempt.
+func firstAttempt(ctx context.Context) string {
+	info := activity.GetInfo(ctx)
+	if info.Attempt != 1 || activity.HasHeartbeatDetails(ctx) || info.StartedTime.Sub(info.ScheduledTime) > orderedJustNow {
+		return ""
+	}
+	return info.WorkflowExecution.RunID
 }
 
 // conclude makes the result of a shift that has run, from what its stream

@@ -116,6 +116,22 @@ func TestARetryResumesFromTheLastHeartbeat(t *testing.T) {
 	require.Equal(t, []int64{42}, s.positions(), "the first heartbeat must not set the job back")
 }
 
+// Only a first attempt may rely on what its process knows of the shift before.
+func TestOnlyAFirstAttemptTellsItsRun(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		b, _ := streamBench(t)
+		if !first {
+			b.SetHeartbeatDetails("what a report of another version looks like")
+		}
+		b.fake.stream = func(_ context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
+			require.Equal(t, first, h.Run != "")
+			return job.StreamResult{End: job.EndShiftOver}, nil
+		}
+		_, err := call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 7))
+		require.NoError(t, err)
+	}
+}
+
 // A shift that ends before it has asked the destination leaves the question open.
 func TestAShiftThatDoesNotBeginLeavesTheQuestionOpen(t *testing.T) {
 	old := time.Now().Add(-time.Hour).UTC()

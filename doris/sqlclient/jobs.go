@@ -158,6 +158,24 @@ func (c *Client) Transactions(ctx context.Context, db, labelPrefix string) ([]Tr
 	return txns, err
 }
 
+// CommittedTransactions returns the transactions of the database that are committed
+// and not visible yet, and whose labels begin with the prefix. A frontend looks for them
+// among the unfinished ones only, however many finished ones it remembers
+// (doris-sql.md 2.13).
+func (c *Client) CommittedTransactions(ctx context.Context, db, labelPrefix string) ([]Transaction, error) {
+	all, err := c.transactions(ctx, db, "status = "+QuoteString(strings.ToLower(TxnCommitted)))
+	if err != nil {
+		return nil, err
+	}
+	var txns []Transaction
+	for _, t := range all {
+		if t.Status == TxnCommitted && strings.HasPrefix(t.Label, labelPrefix) {
+			txns = append(txns, t)
+		}
+	}
+	return txns, nil
+}
+
 // TransactionByID returns a transaction. ErrNotExist: the database does not know
 // it, or has forgotten it.
 func (c *Client) TransactionByID(ctx context.Context, db string, id int64) (Transaction, error) {

@@ -211,6 +211,12 @@ func TestTransactions(t *testing.T) {
 	require.Equal(t, []sqlclient.Transaction{{ID: 6, Label: "ccrj-a:1", Status: "ABORTED", Reason: "r"}, {ID: 7, Label: "ccrj-a:1", Status: "VISIBLE"}}, txns)
 	require.Equal(t, "SHOW TRANSACTION FROM `d` WHERE label LIKE \"ccrj-a%\"", seen())
 
+	c, seen = ask(t, table(columns, []any{"9", "ccrj-a:3", "COMMITTED", ""}, []any{"8", "ccrj-b:3", "COMMITTED", ""}))
+	txns, err = c.CommittedTransactions(t.Context(), "d", "ccrj-a:")
+	require.NoError(t, err)
+	require.Equal(t, []sqlclient.Transaction{{ID: 9, Label: "ccrj-a:3", Status: "COMMITTED"}}, txns)
+	require.Equal(t, "SHOW TRANSACTION FROM `d` WHERE status = \"committed\"", seen())
+
 	c, seen = ask(t, rows)
 	txn, err := c.TransactionByID(t.Context(), "d", 7)
 	require.NoError(t, err)

@@ -120,12 +120,12 @@ func (d *ddl) make(statement string) {
 	}
 }
 
-func (d *ddl) Transactions(context.Context, string, string) ([]sqlclient.Transaction, error) {
+func (d *ddl) CommittedTransactions(context.Context, string, string) ([]sqlclient.Transaction, error) {
 	if d.unfinished > 0 {
 		d.unfinished--
 		return []sqlclient.Transaction{{ID: 5, Status: sqlclient.TxnCommitted}}, nil
 	}
-	return []sqlclient.Transaction{{ID: 5, Status: sqlclient.TxnVisible}}, nil
+	return nil, nil
 }
 
 func (d *ddl) Columns(context.Context, string, string) (list []sqlclient.Column, err error) {

@@ -94,6 +94,7 @@ type Database interface {
 	RestoreJobs(ctx context.Context, db, prefix string) ([]sqlclient.RestoreJob, error)
 	CancelRestore(ctx context.Context, db string) error
 	Transactions(ctx context.Context, db, labelPrefix string) ([]sqlclient.Transaction, error)
+	CommittedTransactions(ctx context.Context, db, labelPrefix string) ([]sqlclient.Transaction, error)
 	TransactionByID(ctx context.Context, db string, id int64) (sqlclient.Transaction, error)
 	Close() error
 }

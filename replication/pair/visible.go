@@ -49,16 +49,14 @@ func (j *Job) unpublished(ctx context.Context, last int64) (string, error) {
 		}
 		return fmt.Sprintf("transaction %d", last), err
 	}
-	list, err := j.Transactions(ctx, job.LabelPrefix(j.Spec.UID)+":")
-	if err != nil {
+	list, err := j.Destination.SQL.CommittedTransactions(ctx, j.Spec.Destination.Database, job.LabelPrefix(j.Spec.UID)+":")
+	if errors.Is(err, sqlclient.ErrNotExist) { // the database: what is to be done tells
+		return "", nil
+	}
+	if err != nil || len(list) == 0 {
 		return "", err
 	}
-	for _, tx := range list {
-		if tx.Status == sqlclient.TxnCommitted {
-			return fmt.Sprintf("transaction %d", tx.ID), nil
-		}
-	}
-	return "", nil
+	return fmt.Sprintf("transaction %d", list[0].ID), nil
 }
 
 // unpublishedFor is unpublished for an account that may not list transactions: it

@@ -382,6 +382,7 @@ func (f *Destination) Transactions(_ context.Context, _, prefix string) ([]sqlcl
 	}
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
+	f.Asked["list transactions"]++
 	if !f.MasterKnown {
 		return nil, nil
 	}
@@ -395,6 +396,12 @@ func (f *Destination) Transactions(_ context.Context, _, prefix string) ([]sqlcl
 		list = append(list, make([]sqlclient.Transaction, f.Others)...)
 	}
 	return list, nil
+}
+
+// CommittedTransactions fakes the call.
+func (f *Destination) CommittedTransactions(ctx context.Context, db, prefix string) ([]sqlclient.Transaction, error) {
+	list, err := f.Transactions(ctx, db, prefix)
+	return slices.DeleteFunc(list, func(tx sqlclient.Transaction) bool { return tx.Status != sqlclient.TxnCommitted }), err
 }
 
 // TransactionByID fakes the call.

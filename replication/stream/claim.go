@@ -100,6 +100,7 @@ func (t *txn) eachClaim(do func(context.Context, int64) error) {
 		all.Go(func() {
 			defer func() { <-room }()
 			if err := do(ctx, p.claim.id); err != nil {
+				t.s.faltered.Store(true)
 				t.s.log.Debug("transaction without rows is left open", "label", p.label, "txn", p.claim.id, "error", err)
 			}
 			p.claim = nil

@@ -11,6 +11,9 @@ type Hooks struct {
 	// Resume is what an earlier attempt of the same shift last reported, nil
 	// for a first attempt.
 	Resume *job.Heartbeat
+	// Run is the run of the job's workflow. It is empty unless this is surely the
+	// first attempt at its shift.
+	Run string
 	// Heartbeat notes where the shift is. It is called often: it must be cheap
 	// and may drop all but the last report.
 	Heartbeat func(job.Heartbeat)

@@ -75,7 +75,8 @@ type book struct {
 	reported     map[string]time.Time // what was told, and when last; see noteOnce
 	endedForNews time.Time            // when a shift ended for it
 
-	contents contents // survey.go
+	contents contents  // survey.go
+	ended    *cleanEnd // cleanend.go
 }
 
 // isNews tells whether something is news, because it has not been told lately, and

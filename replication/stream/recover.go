@@ -46,6 +46,10 @@ func (s *shift) recoverOnce(ctx context.Context) (*ending, error) {
 	if err := s.job.Destination.FindMaster(ctx); err != nil {
 		return nil, err
 	}
+	if s.nothingLeft(s.before) {
+		return nil, nil
+	}
+	s.lookedBack = time.Now()
 	var err error
 	if s.memory, err = s.job.Destination.LabelMemory(ctx); err != nil {
 		return nil, err

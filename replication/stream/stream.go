@@ -47,6 +47,8 @@ type shift struct {
 	noPredecessor   bool             // no attempt before this one can have left anything behind
 	byLabel         bool             // the destination refuses to list transactions (pair/labels.go)
 	memory          pair.LabelMemory // of the destination
+	before          *cleanEnd        // the shift before; see nothingLeft
+	lookedBack      time.Time        // when the destination was asked what is there
 	group           []*part          // UPSERTs that are going to share a transaction (group.go)
 	uniques         map[int64]bool   // destination tables whose key model has been read
 	begun           int              // transactions begun beyond the last checkpoint's position
@@ -60,6 +62,7 @@ type shift struct {
 	drainedNow chan struct{} // for observe: the log has just been read to its end
 	noticed    chan struct{} // see noteOnce
 	superseded atomic.Bool   // another attempt owns the transactions now
+	faltered   atomic.Bool   // a transaction did not go through at its first try
 
 	dropping     sync.Mutex     // one look at dropped rollups at a time
 	droppedAhead map[int64]bool // source tables; guarded by dropping
@@ -106,6 +109,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h Hooks) (job.Stre
 	}
 	s.settling.recall(in.Progress.Met)
 	s.book = j.books.of(in.Spec.UID)
+	s.before = s.book.takeCleanEnd()
 	s.book.seed(in.Progress.Differences, s.followed(), time.Now(), j.Options.SurveyEvery)
 	s.book.recall(in.Progress.Comparing)
 	s.work, s.cancelWork = context.WithCancel(context.WithoutCancel(ctx))
@@ -114,12 +118,13 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h Hooks) (job.Stre
 	s.noPredecessor = s.unconfirmed.IsZero() && h.Resume == nil
 
 	e := s.run(ctx)
-	p, _ := s.tracker.now()
+	p, open := s.tracker.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.tables.Drop = append(e.tables.Drop, slices.Sorted(maps.Keys(s.excluded))...)
 	since, upTo := s.leavesUnconfirmed()
 	settled, ahead := s.durable()
+	s.book.noteCleanEnd(s.cleanly(e, p, open, since))
 	return job.StreamResult{
 		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
 		Unconfirmed: job.Unconfirmed{Since: since, To: upTo},

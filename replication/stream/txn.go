@@ -80,6 +80,7 @@ func (t *txn) run(ctx context.Context) {
 			t.giveUp(err)
 			return
 		}
+		t.s.faltered.Store(true)
 		err = fmt.Errorf("apply %s: %w", t, err)
 		if first, rest, ok := t.divide(err); ok {
 			t.runBoth(ctx, first, rest)
