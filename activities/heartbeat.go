@@ -65,6 +65,7 @@ type heartbeater struct {
 	mu           sync.Mutex // guards the fields below, and the calls of watch
 	latest       job.Heartbeat
 	told         job.Heartbeat // what the last one said that the server has acknowledged
+	unsaid       bool          // latest says more
 	failed       bool          // the last one was not acknowledged
 	acknowledged time.Time     // when the last heartbeat was sent that the server has acknowledged
 	asked        time.Time     // when mayAct began to ask; a shift asks all the time
@@ -82,7 +83,7 @@ func newHeartbeater(confirm confirmedHeartbeat, timeout time.Duration, end conte
 		watch: func(b job.Heartbeat, _ time.Time) job.Heartbeat { return b },
 		news:  make(chan struct{}, 1),
 	}
-	h.pause, h.rest = h.longestPause, h.longestPause
+	h.pause, h.rest = h.longestPause, h.longestRest
 	h.repeat = func(ctx context.Context) { _ = h.acknowledge(ctx) }
 	return h
 }
@@ -103,10 +104,16 @@ func pauseOf(n int64) time.Duration {
 }
 
 // longestPause is short enough that one heartbeat may fail before the attempt
-// may not begin anything new (temporal-measured.md 5: throttle <= 0.4 T). An idle shift
-// rests so long: each heartbeat is a write for the server, and with few jobs that is most
-// of what they cost. How soon the server notices that a worker is dead does not depend on it.
+// may not begin anything new (temporal-measured.md 5: throttle <= 0.4 T).
 func (h *heartbeater) longestPause() time.Duration { return h.timeout * 3 / 10 }
+
+// longestRest is how long an idle shift says nothing: each heartbeat is a write for the
+// server, and they are most of what idle jobs cost it. An answer may take a second before
+// the attempt loses the right to begin something, and one that fails is repeated soon. How
+// soon the server notices that a worker is dead does not depend on it.
+func (h *heartbeater) longestRest() time.Duration {
+	return max(h.longestPause(), min(h.timeout*4/10, h.timeout/2-time.Second))
+}
 
 // shiftHeartbeater makes the heartbeater of a shift. A shift waits for the answer to
 // each heartbeat.
@@ -156,7 +163,7 @@ func (h *heartbeater) run(ctx context.Context) {
 func (h *heartbeater) due() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.failed || saysMore(h.latest, h.told) {
+	if h.failed || h.unsaid {
 		return h.pause()
 	}
 	return h.rest()
@@ -180,7 +187,7 @@ func (h *heartbeater) report(b job.Heartbeat) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.latest = b
-	if saysMore(b, h.told) {
+	if h.unsaid = saysMore(b, h.told); h.unsaid {
 		select {
 		case h.news <- struct{}{}:
 		default:
@@ -277,6 +284,7 @@ func (h *heartbeater) acknowledge(ctx context.Context) error {
 	h.failed = err != nil
 	if err == nil {
 		h.acknowledged, h.told = sent, b
+		h.unsaid = saysMore(h.latest, b)
 	}
 	h.mu.Unlock()
 	switch {

@@ -48,7 +48,7 @@ func saying(position int64) job.Heartbeat {
 
 func TestAShiftWithNothingNewToSayRests(t *testing.T) {
 	sent, silence := resting(t, &server{}, func(int) job.Heartbeat { return saying(7) })
-	require.InDelta(t, 21, sent, 2, "one every 3 s")
+	require.InDelta(t, 16, sent, 1, "one every 4 s")
 	require.Less(t, silence, 5*time.Second, "it may begin something new all the time")
 }
 
@@ -101,7 +101,7 @@ func TestAFailedHeartbeatIsRepeatedSoon(t *testing.T) {
 		var keeping sync.WaitGroup
 		keeping.Go(func() { h.run(ctx) })
 		s.set(serviceerror.NewUnavailable("the server restarts"))
-		time.Sleep(3*time.Second + shortestPause/2) // one has failed
+		time.Sleep(h.rest() + shortestPause/2) // one has failed
 		s.set(nil)
 		time.Sleep(shortestPause)
 		require.True(t, h.alive())
@@ -109,4 +109,12 @@ func TestAFailedHeartbeatIsRepeatedSoon(t *testing.T) {
 		end(nil)
 		keeping.Wait()
 	})
+}
+
+func TestARestLeavesTimeForAnAnswer(t *testing.T) {
+	for timeout, want := range map[time.Duration]time.Duration{
+		time.Second: 300 * time.Millisecond, 3 * time.Second: 900 * time.Millisecond, 10 * time.Second: 4 * time.Second, 30 * time.Second: 12 * time.Second,
+	} {
+		require.Equal(t, want, newHeartbeater(nil, timeout, nil).rest(), timeout)
+	}
 }

@@ -140,7 +140,7 @@ func plainSettings() []setting {
 			bind: func(c *Config) pflag.Value { return durationValue{&c.IdlePollMin} }},
 		{name: "idle-poll-max", group: GroupWorker, usage: "Longest such interval.",
 			bind: func(c *Config) pflag.Value { return durationValue{&c.IdlePollMax} }},
-		{name: "poll-budget", group: GroupWorker, usage: "Looks a second at one source cluster by all idle jobs of this process. Its busy jobs share twice as many beside them.",
+		{name: "poll-budget", group: GroupWorker, usage: "Looks a second at one source cluster by all idle jobs of this process. Its busy jobs share twice as many beside them, and those whose source has been silent for a minute three eighths.",
 			bind: func(c *Config) pflag.Value { return intValue{&c.PollBudget} }},
 		{name: "compare-every", group: GroupWorker, usage: "How often each job compares a table that nobody writes with the destination's: definition and number of rows. 0 switches it off.",
 			bind: func(c *Config) pflag.Value { return durationValue{&c.CompareEvery} }},

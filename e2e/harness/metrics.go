@@ -4,12 +4,13 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
 // sumSamples adds up the samples of one metric in Prometheus' text form, over
-// all labels.
-func sumSamples(r io.Reader, name string) (float64, error) {
+// all labels but those that are given, as name="value".
+func sumSamples(r io.Reader, name string, labels ...string) (float64, error) {
 	sum, found := 0.0, false
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
@@ -17,6 +18,9 @@ func sumSamples(r io.Reader, name string) (float64, error) {
 		line := lines.Text()
 		rest, ok := strings.CutPrefix(line, name)
 		if !ok || (rest != "" && rest[0] != '{' && rest[0] != ' ') {
+			continue
+		}
+		if slices.ContainsFunc(labels, func(l string) bool { return !strings.Contains(line, l) }) {
 			continue
 		}
 		fields := strings.Fields(line[strings.LastIndexByte(line, '}')+1:])

@@ -69,13 +69,13 @@ func (s *Split) Stop() error {
 }
 
 // Metric sums the samples of a metric of the process' /metrics.
-func (c *CCR) Metric(ctx context.Context, name string) (float64, error) {
-	return Metric(ctx, c.API, name)
+func (c *CCR) Metric(ctx context.Context, name string, labels ...string) (float64, error) {
+	return Metric(ctx, c.API, name, labels...)
 }
 
 // Metric sums the samples of a metric of the process that serves /metrics at
-// the address.
-func Metric(ctx context.Context, address, name string) (float64, error) {
+// the address, those with the labels if some are given, as name="value".
+func Metric(ctx context.Context, address, name string, labels ...string) (float64, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
 	if err != nil {
 		return 0, fmt.Errorf("metrics: %w", err)
@@ -85,7 +85,7 @@ func Metric(ctx context.Context, address, name string) (float64, error) {
 		return 0, fmt.Errorf("metrics: %w", err)
 	}
 	defer resp.Body.Close()
-	return sumSamples(resp.Body, name)
+	return sumSamples(resp.Body, name, labels...)
 }
 
 func atof(s string) float64 {

@@ -14,19 +14,37 @@ const (
 )
 
 // PollBudget spreads the polls of jobs over time, so that together they stay
-// below a rate per source cluster: one for idle jobs, and activeShare times as
-// much for jobs whose source has just been active. Each kind takes turns, and
-// neither takes the other's: however busy some jobs are, an idle one that gets a
+// below a rate per source cluster: one for idle jobs, activeShare times as
+// much for jobs whose source has just been active, and silentShare of it for those whose
+// source has been silent for long. Each kind takes turns, and
+// none takes another's: however busy some jobs are, an idle one that gets a
 // binlog finds it within its turn, and however many are idle, a busy one does not
-// wait for them. A few busy jobs stay far below their rate and never wait.
+// wait for them. A few jobs of a kind stay far below their rate and never wait.
 type PollBudget struct {
-	mu           sync.Mutex
-	idle, active turns
+	mu    sync.Mutex
+	turns [3]turns // by Activity
 }
+
+// Activity is what a source has done lately.
+type Activity int
+
+const (
+	// Silent is a source that has had no binlog for silentAfter. With very many jobs most
+	// sources are, and what their polls cost is most of what idle jobs cost the clusters.
+	Silent Activity = iota
+	// Idle is one that has had none for activeFor.
+	Idle
+	// Active is one that has had a binlog just now.
+	Active
+)
 
 // activeShare: a busy job polls up to 100 times a second (Pacer), so with the
 // default budget the first eight of them are not slowed down at all.
 const activeShare = 2
+
+// silentShare is three eighths: with the default budget the first 150 of the silent ones
+// are polled once in their longest wait, and a thousand within 7 seconds.
+const silentShare = 0.375
 
 // turns gives out points in time, a step apart.
 type turns struct {
@@ -37,17 +55,16 @@ type turns struct {
 // NewPollBudget returns a budget of so many polls a second.
 func NewPollBudget(perSecond int) *PollBudget {
 	step := time.Second / time.Duration(perSecond)
-	return &PollBudget{idle: turns{step: step}, active: turns{step: step / activeShare}}
+	return &PollBudget{turns: [...]turns{
+		Silent: {step: time.Duration(float64(step) / silentShare)}, Idle: {step: step}, Active: {step: step / activeShare},
+	}}
 }
 
 // Reserve books one poll and returns how long to wait before making it.
-func (b *PollBudget) Reserve(now time.Time, active bool) time.Duration {
+func (b *PollBudget) Reserve(now time.Time, a Activity) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if active {
-		return b.active.take(now)
-	}
-	return b.idle.take(now)
+	return b.turns[a].take(now)
 }
 
 func (t *turns) take(now time.Time) time.Duration {

@@ -2,6 +2,7 @@ package pair
 
 import (
 	"container/heap"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,9 +11,9 @@ import (
 
 // poller is a job in virtual time.
 type poller struct {
-	active bool
-	every  time.Duration // what it would wait between polls by itself
-	due    time.Time     // when it asks for its next turn
+	kind  Activity
+	every time.Duration // what it would wait between polls by itself
+	due   time.Time     // when it asks for its next turn
 
 	polls   int
 	longest time.Duration // wait for a turn
@@ -41,16 +42,16 @@ func play(perSecond int, all ...*poller) {
 	}
 	for queue[0].due.Before(begin.Add(time.Minute)) {
 		p := queue[0]
-		wait := b.Reserve(p.due, p.active)
+		wait := b.Reserve(p.due, p.kind)
 		p.polls, p.longest = p.polls+1, max(p.longest, wait)
 		p.due = p.due.Add(wait + p.every)
 		heap.Fix(&queue, 0)
 	}
 }
 
-func many(n int, active bool, every time.Duration) (all []*poller) {
+func many(n int, kind Activity, every time.Duration) (all []*poller) {
 	for range n {
-		all = append(all, &poller{active: active, every: every})
+		all = append(all, &poller{kind: kind, every: every})
 	}
 	return all
 }
@@ -65,7 +66,7 @@ func polls(all []*poller) (total, least, most int) {
 
 func TestPollsOfActiveJobsAreBoundedAndFair(t *testing.T) {
 	const budget = 400
-	busy := many(200, true, 5*time.Millisecond)
+	busy := many(200, Active, 5*time.Millisecond)
 	play(budget, busy...)
 	total, least, most := polls(busy)
 	require.LessOrEqual(t, total, 60*activeShare*budget+len(busy))
@@ -77,8 +78,8 @@ func TestPollsOfActiveJobsAreBoundedAndFair(t *testing.T) {
 // used to be paid by the idle ones, whose next poll was minutes away then.
 func TestBusyJobsDoNotStarveIdleOnes(t *testing.T) {
 	const budget = 400
-	idle := many(800, false, time.Second)
-	play(budget, append(many(200, true, 5*time.Millisecond), idle...)...)
+	idle := many(800, Idle, time.Second)
+	play(budget, append(many(200, Active, 5*time.Millisecond), idle...)...)
 	for _, p := range idle {
 		require.LessOrEqual(t, p.longest, 800*time.Second/budget+time.Second/budget)
 	}
@@ -87,9 +88,33 @@ func TestBusyJobsDoNotStarveIdleOnes(t *testing.T) {
 }
 
 func TestFewBusyJobsNeverWaitForIdleOnes(t *testing.T) {
-	busy := many(4, true, 5*time.Millisecond)
-	play(400, append(many(1000, false, time.Second), busy...)...)
+	busy := many(4, Active, 5*time.Millisecond)
+	play(400, append(many(1000, Idle, time.Second), busy...)...)
 	for _, p := range busy {
 		require.Less(t, p.longest, 5*time.Millisecond)
 	}
+}
+
+// Most of very many jobs have had nothing for long. Together they cost the source less
+// than the budget, and a job that has had something lately does not wait for them.
+func TestSilentJobsGetAShareOfTheBudget(t *testing.T) {
+	const budget = 400
+	silent, idle := many(1000, Silent, time.Second), many(50, Idle, time.Second)
+	play(budget, append(slices.Clone(silent), idle...)...)
+	total, least, most := polls(silent)
+	require.LessOrEqual(t, total, 60*150+len(silent))
+	require.LessOrEqual(t, most-least, 2, "each gets its turn")
+	for _, p := range silent {
+		require.LessOrEqual(t, p.longest, 7*time.Second)
+	}
+	for _, p := range idle {
+		require.LessOrEqual(t, p.longest, 50*time.Second/budget)
+	}
+}
+
+func TestFewSilentJobsNeverWait(t *testing.T) {
+	silent := many(100, Silent, time.Second)
+	play(400, silent...)
+	_, least, _ := polls(silent)
+	require.GreaterOrEqual(t, least, 59, "all are polled once a second")
 }

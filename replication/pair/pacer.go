@@ -20,6 +20,7 @@ type Pacer struct {
 	rhythm    rhythm
 	due       time.Time // of the next binlog, zero if that is not known
 	aimed     bool      // the wait that was told last ends when it is due
+	polled    bool      // since somebody began to poll
 }
 
 const (
@@ -39,8 +40,10 @@ const (
 	// offBeat is how late a binlog may be found at most, at such distances, that comes when
 	// the rhythm does not have one.
 	offBeat = 150 * time.Millisecond
-	// activeFor is how long after a binlog a source counts as active.
-	activeFor = 5 * time.Second
+	// activeFor is how long after a binlog a source counts as active, silentAfter when it
+	// counts as silent.
+	activeFor   = 5 * time.Second
+	silentAfter = time.Minute
 )
 
 // NewPacer returns a pacer of a source that may have just had a binlog: nobody has asked
@@ -49,15 +52,28 @@ func NewPacer(now time.Time, shortest, longest time.Duration) *Pacer {
 	return &Pacer{shortest: shortest, longest: longest, lastFound: now, lastPoll: now}
 }
 
-// Active tells whether the source has had a binlog lately.
-func (p *Pacer) Active(now time.Time) bool { return now.Sub(p.lastFound) < activeFor }
+// Begin notes that polls begin again, after nobody has asked for a while.
+func (p *Pacer) Begin(now time.Time) {
+	p.lastPoll, p.due, p.aimed, p.polled = now, time.Time{}, false, false
+}
+
+// Activity tells what the source has done lately. Before the first poll nobody knows.
+func (p *Pacer) Activity(now time.Time) Activity {
+	switch silence := now.Sub(p.lastFound); {
+	case !p.polled || silence < activeFor:
+		return Active
+	case silence < silentAfter:
+		return Idle
+	}
+	return Silent
+}
 
 // Found notes that a poll found binlogs, possibly none, and returns the time to wait
 // before the next. stamps are the source's times of them, zero where it tells none. full
 // tells that the server has more.
 func (p *Pacer) Found(now time.Time, stamps []time.Time, full bool) time.Duration {
 	since := now.Sub(p.lastPoll)
-	p.lastPoll = now
+	p.lastPoll, p.polled = now, true
 	if n := len(stamps); n > 0 {
 		p.gap = (3*p.gap + since/time.Duration(n)) / 4
 		p.met(now, stamps)
@@ -117,7 +133,7 @@ type rhythm struct {
 	close     int // so many in a row came much closer to each other than usual
 
 	// delay is how long after a binlog's time, by the source's clock, it is looked for here:
-	// a time in which four of five can be read, the difference of the two clocks included.
+	// a time in which six of seven can be read, the difference of the two clocks included.
 	delay   time.Duration
 	delayed bool // delay is set
 }
@@ -133,10 +149,10 @@ const (
 	// regular is the greatest deviation of a rhythm, as a fraction of the distance.
 	regular = 10
 	// corrections of the delay are a fraction of the distance, at most correctionMost. One
-	// that was too short costs a second poll and counts for four that were long enough.
+	// that was too short costs a second poll and counts for six that were long enough.
 	correction     = 100
 	correctionMost = 2 * time.Millisecond
-	tooShort       = 4
+	tooShort       = 6
 )
 
 // known tells whether the distance is.

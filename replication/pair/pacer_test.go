@@ -108,7 +108,7 @@ func TestBinlogsOfARhythmAreFoundByOneOrTwoPolls(t *testing.T) {
 		"another clock":     {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond), clock: func(time.Duration) time.Duration { return -time.Hour }}, 13.5, 6 * time.Millisecond, 12 * time.Millisecond},
 		"a clock set ahead": {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond), clock: steps(7 * time.Second)}, 14, 6 * time.Millisecond, 14 * time.Millisecond},
 		"a clock set back":  {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond), clock: steps(-7 * time.Second)}, 14, 6 * time.Millisecond, 14 * time.Millisecond},
-		"one in 20 missing": {source{arrivals: without(jittered(3000, tenASecond, 2*time.Millisecond), 20)}, 15, 6 * time.Millisecond, 25 * time.Millisecond},
+		"one in 20 missing": {source{arrivals: without(jittered(3000, tenASecond, 2*time.Millisecond), 20)}, 15, 7 * time.Millisecond, 25 * time.Millisecond},
 		"two a second":      {source{arrivals: jittered(1000, 5*tenASecond, 2*time.Millisecond)}, 10, 8 * time.Millisecond, 30 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -198,14 +198,28 @@ func TestAnIdleSourceIsPolledOnceInTheLongestWait(t *testing.T) {
 	begin := time.Unix(0, 0)
 	p := NewPacer(begin, 5*time.Millisecond, time.Second)
 	require.Equal(t, time.Second, p.Found(begin.Add(time.Minute), nil, false))
-	require.False(t, p.Active(begin.Add(time.Minute)))
+}
+
+func TestASourceIsActiveIdleAndThenSilent(t *testing.T) {
+	begin := time.Unix(0, 0)
+	p := NewPacer(begin, 5*time.Millisecond, time.Second)
+	require.Equal(t, Active, p.Activity(begin.Add(time.Hour)), "it may have had a binlog: nobody has asked")
+	p.Found(begin, []time.Time{begin}, false)
+	for after, want := range map[time.Duration]Activity{0: Active, activeFor - 1: Active, activeFor: Idle, silentAfter - 1: Idle, silentAfter: Silent} {
+		require.Equal(t, want, p.Activity(begin.Add(after)), after)
+	}
+	later := begin.Add(time.Hour)
+	p.Begin(later)
+	require.Equal(t, Active, p.Activity(later), "another shift does not wait for its turn among the silent ones")
+	p.Found(later, nil, false)
+	require.Equal(t, Silent, p.Activity(later), "what the shift before knew is still known")
 }
 
 func TestAFullAnswerIsFollowedByTheNextPollAtOnce(t *testing.T) {
 	begin := time.Unix(0, 0)
 	p := NewPacer(begin, 5*time.Millisecond, time.Second)
 	require.Zero(t, p.Found(begin.Add(time.Minute), []time.Time{begin}, true))
-	require.True(t, p.Active(begin.Add(time.Minute)))
+	require.Equal(t, Active, p.Activity(begin.Add(time.Minute)))
 }
 
 func TestBinlogsThatFollowCloselyAreGathered(t *testing.T) {

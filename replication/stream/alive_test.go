@@ -25,7 +25,7 @@ func TestATurnIsNotGivenTwice(t *testing.T) {
 	for range 100 {
 		require.False(t, b.await(ended, &b.surveyTurn, budget))
 	}
-	require.Less(t, budget.Reserve(time.Now(), false), 5*time.Second)
+	require.Less(t, budget.Reserve(time.Now(), pair.Idle), 5*time.Second)
 }
 
 // A finding is believed when it lasts: two statements may be meant as one, and

@@ -27,11 +27,12 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 	size := pair.NewBatchSize(s.job.Options.BatchSize)
 	req := s.job.BinlogRequest(s.begin(), 0)
 	budget := s.job.Connector.PollBudget(s.job.Spec.Source)
-	pace := pair.NewPacer(time.Now(), s.job.Options.IdlePollMin, s.job.Options.IdlePollMax)
+	pace := s.book.takePacer(s.job.Options)
+	defer s.book.keepPacer(pace)
 	retry := pair.Backoff{Budget: s.job.Options.RetryBudget}
 	trouble := false
 	for ctx.Err() == nil {
-		if !pair.Sleep(ctx, budget.Reserve(time.Now(), pace.Active(time.Now()))) {
+		if !pair.Sleep(ctx, budget.Reserve(time.Now(), pace.Activity(time.Now()))) {
 			return
 		}
 		size.Ask(&req)
@@ -84,6 +85,27 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 			return
 		}
 	}
+}
+
+// takePacer hands out what the shift before knew of the source's rhythm, for one shift at a
+// time.
+func (b *book) takePacer(opts *pair.Options) *pair.Pacer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	pace := b.pacer
+	b.pacer = nil
+	if pace == nil {
+		return pair.NewPacer(time.Now(), opts.IdlePollMin, opts.IdlePollMax)
+	}
+	pace.Begin(time.Now())
+	return pace
+}
+
+// keepPacer keeps it for the next shift.
+func (b *book) keepPacer(pace *pair.Pacer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pacer = pace
 }
 
 // stampsOf are the times that the source gives to binlogs, zero for those without one.

@@ -75,8 +75,9 @@ type book struct {
 	reported     map[string]time.Time // what was told, and when last; see noteOnce
 	endedForNews time.Time            // when a shift ended for it
 
-	contents contents  // survey.go
-	ended    *cleanEnd // cleanend.go
+	contents contents    // survey.go
+	ended    *cleanEnd   // cleanend.go
+	pacer    *pair.Pacer // of the shift before; fetch.go
 }
 
 // isNews tells whether something is news, because it has not been told lately, and
@@ -176,7 +177,7 @@ func (b *book) await(ctx context.Context, turn *time.Time, budget *pair.PollBudg
 	now := time.Now()
 	b.mu.Lock()
 	if turn.IsZero() {
-		*turn = now.Add(budget.Reserve(now, false))
+		*turn = now.Add(budget.Reserve(now, pair.Idle))
 	}
 	pause := turn.Sub(now)
 	b.mu.Unlock()

@@ -54,7 +54,7 @@ func (s *shift) observe(ctx context.Context) {
 				return
 			}
 		case <-s.hooks.Look:
-			if !pair.Sleep(ctx, s.job.Connector.LagBudget(s.job.Spec.Source).Reserve(time.Now(), false)) {
+			if !pair.Sleep(ctx, s.job.Connector.LagBudget(s.job.Spec.Source).Reserve(time.Now(), pair.Idle)) {
 				return
 			}
 			asked = true

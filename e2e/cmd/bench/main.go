@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"runtime/pprof"
@@ -30,6 +31,7 @@ type bench struct {
 	split    *harness.Split
 	src, dst *sql.DB
 	profile  core.Profile
+	random   bool // of the latency part: see arrivals
 }
 
 func main() {
@@ -41,6 +43,7 @@ func main() {
 	ddlTables := flag.Int("ddl-tables", 20, "tables of the database of the ddl part")
 	ddls := flag.Int("ddls", 20, "statements of each measurement of the ddl part")
 	labels := flag.Int("ddl-labels", 1500, "loads before the second measurement of the ddl part: the destination remembers their labels")
+	random := flag.Bool("random", false, "transactions of the latency part come at random distances (as from many writers), not at equal ones")
 	rows := flag.Int("rows", 200000, "rows of the table that is verified")
 	cpu := flag.String("cpuprofile", "", "write a CPU profile of the simulated clusters to this file (that of the worker: CCR_PPROF_LISTEN)")
 	flag.Parse()
@@ -62,20 +65,20 @@ func main() {
 			continue
 		}
 		d := ddlPart{tables: *ddlTables, statements: *ddls, labels: *labels}
-		if err := run(ctx, p, *phase, *transactions, *rate, *rows, d, time.Duration(*seconds)*time.Second); err != nil {
+		if err := run(ctx, p, *phase, *transactions, *rate, *rows, *random, d, time.Duration(*seconds)*time.Second); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
 	}
 }
 
-func run(ctx context.Context, profile core.Profile, phase string, transactions, rate, rows int, d ddlPart, duration time.Duration) (err error) {
+func run(ctx context.Context, profile core.Profile, phase string, transactions, rate, rows int, random bool, d ddlPart, duration time.Duration) (err error) {
 	dir, err := os.MkdirTemp("", "ccr-bench-")
 	if err != nil {
 		return fmt.Errorf("bench directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{profile: profile}
+	b := &bench{profile: profile, random: random}
 	if b.pair, err = harness.StartPair(ctx, harness.PairOptions{BEs: 1, Realistic: profile.Name == core.Realistic.Name, LateFiling: &core.LateFiling{}}); err != nil {
 		return err
 	}
@@ -234,6 +237,11 @@ func (b *bench) throughput(ctx context.Context, transactions, some int) error {
 // count includes it. Baseline: the sum of the profile's delays, or of an INSERT
 // on the source where there are none.
 func (b *bench) latency(ctx context.Context, rate int, duration time.Duration) error {
+	before, err := b.polls(ctx)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
 	latencies, took, err := b.delays(ctx, rate, duration)
 	if err != nil {
 		return err
@@ -243,8 +251,50 @@ func (b *bench) latency(ctx context.Context, rate int, duration time.Duration) e
 		baseline, name = took[len(took)/2], "an INSERT on the source"
 	}
 	p50, p99 := latencies[len(latencies)/2], latencies[len(latencies)*99/100]
-	fmt.Printf("  latency at %d txn/s: p50 %s, p99 %s; p50 = %.2f x %s (%s)\n", rate,
-		rounded(p50), rounded(p99), float64(p50)/float64(baseline), name, rounded(baseline))
+	after, err := b.polls(ctx)
+	if err != nil {
+		return err
+	}
+	distances := "at equal distances"
+	if b.random {
+		distances = "at random distances"
+	}
+	fmt.Printf("  latency at %d txn/s %s: p50 %s, p99 %s; p50 = %.2f x %s (%s); %.1f getBinlog a second\n", rate, distances,
+		rounded(p50), rounded(p99), float64(p50)/float64(baseline), name, rounded(baseline), (after-before)/time.Since(began).Seconds())
+	return nil
+}
+
+// polls is how often binlogs have been asked for, once they have been.
+func (b *bench) polls(ctx context.Context) (n float64, err error) {
+	err = harness.Await(ctx, time.Minute, func(ctx context.Context) error {
+		n, err = b.split.CCR.Metric(ctx, "ccr_fe_rpc_total", `method="getBinlog"`)
+		return err
+	})
+	return n, err
+}
+
+// arrivals calls do at a rate, for a time: at equal distances, or at random ones as from
+// many writers that know nothing of each other.
+func (b *bench) arrivals(ctx context.Context, rate int, duration time.Duration, do func(i int) error) error {
+	next := time.Now()
+	for i := range int(duration.Seconds()) * rate {
+		distance := float64(time.Second) / float64(rate)
+		if b.random {
+			distance *= rand.ExpFloat64()
+		}
+		next = next.Add(time.Duration(distance))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Until(next)):
+		}
+		if err := do(i); err != nil {
+			return err
+		}
+		if now := time.Now(); next.Before(now) {
+			next = now // what has waited for the one before it is not caught up with
+		}
+	}
 	return nil
 }
 
@@ -257,26 +307,20 @@ func (b *bench) delays(ctx context.Context, rate int, duration time.Duration) (l
 	if err != nil {
 		return nil, nil, err
 	}
-	tick := time.NewTicker(time.Second / time.Duration(rate))
-	defer tick.Stop()
-	for i := range int(duration.Seconds()) * rate {
-		select {
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
-		case <-tick.C:
-		}
+	err = b.arrivals(ctx, rate, duration, func(i int) error {
 		begun := time.Now()
 		// One table, so that a single count tells which row has arrived.
 		if err := b.insert(ctx, i*tables); err != nil {
-			return nil, nil, err
+			return err
 		}
 		inserted := time.Now()
 		took = append(took, inserted.Sub(begun))
 		arrived, err := b.arrival(ctx, base+i+1)
-		if err != nil {
-			return nil, nil, err
-		}
 		latencies = append(latencies, arrived.Sub(inserted))
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
 	}
 	slices.Sort(latencies)
 	slices.Sort(took)
