@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -102,6 +103,13 @@ func (s *Server) handleJobProgress(c echo.Context, request nameRequest) (any, er
 	return progressReply{base{Success: true}, newProgress(request.Name, p)}, err
 }
 
+// namedShadows leaves out the rollups whose indexes are not known (job.Progress).
+func namedShadows(shadows map[int64]int64) map[int64]int64 {
+	named := maps.Clone(shadows)
+	maps.DeleteFunc(named, func(id, _ int64) bool { return id < 0 })
+	return named
+}
+
 func newProgress(name string, p job.Progress) progressObject {
 	o := progressObject{
 		JobName:                name,
@@ -114,7 +122,7 @@ func newProgress(name string, p job.Progress) progressObject {
 		TableNameMapping:       make(map[int64]string, len(p.Tables)),
 		PartitionCommitSeqMap:  p.Partitions,
 		PrevTxnID:              p.Position.TxnID,
-		ShadowIndexMap:         p.ShadowIndexes,
+		ShadowIndexMap:         namedShadows(p.ShadowIndexes),
 		CreatedAt:              unixSeconds(p.CreatedAt),
 		FullSyncStartAt:        unixSeconds(p.FullSyncStartedAt),
 		PartialSyncStartAt:     unixSeconds(p.PartialSyncStartedAt),

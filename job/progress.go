@@ -89,7 +89,7 @@ type Progress struct {
 	// partition-level partial snapshot already contains their rows.
 	Partitions map[int64]int64 `json:"partitions,omitempty"`
 	// ShadowIndexes maps shadow or rollup index ids under construction to their
-	// origin's id (doris-binlogs.md 2.7).
+	// origin's id (doris-binlogs.md 2.7). Negative: see pair.RunningRollup.
 	ShadowIndexes map[int64]int64 `json:"shadow_indexes,omitempty"`
 
 	// Snapshot is the full or partial snapshot in progress, nil otherwise.

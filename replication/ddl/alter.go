@@ -27,7 +27,11 @@ func applyAlterJob(a *application) (job.ApplyResult, error) {
 		shadows = map[int64]int64{}
 	}
 	over := alter.State == binlog.StateFinished || alter.State == binlog.StateCancelled
-	for shadow, origin := range alter.Origins() {
+	origins := alter.Origins()
+	if alter.Type == binlog.AlterRollup && alter.RollupIndexID == 0 && alter.JobID > 0 {
+		origins[pair.RunningRollup(alter.JobID)] = alter.TableID
+	}
+	for shadow, origin := range origins {
 		if over {
 			delete(shadows, shadow)
 		} else {

@@ -17,6 +17,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/doris/status"
 	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/pair"
 	"github.com/doris-ccr/ccr/replication/pairtest"
 )
 
@@ -377,6 +378,26 @@ func TestApplyAlterJob(t *testing.T) {
 	got = a.run(t)
 	require.True(t, got.Done, "contained, but the books are kept")
 	require.True(t, got.SetShadowIndexes)
+}
+
+// Sources before 3.0 do not name the index of a rollup: the job is noted for the table
+// until it is over, and the snapshot at its end brings the rollup.
+func TestApplyAlterJobOfAnUnnamedRollup(t *testing.T) {
+	alter := `{"type":"ROLLUP","tableId":10,"tableName":"t","jobId":310,"jobState":"%s"}`
+	for _, over := range []string{"FINISHED", "CANCELLED"} {
+		a := applying(binlog.TypeAlterJob, fmt.Sprintf(alter, "PENDING"), 10)
+		got := a.run(t)
+		require.True(t, pair.BuildsRollup(got.ShadowIndexes, 10))
+		require.False(t, pair.BuildsRollup(got.ShadowIndexes, 11))
+		a = applying(binlog.TypeAlterJob, fmt.Sprintf(alter, over), 10)
+		a.in.Progress.ShadowIndexes = got.ShadowIndexes
+		got = a.run(t)
+		require.True(t, got.SetShadowIndexes)
+		require.Empty(t, got.ShadowIndexes)
+		require.Equal(t, over == "FINISHED", got.Wanted != nil)
+	}
+	a := applying(binlog.TypeAlterJob, `{"type":"ROLLUP","tableId":10,"tableName":"t","jobId":310,"jobState":"PENDING","rollupIndexId":31,"baseIndexid":30}`, 10)
+	require.False(t, pair.BuildsRollup(a.run(t).ShadowIndexes, 10), "named: no other index is meant")
 }
 
 func TestApplyTableProperty(t *testing.T) {

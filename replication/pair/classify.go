@@ -13,6 +13,22 @@ import (
 // the destination does without.
 const ExcludedRollup = 0
 
+// RunningRollup is the key in Progress.ShadowIndexes of a rollup under construction whose
+// index the source does not name: sources before the fields of doris-binlogs.md 2.7 tell
+// the job only. Its origin is the table. No index has such an id.
+func RunningRollup(jobID int64) int64 { return -jobID }
+
+// BuildsRollup tells whether a rollup of the table is under construction whose index is
+// not known.
+func BuildsRollup(shadows map[int64]int64, table int64) bool {
+	for key, origin := range shadows {
+		if key < 0 && origin == table {
+			return true
+		}
+	}
+	return false
+}
+
 // Action is what a shift does with one binlog.
 type Action int
 

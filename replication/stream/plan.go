@@ -126,6 +126,9 @@ func mapRecord(record binlog.TableRecord, source, destination *tableMeta, gone d
 // commit would fail for want of a quorum.
 func mapPartition(ids []int64, part binlog.PartitionRecord, source, destination *tableMeta, from, to *meta.Partition, gone dropped, shadows map[int64]int64) ([]piece, error) {
 	fail := &problem.Mismatch{Table: source.ID}
+	// A rollup that is being built comes by the snapshot at its end, whichever of the
+	// indexes it is; that all of the destination's get their share is looked at below.
+	building := pair.BuildsRollup(shadows, source.ID)
 	if len(ids) == 0 { // sources before indexIds: every visible index
 		for _, index := range from.Indexes {
 			if !index.Shadow() {
@@ -145,6 +148,9 @@ func mapPartition(ids []int64, part binlog.PartitionRecord, source, destination 
 			continue
 		}
 		index := from.IndexByID(id)
+		if index == nil && building {
+			continue // it was cancelled since
+		}
 		if index == nil {
 			return nil, fail.Untoldf("index id %d not found in src meta (table %s)", id, source.Name)
 		}
@@ -155,6 +161,9 @@ func mapPartition(ids []int64, part binlog.PartitionRecord, source, destination 
 		target := to.IndexByName(index.Name)
 		if base {
 			target = to.IndexByName(destination.Name)
+		}
+		if target == nil && building && !base {
+			continue
 		}
 		if target == nil {
 			return nil, fail.Errorf("index name %s not found in dest meta, is base index: %t, src index id: %d", index.Name, base, id)
