@@ -25,6 +25,8 @@ type cleanEnd struct {
 	position job.Position
 	memory   pair.LabelMemory
 	asked    time.Time // when the destination was asked last
+	// what is still known of the tables (keptmeta.go)
+	source, destination keptMeta
 }
 
 // takeCleanEnd returns how the last shift of the job in this process ended, nil if not
@@ -62,6 +64,8 @@ func (s *shift) nothingLeft(before *cleanEnd) bool {
 		return false
 	}
 	s.memory, s.lookedBack = before.memory, before.asked
+	s.source.take(before.source)
+	s.destination.take(before.destination)
 	return true
 }
 
@@ -77,5 +81,7 @@ func (s *shift) cleanly(e ending, position job.Position, open int, unconfirmed t
 	case s.byLabel, !s.memory.Known, s.lookedBack.IsZero():
 		return nil
 	}
-	return &cleanEnd{run: s.hooks.Run, number: s.in.Number, epoch: s.in.Progress.Epoch, position: position, memory: s.memory, asked: s.lookedBack}
+	end := &cleanEnd{run: s.hooks.Run, number: s.in.Number, epoch: s.in.Progress.Epoch, position: position, memory: s.memory, asked: s.lookedBack}
+	end.source, end.destination = s.keptAfter(e)
+	return end
 }

@@ -121,7 +121,8 @@ func TestADeniedAccountNeverSkipsItsLook(t *testing.T) {
 func TestLabelsOfTheSourceAreAlwaysLookedAt(t *testing.T) {
 	in := job.StreamInput{Number: 8}
 	before := &cleanEnd{run: "r", number: 7, asked: time.Now()}
-	require.True(t, (&shift{in: in, hooks: Hooks{Run: "r"}, noPredecessor: true}).nothingLeft(before))
+	none := newMetaCache(nil, 0, 0)
+	require.True(t, (&shift{in: in, hooks: Hooks{Run: "r"}, noPredecessor: true, source: none, destination: none}).nothingLeft(before))
 	in.Spec.ReuseBinlogLabel = true
 	require.False(t, (&shift{in: in, hooks: Hooks{Run: "r"}, noPredecessor: true}).nothingLeft(before))
 }
@@ -129,7 +130,7 @@ func TestLabelsOfTheSourceAreAlwaysLookedAt(t *testing.T) {
 // Whatever may have left something behind is no clean end, such as a transaction without
 // rows that holds the label of an UPSERT (claim.go): the next shift ends it.
 func TestWhatIsNoCleanEnd(t *testing.T) {
-	s := &shift{hooks: Hooks{Run: "r"}, lookedBack: time.Now(), in: job.StreamInput{Number: 3}}
+	s := &shift{hooks: Hooks{Run: "r"}, lookedBack: time.Now(), in: job.StreamInput{Number: 3}, source: newMetaCache(nil, 1, 0), destination: newMetaCache(nil, 2, 0)}
 	s.memory.Known = true
 	end := ending{end: job.EndBinlog}
 	require.NotNil(t, s.cleanly(end, job.Position{}, 0, time.Time{}))

@@ -36,7 +36,8 @@ func newTableMeta(t *meta.Table, asked time.Time) *tableMeta {
 	return m
 }
 
-// metaCache keeps the metadata of one side for the time of a shift. Entries are
+// metaCache keeps the metadata of one side for the time of a shift, and for the next one
+// where only one of the tables has changed in between (keptmeta.go). Entries are
 // good until something they say proves wrong: whoever finds that out asks again
 // with a time (notBefore) that no older answer satisfies. No binlog costs a
 // metadata call by itself.
