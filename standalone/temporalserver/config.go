@@ -16,6 +16,9 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
+// taskWorkers is how many tasks of a queue are worked on at once.
+const taskWorkers = 64
+
 const (
 	storeName   = sqliteplugin.PluginName
 	clusterName = "active"
@@ -42,6 +45,13 @@ func dynamicConfig() dynamicconfig.StaticClient {
 		dynamicconfig.MakeKey("history.transferProcessorMaxPollRPS"):   10000,
 		dynamicconfig.MakeKey("history.visibilityProcessorMaxPollRPS"): 1000,
 		dynamicconfig.MakeKey("history.timerProcessorMaxPollRPS"):      1000,
+		// One file takes one write at a time: 512 goroutines for each queue only wait, and
+		// each collection of garbage looks at their stacks. Nothing is replicated.
+		dynamicconfig.MakeKey("history.transferProcessorSchedulerWorkerCount"):               taskWorkers,
+		dynamicconfig.MakeKey("history.timerProcessorSchedulerWorkerCount"):                  taskWorkers,
+		dynamicconfig.MakeKey("history.visibilityProcessorSchedulerWorkerCount"):             taskWorkers,
+		dynamicconfig.MakeKey("history.ReplicationProcessorSchedulerWorkerCount"):            1,
+		dynamicconfig.MakeKey("history.ReplicationLowPriorityProcessorSchedulerWorkerCount"): 1,
 		// A cancel is pushed to the worker instead of waiting for a heartbeat
 		// (temporal-measured.md 1.2): pause takes milliseconds.
 		dynamicconfig.MakeKey("frontend.WorkerCommandsEnabled"):           true,
