@@ -300,6 +300,8 @@ func (f *Destination) Backends(context.Context) ([]meta.Backend, error) {
 // Meta fakes the call.
 func (f *Destination) Meta(_ context.Context, req fe.MetaRequest) (*meta.Database, error) {
 	f.count("getMeta")
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
 	return pick(f.TableMeta, req, meta.Database{ID: 2}), nil
 }
 
