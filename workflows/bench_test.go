@@ -45,6 +45,8 @@ func newBench(t *testing.T) *bench {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	b := &bench{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, spec: databaseJob(), workflow: job.WorkflowType}
+	// The SDK's three seconds are little for the race detector on a busy machine.
+	b.SetTestTimeout(time.Minute)
 	b.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{Interceptor()}})
 	b.RegisterWorkflowWithOptions(ReplicationJob, workflow.RegisterOptions{Name: job.WorkflowType})
 	b.SetOnActivityStartedListener(b.note)

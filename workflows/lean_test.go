@@ -95,7 +95,6 @@ func TestTwoHundredThousandTables(t *testing.T) {
 	w := Workflow{DataConverter: workflow.DataConverterWithoutDeadlockDetection(converter.GetDefaultDataConverter())}
 	patient := func() *bench {
 		b := newBench(t)
-		b.SetDataConverter(w.DataConverter)
 		b.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{Interceptor()}, DeadlockDetectionTimeout: time.Minute}) // other tests run beside it
 		return b
 	}
