@@ -125,7 +125,8 @@ func (b *bench) ddlDelays(ctx context.Context, next *int, statements int) (delay
 	return delays, took, nil
 }
 
-// ddlPause is the time between two DDLs, in which the next shift begins.
+// ddlPause is the time between two DDLs, in which the next shift begins. After such a
+// silence the source is polled less often, so that a part of each delay is chance.
 const ddlPause = 700 * time.Millisecond
 
 // columnArrival polls the destination until table w.t0 has the column.
