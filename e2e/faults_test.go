@@ -113,11 +113,18 @@ func (e *env) killedInFullSync(job string, backup *fault) {
 	require.NoError(e, e.ccr.Start(e.ctx))
 	for {
 		held.struck()
-		s, err := e.ccr.Status(e.ctx, job)
-		require.NoError(e, err)
-		if s.Phase == "finish_snapshot" {
+		// An answer may be 200 ms old, of the step before.
+		finishing := harness.Await(e.ctx, time.Second, func(ctx context.Context) error {
+			s, err := e.ccr.Status(ctx, job)
+			if err == nil && s.Phase != "finish_snapshot" {
+				err = fmt.Errorf("the job is at %s", s.Phase)
+			}
+			return err
+		})
+		if finishing == nil {
 			break
 		}
+		e.Logf("not yet: %v", finishing)
 		next := e.fault(e.pair.Destination, read)
 		held.end()
 		held = next
