@@ -35,7 +35,7 @@ const (
 	spreadLongest  = 50 * time.Millisecond
 	// silentFraction is the share of the time without binlogs to wait at least before
 	// looking again, idleFraction the same while the distance of binlogs is not known.
-	silentFraction = 8
+	silentFraction = 16
 	idleFraction   = 4
 	// offBeat is how late a binlog may be found at most, at such distances, that comes when
 	// the rhythm does not have one.

@@ -179,7 +179,7 @@ func TestTakeSnapshot(t *testing.T) {
 		var notes []string
 		got, err := New(pairtest.Scripted(pairtest.DatabaseSpec(), src, nil)).TakeSnapshot(ctx, ordered(pairtest.DatabaseSpec(), nil, ""), func(h job.Heartbeat) { notes = append(notes, h.Note) })
 		require.NoError(t, err)
-		require.Equal(t, job.SnapshotTaken{Name: job.SnapshotName(pairtest.DatabaseSpec(), pairtest.Epoch, false, 0)}, got)
+		require.Equal(t, job.SnapshotTaken{Name: job.SnapshotName(pairtest.DatabaseSpec(), pairtest.Epoch, false, 0), Objects: 1}, got)
 		require.Len(t, src.Executed, 3)
 		require.NotEmpty(t, notes)
 	})

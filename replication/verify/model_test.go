@@ -269,7 +269,7 @@ func (h *half) IndexColumns(context.Context, string, string) (map[string][]strin
 	return map[string][]string{h.name(): {"id", "v0"}}, nil
 }
 
-func (h *half) Transactions(context.Context, string, string) ([]sqlclient.Transaction, error) {
+func (h *half) CommittedTransactions(context.Context, string, string) ([]sqlclient.Transaction, error) {
 	h.w.mu.Lock()
 	defer h.w.mu.Unlock()
 	h.w.happen()
