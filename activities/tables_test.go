@@ -142,6 +142,27 @@ func TestAStepWithoutItsTablesDoesNotBegin(t *testing.T) {
 	}
 }
 
+// The next attempt needs nothing but a workflow that answers.
+func TestAStepBeginsOnceItsTablesAreKnown(t *testing.T) {
+	b, _ := streamBench(t)
+	w := &workflowTables{err: errors.New("no worker takes the workflow's tasks")}
+	b.acts.Tables = w
+	of := input(t, b)
+	of.Progress.Tables = manyTables(600)
+	b.fake.stream = func(_ context.Context, in job.StreamInput, _ stream.Hooks) (job.StreamResult, error) {
+		require.Equal(t, manyTables(600), in.Progress.Tables)
+		return job.StreamResult{End: job.EndShiftOver}, nil
+	}
+	shift := job.MakeLean(job.StreamInput{StepInput: of})
+	out, err := call[job.StreamResult](b, job.LeanName(job.ActivityStream), shift)
+	require.NoError(t, err)
+	requireUnknown(t, *out.Problem)
+	w.err, w.mapping = nil, job.Mapping{Tables: manyTables(600)}
+	out, err = call[job.StreamResult](b, job.LeanName(job.ActivityStream), shift)
+	require.NoError(t, err)
+	require.Equal(t, job.EndShiftOver, out.End)
+}
+
 func requireUnknown(t *testing.T, p job.Problem) {
 	t.Helper()
 	require.Contains(t, p.Text, errTablesUnknown.Error())

@@ -41,6 +41,7 @@ func followedEndToEnd() []elsewhere {
 func followedByUnitTests() []elsewhere {
 	return []elsewhere{
 		{test: "TestStreamAsksForLess", helps: []string{"force_fullsync brings what it did"}, pages: []string{"### `the next binlog is larger than`"}},
+		{test: "TestAStepBeginsOnceItsTablesAreKnown", helps: []string{"whether the workflow of the job has failing tasks"}, pages: []string{"### `the tables of the job are not known`"}},
 		{test: "TestRefusalBecomesASnapshot", helps: []string{"job_skip_binlog with skip_by partialsync brings the table by a snapshot"}},
 		{test: "TestRemedies", helps: []string{"look at the load of both clusters"}},
 		{test: "TestRemediesOfANewJob", helps: []string{"grant the privilege to the user "}},

@@ -199,6 +199,13 @@ func (t *trouble) goesOn(tables ...string) {
 	}
 	t.awaitThat(t.job, func(ctx context.Context) error { return t.sameTables(ctx, tables...) })
 	t.notStalled(t.job)
+	t.awaitThat(t.job, func(ctx context.Context) error { // a restore shows its rows before the job has noticed
+		s, err := t.ccr.Status(ctx, t.job)
+		if err == nil && s.Phase != "stream" && s.Phase != "apply" {
+			err = fmt.Errorf("the job is at %s", s.Phase)
+		}
+		return err
+	})
 	t.requireFullSyncs(t.job, t.full)
 }
 

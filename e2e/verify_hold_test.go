@@ -104,14 +104,21 @@ func (s *spoiler) run(ctx context.Context, rule int) error {
 		if err == nil && ctx.Err() == nil {
 			next, err = s.holdQuery() // before this one goes on
 		}
-		s.pair.Destination.Faults().Remove(rule)
+		err = errors.Join(err, s.letGo(rule))
 		if err != nil || ctx.Err() != nil {
-			s.pair.Destination.Faults().Remove(next)
-			return err
+			return errors.Join(err, s.letGo(next))
 		}
 		s.queries.Add(1)
 		rule = next
 	}
+}
+
+// letGo ends a rule; 0 is none.
+func (s *spoiler) letGo(rule int) error {
+	if rule != 0 && !s.pair.Destination.Faults().Remove(rule) {
+		return fmt.Errorf("there is no rule %d any more", rule)
+	}
+	return nil
 }
 
 // spoilNext waits for a query, and spoils it. The job reads other tables now and then:
