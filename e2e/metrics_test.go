@@ -162,6 +162,11 @@ func TestMetrics(t *testing.T) {
 		if err := missingIn(usedMetrics(t), served); err != nil {
 			return err
 		}
+		for name := range contractMetrics { // an error is counted a little after its job is shown as stalled
+			if families[name] == nil {
+				return fmt.Errorf("there is no %s yet", name)
+			}
+		}
 		for _, m := range families["ccr_job_stalled"].GetMetric() {
 			if m.GetLabel()[0].GetValue() == job && m.GetGauge().GetValue() == 1 {
 				return nil
