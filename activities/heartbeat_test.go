@@ -13,25 +13,34 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
+// beating runs a heartbeater like that of a shift until end is called, after the
+// checkpoint that tells first.
+func beating(t *testing.T, s *server, first job.Heartbeat) (h *heartbeater, end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	h = newHeartbeater(s.confirm, 10*time.Second, cancel)
+	h.pause = func() time.Duration { return shortestPause }
+	require.NoError(t, h.checkpoint(ctx, first))
+	var keeping sync.WaitGroup
+	keeping.Go(func() { h.run(ctx) })
+	return h, func() {
+		cancel(nil)
+		keeping.Wait()
+	}
+}
+
 // resting runs a heartbeater like that of a shift in fake time, while tell reports what
 // the shift has to say every half second, for a minute. It returns how many heartbeats were
 // sent, and how long the server had not heard of the shift at most.
 func resting(t *testing.T, s *server, tell func(n int) job.Heartbeat) (sent int, silence time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, end := context.WithCancelCause(t.Context())
-		defer end(nil)
-		h := newHeartbeater(s.confirm, 10*time.Second, end)
-		h.pause = func() time.Duration { return shortestPause }
-		require.NoError(t, h.checkpoint(ctx, tell(0)))
-		var keeping sync.WaitGroup
-		keeping.Go(func() { h.run(ctx) })
+		h, end := beating(t, s, tell(0))
+		defer end()
 		for n := range 120 {
 			h.report(tell(n))
 			time.Sleep(reportEvery)
 			silence = max(silence, h.silence())
 		}
-		end(nil)
-		keeping.Wait()
 	})
 	return len(s.positions()), silence
 }
@@ -69,21 +78,14 @@ func TestNewsDoesNotWaitForTheRest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &server{}
-				ctx, end := context.WithCancelCause(t.Context())
-				defer end(nil)
-				h := newHeartbeater(s.confirm, 10*time.Second, end)
-				h.pause = func() time.Duration { return shortestPause }
-				require.NoError(t, h.checkpoint(ctx, saying(7)))
-				var keeping sync.WaitGroup
-				keeping.Go(func() { h.run(ctx) })
+				h, end := beating(t, s, saying(7))
+				defer end()
 				time.Sleep(shortestPause)
 				b := saying(7)
 				tell(&b)
 				h.report(b)
 				synctest.Wait()
 				require.Len(t, s.positions(), 2, "the checkpoint and the news")
-				end(nil)
-				keeping.Wait()
 			})
 		})
 	}
@@ -93,21 +95,14 @@ func TestNewsDoesNotWaitForTheRest(t *testing.T) {
 func TestAFailedHeartbeatIsRepeatedSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
-		ctx, end := context.WithCancelCause(t.Context())
-		defer end(nil)
-		h := newHeartbeater(s.confirm, 10*time.Second, end)
-		h.pause = func() time.Duration { return shortestPause }
-		require.NoError(t, h.checkpoint(ctx, saying(7)))
-		var keeping sync.WaitGroup
-		keeping.Go(func() { h.run(ctx) })
+		h, end := beating(t, s, saying(7))
+		defer end()
 		s.set(serviceerror.NewUnavailable("the server restarts"))
 		time.Sleep(h.rest() + shortestPause/2) // one has failed
 		s.set(nil)
 		time.Sleep(shortestPause)
 		require.True(t, h.alive())
 		require.Less(t, h.silence(), shortestPause)
-		end(nil)
-		keeping.Wait()
 	})
 }
 

@@ -48,8 +48,8 @@ func newAnswers() *answers {
 // asked before.
 func (a *answers) forget() { a.commands.Add(1) }
 
-// once answers a question, and again for as long as keep says. what names its kind; two questions of one kind about one job
-// are equal. Callers share the answer, and must not change what it refers to.
+// once answers a question, and again for as long as keep says. what names its kind;
+// two questions of one kind about one job are equal. Callers share the answer, and must not change what it refers to.
 func once[T any](ctx context.Context, a *answers, keep time.Duration, what, name string, find func(context.Context) (T, error)) (none T, _ error) {
 	key := func() string { return fmt.Sprintf("%d %s %s", a.commands.Load(), what, name) }
 	for {

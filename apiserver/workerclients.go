@@ -252,7 +252,7 @@ func (w *workerClients) refresh(ctx context.Context) error {
 	defer cancel()
 	page, err := w.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		PageSize: listPageSize,
-		Query:    fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", job.WorkflowTypeWorker),
+		Query:    job.RunningWorkersQuery,
 	})
 	if err != nil {
 		return fmt.Errorf("list worker processes: %w", err)

@@ -242,6 +242,18 @@ func (e *env) awaitState(job string, want ...string) {
 
 // requireFullSyncs asserts how many full syncs the job has made: never a
 // surprise full sync.
+// followOneTable makes a database d with a table t, and a job that replicates it and
+// streams. It returns the job's name.
+func (e *env) followOneTable() string {
+	e.Helper()
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"))
+	e.enableBinlog("d", "t")
+	name := e.createJob("d", "", "d", "")
+	e.exec("INSERT INTO d.t VALUES (1, 'a')")
+	e.awaitEqual(name, "d", "d")
+	return name
+}
+
 func (e *env) requireFullSyncs(job string, want int64) {
 	e.Helper()
 	s, err := e.ccr.Status(e.ctx, job)

@@ -20,11 +20,7 @@ import (
 func TestAStalledJobIsPatient(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, harness.PairOptions{})
-	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"))
-	e.enableBinlog("d", "t")
-	name := e.createJob("d", "", "d", "")
-	e.exec("INSERT INTO d.t VALUES (1, 'a')")
-	e.awaitEqual(name, "d", "d")
+	name := e.followOneTable()
 	e.recordUnknownBinlog("d", "t")
 	e.exec("INSERT INTO d.t VALUES (2, 'behind it')")
 	at := e.stalledAt(name)

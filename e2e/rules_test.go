@@ -111,6 +111,44 @@ func TestNoErrorOfTheSimulatorIsIgnored(t *testing.T) {
 	}
 }
 
+// A test that kills or stops its process has one of its own: with the shared one those
+// of all other tests end.
+func TestNobodyKillsTheSharedProcess(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*_test.go")
+	require.NoError(t, err)
+	set := token.NewFileSet()
+	ends := 0
+	for _, name := range files {
+		file, err := parser.ParseFile(set, name, nil, 0)
+		require.NoError(t, err)
+		for _, decl := range file.Decls {
+			shared, ended := false, false
+			ast.Inspect(decl, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				switch called := call.Fun.(type) {
+				case *ast.Ident:
+					shared = shared || called.Name == "newEnv"
+				case *ast.SelectorExpr:
+					of, ok := called.X.(*ast.SelectorExpr)
+					ended = ended || ok && of.Sel.Name == "ccr" && (called.Sel.Name == "Kill" || called.Sel.Name == "Stop")
+				}
+				return true
+			})
+			if ended {
+				ends++
+			}
+			if shared && ended {
+				t.Errorf("%s: it ends the process that other tests use, too: newOwnEnv starts another one", set.Position(decl.Pos()))
+			}
+		}
+	}
+	require.Greater(t, ends, 10)
+}
+
 // ignored is the name of the method whose results the statement throws away.
 func ignored(n ast.Node) string {
 	var call ast.Expr

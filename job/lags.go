@@ -21,6 +21,10 @@ const (
 	QueryLagInput = "lag_input"
 )
 
+// RunningWorkersQuery finds the workflows of worker processes in Temporal's visibility:
+// those that run, and those that have died only lately.
+const RunningWorkersQuery = "WorkflowType = '" + WorkflowTypeWorker + "' AND ExecutionStatus = 'Running'"
+
 // LagsWanted is the argument of QueryLags.
 type LagsWanted struct {
 	// Jobs are the names of jobs whose shifts may run in the process.

@@ -3,12 +3,10 @@ package worker
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/doris-ccr/ccr/job"
@@ -43,7 +41,7 @@ func (h *holders) Hold(ctx context.Context, o job.Hold) (job.Held, error) {
 	if o.Step > 1 {
 		return job.Held{}, nil // nobody has obeyed the first
 	}
-	ids, err := h.processes(ctx)
+	ids, err := runningProcesses(ctx, h.client)
 	if err != nil {
 		return job.Held{}, err
 	}
@@ -101,20 +99,4 @@ func (h *holders) ask(ctx context.Context, id string, o job.Hold) (held job.Held
 		return job.Held{}, fmt.Errorf("read the answer of %s about a partition of job %s: %w", id, o.Job, err)
 	}
 	return held, nil
-}
-
-// processes are the worker processes that run, or have died only lately.
-func (h *holders) processes(ctx context.Context) (ids []string, err error) {
-	page, err := h.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", job.WorkflowTypeWorker),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list worker processes: %w", err)
-	}
-	for _, p := range page.GetExecutions() {
-		if id := p.GetExecution().GetWorkflowId(); strings.HasPrefix(id, job.WorkerWorkflowIDPrefix) {
-			ids = append(ids, id)
-		}
-	}
-	return ids, nil
 }

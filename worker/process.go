@@ -11,6 +11,7 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -138,4 +139,19 @@ func (p *processWorker) Stop() {
 		p.log.Debug("The workflow of this worker process was not ended.", "workflow", p.id, "error", err)
 	}
 	p.worker.Stop()
+}
+
+// runningProcesses are the workflow ids of the worker processes that run, or have died
+// only lately.
+func runningProcesses(ctx context.Context, c client.Client) (ids []string, err error) {
+	page, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: job.RunningWorkersQuery})
+	if err != nil {
+		return nil, fmt.Errorf("list worker processes: %w", err)
+	}
+	for _, p := range page.GetExecutions() {
+		if id := p.GetExecution().GetWorkflowId(); strings.HasPrefix(id, job.WorkerWorkflowIDPrefix) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/doris-ccr/ccr/job"
@@ -114,11 +113,9 @@ func (s *spread) giveAway(ctx context.Context, n int) {
 // loads asks the other processes what they have to do. Those that do not answer are left
 // out: they are dead, or of an earlier version.
 func (p *processWorker) loads(ctx context.Context) ([]job.Load, error) {
-	page, err := p.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", job.WorkflowTypeWorker),
-	})
+	ids, err := runningProcesses(ctx, p.client)
 	if err != nil {
-		return nil, fmt.Errorf("list worker processes: %w", err)
+		return nil, err
 	}
 	var (
 		mu    sync.Mutex // guards loads
@@ -126,8 +123,7 @@ func (p *processWorker) loads(ctx context.Context) ([]job.Load, error) {
 		asked sync.WaitGroup
 		slots = make(chan struct{}, loadsAtOnce)
 	)
-	for _, w := range page.GetExecutions() {
-		id := w.GetExecution().GetWorkflowId()
+	for _, id := range ids {
 		if id == p.id {
 			continue
 		}

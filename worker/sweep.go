@@ -24,8 +24,8 @@ const (
 // starts its workflow again when it wakes up.
 func (p *processWorker) sweep(ctx context.Context) error {
 	page, err := p.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running' AND StartTime < '%s'",
-			job.WorkflowTypeWorker, time.Now().Add(-processSilence).UTC().Format(time.RFC3339)),
+		Query: fmt.Sprintf("%s AND StartTime < '%s'",
+			job.RunningWorkersQuery, time.Now().Add(-processSilence).UTC().Format(time.RFC3339)),
 	})
 	if err != nil {
 		return fmt.Errorf("list worker processes: %w", err)

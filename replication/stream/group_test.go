@@ -2,7 +2,7 @@ package stream
 
 import (
 	"math/rand/v2"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,21 +57,7 @@ func TestGroupCommitOutcomeUnknown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b, want := grouped(t, 40)
 			b.Options.RetryBudget = time.Minute
-			var mu sync.Mutex
-			left := 2
-			fail := func(int64) error {
-				mu.Lock()
-				defer mu.Unlock()
-				if left--; left >= 0 {
-					return pairtest.LostReply()
-				}
-				return nil
-			}
-			if effect {
-				b.Dst.AfterCommit = fail
-			} else {
-				b.Dst.BeforeCommit = fail
-			}
+			b.loseReplies(2, effect)
 			got := b.stream(want[39], Hooks{})
 			require.Nil(t, got.Problem)
 			require.Equal(t, want, b.Dst.Visible())
@@ -96,4 +82,22 @@ func TestAProbeAppliesOneByOne(t *testing.T) {
 	b, _ := grouped(t, 1)
 	s := &shift{in: job.StreamInput{StepInput: job.StepInput{Spec: b.Spec, Progress: b.Progress}, Probe: true}}
 	require.False(t, s.mayGroup(&part{upsert: &binlog.Upsert{}}))
+}
+
+// loseReplies has the replies to the next n commits lost, which have had their effect
+// or have none.
+func (b *bench) loseReplies(n int64, effect bool) {
+	var left atomic.Int64
+	left.Store(n)
+	fail := func(int64) error {
+		if left.Add(-1) >= 0 {
+			return pairtest.LostReply()
+		}
+		return nil
+	}
+	if effect {
+		b.Dst.AfterCommit = fail
+	} else {
+		b.Dst.BeforeCommit = fail
+	}
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication/pair"
-	"github.com/doris-ccr/ccr/replication/pairtest"
 	"github.com/doris-ccr/ccr/replication/problem"
 )
 
@@ -236,19 +235,7 @@ func TestSharedCommitOutcomeUnknown(t *testing.T) {
 	for name, effect := range map[string]bool{"before the effect": false, "after the effect": true} {
 		t.Run(name, func(t *testing.T) {
 			b, want := oneTable(t, 60)
-			var left atomic.Int64
-			left.Store(3)
-			fail := func(int64) error {
-				if left.Add(-1) >= 0 {
-					return pairtest.LostReply()
-				}
-				return nil
-			}
-			if effect {
-				b.Dst.AfterCommit = fail
-			} else {
-				b.Dst.BeforeCommit = fail
-			}
+			b.loseReplies(3, effect)
 			got := b.stream(want[59], Hooks{})
 			require.Nil(t, got.Problem)
 			require.Equal(t, want, b.Dst.Visible())
