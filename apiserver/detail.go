@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -94,7 +93,7 @@ func (j *jobs) detail(ctx context.Context, name string) (*detailObject, error) {
 // orders asks for what is small in a job's state: the whole may be megabytes.
 func (j *jobs) orders(ctx context.Context, name string) (o job.Orders, _ error) {
 	err := j.query(ctx, name, job.QueryOrders, &o)
-	if err != nil && strings.Contains(err.Error(), "unknown queryType") { // a worker of an earlier version
+	if isUnknownQuery(err) {
 		var p job.Progress
 		err = j.query(ctx, name, job.QueryProgress, &p)
 		o = job.Orders{Paused: p.Paused, Skip: p.Skip, Position: p.Position}

@@ -59,8 +59,7 @@ func (j *jobs) wholeProgress(ctx context.Context, name string) (job.Progress, er
 		}
 		return p, nil
 	}
-	var failed *serviceerror.QueryFailed
-	if !errors.As(err, &failed) {
+	if !isUnknownQuery(err) {
 		return job.Progress{}, err
 	}
 	var p job.Progress
@@ -68,6 +67,13 @@ func (j *jobs) wholeProgress(ctx context.Context, name string) (job.Progress, er
 		return job.Progress{}, err
 	}
 	return p, nil
+}
+
+// isUnknownQuery tells whether a worker could not answer: of an earlier release it does
+// not know the query.
+func isUnknownQuery(err error) bool {
+	var failed *serviceerror.QueryFailed
+	return errors.As(err, &failed)
 }
 
 // pendingStep is what the server knows of the step that is under way.
