@@ -40,19 +40,21 @@ func stepPaused(ctx context.Context, p *program) error {
 	s, step := p.anyJob(), ""
 	err := p.temporal(ctx, s, func(ctx context.Context, c client.Client, w *commonpb.WorkflowExecution) error {
 		d, err := c.DescribeWorkflowExecution(ctx, w.WorkflowId, "")
-		if err == nil && len(d.GetPendingActivities()) == 0 {
+		holds := slices.IndexFunc(d.GetPendingActivities(), holdsTheJob)
+		if err == nil && holds < 0 {
 			err = errors.New("the job is between two steps")
 		}
 		if err != nil {
 			return err
 		}
-		id := d.GetPendingActivities()[0].GetActivityId()
+		paused := d.GetPendingActivities()[holds]
+		id := paused.GetActivityId()
 		_, err = c.WorkflowService().PauseActivity(ctx, &workflowservice.PauseActivityRequest{
 			Namespace: client.DefaultNamespace, Execution: w, Identity: somebody, Activity: &workflowservice.PauseActivityRequest_Id{Id: id},
 		})
 		if err == nil {
 			step = id
-			p.note(fmt.Sprintf("-- paused step %s of %s, %s", id, s.job, d.GetPendingActivities()[0].GetActivityType().GetName()))
+			p.note(fmt.Sprintf("-- paused step %s of %s, %s", id, s.job, paused.GetActivityType().GetName()))
 		}
 		return over(err)
 	})
@@ -72,6 +74,13 @@ func stepPaused(ctx context.Context, p *program) error {
 		})
 		return over(err)
 	})
+}
+
+// holdsTheJob tells whether the job stands still while the activity is paused: looks at
+// the lag and notices go on beside its steps.
+func holdsTheJob(a *workflowpb.PendingActivityInfo) bool {
+	name := a.GetActivityType().GetName()
+	return name != job.ActivityObserveLag && name != job.ActivityNotify
 }
 
 // pauseTold waits until the job says that its step is paused, unless the step has
