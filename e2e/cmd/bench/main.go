@@ -11,11 +11,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/signal"
 	"runtime/pprof"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,7 +29,7 @@ type bench struct {
 	split    *harness.Split
 	src, dst *sql.DB
 	profile  core.Profile
-	random   bool // of the latency part: see arrivals
+	random   bool // of the latency part: see delays
 }
 
 func main() {
@@ -242,15 +240,15 @@ func (b *bench) latency(ctx context.Context, rate int, duration time.Duration) e
 		return err
 	}
 	began := time.Now()
-	latencies, took, err := b.delays(ctx, rate, duration)
+	src, dst := newestTxn(b.pair.Source.Core()), newestTxn(b.pair.Destination.Core())
+	d, err := b.delays(ctx, rate, duration)
 	if err != nil {
 		return err
 	}
 	baseline, name := b.profile.Begin+b.profile.Ingest+b.profile.Commit+b.profile.Publish, "the sum of the delays"
 	if baseline == 0 {
-		baseline, name = took[len(took)/2], "an INSERT on the source"
+		baseline, name = median(d.took), "an INSERT on the source"
 	}
-	p50, p99 := latencies[len(latencies)/2], latencies[len(latencies)*99/100]
 	after, err := b.polls(ctx)
 	if err != nil {
 		return err
@@ -260,7 +258,8 @@ func (b *bench) latency(ctx context.Context, rate int, duration time.Duration) e
 		distances = "at random distances"
 	}
 	fmt.Printf("  latency at %d txn/s %s: p50 %s, p99 %s; p50 = %.2f x %s (%s); %.1f getBinlog a second\n", rate, distances,
-		rounded(p50), rounded(p99), float64(p50)/float64(baseline), name, rounded(baseline), (after-before)/time.Since(began).Seconds())
+		rounded(median(d.late)), rounded(percentile(d.late, 99)), float64(median(d.late))/float64(baseline), name, rounded(baseline), (after-before)/time.Since(began).Seconds())
+	b.printParts(transactions(b.pair.Source.Core(), src), transactions(b.pair.Destination.Core(), dst), d.seen)
 	return nil
 }
 
@@ -273,75 +272,7 @@ func (b *bench) polls(ctx context.Context) (n float64, err error) {
 	return n, err
 }
 
-// arrivals calls do at a rate, for a time: at equal distances, or at random ones as from
-// many writers that know nothing of each other.
-func (b *bench) arrivals(ctx context.Context, rate int, duration time.Duration, do func(i int) error) error {
-	next := time.Now()
-	for i := range int(duration.Seconds()) * rate {
-		distance := float64(time.Second) / float64(rate)
-		if b.random {
-			distance *= rand.ExpFloat64()
-		}
-		next = next.Add(time.Duration(distance))
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Until(next)):
-		}
-		if err := do(i); err != nil {
-			return err
-		}
-		if now := time.Now(); next.Before(now) {
-			next = now // what has waited for the one before it is not caught up with
-		}
-	}
-	return nil
-}
-
 func rounded(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
-
-// delays inserts at a fixed rate and returns how long each row took to arrive, and
-// how long each INSERT took, both sorted.
-func (b *bench) delays(ctx context.Context, rate int, duration time.Duration) (latencies, took []time.Duration, err error) {
-	base, err := b.rows(ctx, b.dst, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	err = b.arrivals(ctx, rate, duration, func(i int) error {
-		begun := time.Now()
-		// One table, so that a single count tells which row has arrived.
-		if err := b.insert(ctx, i*tables); err != nil {
-			return err
-		}
-		inserted := time.Now()
-		took = append(took, inserted.Sub(begun))
-		arrived, err := b.arrival(ctx, base+i+1)
-		latencies = append(latencies, arrived.Sub(inserted))
-		return err
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	slices.Sort(latencies)
-	slices.Sort(took)
-	return latencies, took, nil
-}
-
-// arrival polls the destination until table t0 has that many rows.
-func (b *bench) arrival(ctx context.Context, rows int) (time.Time, error) {
-	deadline := time.Now().Add(30 * time.Second)
-	for time.Now().Before(deadline) {
-		n, err := b.rows(ctx, b.dst, 0)
-		if err != nil {
-			return time.Time{}, err
-		}
-		if n >= rows {
-			return time.Now(), nil
-		}
-		time.Sleep(500 * time.Microsecond)
-	}
-	return time.Time{}, fmt.Errorf("row %d did not arrive", rows)
-}
 
 func (b *bench) rows(ctx context.Context, db *sql.DB, table int) (n int, err error) {
 	err = db.QueryRowContext(ctx, fmt.Sprintf("SELECT COUNT(*) FROM d.t%d", table)).Scan(&n)

@@ -35,11 +35,11 @@ func (b *bench) verify(ctx context.Context, rate, rows int, duration time.Durati
 		fmt.Printf("  verify %d rows, method %s: %s, %.0f rows of the table/s, %.1f rows read for each\n", rows, method,
 			took.Round(time.Millisecond), float64(rows)/took.Seconds(), float64(report.RowsRead)/float64(rows))
 	}
-	without, _, err := b.delays(ctx, rate, duration)
+	without, err := b.delays(ctx, rate, duration)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  delay of a stream at %d txn/s: p50 %s, p99 %s\n", rate, rounded(without[len(without)/2]), rounded(without[len(without)*99/100]))
+	fmt.Printf("  delay of a stream at %d txn/s: p50 %s, p99 %s\n", rate, rounded(median(without.late)), rounded(percentile(without.late, 99)))
 	for _, bound := range []int64{0, boundedRate} {
 		if err := b.delaysBeside(ctx, bound, rate, duration); err != nil {
 			return err
@@ -69,7 +69,7 @@ func (b *bench) delaysBeside(ctx context.Context, bound int64, rate int, duratio
 		}
 		return nil
 	})
-	with, _, err := b.delays(ctx, rate, duration)
+	with, err := b.delays(ctx, rate, duration)
 	stop()
 	if waited := g.Wait(); err == nil {
 		err = waited
@@ -78,7 +78,7 @@ func (b *bench) delaysBeside(ctx context.Context, bound int64, rate int, duratio
 		return err
 	}
 	fmt.Printf("    beside verifications with rate %d, which read %.0f rows/s: p50 %s, p99 %s\n", bound, float64(read)/time.Since(begun).Seconds(),
-		rounded(with[len(with)/2]), rounded(with[len(with)*99/100]))
+		rounded(median(with.late)), rounded(percentile(with.late, 99)))
 	return nil
 }
 
