@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -67,9 +68,15 @@ func TestGetLag(t *testing.T) {
 		j.beat = &job.Heartbeat{Lag: lag}
 	})
 	s := newServer(t, f, nil)
+	answer := ask(s, "/get_lag", `{"name":"j1"}`).Body.Bytes()
+	var times struct {
+		Behind int64 `json:"behind_secs"`
+	}
+	require.NoError(t, json.Unmarshal(answer, &times))
+	require.InDelta(t, time.Since(time.UnixMilli(lag.NextTimestamp)).Seconds(), times.Behind, 60)
 	require.Equal(t, fmt.Sprintf(`{"success":true,"lag":1,"first_commit_seq":36388,"last_commit_seq":36486,`+
-		`"first_binlog_timestamp":"%s","last_binlog_timestamp":"%s","time_interval_secs":5,"next_commit_seq":36481,"next_binlog_timestamp":"%s","time_interval":5,"observed_at":"%s"}`,
-		local(lag.FirstTimestamp), local(lag.LastTimestamp), local(lag.NextTimestamp), local(lag.ObservedAt.UnixMilli())), ask(s, "/get_lag", `{"name":"j1"}`).Body.String())
+		`"first_binlog_timestamp":"%s","last_binlog_timestamp":"%s","time_interval_secs":5,"next_commit_seq":36481,"next_binlog_timestamp":"%s","time_interval":5,"observed_at":"%s","behind_secs":%d}`,
+		local(lag.FirstTimestamp), local(lag.LastTimestamp), local(lag.NextTimestamp), local(lag.ObservedAt.UnixMilli()), times.Behind), string(answer))
 	require.Empty(t, j.signals, "a job that reports by itself is not asked")
 
 	t.Run("unknown times are the epoch", func(t *testing.T) {
@@ -231,21 +238,26 @@ func TestMetrics(t *testing.T) {
 		j.status.Lag = binlog.Lag{Binlogs: 4, NextTimestamp: 1000, LastTimestamp: 9000, ObservedAt: time.Now()}
 	})
 	f.add("new", nil)
+	f.add("even", func(j *fakeJob) { j.status.Lag = binlog.Lag{LastTimestamp: 9000, ObservedAt: time.Now()} })
+	f.add("old", func(j *fakeJob) { j.status.Lag = binlog.Lag{Binlogs: 4, ObservedAt: time.Now()} })
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "ccr_other_total"}, func() float64 { return 1 }))
 	s := newServer(t, f, func(o *Options) { o.Registry = registry })
 	rec := askBy(s, "GET", "/metrics", "")
 	require.Contains(t, rec.Header().Get("Content-Type"), "text/plain; version=0.0.4")
 	for _, line := range []string{
-		"ccr_job_running_total 2", `ccr_job_running_sync_state{name="j1"} 3`, `ccr_job_running_sub_sync_state{name="j1"} -1`,
+		"ccr_job_running_total 4", `ccr_job_running_sync_state{name="j1"} 3`, `ccr_job_running_sub_sync_state{name="j1"} -1`,
 		`ccr_job_running_lag_total{name="j1"} 4`, `ccr_job_running_lag_seconds{name="j1"} 8`, `ccr_job_stalled{name="j1"} 1`, "ccr_other_total 1",
 		`ccr_job_full_syncs_total{name="j1"} 2`, `ccr_job_partial_syncs_total{name="j1"} 5`, "# TYPE ccr_job_full_syncs_total counter",
-		`ccr_verify_tables{name="j1",result="equal"} 7`, `ccr_verify_tables{name="j1",result="different"} 1`, `ccr_verify_tables{name="j1",result="busy"} 0`,
+		`ccr_job_behind_seconds{name="even"} 0`, `ccr_verify_tables{name="j1",result="equal"} 7`, `ccr_verify_tables{name="j1",result="different"} 1`, `ccr_verify_tables{name="j1",result="busy"} 0`,
 		`ccr_verify_tables_still_different{name="j1"} 3`, `ccr_verify_bytes_read{name="j1"} 5`,
 		`ccr_verify_rows_read{name="j1"} 900`, `ccr_verify_duration_seconds{name="j1"} 12`, `ccr_verify_last_timestamp_seconds{name="j1"} 1.8e+09`,
 	} {
 		require.Contains(t, rec.Body.String(), line+"\n")
 	}
+	require.Regexp(t, `ccr_job_behind_seconds\{name="j1"\} 1\.\d+e\+09\n`, rec.Body.String(), "its next binlog is of 1970")
+	require.NotContains(t, rec.Body.String(), `ccr_job_behind_seconds{name="new"}`)
+	require.NotContains(t, rec.Body.String(), `ccr_job_behind_seconds{name="old"}`, "its source does not tell times")
 	require.NotContains(t, rec.Body.String(), `_lag_total{name="new"}`, "not known is not 0")
 	require.NotContains(t, rec.Body.String(), `_lag_seconds{name="new"}`)
 	require.NotContains(t, rec.Body.String(), "ccr_verify_last_equal_timestamp_seconds{", "never")

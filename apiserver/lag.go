@@ -33,6 +33,8 @@ type lagObject struct {
 	TimeInterval int64 `json:"time_interval"`
 	// ObservedAt is ours: when the source was asked.
 	ObservedAt string `json:"observed_at,omitempty"`
+	// BehindSecs is ours: how old the next binlog is, null if that is not known.
+	BehindSecs *int64 `json:"behind_secs"`
 }
 
 // handleGetLag answers /get_lag.
@@ -72,8 +74,20 @@ func newLag(l binlog.Lag) lagObject {
 		NextCommitSeq:        l.NextCommitSeq,
 		NextBinlogTimestamp:  localTime(l.NextTimestamp),
 		TimeInterval:         l.Seconds(),
+		BehindSecs:           behindSecs(l),
 		ObservedAt:           localTime(l.ObservedAt.UnixMilli()),
 	}
+}
+
+// behindSecs is how many seconds the job is behind its source now, nil if that is not
+// known. time_interval_secs says less: it is 0 for a single binlog, however old.
+func behindSecs(l binlog.Lag) *int64 {
+	age, known := l.Behind(time.Now())
+	if !known {
+		return nil
+	}
+	seconds := int64(age / time.Second)
+	return &seconds
 }
 
 // localTime writes ms since the epoch as the interface does: in the server's

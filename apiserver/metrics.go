@@ -68,6 +68,14 @@ func newJobGauges(j *jobs, o *overview) *jobGauges {
 		func(s job.Status) float64 { return observed(s, s.Lag.Binlogs) })
 	gauge("ccr_job_running_lag_seconds", "Age of the next binlog against the source's newest.",
 		func(s job.Status) float64 { return observed(s, s.Lag.Seconds()) })
+	gauge("ccr_job_behind_seconds", "How long ago the next binlog to apply was written, 0 when there is none: what a job's destination lacks. Absent while it is not known.",
+		func(s job.Status) float64 {
+			age, known := s.Lag.Behind(time.Now())
+			if !known {
+				return math.NaN()
+			}
+			return age.Seconds()
+		})
 	gauge("ccr_job_stalled", "1 while a job cannot go on (job_status says why), else 0.",
 		func(s job.Status) float64 { return truth(s.Stalled) })
 	gauge("ccr_job_paused", "1 while a job is paused, else 0.",

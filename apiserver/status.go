@@ -33,8 +33,10 @@ type statusObject struct {
 	Lag           *int64     `json:"lag"`
 	LagSecs       *int64     `json:"lag_secs"`
 	LagObservedAt *time.Time `json:"lag_observed_at,omitempty"`
-	FullSyncs     int        `json:"full_syncs"`
-	PartialSyncs  int        `json:"partial_syncs"`
+	// BehindSecs is how old the next binlog is, null if that is not known.
+	BehindSecs   *int64 `json:"behind_secs"`
+	FullSyncs    int    `json:"full_syncs"`
+	PartialSyncs int    `json:"partial_syncs"`
 	// Differences are what the two sides are known to differ in although everything
 	// that the source has recorded is applied.
 	Differences []job.Difference `json:"differences,omitempty"`
@@ -80,6 +82,7 @@ func newStatus(name string, s job.Status) statusObject {
 		Differences:   s.Differences,
 		Comparing:     s.Comparing,
 		Verified:      s.Verified,
+		BehindSecs:    behindSecs(s.Lag),
 	}
 	if at := s.Lag.ObservedAt; !at.IsZero() {
 		binlogs, seconds := s.Lag.Binlogs, s.Lag.Seconds()

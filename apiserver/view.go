@@ -43,7 +43,9 @@ type viewRow struct {
 	// LagObservedAt is when the source was asked for the lag; LagOld that this is
 	// so long ago that the page has to say it.
 	LagObservedAt string `json:"lagObservedAt"`
-	LagOld        bool   `json:"-"`
+	// BehindSecs is how old the next binlog is, "" if that is not known.
+	BehindSecs string `json:"behindSecs"`
+	LagOld     bool   `json:"-"`
 }
 
 // viewLagAge is how old a lag may be that is shown without its time.
@@ -114,6 +116,9 @@ func newViewRow(r overviewRow) viewRow {
 		v.Lag, v.LagSec = "", "" // nobody has looked yet
 	} else {
 		v.LagObservedAt, v.LagOld = localTime(at.UnixMilli()), time.Since(at) > viewLagAge
+	}
+	if behind := behindSecs(r.status.Lag); behind != nil {
+		v.BehindSecs = strconv.FormatInt(*behind, 10)
 	}
 	if at := r.status.FullSyncAt; !at.IsZero() {
 		v.LastFullSyncTime = localTime(at.UnixMilli())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,8 +57,12 @@ func TestView(t *testing.T) {
 		"lastFullSyncTime": localTime(1700000000000), "lastFullSyncReason": "new job", "isHostMapping": "true",
 		"otherArgs": "replication_num=2, commit_order=per_table", "state": "running", "error": "",
 		"lastEvent": localTime(1700000001000) + " full sync finished", "lagObservedAt": rows[0]["lagObservedAt"],
-		"differences": "t: 2 rows & 3; u: a column",
+		"differences": "t: 2 rows & 3; u: a column", "behindSecs": rows[0]["behindSecs"],
 	}, rows[0])
+	behind, err := strconv.ParseInt(rows[0]["behindSecs"], 10, 64)
+	require.NoError(t, err)
+	require.InDelta(t, time.Now().Unix(), behind, 60, "its next binlog is of 1970")
+	require.Empty(t, rows[1]["behindSecs"], "its source does not tell times")
 	require.NotEmpty(t, rows[0]["lagObservedAt"])
 	states := map[string]string{}
 	for _, r := range rows {

@@ -31,6 +31,7 @@ var viewColumns = []viewColumn{
 	{"Error", func(r viewRow) string { return r.Error }},
 	{"Last Event", func(r viewRow) string { return r.LastEvent }},
 	{"Lag Observed At", func(r viewRow) string { return r.LagObservedAt }},
+	{"Behind(Secs)", func(r viewRow) string { return r.BehindSecs }},
 	{"Differences", func(r viewRow) string { return r.Differences }},
 }
 

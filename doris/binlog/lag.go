@@ -16,6 +16,21 @@ type Lag struct {
 	ObservedAt time.Time `json:"observed_at,omitzero"`
 }
 
+// Behind is how old the oldest binlog is that is not consumed: what was written since is
+// missing at now. It is zero when nothing is left, and not known while the source has
+// not been asked or does not tell the time of that binlog.
+func (l Lag) Behind(now time.Time) (age time.Duration, known bool) {
+	switch {
+	case l.ObservedAt.IsZero():
+		return 0, false
+	case l.Binlogs == 0:
+		return 0, true
+	case l.NextTimestamp <= 0:
+		return 0, false
+	}
+	return max(0, now.Sub(time.UnixMilli(l.NextTimestamp))), true
+}
+
 // Seconds is last binlog time minus next binlog time, as time_interval_secs
 // (http-api.md 3.3); 0 when either is unknown or nothing is left.
 func (l Lag) Seconds() int64 {
