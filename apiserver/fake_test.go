@@ -29,6 +29,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"google.golang.org/grpc"
 
+	"github.com/doris-ccr/ccr/access"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/secret"
 )
@@ -421,6 +422,7 @@ func newServer(t *testing.T, f *fakeTemporal, change func(*Options)) *Server {
 	require.NoError(t, err)
 	o := Options{
 		Client: f, Keyring: keys, Version: "v1:abc", Namespace: "default",
+		Hosts:          access.NewHosts("example.com", "ccr.example.com"), // which the tests' requests name
 		Logger:         slog.New(slog.NewTextHandler(io.Discard, nil)),
 		CommandTimeout: 2 * time.Second, CreateTimeout: 2 * time.Second,
 	}

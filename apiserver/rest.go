@@ -32,7 +32,7 @@ func (s *Server) resources() []endpoint {
 		{method: http.MethodPost, path: "/jobs/:name/sync", role: access.Operate, handle: resource(s.postCommand(job.SignalSync))},
 		{method: http.MethodPost, path: "/jobs/:name/force_fullsync", role: access.Operate, handle: resource(s.postCommand(job.SignalForceFullSync))},
 		{method: http.MethodPost, path: "/jobs/:name/skip_binlog", role: access.Operate, handle: commandWith(s.skipBinlog)},
-		{method: http.MethodPatch, path: "/jobs/:name/host_mapping", role: access.Operate, handle: commandWith(s.mapHosts)},
+		{method: http.MethodPatch, path: "/jobs/:name/host_mapping", role: access.Admin, handle: commandWith(s.mapHosts)},
 		{method: http.MethodPatch, path: "/jobs/:name/tables", role: access.Operate, handle: commandWith(s.updateTables)},
 
 		{method: http.MethodGet, path: "/jobs/:name/verification", role: access.Read, handle: resource(s.getVerification)},

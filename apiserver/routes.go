@@ -56,8 +56,6 @@ func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 		{path: "/force_fullsync", role: access.Operate, handle: operation(s.handleCommand(job.SignalForceFullSync), failJobNameEmpty)},
 		{path: "/job_skip_binlog", role: access.Operate, handle: operation(s.handleSkipBinlog, failOperation)},
 		{path: "/update_tables", role: access.Operate, handle: operation(s.handleUpdateTables, failOperation)},
-		{path: "/update_host_mapping", role: access.Operate, handle: operation(s.handleHostMapping, failHostMapping)},
-		{path: "/add_host_mapping", role: access.Operate, handle: operation(s.handleHostMapping, failHostMapping)}, // a documented example uses this name
 
 		{path: "/verify_status", role: access.Read, handle: s.handleVerifyStatus},
 		{path: "/verify", role: access.Operate, handle: operation(s.handleVerify, failOperation)},
@@ -68,6 +66,9 @@ func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 
 		{path: "/create_ccr", role: access.Admin, handle: s.handleCreate},
 		{path: "/check_ccr", role: access.Admin, handle: s.handleCheck},
+		// Whoever names the hosts that jobs talk to gets the passwords of the accounts.
+		{path: "/update_host_mapping", role: access.Admin, handle: operation(s.handleHostMapping, failHostMapping)},
+		{path: "/add_host_mapping", role: access.Admin, handle: operation(s.handleHostMapping, failHostMapping)}, // a documented example uses this name
 		{path: "/delete", role: access.Admin, handle: operation(s.handleDelete, failOperation)},
 		{path: "/failpoint", role: access.Admin, handle: operation(s.handleFailpoint, failJobNameEmpty)},
 	}
@@ -76,7 +77,7 @@ func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 func (s *Server) routes(endpoints []endpoint) *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.handleError
-	e.Use(s.logRequests, s.recoverPanics, refuseOtherOrigins)
+	e.Use(s.logRequests, s.recoverPanics, s.refuseForeignHosts, refuseOtherOrigins)
 	for _, p := range endpoints {
 		handler := s.guard(p)
 		if p.method != "" {
@@ -138,6 +139,21 @@ func (s *Server) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 				err = echo.NewHTTPError(http.StatusInternalServerError, "internal error")
 			}
 		}()
+		return next(c)
+	}
+}
+
+// refuseForeignHosts keeps web pages that were loaded under a name of a stranger,
+// who has then pointed it at this server, from using it (access.Hosts). Where tokens
+// are asked for, such a page has none: browsers keep them by name.
+func (s *Server) refuseForeignHosts(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if s.tokens == nil {
+			if err := s.hosts.Check(c.Request()); err != nil {
+				access.LogRefusal(s.log, c.Request(), err)
+				return s.refuse(c, http.StatusForbidden, err)
+			}
+		}
 		return next(c)
 	}
 }

@@ -81,7 +81,10 @@ type Options struct {
 	Client  client.Client
 	Keyring *secret.Keyring // seals passwords; nil knows no key
 	Tokens  *access.Tokens  // who may do what; nil lets everybody do everything
-	Version string          // answered by /version, "<tag>:<commit>"
+	// Hosts are the names under which the server may be asked as long as nobody needs
+	// a token; the zero value are IP addresses and localhost.
+	Hosts   access.Hosts
+	Version string // answered by /version, "<tag>:<commit>"
 	// Features are answered by /features; the workers have to have the same. nil:
 	// the defaults.
 	Features *job.Features
@@ -110,12 +113,14 @@ type Options struct {
 // Server answers the interface.
 type Server struct {
 	echo           *echo.Echo
+	handler        http.Handler // echo, with what every answer has
 	jobs           *jobs
 	list           *jobList
 	overview       *overview
 	answers        *answers
 	keyring        *secret.Keyring
 	tokens         *access.Tokens
+	hosts          access.Hosts
 	failpoints     *failpoint.Set
 	version        string
 	features       job.Features
@@ -137,6 +142,7 @@ func New(opts Options) (*Server, error) {
 			workers: workerClients{client: opts.Client, log: opts.Logger}},
 		keyring:        opts.Keyring,
 		tokens:         opts.Tokens,
+		hosts:          opts.Hosts,
 		failpoints:     opts.Failpoints,
 		version:        opts.Version,
 		features:       *opts.Features,
@@ -155,6 +161,7 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.echo = s.routes(slices.Concat(s.operators(opts.Registry), s.resources()))
+	s.handler = access.SafeHeaders(s.echo)
 	return s, nil
 }
 
@@ -190,7 +197,7 @@ func setDefaults(o *Options) {
 }
 
 // Handler returns the server as a handler.
-func (s *Server) Handler() http.Handler { return s.echo }
+func (s *Server) Handler() http.Handler { return s.handler }
 
 // Serve answers requests on l until ctx is done, then stops gracefully and
 // closes l. It returns nil after an orderly stop.
@@ -198,7 +205,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	requests, cancelRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancelRequests()
 	srv := &http.Server{
-		Handler:           s.echo,
+		Handler:           s.handler,
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,

@@ -254,10 +254,7 @@ func (s *Server) render(c echo.Context, status int, p page) error {
 	h := c.Response().Header()
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+
 		"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	// Not no-referrer: the buttons would then send "Origin: null".
-	h.Set("Referrer-Policy", "same-origin")
 	var out strings.Builder
 	if err := pages.Execute(&out, p); err != nil {
 		return fmt.Errorf("write page: %w", err)

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/doris-ccr/ccr/job"
@@ -26,6 +27,7 @@ type Config struct {
 	TokensFile          string // bearer tokens and their roles; empty = none asked for
 	TLSCert             string // PEM file; empty = plain HTTP
 	TLSKey              string // PEM file
+	AllowedHosts        string // names of the servers, separated by commas
 	EnableFailpoints    bool   // tests only
 	MetricsListen       string // /metrics of a process without API; empty = none
 	PprofListen         string // net/http/pprof; empty = none
@@ -126,6 +128,18 @@ func Default() Config {
 	}
 }
 
+// HostNames are the names under which the servers may be asked, beside IP
+// addresses and localhost: those of allowed-hosts, and those to listen on.
+func (c *Config) HostNames() []string {
+	names := strings.FieldsFunc(c.AllowedHosts, func(r rune) bool { return r == ',' || r == ' ' })
+	for _, address := range []string{c.Listen, c.MetricsListen, c.PprofListen, c.UIListen} {
+		if host, _, err := net.SplitHostPort(address); err == nil && host != "" {
+			names = append(names, host)
+		}
+	}
+	return names
+}
+
 // ErrInsecureListen: an address other than loopback was asked for, and nothing
 // protects it.
 var ErrInsecureListen = errors.New("this address is reachable from other machines")
@@ -177,6 +191,11 @@ func (c *Config) Validate() error {
 	}
 	if (c.TemporalCert == "") != (c.TemporalKey == "") {
 		return errors.New("temporal-cert and temporal-key have to be given together")
+	}
+	for _, name := range c.HostNames() {
+		if strings.ContainsAny(name, "/*@ ") {
+			return fmt.Errorf("allowed-hosts: %q is no name of a host", name)
+		}
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("tls-cert and tls-key have to be given together")

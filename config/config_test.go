@@ -58,7 +58,7 @@ func TestWhatIsNearerWins(t *testing.T) {
 // in each way and expects the same configuration.
 func TestEverySettingHasThreeSources(t *testing.T) {
 	other := map[string]string{"host:port": "127.0.0.1:1", "number": "7", "duration": "7ms", "bool": "true", "name": "n", "path": "p", "key": "k",
-		"debug|info|warn|error": "error", "text|json": "json", "url": "https://hooks.example.com/x", "text": "t"}
+		"debug|info|warn|error": "error", "text|json": "json", "url": "https://hooks.example.com/x", "text": "t", "names": "n"}
 	for _, s := range settings() {
 		fresh := Default()
 		kind := s.bind(&fresh).Type()

@@ -92,6 +92,8 @@ func plainSettings() []setting {
 			bind: text(func(c *Config) *string { return &c.TLSCert }, "path")},
 		{name: "tls-key", group: GroupAccess, usage: "PEM file of the certificate's key.",
 			bind: text(func(c *Config) *string { return &c.TLSKey }, "path")},
+		{name: "allowed-hosts", group: GroupAccess, usage: "Names of this server, separated by commas, beside IP addresses and localhost. Where nobody needs a token, and in the Web UI, requests to other names are refused: a page of a stranger may have sent them (DNS rebinding).",
+			bind: text(func(c *Config) *string { return &c.AllowedHosts }, "names")},
 		{name: "allow-insecure-listen", group: GroupAccess, usage: "Accept listening on addresses other than loopback without tokens or without TLS. Without tokens, whoever reaches the port can read, change and delete every job.",
 			bind: func(c *Config) pflag.Value { return boolValue{&c.AllowInsecureListen} }},
 

@@ -271,3 +271,56 @@ func TestFailpoint(t *testing.T) {
 	e.awaitEqual(name, "d", "d")
 	e.requireFullSyncs(name, 1)
 }
+
+// A page whose name was pointed at this machine after it was loaded gets nothing
+// of the two ports that browsers reach (DNS rebinding): not with the name of its
+// origin, not as the same origin, which the browser believes it to be.
+func TestRebinding(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ccr, err := harness.NewCCR(dir, true)
+	require.NoError(t, err)
+	ccr.Args = []string{"--allowed-hosts", "ccr.example.com,other.example.com"}
+	require.NoError(t, ccr.Start(t.Context()))
+	t.Cleanup(func() { require.NoError(t, ccr.Stop()) })
+	ask := func(base, method, path, host, body string) (int, http.Header, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, base+path, strings.NewReader(body))
+		require.NoError(t, err)
+		req.Host = host
+		req.Header.Set("Origin", "http://"+host)
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return resp.StatusCode, resp.Header, string(b)
+	}
+	workflows := "/api/v1/namespaces/default/workflows"
+	for _, port := range []struct{ base, read, write string }{
+		{"http://" + ccr.API, "/list_jobs", "/create_ccr"},
+		{"http://" + ccr.UI, workflows, workflows + "/ccr-job-x/terminate"},
+	} {
+		for _, host := range []string{"evil.example", "evil.example:9190", "ccr.example.com.evil.example", "127.0.0.1.evil.example"} {
+			for _, path := range []string{"/", port.read} {
+				code, h, text := ask(port.base, http.MethodGet, path, host, "")
+				require.Equal(t, http.StatusForbidden, code, port.base+path)
+				require.Contains(t, text, "--allowed-hosts")
+				require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
+			}
+			code, _, _ := ask(port.base, http.MethodPost, port.write, host, "{}")
+			require.Equal(t, http.StatusForbidden, code)
+		}
+		for _, host := range []string{strings.TrimPrefix(port.base, "http://"), "localhost:1234", "CCR.example.com", "[::1]:8233"} {
+			code, h, _ := ask(port.base, http.MethodGet, port.read, host, "")
+			require.Equal(t, http.StatusOK, code, host)
+			require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
+			require.Equal(t, "same-origin", h.Get("Referrer-Policy"))
+			require.Contains(t, h.Get("Content-Security-Policy"), "frame-ancestors")
+		}
+	}
+	code, _, page := ask("http://"+ccr.UI, http.MethodGet, "/", "localhost", "")
+	require.Equal(t, http.StatusOK, code)
+	require.Contains(t, page, "<html")
+}

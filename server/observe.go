@@ -34,6 +34,15 @@ func (p *process) observeHandler() http.Handler {
 	return mux
 }
 
+// shield is around the small servers: what every answer has, and no request to a
+// stranger's name where nobody needs a token.
+func (p *process) shield(h http.Handler) http.Handler {
+	if p.tokens == nil {
+		h = access.NewHosts(p.opts.Config.HostNames()...).Protect(h)
+	}
+	return access.SafeHeaders(h)
+}
+
 // pprofHandler serves Go profiles, on a mux of its own: the default one is
 // shared with whatever else registers there.
 func pprofHandler() http.Handler {

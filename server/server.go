@@ -222,6 +222,7 @@ func (p *process) serve(ctx context.Context, g *errgroup.Group) error {
 			Keyring:        p.keyring,
 			Failpoints:     p.failpoints,
 			Tokens:         p.tokens,
+			Hosts:          access.NewHosts(p.opts.Config.HostNames()...),
 			Version:        p.opts.Version,
 			Features:       &p.opts.Config.Features,
 			Logger:         p.opts.Logger,
@@ -237,11 +238,11 @@ func (p *process) serve(ctx context.Context, g *errgroup.Group) error {
 		g.Go(func() error { return api.Serve(ctx, p.sockets.api) })
 	}
 	if p.sockets.metrics != nil {
-		g.Go(func() error { return serveHTTP(ctx, p.sockets.metrics, p.observeHandler(), p.opts.Logger) })
+		g.Go(func() error { return serveHTTP(ctx, p.sockets.metrics, p.shield(p.observeHandler()), p.opts.Logger) })
 	}
 	if p.sockets.pprof != nil {
 		g.Go(func() error {
-			return serveHTTP(ctx, p.sockets.pprof, p.tokens.Protect(pprofHandler(), access.Admin, p.opts.Logger), p.opts.Logger)
+			return serveHTTP(ctx, p.sockets.pprof, p.shield(p.tokens.Protect(pprofHandler(), access.Admin, p.opts.Logger)), p.opts.Logger)
 		})
 	}
 	return nil

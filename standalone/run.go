@@ -87,6 +87,7 @@ func withTemporal(ctx context.Context, opts Options, use func(*temporalserver.Se
 		Path:      filepath.Join(opts.Config.DataDir, "temporal.db"),
 		Frontend:  opts.Config.TemporalListen,
 		UI:        opts.Config.UIListen,
+		UIHosts:   opts.Config.HostNames(),
 		Namespace: opts.Config.TemporalNamespace,
 		Logger:    opts.Logger,
 	})

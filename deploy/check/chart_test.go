@@ -309,3 +309,18 @@ func TestChartSecrets(t *testing.T) {
 	require.Equal(t, "mine", at(t, volumes, 0, "secret", "secretName"))
 	require.Equal(t, "mine-too", at(t, volumes, 1, "secret", "secretName"))
 }
+
+// Pods that ask for no tokens know the names under which they are asked.
+func TestChartNamesItsHosts(t *testing.T) {
+	objects, err := render(t, object{
+		"secretKey": object{"existingSecret": "s"}, "access": object{"allowInsecure": true, "allowedHosts": []any{"ccr.mesh.example.com"}},
+		"ingress": object{"enabled": true, "host": "ccr.example.org"},
+	})
+	require.NoError(t, err)
+	for _, part := range []string{"api", "worker"} {
+		env := envOf(t, objects["Deployment prod-ccr-"+part])
+		hosts := strings.Split(env["CCR_ALLOWED_HOSTS"], ",")
+		require.Subset(t, hosts, []string{"prod-ccr", "prod-ccr.ccr.svc", "prod-ccr-worker.ccr.svc.cluster.local", "ccr.example.org", "ccr.mesh.example.com"}, part)
+		requireSettings(t, env)
+	}
+}

@@ -88,6 +88,9 @@ func TestScrapesWhatRuns(t *testing.T) {
 		require.Contains(t, string(b), `"`+name+`"`)
 		service, _, _ := strings.Cut(name, ":")
 		require.Contains(t, p.ServiceNames(), service)
+		allowed := p.Services[service].Environment["CCR_ALLOWED_HOSTS"]
+		require.NotNil(t, allowed, name)
+		require.Contains(t, strings.Split(*allowed, ","), service, "%s would refuse to be asked by this name", service)
 	}
 }
 

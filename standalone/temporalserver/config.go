@@ -93,10 +93,10 @@ func serverConfig(opts Options, p ports) *config.Config {
 		},
 		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
 		Services: map[string]config.Service{
-			string(primitives.FrontendService): p.service(p.frontend, p.frontendHTTP),
-			string(primitives.HistoryService):  p.service(p.history, 0),
-			string(primitives.MatchingService): p.service(p.matching, 0),
-			string(primitives.WorkerService):   p.service(p.worker, 0),
+			string(primitives.FrontendService): p.service(p.frontend),
+			string(primitives.HistoryService):  p.service(p.history),
+			string(primitives.MatchingService): p.service(p.matching),
+			string(primitives.WorkerService):   p.service(p.worker),
 		},
 		Archival: config.Archival{
 			History:    config.HistoryArchival{State: config.ArchivalDisabled},
@@ -110,8 +110,10 @@ func serverConfig(opts Options, p ports) *config.Config {
 	}
 }
 
-func (p ports) service(grpc, http int) config.Service {
-	return config.Service{RPC: config.RPC{GRPCPort: grpc, HTTPPort: http, BindOnIP: p.host}}
+// service has no HTTP API: the Web UI asks over gRPC, and browsers could be made to
+// ask it.
+func (p ports) service(grpc int) config.Service {
+	return config.Service{RPC: config.RPC{GRPCPort: grpc, BindOnIP: p.host}}
 }
 
 // staticHosts replaces the membership protocol: there is one host.

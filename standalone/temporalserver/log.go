@@ -3,11 +3,15 @@ package temporalserver
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 
 	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/log/tag"
 )
+
+// noHTTP begins the warning that there is no HTTP API, which is on purpose.
+const noHTTP = "HTTP API port has not been set"
 
 // logger passes the server's log lines on to slog. The server is chatty and
 // speaks of its own insides: only warnings and worse are of interest to an
@@ -26,7 +30,7 @@ var _ log.WithLogger = logger{}
 
 func (l logger) write(level slog.Level, msg string, tags []tag.Tag) {
 	ctx := context.Background()
-	if level == slog.LevelWarn && l.stopping.Load() {
+	if level == slog.LevelWarn && (l.stopping.Load() || strings.HasPrefix(msg, noHTTP)) {
 		level = slog.LevelDebug
 	}
 	if !l.out.Enabled(ctx, level) {

@@ -33,6 +33,9 @@ type Options struct {
 	Frontend string
 	// UI is the Web UI's address; empty: no UI.
 	UI string
+	// UIHosts are the names under which the Web UI may be asked, beside IP addresses
+	// and localhost.
+	UIHosts []string
 	// Namespace to create if it does not exist. Default "default".
 	Namespace string
 	Logger    *slog.Logger
@@ -90,7 +93,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		return nil, errors.Join(err, s.Stop())
 	}
 	if opts.UI != "" {
-		if s.ui, err = startUI(opts.UI, s.frontend, opts.Namespace); err != nil {
+		if s.ui, err = startUI(ctx, opts, s.frontend); err != nil {
 			return nil, errors.Join(err, s.Stop())
 		}
 	}
@@ -194,7 +197,6 @@ func createDatabase(path string, sqlCfg *config.SQL) error {
 type ports struct {
 	host                                string
 	frontend, history, matching, worker int
-	frontendHTTP                        int
 }
 
 // The internal ports lie below the range that systems take for outgoing
@@ -230,7 +232,7 @@ func choosePorts(frontend string) (ports, error) {
 	if p.frontend, err = pick(wanted); err != nil {
 		return ports{}, fmt.Errorf("%w (choose another address with --temporal-listen)", err)
 	}
-	for _, dst := range []*int{&p.history, &p.matching, &p.worker, &p.frontendHTTP} {
+	for _, dst := range []*int{&p.history, &p.matching, &p.worker} {
 		const tries = 100
 		for range tries {
 			if *dst, err = pick(lowestPort + rand.IntN(portsEnd-lowestPort)); err == nil {

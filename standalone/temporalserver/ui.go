@@ -1,70 +1,122 @@
 package temporalserver
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
 	"time"
 
-	uiserver "github.com/temporalio/ui-server/v2/server"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	"github.com/temporalio/ui-server/v2/server/api"
 	uiconfig "github.com/temporalio/ui-server/v2/server/config"
-	uioptions "github.com/temporalio/ui-server/v2/server/server_options"
+	"github.com/temporalio/ui-server/v2/server/csrf"
+	"github.com/temporalio/ui-server/v2/server/headers"
+	"github.com/temporalio/ui-server/v2/server/route"
+	"github.com/temporalio/ui-server/v2/ui"
+
+	"github.com/doris-ccr/ccr/access"
 )
 
+// webUI is Temporal's Web UI behind a server of our own: theirs can neither refuse
+// the names of strangers nor be stopped in order, and it ends the process when it
+// cannot listen.
 type webUI struct {
-	server  *uiserver.Server
+	server  *http.Server
 	address string
 	done    chan struct{}
 }
 
-// startUI runs the Web UI and waits until it answers. The UI server ends the
-// process when it cannot listen, so the address is tried first.
-func startUI(address, frontend, namespace string) (*webUI, error) {
-	l, err := net.Listen("tcp", address)
+// startUI listens, so that the Web UI answers when it returns.
+func startUI(ctx context.Context, opts Options, frontend string) (*webUI, error) {
+	handler, err := uiHandler(uiSettings(frontend, opts.Namespace))
+	if err != nil {
+		return nil, fmt.Errorf("make the Web UI: %w", err)
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", opts.UI)
 	if err != nil {
 		return nil, fmt.Errorf("address of the Web UI: %w (choose another with --ui-listen, or switch the UI off with --ui-listen '')", err)
 	}
-	bound := l.Addr().(*net.TCPAddr)
-	l.Close()
-	host, _, err := net.SplitHostPort(address)
+	host, _, err := net.SplitHostPort(opts.UI)
 	if err != nil {
-		return nil, fmt.Errorf("address %q of the Web UI: %w", address, err)
+		return nil, errors.Join(fmt.Errorf("address %q of the Web UI: %w", opts.UI, err), l.Close())
 	}
-	ui := &webUI{
-		address: net.JoinHostPort(host, strconv.Itoa(bound.Port)),
+	u := &webUI{
+		address: net.JoinHostPort(host, strconv.Itoa(l.Addr().(*net.TCPAddr).Port)),
 		done:    make(chan struct{}),
-		server: uiserver.NewServer(uioptions.WithConfigProvider(&uiconfig.Config{
-			TemporalGRPCAddress: frontend,
-			Host:                host,
-			Port:                bound.Port,
-			EnableUI:            true,
-			DefaultNamespace:    namespace,
-			DisableNewsFetch:    true,
-			HideLogs:            true,
-			CORS:                uiconfig.CORS{CookieInsecure: true},
-		})),
+		server: &http.Server{
+			Handler:           access.NewHosts(opts.UIHosts...).Protect(uiHeaders(handler)),
+			ReadHeaderTimeout: 10 * time.Second,
+			ErrorLog:          slog.NewLogLogger(opts.Logger.Handler(), slog.LevelDebug),
+		},
 	}
 	go func() {
-		defer close(ui.done)
-		_ = ui.server.Start() // logs by itself; returns nil after Stop
+		defer close(u.done)
+		if err := u.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			opts.Logger.Error("the Web UI has ended", "error", err)
+		}
 	}()
-	deadline := time.Now().Add(startTimeout)
-	for {
-		resp, err := http.Get("http://" + ui.address + "/healthz")
-		if err == nil {
-			resp.Body.Close()
-			return ui, nil
-		}
-		if time.Now().After(deadline) {
-			ui.stop()
-			return nil, fmt.Errorf("the Web UI on %s does not answer: %w", ui.address, err)
-		}
-		time.Sleep(10 * time.Millisecond)
+	return u, nil
+}
+
+func uiSettings(frontend, namespace string) *uiconfig.Config {
+	return &uiconfig.Config{
+		TemporalGRPCAddress: frontend,
+		EnableUI:            true,
+		DefaultNamespace:    namespace,
+		DisableNewsFetch:    true,
+		HideLogs:            true,
+		CORS:                uiconfig.CORS{CookieInsecure: true},
 	}
 }
 
+// uiHandler puts the Web UI's parts together. No other origin may read answers:
+// there is no part for that.
+func uiHandler(cfg *uiconfig.Config) (http.Handler, error) {
+	provider, err := uiconfig.NewConfigProviderWithRefresh(cfg)
+	if err != nil {
+		return nil, err
+	}
+	assets, err := ui.Assets()
+	if err != nil {
+		return nil, err
+	}
+	if assets, err = fs.Sub(assets, "local"); err != nil {
+		return nil, err
+	}
+	e := echo.New()
+	e.Use(middleware.Recover(), middleware.Gzip(),
+		csrf.EnsureTokenCookie(!cfg.CORS.CookieInsecure),
+		middleware.CSRFWithConfig(csrf.MiddlewareConfig(provider, !cfg.CORS.CookieInsecure)))
+	route.SetHealthRoute(e)
+	if err := route.SetAPIRoutes(e, provider, []api.Middleware{headers.WithForwardHeaders([]string{"Caller-Type"})}); err != nil {
+		return nil, err
+	}
+	route.SetAuthRoutes(e, provider)
+	if err := route.SetUIRoutes(e, cfg.PublicPath, assets); err != nil {
+		return nil, err
+	}
+	route.SetRenderRoute(e, cfg.PublicPath)
+	return e, nil
+}
+
+// uiHeaders are those of our own pages, as far as Temporal's bear them: they have
+// scripts in themselves, with a policy for these, and frames of their own.
+func uiHeaders(next http.Handler) http.Handler {
+	return access.SafeHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "frame-ancestors 'self'; object-src 'none'; base-uri 'self'")
+		w.Header().Set("X-Frame-Options", "SAMEORIGIN")
+		next.ServeHTTP(w, r)
+	}))
+}
+
 func (u *webUI) stop() {
-	u.server.Stop()
+	_ = u.server.Close() // nothing is lost with a page that is not finished
 	<-u.done
 }

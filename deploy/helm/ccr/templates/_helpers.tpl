@@ -30,6 +30,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ if .Values.access.tlsSecret }}HTTPS{{ else }}HTTP{{ end }}
 {{- end }}
 
+{{/* The names under which the pods are asked. */}}
+{{- define "ccr.hosts" -}}
+{{- $hosts := list }}
+{{- range $service := list (include "ccr.name" .) (printf "%s-worker" (include "ccr.name" .)) }}
+{{- range $suffix := list "" (printf ".%s" $.Release.Namespace) (printf ".%s.svc" $.Release.Namespace) (printf ".%s.svc.cluster.local" $.Release.Namespace) }}
+{{- $hosts = append $hosts (printf "%s%s" $service $suffix) }}
+{{- end }}
+{{- end }}
+{{- if .Values.ingress.enabled }}{{ $hosts = append $hosts .Values.ingress.host }}{{ end }}
+{{- join "," (concat $hosts .Values.access.allowedHosts) }}
+{{- end }}
+
 {{/* Mistakes that would only show in the logs of pods that do not start. */}}
 {{- define "ccr.check" -}}
 {{- if not (or .Values.secretKey.existingSecret .Values.secretKey.keys) }}
@@ -121,6 +133,9 @@ spec:
         {{- end }}
         {{- if $.Values.access.allowInsecure }}
         - {name: CCR_ALLOW_INSECURE_LISTEN, value: "true"}
+        {{- end }}
+        {{- if not (include "ccr.tokensSecret" $) }}
+        - {name: CCR_ALLOWED_HOSTS, value: {{ include "ccr.hosts" $ | quote }}}
         {{- end }}
         - {name: {{ if eq .part "api" }}CCR_LISTEN{{ else }}CCR_METRICS_LISTEN{{ end }}, value: "0.0.0.0:{{ .port }}"}
         - {name: CCR_LOG_LEVEL, value: {{ $.Values.log.level | quote }}}
