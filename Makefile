@@ -88,8 +88,12 @@ lint: tools ## gofmt, go vet, staticcheck, workflowcheck
 	@TAGS=$(TAGS) scripts/lint
 
 .PHONY: bench
-bench: build ## throughput and latency on the simulator, as ratios to a baseline of the same run
+bench: build ## throughput and latency on the simulator, as ratios to a baseline of the same run, or to another syncer (BENCH_ARGS; docs/sizing.md)
 	go run -tags $(TAGS) ./e2e/cmd/bench $(BENCH_ARGS)
+
+.PHONY: bench-all
+bench-all: build ## every figure that docs/sizing.md says was to be reached, in a quarter of an hour (ONLY="ddl memory" runs some parts)
+	@TAGS=$(TAGS) ONLY='$(ONLY)' scripts/bench-all
 
 .PHONY: generate
 generate: ## generated Thrift code (needs Debian's thrift-compiler)

@@ -1,6 +1,7 @@
 package dorisim_test
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/thriftgen/frontendservice"
 	"github.com/doris-ccr/ccr/dorisim"
 )
 
@@ -59,4 +61,32 @@ func TestAdminHelpAndRefusals(t *testing.T) {
 	require.Equal(t, 200, code, text)
 	_, status := do("GET", "/status", "")
 	require.Contains(t, status, `"action":"hold"`)
+}
+
+// TestCallsAreCounted: the admin port tells which Thrift methods were called how often, and how many
+// statements each account has sent.
+func TestCallsAreCounted(t *testing.T) {
+	c, err := dorisim.Start(t.Context(), dorisim.Config{Name: "one", Admin: true, RootPassword: "x"})
+	require.NoError(t, err)
+	defer c.Close()
+	db := open(t, c)
+	exec(t, db, "CREATE DATABASE d", "CREATE DATABASE e")
+	require.NoError(t, db.Close())
+	fe := frontendservice.NewFrontendServiceClient(dial(t, c.FE(0).ThriftAddr()))
+	for range 3 {
+		_, err := fe.GetMasterToken(t.Context(), &frontendservice.TGetMasterTokenRequest{})
+		require.NoError(t, err)
+	}
+	response, err := http.Get("http://" + c.AdminAddr() + "/status")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	var status struct {
+		Calls struct {
+			Thrift     map[string]int `json:"thrift"`
+			Statements map[string]int `json:"statements"`
+		} `json:"calls"`
+	}
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&status))
+	require.Equal(t, map[string]int{"getMasterToken": 3}, status.Calls.Thrift)
+	require.Equal(t, map[string]int{"root": 2}, status.Calls.Statements)
 }

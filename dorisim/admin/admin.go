@@ -120,6 +120,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 		"name": s.cluster.Name(), "master": c.Master(), "profile": c.Profile(), "last_journal": c.LastJournal(),
 		"frontends": c.Frontends(), "backends": c.Backends(), "faults": s.rules(),
 		"late_binlogs": lateOf(c.LateFiling()), "unfiled_binlogs": c.UnfiledBinlogs(),
+		"calls": c.Calls.Counts(),
 	}, nil)
 }
 

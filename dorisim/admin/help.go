@@ -9,7 +9,7 @@ import (
 // helpText is what GET / answers.
 const helpText = `dorisim: the admin port of the simulated cluster %[1]q. Answers are JSON, refusals have status 400.
 
-  GET    /status                what there is: nodes, master, delays, fault rules, last journal id
+  GET    /status                what there is: nodes, master, delays, fault rules, last journal id, calls of clients
   POST   /be/{i}/kill           end a backend at once; its tablets stay on its disk
   POST   /be/{i}/restart        start it again; what it has missed is repaired
   POST   /be/start              start a further backend; answers with its address for ALTER SYSTEM ADD BACKEND "host:port"

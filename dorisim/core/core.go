@@ -130,6 +130,8 @@ type Core struct {
 	Users *Users
 	// Workloads are its workload groups.
 	Workloads WorkloadGroups
+	// Calls of clients.
+	Calls Calls
 
 	// mu is the metadata lock. Order of locks: mu, txns.mu, binlogs.mu, nodes.mu.
 	mu          sync.RWMutex

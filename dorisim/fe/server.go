@@ -109,6 +109,7 @@ func answer[T any](ctx context.Context, s *service, method string, reply replyFu
 // serve is answer without the master check.
 func serve[T any](ctx context.Context, s *service, method string, reply replyFunc[T], do func() (*T, error)) (*T, error) {
 	point := "fe." + method
+	s.core.Calls.Thrift(method)
 	if err := faults.Sleep(ctx, s.core.Profile().RPC); err != nil {
 		return nil, thriftserver.ErrDropConnection
 	}

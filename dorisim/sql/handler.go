@@ -91,6 +91,7 @@ func (h handler) run(c *mysql.Conn, statement string) (result *sqltypes.Result, 
 			err = core.Errorf("internal error: %v", p)
 		}
 	}()
+	h.server.core.Calls.Statement(s.user)
 	return s.execute(s.ctx, statement)
 }
 

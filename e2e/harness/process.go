@@ -4,7 +4,6 @@
 package harness
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -166,22 +165,11 @@ func (p *Process) CPU() (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("processor time of %s: %w", p.Name, err)
 	}
-	// The name of the program, in parentheses, may hold anything.
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	const utime, stime = 11, 12 // proc(5): fields 14 and 15, counted from the state, field 3
-	if len(fields) <= stime {
-		return 0, fmt.Errorf("processor time of %s: %q", p.Name, b)
+	stat, err := parseStat(b)
+	if err != nil {
+		return 0, fmt.Errorf("processor time of %s: %w", p.Name, err)
 	}
-	var ticks int64
-	for _, field := range []string{fields[utime], fields[stime]} {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("processor time of %s: %w", p.Name, err)
-		}
-		ticks += n
-	}
-	const perSecond = 100 // USER_HZ, the same on every Linux
-	return time.Duration(ticks) * time.Second / perSecond, nil
+	return stat.cpu, nil
 }
 
 // FreePorts returns n ports of 127.0.0.1 that were free a moment ago. They lie

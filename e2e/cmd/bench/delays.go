@@ -19,15 +19,32 @@ type delayed struct {
 	seen []time.Time     // when the rows arrived, in order
 }
 
-// delays inserts at a rate, for a time: at equal distances, or at random ones as from many
+// rowStream is how rows get into a table of the source, and how many the destination's
+// table has. One table, so that a single count tells how many have arrived.
+type rowStream struct {
+	insert func(ctx context.Context, i int) error
+	rows   func(ctx context.Context) (int, error)
+	random bool // at random distances, not at equal ones
+}
+
+// delays inserts into table t0.
+func (b *bench) delays(ctx context.Context, rate int, duration time.Duration) (delayed, error) {
+	s := rowStream{
+		insert: func(ctx context.Context, i int) error { return b.insert(ctx, i*tables) },
+		rows:   func(ctx context.Context) (int, error) { return b.rows(ctx, b.dst, 0) },
+		random: b.random,
+	}
+	return s.delays(ctx, rate, int(duration.Seconds())*rate)
+}
+
+// delays inserts count rows at a rate: at equal distances, or at random ones as from many
 // writers that know nothing of each other. No INSERT waits for another one, nor for
 // the arrival of a row: what is slow must not make the load lighter.
-func (b *bench) delays(ctx context.Context, rate int, duration time.Duration) (d delayed, err error) {
-	base, err := b.rows(ctx, b.dst, 0)
+func (s rowStream) delays(ctx context.Context, rate, count int) (d delayed, err error) {
+	base, err := s.rows(ctx)
 	if err != nil {
 		return d, err
 	}
-	count := int(duration.Seconds()) * rate
 	var (
 		mu       sync.Mutex // guards inserted and d.took
 		inserted []time.Time
@@ -35,16 +52,15 @@ func (b *bench) delays(ctx context.Context, rate int, duration time.Duration) (d
 	g, ctx := errgroup.WithContext(ctx)
 	var issued atomic.Int64
 	g.Go(func() (err error) {
-		d.seen, err = b.arrivals(ctx, base, count, &issued)
+		d.seen, err = s.arrivals(ctx, base, count, &issued)
 		return err
 	})
 	g.Go(func() error {
-		return b.atRate(ctx, rate, count, func(i int) {
+		return s.atRate(ctx, rate, count, func(i int) {
 			issued.Add(1)
 			g.Go(func() error {
 				begun := time.Now()
-				// One table, so that a single count tells how many have arrived.
-				if err := b.insert(ctx, i*tables); err != nil {
+				if err := s.insert(ctx, i); err != nil {
 					return err
 				}
 				now := time.Now()
@@ -68,11 +84,11 @@ func (b *bench) delays(ctx context.Context, rate int, duration time.Duration) (d
 }
 
 // atRate calls do count times, which must not block.
-func (b *bench) atRate(ctx context.Context, rate, count int, do func(i int)) error {
+func (s rowStream) atRate(ctx context.Context, rate, count int, do func(i int)) error {
 	next := time.Now()
 	for i := range count {
 		distance := float64(time.Second) / float64(rate)
-		if b.random {
+		if s.random {
 			distance *= rand.ExpFloat64()
 		}
 		next = next.Add(time.Duration(distance))
@@ -87,9 +103,9 @@ func (b *bench) atRate(ctx context.Context, rate, count int, do func(i int)) err
 }
 
 // arrivals returns when each of count rows was there, in the order of their arrival, in
-// table t0 of the destination, which has base rows. While all that were issued are there
+// the destination's table, which has base rows. While all that were issued are there
 // it asks nothing.
-func (b *bench) arrivals(ctx context.Context, base, count int, issued *atomic.Int64) (seen []time.Time, err error) {
+func (s rowStream) arrivals(ctx context.Context, base, count int, issued *atomic.Int64) (seen []time.Time, err error) {
 	const longest = 30 * time.Second
 	last := time.Now()
 	for ; len(seen) < count; time.Sleep(500 * time.Microsecond) {
@@ -97,7 +113,7 @@ func (b *bench) arrivals(ctx context.Context, base, count int, issued *atomic.In
 			last = time.Now()
 			continue
 		}
-		n, err := b.rows(ctx, b.dst, 0)
+		n, err := s.rows(ctx)
 		if err != nil {
 			return nil, err
 		}

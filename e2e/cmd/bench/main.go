@@ -37,11 +37,16 @@ func main() {
 	rate := flag.Int("rate", 10, "transactions a second of the latency part")
 	seconds := flag.Int("seconds", 15, "duration of the latency part")
 	only := flag.String("profile", "", "run one profile only: instant or realistic")
-	phase := flag.String("phase", "", "run one phase only: throughput, onetable, latency, ddl or verify")
+	phase := flag.String("phase", "", "run one phase only: throughput, onetable, latency, ddl, verify, memory or compare (with -contender: only that)")
 	ddlTables := flag.Int("ddl-tables", 20, "tables of the database of the ddl part")
 	ddls := flag.Int("ddls", 20, "statements of each measurement of the ddl part")
-	labels := flag.Int("ddl-labels", 1500, "loads before the second measurement of the ddl part: the destination remembers their labels")
+	labels := flag.Int("ddl-labels", 1500, "loads before the second measurement of the ddl part: the destination remembers their labels; 0: there is none")
 	random := flag.Bool("random", false, "transactions of the latency part come at random distances (as from many writers), not at equal ones")
+	m, versus := memoryPart{}, &comparison{}
+	versus.flags()
+	flag.IntVar(&m.tables, "memory-tables", 10000, "tables of the database of the memory part, which runs only when it is named")
+	flag.IntVar(&m.tablets, "memory-tablets", 100000, "tablets of the tables of the memory part")
+	flag.StringVar(&m.heap, "heapprofile", "", "write the worker's heap profile near the peak of the memory part to this file")
 	rows := flag.Int("rows", 200000, "rows of the table that is verified")
 	cpu := flag.String("cpuprofile", "", "write a CPU profile of the simulated clusters to this file (that of the worker: CCR_PPROF_LISTEN)")
 	flag.Parse()
@@ -58,6 +63,21 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	versus.rate, versus.realistic = *rate, *only != core.Instant.Name
+	var alone func(context.Context) error // a phase that runs only when it is named
+	switch {
+	case *phase == "compare" || len(versus.contenders) > 0:
+		alone = versus.run
+	case *phase == "memory":
+		alone = m.run
+	}
+	if alone != nil {
+		if err := alone(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	for _, p := range []core.Profile{core.Instant, core.Realistic} {
 		if *only != "" && *only != p.Name {
 			continue

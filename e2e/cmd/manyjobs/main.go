@@ -322,6 +322,7 @@ type sample struct {
 	worker, temporal time.Duration // CPU
 	api              time.Duration // CPU of the API server
 	calls            float64       // to frontends of the source and the destination
+	polls            float64       // of these getBinlog
 	events           int64         // in the histories of the first jobs
 }
 
@@ -334,6 +335,9 @@ func (f *fleet) sample(ctx context.Context) (s sample, err error) {
 		return s, err
 	}
 	if s.calls, err = harness.Metric(ctx, f.Workers[0].Address, "ccr_fe_rpc_total"); err != nil {
+		return s, err
+	}
+	if s.polls, err = harness.Metric(ctx, f.Workers[0].Address, "ccr_fe_rpc_total", `method="getBinlog"`); err != nil {
 		return s, err
 	}
 	if s.api, err = f.APIs[0].CPU(); err != nil {
@@ -381,10 +385,10 @@ func (f *fleet) measure(ctx context.Context, what string, do func() error) error
 		return err
 	}
 	took := after.at.Sub(before.at)
-	fmt.Printf("%s for %s: worker %.2f cores, %d MB; Temporal %.2f cores, %d MB; API server %.2f cores; %.0f FE calls a second; %.1f events a minute in the history of a job\n",
+	fmt.Printf("%s for %s: worker %.2f cores, %d MB; Temporal %.2f cores, %d MB; API server %.2f cores; %.0f FE calls a second, %.0f of them getBinlog; %.1f events a minute in the history of a job\n",
 		what, took.Round(time.Second), (after.worker-before.worker).Seconds()/took.Seconds(), worker>>20,
 		(after.temporal-before.temporal).Seconds()/took.Seconds(), temporal>>20,
-		(after.api-before.api).Seconds()/took.Seconds(), (after.calls-before.calls)/took.Seconds(),
+		(after.api-before.api).Seconds()/took.Seconds(), (after.calls-before.calls)/took.Seconds(), (after.polls-before.polls)/took.Seconds(),
 		float64(after.events-before.events)/took.Minutes()/float64(f.looked()))
 	monitor.print()
 	return nil
