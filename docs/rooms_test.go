@@ -50,7 +50,8 @@ var rooms = map[string][]string{
 	"apiserver":  {"doris", "job", "secret", "access", "failpoint"},
 	"importer":   {"job", "secret", "replication", "replication/adopt"},
 	"server":     {"access", "activities", "apiserver", "config", "failpoint", "replication", "secret", "worker"},
-	"cmd":        {"access", "apiserver", "config", "importer", "job", "replication", "secret", "server", "worker"},
+	"cli":        {"access", "apiserver", "config", "importer", "job", "replication", "secret", "server", "worker"},
+	"cmd":        {"cli"},
 
 	"workflows/histories": {},
 }

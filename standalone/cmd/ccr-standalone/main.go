@@ -3,14 +3,11 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/doris-ccr/ccr/cli"
 	"github.com/doris-ccr/ccr/config"
 	"github.com/doris-ccr/ccr/standalone"
 )
@@ -33,15 +30,15 @@ start it again: every job goes on where it was.
              "user": "root", "password": "", "database": "sales", "table": ""}
   }' http://127.0.0.1:9190/create_ccr
 
+Everything else that ccr can do, ccr-standalone can do, too: see the commands below.
 For several machines run "ccr server" against a Temporal cluster instead.`
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
-	defer stop()
-	if err := command().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "ccr-standalone:", err)
-		os.Exit(1)
-	}
+func main() { os.Exit(cli.Main(command())) }
+
+// settings are those of a process that runs everything, Temporal included.
+var settings = []config.Group{
+	config.GroupAPI, config.GroupAccess, config.GroupStandalone, config.GroupSecrets, config.GroupWorker,
+	config.GroupDoris, config.GroupFeatures, config.GroupLog, config.GroupProcess,
 }
 
 func command() *cobra.Command {
@@ -62,11 +59,12 @@ func command() *cobra.Command {
 			})
 		},
 	}
-	config.Bind(cmd.Flags(), config.GroupAPI, config.GroupAccess, config.GroupStandalone, config.GroupSecrets, config.GroupWorker,
-		config.GroupDoris, config.GroupFeatures, config.GroupLog, config.GroupProcess)
+	config.Bind(cmd.Flags(), settings...)
 	config.Teach(cmd)
 	config.Correct(cmd)
+	program := cli.Program{Name: "ccr-standalone", Version: version, Environ: os.Environ(), Serves: "ccr-standalone", Settings: settings}
 	cmd.AddCommand(temporalCommand())
+	cmd.AddCommand(program.Commands()...)
 	return cmd
 }
 

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 // run executes a command line and returns what it printed.
 func run(ctx context.Context, environ []string, args ...string) (string, error) {
 	var out bytes.Buffer
-	cmd := rootCommand(environ)
+	cmd := CCR("", environ).Root()
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)
 	cmd.SetArgs(args)
@@ -81,7 +81,7 @@ func TestConfigShowsWhereValuesComeFrom(t *testing.T) {
 func TestReferenceIsUpToDate(t *testing.T) {
 	want, err := run(t.Context(), nil, "config", "--reference")
 	require.NoError(t, err)
-	is, err := os.ReadFile("../../docs/configuration.md")
+	is, err := os.ReadFile("../docs/configuration.md")
 	require.NoError(t, err)
 	require.Equal(t, want, string(is))
 	require.Contains(t, want, "| `ccr import` | `--dry-run` |")
@@ -115,10 +115,10 @@ func TestTokens(t *testing.T) {
 func TestVersion(t *testing.T) {
 	out, err := run(t.Context(), nil, "version")
 	require.NoError(t, err)
-	require.Equal(t, buildVersion()+"\n", out)
+	require.Equal(t, CCR("", nil).version()+"\n", out)
 	out, err = run(t.Context(), nil, "--version")
 	require.NoError(t, err)
-	require.Equal(t, buildVersion()+"\n", out)
+	require.Equal(t, CCR("", nil).version()+"\n", out)
 }
 
 func TestHealthcheck(t *testing.T) {

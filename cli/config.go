@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -11,31 +11,30 @@ import (
 )
 
 // configCommand shows what a process would run with, and documents it.
-func configCommand(environ []string) *cobra.Command {
+func (p Program) configCommand() *cobra.Command {
 	var asReference bool
-	groups := append([]config.Group{config.GroupAPI}, workerGroups...)
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show the effective settings and where each comes from",
-		Long: `config prints, as a YAML file, the settings with which "ccr server" would run if
+		Long: `config prints, as a YAML file, the settings with which "` + p.Serves + `" would run if
 it were given the same flags, environment and file, and where each value comes
 from. Secrets are masked. The output is a good start for a file of your own.`,
-		Example: "  ccr config\n  ccr config --config /etc/ccr.yaml\n  ccr config --reference > docs/configuration.md",
+		Example: "  " + p.Name + " config\n  " + p.Name + " config --config /etc/ccr.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asReference {
 				fmt.Fprint(cmd.OutOrStdout(), reference(cmd.Root()))
 				return nil
 			}
-			cfg, err := config.Load(cmd.Flags(), environ)
+			cfg, err := config.Load(cmd.Flags(), p.Environ)
 			if err != nil {
 				return err
 			}
-			fmt.Fprint(cmd.OutOrStdout(), cfg.Effective(groups...))
+			fmt.Fprint(cmd.OutOrStdout(), cfg.Effective(p.Settings...))
 			return nil
 		},
 	}
-	config.Bind(cmd.Flags(), groups...)
+	config.Bind(cmd.Flags(), p.Settings...)
 	cmd.Flags().BoolVar(&asReference, "reference", false, "print the reference of all settings as Markdown")
 	config.Teach(cmd)
 	return cmd

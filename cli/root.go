@@ -1,4 +1,6 @@
-package main
+// Package cli has the commands of ccr. Both binaries have them: ccr, and ccr-standalone,
+// which serves by itself, too.
+package cli
 
 import (
 	"github.com/spf13/cobra"
@@ -22,47 +24,80 @@ on one machine without a Temporal server, run ccr-standalone instead.
 Every setting is a flag, an environment variable and a key of the YAML file
 given by --config. Flags win over the environment, which wins over the file.`
 
-// rootCommand builds the command line. environ is what os.Environ returns.
-func rootCommand(environ []string) *cobra.Command {
+// Program is a binary with the commands of ccr.
+type Program struct {
+	// Name is what the binary is called.
+	Name string
+	// Version was stamped by the Makefile: "<tag>:<commit>"; "" if it was not.
+	Version string
+	// Environ is what os.Environ returns.
+	Environ []string
+	// Serves is the command that runs with Settings; "config" shows these.
+	Serves   string
+	Settings []config.Group
+}
+
+// CCR is the binary ccr.
+func CCR(version string, environ []string) Program {
+	return Program{Name: "ccr", Version: version, Environ: environ, Serves: "ccr server", Settings: serverGroups}
+}
+
+// Root builds the command line of ccr.
+func (p Program) Root() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "ccr",
+		Use:           p.Name,
 		Short:         "Replication between Apache Doris clusters",
 		Long:          rootLong,
-		Version:       buildVersion(),
+		Version:       p.version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	config.Correct(root)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(
-		serveCommand(environ, serveSpec{
+	root.AddCommand(p.Commands()...)
+	return root
+}
+
+// Commands are all commands of ccr, for the root command of a binary.
+func (p Program) Commands() []*cobra.Command {
+	return []*cobra.Command{
+		p.serveCommand(serveSpec{
 			use: "server", short: "Run the HTTP API and a worker", api: true, worker: true,
 			example: "  ccr server --temporal-address temporal:7233\n  CCR_TEMPORAL_ADDRESS=temporal:7233 CCR_LOG_FORMAT=json ccr server --config /etc/ccr.yaml",
-			groups:  append([]config.Group{config.GroupAPI}, workerGroups...),
+			groups:  serverGroups,
 		}),
-		serveCommand(environ, serveSpec{
+		p.serveCommand(serveSpec{
 			use: "api", short: "Run the HTTP API only", api: true,
 			example: "  ccr api --temporal-address temporal:7233 --listen 127.0.0.1:9190",
 			groups:  []config.Group{config.GroupAPI, config.GroupAccess, config.GroupTemporal, config.GroupSecrets, config.GroupLog, config.GroupProcess},
 		}),
-		serveCommand(environ, serveSpec{
+		p.serveCommand(serveSpec{
 			use: "worker", short: "Run a worker only", worker: true,
 			example: "  ccr worker --temporal-address temporal:7233 --metrics-listen 127.0.0.1:9191",
 			groups:  workerGroups,
 		}),
-		checkCommand(environ),
-		verifyCommand(environ),
-		importCommand(environ),
-		healthCommand(environ),
-		configCommand(environ),
-		tokenCommand(),
-		versionCommand(),
-	)
-	return root
+		checkCommand(p.Environ),
+		verifyCommand(p.Environ),
+		importCommand(p.Environ),
+		healthCommand(p.Environ),
+		p.configCommand(),
+		plain(tokenCommand()),
+		plain(p.versionCommand()),
+	}
+}
+
+// plain gives a command without settings, and those below it, the usual help, whatever
+// that of the root command is.
+func plain(cmd *cobra.Command) *cobra.Command {
+	cmd.SetUsageFunc((&cobra.Command{}).UsageFunc())
+	return cmd
 }
 
 // workerGroups are the settings of a process that runs a worker.
 var workerGroups = []config.Group{
 	config.GroupAccess, config.GroupTemporal, config.GroupSecrets, config.GroupWorker, config.GroupDoris, config.GroupFeatures, config.GroupLog, config.GroupProcess,
 }
+
+// serverGroups are the settings of a process that runs everything but Temporal.
+var serverGroups = append([]config.Group{config.GroupAPI}, workerGroups...)

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ type serveSpec struct {
 	groups              []config.Group
 }
 
-func serveCommand(environ []string, spec serveSpec) *cobra.Command {
+func (p Program) serveCommand(spec serveSpec) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     spec.use,
 		Short:   spec.short,
@@ -24,7 +24,7 @@ func serveCommand(environ []string, spec serveSpec) *cobra.Command {
 		Example: spec.example,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(cmd.Flags(), environ)
+			cfg, err := config.Load(cmd.Flags(), p.Environ)
 			if err != nil {
 				return err
 			}
@@ -33,7 +33,7 @@ func serveCommand(environ []string, spec serveSpec) *cobra.Command {
 				API:     spec.api,
 				Worker:  spec.worker,
 				Logger:  cfg.NewLogger(cmd.ErrOrStderr()),
-				Version: buildVersion(),
+				Version: p.version(),
 				Ready: func(apiURL string) {
 					if apiURL != "" {
 						fmt.Fprintf(cmd.OutOrStdout(), "HTTP API on %s\n", apiURL)
