@@ -42,13 +42,7 @@ func OpenTokens(path string, log *slog.Logger) (*Tokens, error) {
 
 // Identify returns whom a token belongs to.
 func (t *Tokens) Identify(token string) (Identity, error) {
-	if t.watch.changed() {
-		if err := t.read(); err != nil {
-			t.log.Error("tokens file cannot be read, the tokens known so far stay", "error", err)
-		} else {
-			t.log.Info("tokens file read again", "file", t.path, "tokens", len(*t.known.Load()))
-		}
-	}
+	t.refresh()
 	if token == "" {
 		return Identity{}, ErrNoToken
 	}
@@ -57,6 +51,29 @@ func (t *Tokens) Identify(token string) (Identity, error) {
 		return Identity{}, ErrUnknownToken
 	}
 	return id, nil
+}
+
+// named returns the token of that name.
+func (t *Tokens) named(name string) (Identity, digest, bool) {
+	t.refresh()
+	for d, id := range *t.known.Load() {
+		if id.Name == name {
+			return id, d, true
+		}
+	}
+	return Identity{}, digest{}, false
+}
+
+// refresh reads the file again if it has changed.
+func (t *Tokens) refresh() {
+	if !t.watch.changed() {
+		return
+	}
+	if err := t.read(); err != nil {
+		t.log.Error("tokens file cannot be read, the tokens known so far stay", "error", err)
+	} else {
+		t.log.Info("tokens file read again", "file", t.path, "tokens", len(*t.known.Load()))
+	}
 }
 
 func (t *Tokens) read() error {

@@ -63,16 +63,17 @@ func (a *Activities) FailAt(set *failpoint.Set) { a.failpoints = set }
 // Steps returns the activities of the queue job.TaskQueue by name.
 func (a *Activities) Steps() map[string]any {
 	steps := map[string]any{
-		job.ActivityCheck:           a.CheckJob,
-		job.ActivityTakeSnapshot:    a.TakeSnapshot,
-		job.ActivityRestoreSnapshot: a.RestoreSnapshot,
-		job.ActivityFinishSnapshot:  a.FinishSnapshot,
-		job.ActivityApply:           a.ApplyBinlog,
-		job.ActivityObserveLag:      a.ObserveLag,
-		job.ActivityCleanUp:         a.CleanUpJob,
-		job.ActivitySelectTables:    a.SelectTables,
-		job.ActivityCheckSetup:      a.CheckSetup,
-		job.ActivityNotify:          a.Notify,
+		job.ActivityCheck:            a.CheckJob,
+		job.ActivityTakeSnapshot:     a.TakeSnapshot,
+		job.ActivityRestoreSnapshot:  a.RestoreSnapshot,
+		job.ActivityFinishSnapshot:   a.FinishSnapshot,
+		job.ActivityApply:            a.ApplyBinlog,
+		job.ActivityObserveLag:       a.ObserveLag,
+		job.ActivityCleanUp:          a.CleanUpJob,
+		job.ActivitySelectTables:     a.SelectTables,
+		job.ActivityCheckSetup:       a.CheckSetup,
+		job.ActivityDescribeClusters: a.DescribeClusters,
+		job.ActivityNotify:           a.Notify,
 	}
 	maps.Copy(steps, a.leanSteps())
 	return steps

@@ -28,10 +28,11 @@ type (
 		Guard(may func(context.Context) error)
 		Close()
 	}
-	// checker looks whether a job can run.
+	// checker looks whether a job can run, and what its clusters are like.
 	checker interface {
 		Check(context.Context) (job.Checked, error)
 		CheckSetup(context.Context) (job.CheckReport, error)
+		DescribeClusters(context.Context, job.ClustersWanted) job.ClustersSeen
 	}
 	// snapshotter brings a database or a table as a whole, and removes what is left of it.
 	snapshotter interface {

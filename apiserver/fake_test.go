@@ -61,6 +61,10 @@ type fakeTemporal struct {
 	onStart func(*fakeJob)
 	started []startCall
 
+	// looks at clusters that were asked for; onLook answers them.
+	looks  []job.ClustersWanted
+	onLook func(job.ClustersWanted) (job.ClustersSeen, error)
+
 	// verifications that were started, and what the schedules are.
 	verifications []job.VerifyInput
 	schedules     map[string]client.ScheduleOptions
@@ -162,6 +166,12 @@ func (f *fakeTemporal) find(id string) (*fakeJob, error) {
 func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if workflow == job.WorkflowTypeClusters {
+		wanted := args[0].(job.ClustersWanted)
+		f.looks = append(f.looks, wanted)
+		seen, err := f.onLook(wanted)
+		return &fakeLook{seen: seen, err: err}, nil
+	}
 	if workflow != job.WorkflowType && workflow != job.WorkflowTypeVerify {
 		return nil, errors.New("unexpected workflow type")
 	}
@@ -184,6 +194,18 @@ func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, o client.StartWorkflow
 	}
 	f.jobs[o.ID] = j
 	return &fakeRun{f: f, job: j}, nil
+}
+
+// fakeLook is the run of a look at clusters.
+type fakeLook struct {
+	client.WorkflowRun
+	seen job.ClustersSeen
+	err  error
+}
+
+func (l *fakeLook) Get(_ context.Context, into any) error {
+	*into.(*job.ClustersSeen) = l.seen
+	return l.err
 }
 
 type fakeRun struct {

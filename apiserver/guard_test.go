@@ -97,6 +97,7 @@ func TestRoles(t *testing.T) {
 var resourceRoles = map[string]string{
 	"GET /jobs": "read", "POST /jobs": "admin", "GET /jobs/:name": "read", "DELETE /jobs/:name": "admin",
 	"GET /jobs/:name/status": "read", "GET /jobs/:name/progress": "read", "GET /jobs/:name/lag": "read", "GET /jobs/:name/events": "read",
+	"GET /jobs/:name/clusters": "read", "GET /api/v1/clusters": "read",
 	"POST /jobs/:name/pause": "operate", "POST /jobs/:name/resume": "operate", "POST /jobs/:name/desync": "operate",
 	"POST /jobs/:name/sync": "operate", "POST /jobs/:name/force_fullsync": "operate", "POST /jobs/:name/skip_binlog": "operate",
 	"PATCH /jobs/:name/host_mapping": "admin", "PATCH /jobs/:name/tables": "operate",

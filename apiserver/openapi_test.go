@@ -85,7 +85,7 @@ func TestOpenAPIHasTheKeys(t *testing.T) {
 		"JobList": listReply{}, "CheckReply": checkReply{}, "StatusReply": statusReply{}, "DetailReply": detailReply{}, "ProgressReply": progressReply{},
 		"LagReply": lagReply{}, "EventsReply": eventsReply{}, "ViewRow": viewRow{},
 		"Jobs": jobsResource{}, "Created": created{}, "Job": jobResource{}, "Status": statusObject{}, "Progress": progressObject{},
-		"Lag": lagObject{}, "Events": eventsObject{},
+		"Lag": lagObject{}, "Events": eventsObject{}, "Clusters": Clusters{},
 		"VerifyRequest": verifyRequest{}, "VerifyStatusRequest": verifyStatusRequest{}, "RepairRequest": repairRequest{},
 		"VerifyReply": verifyReply{}, "VerifyStartedReply": startedReply{},
 	} {
@@ -104,6 +104,7 @@ func TestOpenAPIRequiresTheKeys(t *testing.T) {
 		"PartialSyncData": partialSyncData{}, "FullSyncInfo": fullSyncInfo{}, "PartialSyncInfo": partialSyncInfo{},
 		"Lag": lagObject{}, "LagReply": lagReply{}, "Event": job.Event{}, "Events": eventsObject{}, "ViewRow": viewRow{},
 		"Jobs": jobsResource{}, "JobSummary": jobSummary{}, "Created": created{}, "Job": jobResource{},
+		"Clusters": Clusters{}, "ClusterSeen": Cluster{}, "FrontendSeen": job.FrontendSeen{}, "BackendSeen": job.BackendSeen{}, "LogKept": job.LogKept{}, "ClusterJob": ClusterJob{},
 		"VerifySchedule": scheduleObject{}, "Verification": verifyObject{}, "VerifyStarted": startedObject{},
 	} {
 		sent := map[string]bool{}

@@ -27,12 +27,16 @@ type problem struct {
 	Instance string `json:"instance,omitempty"`
 }
 
-// resourcePath begins the paths of the REST form.
-const resourcePath = "/jobs"
+// resourcePath begins the paths of the REST form that are about jobs; clustersPath is
+// about none.
+const (
+	resourcePath = "/jobs"
+	clustersPath = "/api/v1/clusters"
+)
 
 // isResource tells the two forms of the interface apart.
 func isResource(path string) bool {
-	return path == resourcePath || strings.HasPrefix(path, resourcePath+"/")
+	return path == resourcePath || path == clustersPath || strings.HasPrefix(path, resourcePath+"/")
 }
 
 // statusOf is the HTTP status that the REST form answers an error with.

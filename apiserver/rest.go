@@ -25,6 +25,8 @@ func (s *Server) resources() []endpoint {
 		{method: http.MethodGet, path: "/jobs/:name/progress", role: access.Read, handle: resource(s.getProgress)},
 		{method: http.MethodGet, path: "/jobs/:name/lag", role: access.Read, handle: resource(s.getLag)},
 		{method: http.MethodGet, path: "/jobs/:name/events", role: access.Read, handle: resource(s.getEvents)},
+		{method: http.MethodGet, path: "/jobs/:name/clusters", role: access.Read, handle: resource(s.getJobClusters)},
+		{method: http.MethodGet, path: clustersPath, role: access.Read, handle: s.getClusters},
 
 		{method: http.MethodPost, path: "/jobs/:name/pause", role: access.Operate, handle: resource(s.postCommand(job.SignalPause))},
 		{method: http.MethodPost, path: "/jobs/:name/resume", role: access.Operate, handle: resource(s.postCommand(job.SignalResume))},

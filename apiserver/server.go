@@ -99,6 +99,8 @@ type Options struct {
 
 	// Namespace is named in error texts; the Client knows it for itself.
 	Namespace string
+	// TemporalUI is where people reach the Temporal Web UI, to which the console links; "" links nowhere.
+	TemporalUI string
 	// DataConverter decodes heartbeats; it has to be the Client's. Default: the
 	// SDK's default.
 	DataConverter converter.DataConverter
@@ -161,6 +163,11 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.echo = s.routes(slices.Concat(s.operators(opts.Registry), s.resources()))
+	pages, err := s.newConsole(opts)
+	if err != nil {
+		return nil, err
+	}
+	s.addConsole(s.echo, pages)
 	s.handler = access.SafeHeaders(s.echo)
 	return s, nil
 }

@@ -21,6 +21,7 @@ const module = "github.com/doris-ccr/ccr/"
 // it is written down here and there. "doris" stands for all that is below it.
 var rooms = map[string][]string{
 	"access":    {},
+	"console":   {"access", "doris", "job"},
 	"failpoint": {},
 	"docs":      {},
 
@@ -47,7 +48,7 @@ var rooms = map[string][]string{
 	"activities": {"doris", "job", "secret", "failpoint", "replication", "replication/problem", "replication/stream", "replication/verify"},
 	"workflows":  {"doris", "job"},
 	"worker":     {"doris", "job", "secret", "failpoint", "activities", "workflows", "replication"},
-	"apiserver":  {"doris", "job", "secret", "access", "failpoint"},
+	"apiserver":  {"doris", "job", "secret", "access", "failpoint", "console"},
 	"importer":   {"job", "secret", "replication", "replication/adopt"},
 	"server":     {"access", "activities", "apiserver", "config", "failpoint", "replication", "secret", "worker"},
 	"cli":        {"access", "apiserver", "config", "importer", "job", "replication", "secret", "server", "worker"},

@@ -89,6 +89,11 @@ func (j *Job) CheckSetup(ctx context.Context) (job.CheckReport, error) {
 	return preflight.New(j.pair).CheckSetup(ctx)
 }
 
+// DescribeClusters looks at both clusters as they are now.
+func (j *Job) DescribeClusters(ctx context.Context, wanted job.ClustersWanted) job.ClustersSeen {
+	return preflight.New(j.pair).DescribeClusters(ctx, wanted)
+}
+
 // TakeSnapshot makes the backup that the progress asks for.
 func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(job.Heartbeat)) (job.SnapshotTaken, error) {
 	return snapshot.New(j.pair).TakeSnapshot(ctx, in, report)

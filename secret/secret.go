@@ -6,6 +6,8 @@ package secret
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -41,6 +43,8 @@ type Keyring struct{ keys []key }
 type key struct {
 	id   string
 	aead cipher.AEAD
+	// root is what Derive makes other keys of.
+	root []byte
 }
 
 // NewKeyring makes a keyring from raw keys of KeySize bytes; the first seals.
@@ -59,7 +63,11 @@ func NewKeyring(raw ...[]byte) (*Keyring, error) {
 			return nil, fmt.Errorf("secret key %d: %w", i+1, err)
 		}
 		sum := sha256.Sum256(b)
-		k.keys = append(k.keys, key{id: hex.EncodeToString(sum[:4]), aead: aead})
+		root, err := hkdf.Key(sha256.New, b, nil, "ccr derived keys", KeySize)
+		if err != nil {
+			return nil, fmt.Errorf("secret key %d: %w", i+1, err)
+		}
+		k.keys = append(k.keys, key{id: hex.EncodeToString(sum[:4]), aead: aead, root: root})
 	}
 	return k, nil
 }
@@ -164,6 +172,18 @@ func (k *Keyring) Seal(plain string) (job.Sealed, error) {
 	}
 	box := first.aead.Seal(nonce, nonce, []byte(plain), []byte(first.id))
 	return job.Sealed(prefix + ":" + first.id + ":" + base64.RawStdEncoding.EncodeToString(box)), nil
+}
+
+// Derive makes keys for another purpose than sealing, one of each key and in their order: every
+// process with the same keys has the same ones, and nothing that is sealed can be told by them.
+func (k *Keyring) Derive(purpose string) [][]byte {
+	var derived [][]byte
+	for _, known := range k.keys {
+		mac := hmac.New(sha256.New, known.root)
+		mac.Write([]byte(purpose))
+		derived = append(derived, mac.Sum(nil))
+	}
+	return derived
 }
 
 // Reseal seals a secret anew with the first key, unless that has sealed it

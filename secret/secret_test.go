@@ -118,3 +118,16 @@ func TestParseDoesNotShowABadKey(t *testing.T) {
 	_, err = Parse(base64.StdEncoding.EncodeToString(testKey(3)) + "," + base64.StdEncoding.EncodeToString(testKey(4)))
 	require.NoError(t, err)
 }
+
+func TestDerivedKeys(t *testing.T) {
+	k, err := NewKeyring(testKey(1), testKey(2))
+	require.NoError(t, err)
+	same, err := NewKeyring(testKey(2))
+	require.NoError(t, err)
+	a, b := k.Derive("a"), k.Derive("b")
+	require.Len(t, a, 2)
+	require.Equal(t, same.Derive("a"), a[1:])
+	require.NotEqual(t, a, b)
+	require.NotContains(t, a, testKey(1))
+	require.Empty(t, (&Keyring{}).Derive("a"))
+}

@@ -183,7 +183,7 @@ type reply struct {
 func (s *verifyStand) ask(path, body string) (r reply) {
 	s.Helper()
 	rec := httptest.NewRecorder()
-	s.api.ServeHTTP(rec, httptest.NewRequest(http.MethodPost, path, strings.NewReader(body)))
+	s.api.ServeHTTP(rec, httptest.NewRequest(http.MethodPost, "http://localhost"+path, strings.NewReader(body)))
 	require.NoError(s, json.Unmarshal(rec.Body.Bytes(), &r), rec.Body.String())
 	return r
 }

@@ -100,6 +100,9 @@ func (f *Source) LockBinlog(_ context.Context, req fe.LockRequest) (int64, error
 	return req.CommitSeq, nil
 }
 
+// MasterToken fakes the call.
+func (f *Source) MasterToken(context.Context) (string, error) { return "token", nil }
+
 // Backends fakes the call.
 func (f *Source) Backends(context.Context) ([]meta.Backend, error) {
 	f.count("getBackendMeta")

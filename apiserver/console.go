@@ -1,0 +1,87 @@
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/doris-ccr/ccr/access"
+	"github.com/doris-ccr/ccr/console"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// consoleSessions is the purpose for which the keys of the console's sessions are derived.
+const consoleSessions = "sessions of the console"
+
+// newConsole makes the pages at "/". They show and order through the same functions as the HTTP interface.
+func (s *Server) newConsole(o Options) (*console.Console, error) {
+	return console.New(console.Options{
+		Backend: consoleBackend{s}, Tokens: o.Tokens, Sessions: access.NewSessions(o.Tokens, o.Keyring.Derive(consoleSessions)),
+		Version: o.Version, Enter: s.enter, TemporalUI: o.TemporalUI, Namespace: o.Namespace, Logger: o.Logger,
+	})
+}
+
+// enter notes who sends a request that somebody else has let through.
+func (s *Server) enter(c echo.Context, id access.Identity, needed access.Role) {
+	c.Set(callerKey, id)
+	if needed > access.Read {
+		c.Response().Before(s.answers.forget)
+	}
+}
+
+// addConsole routes the console's addresses. "/" has nothing for other methods, as ever.
+func (s *Server) addConsole(e *echo.Echo, pages *console.Console) {
+	for _, r := range pages.Routes() {
+		e.Add(r.Method, r.Path, r.Handle)
+		if r.Method == http.MethodGet {
+			e.HEAD(r.Path, r.Handle)
+		}
+	}
+	e.RouteNotFound("/", func(echo.Context) error { return echo.ErrNotFound })
+}
+
+// consoleBackend is what the console shows and orders.
+type consoleBackend struct{ s *Server }
+
+// Jobs implements console.Backend.
+func (b consoleBackend) Jobs(c echo.Context) ([]console.Job, error) {
+	rows, err := b.s.overview.all(c.Request().Context())
+	if err != nil {
+		return nil, err
+	}
+	all := make([]console.Job, 0, len(rows))
+	for _, r := range rows {
+		if !errors.Is(r.err, errUnknownJob) { // else deleted since the names were listed
+			all = append(all, console.Job{Name: r.name, Spec: r.spec, Status: r.status, Err: r.err})
+		}
+	}
+	return all, nil
+}
+
+// Job implements console.Backend.
+func (b consoleBackend) Job(c echo.Context, name string) (console.Job, error) {
+	one, err := question(b.s, c, "console", name, func(ctx context.Context, name string) (one console.Job, err error) {
+		one.Name = name
+		if one.Status, err = b.s.jobs.status(ctx, name); err == nil {
+			err = b.s.jobs.query(ctx, name, job.QueryDetail, &one.Spec)
+		}
+		return one, err
+	})
+	return one, consoleError(err)
+}
+
+// Progress implements console.Backend.
+func (b consoleBackend) Progress(c echo.Context, name string) (job.Progress, error) {
+	p, err := question(b.s, c, "progress", name, b.s.jobs.progress)
+	return p, consoleError(err)
+}
+
+// consoleError is an error in the console's words.
+func consoleError(err error) error {
+	if errors.Is(err, errUnknownJob) {
+		return console.ErrUnknownJob
+	}
+	return err
+}

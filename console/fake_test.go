@@ -1,0 +1,163 @@
+package console
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/access"
+	"github.com/doris-ccr/ccr/doris/binlog"
+	"github.com/doris-ccr/ccr/job"
+)
+
+// fakeBackend has jobs that are told what to answer.
+type fakeBackend struct {
+	jobs     []Job
+	progress map[string]job.Progress
+	err      error
+	orders   []string // what was ordered, with who has
+	refusal  error
+}
+
+func (f *fakeBackend) Jobs(echo.Context) ([]Job, error) { return f.jobs, f.err }
+
+func (f *fakeBackend) Job(_ echo.Context, name string) (Job, error) {
+	for _, j := range f.jobs {
+		if j.Name == name {
+			return j, j.Err
+		}
+	}
+	return Job{}, ErrUnknownJob
+}
+
+func (f *fakeBackend) Progress(_ echo.Context, name string) (job.Progress, error) {
+	return f.progress[name], nil
+}
+
+// makeJob is a job that is well.
+func makeJob(name string, change func(*Job)) Job {
+	j := Job{Name: name,
+		Spec: job.Spec{Name: name,
+			Source:      job.Cluster{Host: "10.0.0.1", Port: 9030, User: "ccr", Database: "shop"},
+			Destination: job.Cluster{Host: "10.0.0.2", Port: 9030, User: "ccr", Database: "shop_copy"}},
+		Status: job.Status{Name: name, Running: true, Checked: true, Phase: job.PhaseStream, ProgressState: job.DBIncrementalSync,
+			Position: job.Position{CommitSeq: 100}, Doing: "stream binlogs after commit seq 100", FullSyncs: 1, FullSyncAt: time.Now().Add(-time.Hour),
+			Lag: binlog.Lag{ObservedAt: time.Now()}}}
+	if change != nil {
+		change(&j)
+	}
+	return j
+}
+
+func paused(j *Job) { j.Status.Running = false }
+
+func stalled(j *Job) {
+	j.Status.Stalled = true
+	j.Status.Problem = &job.Problem{Text: "<script>alert(1)</script> refused", Kind: job.KindFE, CommitSeq: 101, Since: time.Now().Add(-time.Minute), Tries: 3, Remedy: "grant LOAD_PRIV"}
+}
+
+// site is a console with a browser in front of it.
+type site struct {
+	*testing.T
+	backend *fakeBackend
+	echo    *echo.Echo
+	cookies map[string]*http.Cookie
+	header  http.Header
+	entered []string // the names of those who were let in
+}
+
+const tokenOf = "the-token-of-role-"
+
+func newSite(t *testing.T, f *fakeBackend, withTokens bool) *site {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	var tokens *access.Tokens
+	if withTokens {
+		path := filepath.Join(t.TempDir(), "tokens")
+		lines := ""
+		for _, role := range []string{"read", "operate", "admin"} {
+			lines += fmt.Sprintf("%s %s plain:%s%s\n", role+"er", role, tokenOf, role)
+		}
+		require.NoError(t, os.WriteFile(path, []byte(lines), 0o600))
+		var err error
+		tokens, err = access.OpenTokens(path, log)
+		require.NoError(t, err)
+	}
+	b := &site{T: t, backend: f, echo: echo.New(), cookies: map[string]*http.Cookie{}, header: http.Header{"Accept": {"text/html"}}}
+	s, err := New(Options{Backend: f, Tokens: tokens, Sessions: access.NewSessions(tokens, [][]byte{[]byte("key")}), Version: "v1:abc",
+		TemporalUI: "http://temporal.example:8233/", Namespace: "default", Logger: log,
+		Enter: func(_ echo.Context, id access.Identity, _ access.Role) { b.entered = append(b.entered, id.Name) }})
+	require.NoError(t, err)
+	for _, r := range s.Routes() {
+		b.echo.Add(r.Method, r.Path, r.Handle)
+	}
+	return b
+}
+
+func (b *site) do(method, path string, form url.Values) *httptest.ResponseRecorder {
+	b.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	r := httptest.NewRequest(method, path, body)
+	for k, v := range b.header {
+		r.Header[k] = v
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for _, c := range b.cookies {
+		r.AddCookie(c)
+	}
+	rec := httptest.NewRecorder()
+	b.echo.ServeHTTP(rec, r)
+	for _, c := range rec.Result().Cookies() {
+		require.True(b, c.HttpOnly, c.Name)
+		require.Equal(b, http.SameSiteStrictMode, c.SameSite, c.Name)
+		if c.MaxAge < 0 {
+			delete(b.cookies, c.Name)
+		} else {
+			b.cookies[c.Name] = c
+		}
+	}
+	return rec
+}
+
+// get asks for a page that is there.
+func (b *site) get(path string) string {
+	b.Helper()
+	rec := b.do(http.MethodGet, path, nil)
+	require.Equal(b, http.StatusOK, rec.Code, rec.Body.String())
+	return rec.Body.String()
+}
+
+var formToken = regexp.MustCompile(`name="form_token" value="([^"]+)"`)
+
+// send fills in a form of a page that the browser has seen.
+func (b *site) send(page, action string, form url.Values) *httptest.ResponseRecorder {
+	b.Helper()
+	found := formToken.FindStringSubmatch(b.do(http.MethodGet, page, nil).Body.String())
+	require.NotNil(b, found, "there is no form on %s", page)
+	form.Set("form_token", found[1])
+	return b.do(http.MethodPost, action, form)
+}
+
+// logIn logs the bearer of a role's token in.
+func (b *site) logIn(role string) {
+	b.Helper()
+	rec := b.send("/console/login", "/console/login", url.Values{"token": {tokenOf + role}})
+	require.Equal(b, http.StatusSeeOther, rec.Code)
+}
