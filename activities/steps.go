@@ -6,6 +6,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/replication/problem"
 )
 
 // CheckJob runs the first checks and resolves ids. A refusal is an application
@@ -79,7 +80,7 @@ func (a *Activities) applyBinlog(ctx context.Context, g given[job.ApplyInput]) (
 	unknown := known.OutcomeUnknown || outcomeUnknown(ctx)
 	out, err := step(ctx, a, known.StepInput, finishFirst, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.ApplyResult, error) {
 		if err := a.failpoints.At(known.Spec.Name, failpoint.HandleBinlog); err != nil {
-			return job.ApplyResult{}, err
+			return job.ApplyResult{Problem: problemAt(err, known.Progress.Pending)}, nil
 		}
 		in, err := g.whole(ctx)
 		if err != nil {
@@ -102,6 +103,14 @@ func (a *Activities) applyBinlog(ctx context.Context, g given[job.ApplyInput]) (
 	}
 	*out.Problem = withAttempts(ctx, known.StepInput, *out.Problem)
 	return out, nil
+}
+
+// problemAt is an error at a binlog as the job's problem.
+func problemAt(err error, b *job.Binlog) *job.Problem {
+	if b == nil {
+		b = &job.Binlog{}
+	}
+	return problem.Of(err, b.CommitSeq, b.Type)
 }
 
 // ObserveLag asks the source how far the job is behind.

@@ -121,13 +121,9 @@ func (s *shift) run(ctx context.Context) (job.StreamResult, error) {
 	return out, err
 }
 
-// stream calls the stream with its hooks. A failpoint ends it; the next one does
-// not begin.
+// stream calls the stream with its hooks.
 func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
 	a, name := s.acts, s.in.Spec.Name
-	if err := a.failpoints.At(name, failpoint.HandleBinlog); err != nil {
-		return job.StreamResult{}, err
-	}
 	in, err := s.whole(ctx)
 	if err != nil {
 		return job.StreamResult{}, err
@@ -140,19 +136,15 @@ func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
 	entry, leave := s.enter(ctx)
 	defer leave()
 	return r.stream.Stream(ctx, in, stream.Hooks{
-		Look:   entry.look,
-		Resume: s.previous,
-		Run:    firstAttempt(ctx),
-		Heartbeat: func(b job.Heartbeat) {
-			s.beats.report(b)
-			if err := a.failpoints.At(name, failpoint.HandleBinlog); err != nil {
-				s.end(err)
-			}
-		},
+		Look:       entry.look,
+		Resume:     s.previous,
+		Run:        firstAttempt(ctx),
+		Heartbeat:  s.beats.report,
 		Checkpoint: s.checkpoint,
 		Stop:       entry.stop,
 		Alive:      s.beats.alive,
 		Holds:      entry.holds,
+		Fail:       func() error { return a.failpoints.At(name, failpoint.HandleBinlog) },
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/failpoint"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication/stream"
@@ -200,24 +201,23 @@ func TestAFailpointStopsTheJob(t *testing.T) {
 	b, _ := streamBench(t)
 	var set failpoint.Set
 	b.acts.FailAt(&set)
-	b.fake.stream = func(ctx context.Context, _ job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
-		h.Heartbeat(at(55))
-		require.NoError(t, ctx.Err())
+	var at []error
+	b.fake.stream = func(_ context.Context, in job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
+		at = append(at, h.Fail())
 		set.Put("j1", failpoint.HandleBinlog, []byte(`true`))
-		h.Heartbeat(at(56))
-		<-ctx.Done()
-		return job.StreamResult{}, ctx.Err()
+		at = append(at, h.Fail())
+		return job.StreamResult{End: job.EndShiftOver, Position: in.Progress.Position}, nil
 	}
-	out, err := call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 7))
+	_, err := call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 7))
 	require.NoError(t, err)
-	require.Equal(t, job.EndStopped, out.End, "a shift under way ends")
-	require.Equal(t, int64(56), out.Position.CommitSeq)
-	out, err = call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 56))
+	require.NoError(t, at[0])
+	require.ErrorContains(t, at[1], "failpoint handle_binlog_failed is on (true)")
+	in := job.ApplyInput{StepInput: input(t, b)}
+	in.Progress.Pending = &job.Binlog{CommitSeq: 9, Type: binlog.TypeDropTable}
+	out, err := call[job.ApplyResult](b, job.ActivityApply, in)
 	require.NoError(t, err)
-	require.Equal(t, job.EndBlocked, out.End, "the next one does not begin")
-	require.Contains(t, out.Problem.Text, "failpoint handle_binlog_failed is on (true)")
-	_, err = call[job.ApplyResult](b, job.ActivityApply, job.ApplyInput{StepInput: input(t, b)})
-	require.ErrorContains(t, err, "failpoint handle_binlog_failed is on")
+	require.Contains(t, out.Problem.Text, "failpoint handle_binlog_failed is on")
+	require.Equal(t, int64(9), out.Problem.CommitSeq)
 }
 
 func TestAPanicOfTheStreamIsAResult(t *testing.T) {

@@ -215,7 +215,7 @@ func TestJobProgress(t *testing.T) {
 	})
 	s := newServer(t, f, nil)
 	require.Equal(t, `{"success":true,"job_progress":{"job_name":"j1","sync_state":3,"sub_sync_state":{"state":-1,"binlog_type":-1},`+
-		`"job_sync_id":1700000000,"prev_commit_seq":100,"commit_seq":100,"last_commit_seq":0,"unknown_commit_seq":0,`+
+		`"job_sync_id":1700000000,"prev_commit_seq":100,"commit_seq":100,"last_commit_seq":100,"unknown_commit_seq":0,`+
 		`"table_mapping":{"11":22},"table_name_mapping":{"11":"t"},"table_commit_seq_map":null,"partition_commit_seq_map":null,"data":"",`+
 		`"partial_sync_data":null,"table_aliases":null,"prev_txn_id":5,"shadow_index_map":null,`+
 		`"created_at":1700000000,"full_sync_start_at":1700000001,"partial_sync_start_at":0,"incremental_sync_start_at":1700000050,"ingest_binlog_at":1700000060,`+

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 
@@ -34,17 +35,40 @@ func (j *jobs) status(ctx context.Context, name string) (job.Status, error) {
 	return s, nil
 }
 
+// progressNow is the durable state of a job, brought up to date.
+type progressNow struct {
+	job.Progress
+	// tried is the binlog that the job stands at, or works at, or else the last that it
+	// is done with: the number that job_skip_binlog needs.
+	tried int64
+}
+
 // progress is status for the whole durable state.
-func (j *jobs) progress(ctx context.Context, name string) (job.Progress, error) {
+func (j *jobs) progress(ctx context.Context, name string) (progressNow, error) {
 	p, err := j.wholeProgress(ctx, name)
 	if err != nil {
-		return job.Progress{}, err
+		return progressNow{}, err
 	}
-	if step, found := j.pending(ctx, name); found && step.activity == job.ActivityStream {
-		p.Position = newerPosition(p.Position, step.report.Position)
-		p.Lag = newerLag(p.Lag, step.report.Lag)
+	now := progressNow{Progress: p}
+	step, found := j.pending(ctx, name)
+	if found && step.activity == job.ActivityStream {
+		now.Position = newerPosition(p.Position, step.report.Position)
+		now.Lag = newerLag(p.Lag, step.report.Lag)
 	}
-	return p, nil
+	now.tried = triedOf(now.Progress, step)
+	return now, nil
+}
+
+func triedOf(p job.Progress, step pendingStep) int64 {
+	if p.Pending != nil {
+		return p.Pending.CommitSeq
+	}
+	for _, trouble := range []*job.Problem{step.report.Problem, step.failed, p.Problem} {
+		if trouble != nil && trouble.At(p.Position.CommitSeq) {
+			return trouble.CommitSeq
+		}
+	}
+	return max(p.Position.CommitSeq, step.report.Tried)
 }
 
 // wholeProgress asks for the durable state. A worker of an earlier release knows one
@@ -80,6 +104,8 @@ func isUnknownQuery(err error) bool {
 type pendingStep struct {
 	activity string
 	report   job.Heartbeat // its last one, zero if there was none
+	// current: report is of the attempt that runs now.
+	current bool
 	// failed is why the attempt before this one ended, with the number of
 	// attempts so far. The workflow does not know it: the server tries again the step
 	// of a job that has been stalled for a while.
@@ -114,9 +140,28 @@ func (j *jobs) pending(ctx context.Context, name string) (step pendingStep, foun
 			j.log.Debug("heartbeat of job cannot be read", "job", name, "error", err)
 			continue
 		}
+		step.current = isCurrent(a)
 		return step, true
 	}
 	return pendingStep{standstill: held}, held != nil
+}
+
+// isCurrent tells whether the last heartbeat of an activity came from the attempt that
+// runs now.
+func isCurrent(a *workflowpb.PendingActivityInfo) bool {
+	return a.GetState() == enumspb.PENDING_ACTIVITY_STATE_STARTED && !a.GetLastHeartbeatTime().AsTime().Before(a.GetLastStartedTime().AsTime())
+}
+
+// works tells whether what the workflow knows to have failed works now. The workflow hears
+// of it only when the step ends, which may take hours.
+func (step pendingStep) works(s *job.Status) bool {
+	if !step.current || step.report.Problem != nil || step.standstill != nil || s.Problem == nil {
+		return false
+	}
+	if step.activity == job.ActivityStream {
+		return step.report.Position.CommitSeq > s.Position.CommitSeq && !s.Problem.Late && step.report.Position.CommitSeq >= s.Problem.CommitSeq
+	}
+	return step.report.Works && !s.Problem.Recurs
 }
 
 // lastFailure reads the problem with which the step's last attempt ended; nil if
@@ -143,6 +188,9 @@ func (step pendingStep) merge(s *job.Status) {
 	// so what failed is that one, with newer words.
 	if step.failed != nil && s.Problem != nil {
 		s.Problem = mergeProblem(s.Problem, *step.failed)
+	}
+	if step.works(s) {
+		s.Problem, s.Stalled = nil, false
 	}
 	if p := step.report.Problem; p != nil {
 		s.Problem, s.Stalled = mergeProblem(s.Problem, *p), s.Running && s.Phase != job.PhaseDeleting

@@ -118,7 +118,7 @@ func TestGetLagAsksAShiftWithOldHeartbeats(t *testing.T) {
 		j.activity = job.ActivityStream
 		j.beat = &job.Heartbeat{Position: job.Position{CommitSeq: 777}, Lag: binlog.Lag{ObservedAt: time.Now().Add(-2 * freshLagAge)}}
 		j.onSignal = func(j *fakeJob, _ string, cmd job.Command) {
-			j.status.Lag = binlog.Lag{Binlogs: 3, ObservedAt: time.Now()}
+			j.status.Lag = binlog.Lag{Binlogs: 3, NextTimestamp: 1, ObservedAt: time.Now()}
 			j.conclude(cmd, "")
 		}
 	})

@@ -40,7 +40,14 @@ type lagObject struct {
 // handleGetLag answers /get_lag.
 func (s *Server) handleGetLag(c echo.Context, request nameRequest) (any, error) {
 	lag, err := s.lagOf(c, request.Name)
-	return lagReply{base{Success: true}, newLag(lag)}, err
+	reply := lagReply{base{Success: true}, newLag(lag)}
+	if err == nil && reply.BehindSecs == nil {
+		if status, err := question(s, c, "status", request.Name, s.jobs.status); err == nil {
+			status.Lag = lag
+			reply.BehindSecs = behindSecs(status)
+		}
+	}
+	return reply, err
 }
 
 // lagOf returns the lag of a job, fresh enough.
@@ -74,15 +81,26 @@ func newLag(l binlog.Lag) lagObject {
 		NextCommitSeq:        l.NextCommitSeq,
 		NextBinlogTimestamp:  localTime(l.NextTimestamp),
 		TimeInterval:         l.Seconds(),
-		BehindSecs:           behindSecs(l),
+		BehindSecs:           behindSecs(job.Status{Lag: l}),
 		ObservedAt:           localTime(l.ObservedAt.UnixMilli()),
 	}
 }
 
-// behindSecs is how many seconds the job is behind its source now, nil if that is not
-// known. time_interval_secs says less: it is 0 for a single binlog, however old.
-func behindSecs(l binlog.Lag) *int64 {
-	age, known := l.Behind(time.Now())
+// behind is how far a job is behind its source now, if that is known. lag_secs says
+// less: it is 0 for a single binlog, however old. Of other binlogs than loads a source
+// does not tell the time. But one at which the job stands was there when it met it.
+func behind(s job.Status) (age time.Duration, known bool) {
+	now := time.Now()
+	age, known = s.Lag.Behind(now)
+	if p := s.Problem; !known && p != nil && !s.Lag.ObservedAt.IsZero() && p.At(s.Position.CommitSeq) {
+		return max(0, now.Sub(p.Since)), true
+	}
+	return age, known
+}
+
+// behindSecs is behind in seconds, nil if it is not known.
+func behindSecs(s job.Status) *int64 {
+	age, known := behind(s)
 	if !known {
 		return nil
 	}

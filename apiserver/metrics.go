@@ -70,7 +70,7 @@ func newJobGauges(j *jobs, o *overview) *jobGauges {
 		func(s job.Status) float64 { return observed(s, s.Lag.Seconds()) })
 	gauge("ccr_job_behind_seconds", "How long ago the next binlog to apply was written, 0 when there is none: what a job's destination lacks. Absent while it is not known.",
 		func(s job.Status) float64 {
-			age, known := s.Lag.Behind(time.Now())
+			age, known := behind(s)
 			if !known {
 				return math.NaN()
 			}

@@ -110,7 +110,7 @@ func namedShadows(shadows map[int64]int64) map[int64]int64 {
 	return named
 }
 
-func newProgress(name string, p job.Progress) progressObject {
+func newProgress(name string, p progressNow) progressObject {
 	o := progressObject{
 		JobName:                name,
 		SyncState:              int(p.State),
@@ -118,6 +118,7 @@ func newProgress(name string, p job.Progress) progressObject {
 		JobSyncID:              p.Epoch,
 		PrevCommitSeq:          p.Position.CommitSeq,
 		CommitSeq:              p.Position.CommitSeq,
+		LastCommitSeq:          p.tried,
 		TableMapping:           make(map[int64]int64, len(p.Tables)),
 		TableNameMapping:       make(map[int64]string, len(p.Tables)),
 		PartitionCommitSeqMap:  p.Partitions,

@@ -82,7 +82,7 @@ func newStatus(name string, s job.Status) statusObject {
 		Differences:   s.Differences,
 		Comparing:     s.Comparing,
 		Verified:      s.Verified,
-		BehindSecs:    behindSecs(s.Lag),
+		BehindSecs:    behindSecs(s),
 	}
 	if at := s.Lag.ObservedAt; !at.IsZero() {
 		binlogs, seconds := s.Lag.Binlogs, s.Lag.Seconds()

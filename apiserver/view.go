@@ -117,7 +117,7 @@ func newViewRow(r overviewRow) viewRow {
 	} else {
 		v.LagObservedAt, v.LagOld = localTime(at.UnixMilli()), time.Since(at) > viewLagAge
 	}
-	if behind := behindSecs(r.status.Lag); behind != nil {
+	if behind := behindSecs(r.status); behind != nil {
 		v.BehindSecs = strconv.FormatInt(*behind, 10)
 	}
 	if at := r.status.FullSyncAt; !at.IsZero() {

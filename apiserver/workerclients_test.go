@@ -24,7 +24,7 @@ func shiftsOf(age time.Duration, names ...string) func(job.LagsWanted) (job.Lags
 		known := job.LagsKnown{}
 		for _, name := range wanted.Jobs {
 			if runs[name] {
-				known[name] = job.LagAnswer{Lag: binlog.Lag{Binlogs: 5}, Age: age}
+				known[name] = job.LagAnswer{Lag: binlog.Lag{Binlogs: 5, NextTimestamp: 1}, Age: age}
 			}
 		}
 		return known, nil

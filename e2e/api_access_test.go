@@ -257,6 +257,7 @@ func TestFailpoint(t *testing.T) {
 		require.NoError(t, err)
 	}
 	put(true)
+	e.exec("INSERT INTO d.t VALUES (1, 'a')") // it strikes at a binlog
 	require.NoError(t, harness.Await(e.ctx, catchUp, func(ctx context.Context) error {
 		s, err := e.ccr.Status(ctx, name)
 		if err == nil && !(s.Stalled && strings.Contains(s.LastError.Text, "failpoint handle_binlog_failed is on")) {
@@ -264,7 +265,6 @@ func TestFailpoint(t *testing.T) {
 		}
 		return err
 	}))
-	e.exec("INSERT INTO d.t VALUES (1, 'a')")
 	put(nil)
 	_, err = e.ccr.Call(e.ctx, "resume", map[string]any{"name": name}) // now, not with the next try
 	require.NoError(t, err)

@@ -33,6 +33,9 @@ type Problem struct {
 	Tries int       `json:"tries"`
 	// Remedy is what a person can do about it.
 	Remedy string `json:"remedy,omitempty"`
+	// Recurs: what Doris had begun has failed, more than once. That it has begun again
+	// does not say that it works.
+	Recurs bool `json:"recurs,omitempty"`
 }
 
 // Continues is p as what goes on since an earlier problem of the job began; nil: there
@@ -142,6 +145,10 @@ type Heartbeat struct {
 	// Verifying is how far the verification of a table is, so that another attempt
 	// goes on from there.
 	Verifying *Verifying `json:"verifying,omitempty"`
+	// Tried is the last binlog that the shift has begun with.
+	Tried int64 `json:"tried,omitempty"`
+	// Works: Doris is doing what the step has ordered.
+	Works bool `json:"works,omitempty"`
 	// Note describes slow work in progress, e.g. the state of a BACKUP job.
 	Note string `json:"note,omitempty"`
 }

@@ -155,7 +155,7 @@ func (r *run) snapshotFailed(wanted *job.SnapshotWanted) {
 		r.takeSnapshotAgain(wanted.Reason)
 		return
 	}
-	p := job.Problem{Kind: job.KindNormal, Text: "backing up fails again and again: " + wanted.Reason, Remedy: wanted.Remedy}
+	p := job.Problem{Kind: job.KindNormal, Text: "backing up fails again and again: " + wanted.Reason, Remedy: wanted.Remedy, Recurs: true}
 	if r.p.Phase == job.PhaseRestore || r.p.Phase == job.PhaseFinishSnapshot {
 		p.Text = restoreProblem + wanted.Reason
 	}

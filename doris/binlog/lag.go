@@ -12,23 +12,28 @@ type Lag struct {
 	FirstTimestamp int64 `json:"first_timestamp"`
 	LastTimestamp  int64 `json:"last_timestamp"`
 	NextTimestamp  int64 `json:"next_timestamp"`
+	// NextBefore is a time, in ms, at which the next binlog had been written already,
+	// where the source does not tell when it was. 0 = unknown.
+	NextBefore int64 `json:"next_before,omitempty"`
 	// ObservedAt is when the source was asked.
 	ObservedAt time.Time `json:"observed_at,omitzero"`
 }
 
 // Behind is how old the oldest binlog is that is not consumed: what was written since is
-// missing at now. It is zero when nothing is left, and not known while the source has
-// not been asked or does not tell the time of that binlog.
+// missing at now, or about how old. It is zero when nothing is left, and not known while
+// the source has not been asked or does not tell the time of that binlog.
 func (l Lag) Behind(now time.Time) (age time.Duration, known bool) {
 	switch {
 	case l.ObservedAt.IsZero():
 		return 0, false
 	case l.Binlogs == 0:
 		return 0, true
-	case l.NextTimestamp <= 0:
-		return 0, false
+	case l.NextTimestamp > 0:
+		return max(0, now.Sub(time.UnixMilli(l.NextTimestamp))), true
+	case l.NextBefore > 0:
+		return max(0, now.Sub(time.UnixMilli(l.NextBefore))), true
 	}
-	return max(0, now.Sub(time.UnixMilli(l.NextTimestamp))), true
+	return 0, false
 }
 
 // Seconds is last binlog time minus next binlog time, as time_interval_secs

@@ -60,5 +60,31 @@ func (j *Job) Lag(ctx context.Context, in job.StepInput) (binlog.Lag, error) {
 	if r.Dealt == 0 || p.AppliedBeyond[r.Dealt-1] < r.Position {
 		r.Settled = r.Position // a newer position, of which is not known what is dealt with
 	}
-	return j.LagFrom(ctx, r)
+	lag, err := j.LagFrom(ctx, r)
+	if err == nil && lag.Binlogs > 0 && lag.NextTimestamp <= 0 {
+		lag.NextBefore = j.writtenBefore(ctx, r.Position)
+	}
+	return lag, err
+}
+
+// timeReads is how often writtenBefore asks: old servers answer with one binlog.
+const timeReads = 8
+
+// writtenBefore is a time, in ms, at which the binlog behind a position had been written,
+// 0 unknown. Sources tell that of loads only, and those before 2.1.9 and 3.0.5 do not
+// tell it with the lag (doris-rpc.md 3.5), so it is that of the first load.
+func (j *Job) writtenBefore(ctx context.Context, position int64) int64 {
+	for range timeReads {
+		batch, err := j.Source.FE.Binlogs(ctx, j.BinlogRequest(position, timeReads))
+		if err != nil || len(batch.Binlogs) == 0 {
+			return 0
+		}
+		for _, rec := range batch.Binlogs {
+			if rec.Timestamp > 0 && rec.Type != binlog.TypeDummy {
+				return rec.Timestamp
+			}
+			position = rec.CommitSeq
+		}
+	}
+	return 0
 }

@@ -240,7 +240,7 @@ func (r *restore) run(ctx context.Context) (*job.SnapshotRestored, error) {
 			return &result, nil
 		default:
 			r.j.Options.Metrics.SnapshotLeft(r.j.Spec.Name, pair.StepRestore, last.Unfinished)
-			r.w.note("restore %s: %s %s", last.Label, last.State, last.Progress)
+			r.w.works("restore %s: %s %s", last.Label, last.State, last.Progress)
 		}
 		if err := r.w.wait(ctx); err != nil {
 			return nil, fmt.Errorf("wait for the restore of %s: %w", r.ordered.Name, err)

@@ -66,7 +66,7 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 			}}, nil
 		case found:
 			j.Options.Metrics.SnapshotLeft(j.Spec.Name, pair.StepBackup, backup.Unfinished)
-			w.note("backup %s: %s %s", name, backup.State, backup.Progress)
+			w.works("backup %s: %s %s", name, backup.State, backup.Progress)
 		default:
 			if err := given.trouble("backup "+name, 0); err != nil {
 				return job.SnapshotTaken{}, err
@@ -253,9 +253,14 @@ const (
 	lastLook  = 2 * time.Second
 )
 
-func (w *waiter) note(format string, args ...any) {
+func (w *waiter) note(format string, args ...any) { w.tell(false, fmt.Sprintf(format, args...)) }
+
+// works is note while Doris is doing what was ordered.
+func (w *waiter) works(format string, args ...any) { w.tell(true, fmt.Sprintf(format, args...)) }
+
+func (w *waiter) tell(works bool, text string) {
 	if w.report != nil {
-		w.report(job.Heartbeat{Position: w.position, At: time.Now(), Note: strings.TrimSpace(fmt.Sprintf(format, args...))})
+		w.report(job.Heartbeat{Position: w.position, At: time.Now(), Works: works, Note: strings.TrimSpace(text)})
 	}
 }
 

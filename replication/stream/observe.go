@@ -73,6 +73,9 @@ func (s *shift) atRest() bool {
 }
 
 func (s *shift) setLag(lag binlog.Lag) {
+	if lag.Binlogs > 0 && lag.NextTimestamp <= 0 {
+		_, lag.NextBefore = s.tracker.begun()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lag = lag

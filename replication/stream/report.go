@@ -48,9 +48,13 @@ func (s *shift) report(over <-chan struct{}) {
 func (s *shift) heartbeat() job.Heartbeat {
 	p, _ := s.tracker.now()
 	settled, ahead := s.durable()
+	tried, _ := s.tracker.begun()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	hb := job.Heartbeat{Position: p, Settling: job.Settling{Settled: settled, AppliedBeyond: ahead}, Lag: s.lag, At: time.Now(), UnconfirmedSince: s.unconfirmed, Differences: s.differing(), Comparing: s.comparing(), Note: s.hooks.Holds.doing()}
+	if tried > p.CommitSeq {
+		hb.Tried = tried
+	}
 	if s.problem != nil {
 		problem := *s.problem
 		hb.Problem = &problem

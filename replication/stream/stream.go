@@ -335,6 +335,11 @@ func (s *shift) classified(rec binlog.Record) (inner binlog.Record, v pair.Actio
 	if err != nil {
 		return inner, v, s.blocked(err, inner.CommitSeq, inner.Type)
 	}
+	if s.hooks.Fail != nil && v != pair.ActionSkip {
+		if err := s.hooks.Fail(); err != nil {
+			return inner, v, s.blocked(err, inner.CommitSeq, inner.Type)
+		}
+	}
 	switch v {
 	case pair.ActionPass:
 		s.tracker.passed(inner.CommitSeq)

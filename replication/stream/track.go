@@ -81,6 +81,20 @@ func (t *tracker) has(seq int64) bool {
 	return met || seq <= t.settled
 }
 
+// begun returns the last binlog that has been begun with, and when the first that is
+// not done with was written, in ms since the epoch, 0 unknown.
+func (t *tracker) begun() (last, oldest int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, e := range t.entries {
+		if !e.finished {
+			oldest = e.timestamp
+			break
+		}
+	}
+	return t.front, oldest
+}
+
 // touchedAfter returns the first binlog after seq that was met and is about the
 // table, 0 if there is none. ddl leaves out UPSERTs.
 func (t *tracker) touchedAfter(seq, table int64, ddl bool) (first int64) {
