@@ -75,7 +75,7 @@ func (b consoleBackend) Job(c echo.Context, name string) (console.Job, error) {
 // Progress implements console.Backend.
 func (b consoleBackend) Progress(c echo.Context, name string) (job.Progress, error) {
 	p, err := question(b.s, c, "progress", name, b.s.jobs.progress)
-	return p, consoleError(err)
+	return p.Progress, consoleError(err)
 }
 
 // consoleError is an error in the console's words.
