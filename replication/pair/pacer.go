@@ -6,9 +6,10 @@ import "time"
 // source does (pacer_test.go has what each kind of source gets):
 //
 //   - binlogs that follow each other closely are gathered: a poll finds a few;
-//   - those that come in a rhythm are awaited at the moment of the next one;
-//   - of others nobody knows when the next one comes: a poll is as useful at any time,
-//     so they are evenly spread, some of them for each binlog;
+//   - those that come in a rhythm are awaited at the moment of the next one (rhythm.go);
+//   - of others nobody knows when the next one comes: polls are evenly spread, some of
+//     them for each binlog, but for the time in which none has come lately;
+//   - after a pause the first binlogs are looked for closely: they may begin a rhythm;
 //   - the longer nothing has come, the longer is the wait, so that the delay it adds to
 //     the next binlog stays a fraction of the distance between binlogs.
 type Pacer struct {
@@ -18,9 +19,9 @@ type Pacer struct {
 	lastPoll  time.Time     // when the source was polled last
 	gap       time.Duration // smoothed time between binlogs, as polls find them
 	rhythm    rhythm
-	due       time.Time // of the next binlog, zero if that is not known
-	aimed     bool      // the wait that was told last ends when it is due
-	polled    bool      // since somebody began to poll
+	due       []time.Time // of the next binlog, none if that is not known
+	aimed     bool        // the wait that was told last ends when it is due for the first time
+	polled    bool        // since somebody began to poll
 }
 
 const (
@@ -34,9 +35,11 @@ const (
 	spreadShortest = 10 * time.Millisecond
 	spreadLongest  = 50 * time.Millisecond
 	// silentFraction is the share of the time without binlogs to wait at least before
-	// looking again, idleFraction the same while the distance of binlogs is not known.
+	// looking again, idleFraction the same while the distance of binlogs is not known, or
+	// just after a pause. aloneFraction is that after one binlog between two pauses.
 	silentFraction = 16
 	idleFraction   = 4
+	aloneFraction  = 8
 	// offBeat is how late a binlog may be found at most, at such distances, that comes when
 	// the rhythm does not have one.
 	offBeat = 150 * time.Millisecond
@@ -54,7 +57,7 @@ func NewPacer(now time.Time, shortest, longest time.Duration) *Pacer {
 
 // Begin notes that polls begin again, after nobody has asked for a while.
 func (p *Pacer) Begin(now time.Time) {
-	p.lastPoll, p.due, p.aimed, p.polled = now, time.Time{}, false, false
+	p.lastPoll, p.due, p.aimed, p.polled = now, nil, false, false
 }
 
 // Activity tells what the source has done lately. Before the first poll nobody knows.
@@ -76,24 +79,24 @@ func (p *Pacer) Found(now time.Time, stamps []time.Time, full bool) time.Duratio
 	p.lastPoll, p.polled = now, true
 	if n := len(stamps); n > 0 {
 		p.gap = (3*p.gap + since/time.Duration(n)) / 4
-		p.met(now, stamps)
+		p.met(now, since, stamps)
 		if full {
 			p.aimed = false
 			return 0
 		}
 		if !p.rhythm.known() || p.rhythm.distance < gatherLongest || p.gap < gatherLongest/gather {
-			p.due, p.aimed = time.Time{}, false
+			p.due, p.aimed = nil, false
 			return min(max(gather*p.gap, p.shortest), max(gatherLongest, p.shortest))
 		}
 	}
-	wait := p.wait(now)
-	p.aimed = !p.due.IsZero() && !now.Add(wait).Before(p.due) && now.Before(p.due)
+	wait := max(p.wait(now), p.shortest)
+	p.aimed = len(p.due) > 0 && now.Before(p.due[0]) && !now.Add(wait).Before(p.due[0])
 	return wait
 }
 
-// met notes when binlogs came.
-func (p *Pacer) met(now time.Time, stamps []time.Time) {
-	if !p.due.IsZero() && !now.Before(p.due) {
+// met notes when binlogs came, since the poll before.
+func (p *Pacer) met(now time.Time, since time.Duration, stamps []time.Time) {
+	if len(p.due) == 1 && !now.Before(p.due[0]) {
 		p.rhythm.correct(p.aimed)
 	}
 	for _, at := range stamps {
@@ -101,123 +104,43 @@ func (p *Pacer) met(now time.Time, stamps []time.Time) {
 			p.rhythm.met(at)
 		}
 	}
-	p.rhythm.seen(now)
+	p.rhythm.seen(now, since)
 	p.lastFound, p.due = now, p.rhythm.next()
 }
 
 // wait is the time to wait after a poll that has left nothing to gather.
 func (p *Pacer) wait(now time.Time) time.Duration {
 	silence, distance := now.Sub(p.lastFound), p.rhythm.distance
-	if !p.due.IsZero() {
-		switch late := now.Sub(p.due); {
-		case late < 0:
-			return max(p.shortest, min(-late, max(offBeat, silence/idleFraction)))
-		case late < distance: // it comes any moment
-			return max(p.shortest, min(late, distance/aBinlog))
+	for i, due := range p.due {
+		if until := due.Sub(now); until > 0 {
+			return min(until, p.afterBeat(now, i, max(offBeat, silence/idleFraction)))
 		}
 	}
+	if n := len(p.due); n > 0 && now.Sub(p.due[n-1]) < distance { // it comes any moment
+		return p.afterBeat(now, n, 0)
+	}
+	longest := max(p.longest, p.shortest)
 	if !p.rhythm.known() {
-		return min(max(silence/idleFraction, p.shortest), max(p.longest, p.shortest))
+		return min(silence/idleFraction, longest)
 	}
 	spread := min(max(distance/aBinlog, spreadShortest), spreadLongest)
-	return min(max(spread, silence/silentFraction, p.shortest), max(p.longest, p.shortest))
+	if closely := max(silence/idleFraction, gatherLongest); closely < spread && p.rhythm.fresh() {
+		return closely
+	}
+	if silence < longestDistance && p.rhythm.alone() {
+		return min(max(spread, silence/aloneFraction), longest)
+	}
+	if early := p.rhythm.soonest() - silence; early > spread {
+		return min(early, spreadLongest)
+	}
+	return min(max(spread, silence/silentFraction), longest)
 }
 
-// rhythm is what is known of when a source's binlogs come. Distances are taken from the
-// times that the source gives to them, for polls find them later, by varying times.
-type rhythm struct {
-	last      time.Time     // the source's time of the newest binlog
-	distance  time.Duration // smoothed distance of two
-	deviation time.Duration // smoothed deviation from that
-	samples   int
-	close     int // so many in a row came much closer to each other than usual
-
-	// delay is how long after a binlog's time, by the source's clock, it is looked for here:
-	// a time in which six of seven can be read, the difference of the two clocks included.
-	delay   time.Duration
-	delayed bool // delay is set
-}
-
-const (
-	// longestDistance is what counts as a distance of binlogs: what is longer is a pause.
-	longestDistance = 2 * time.Second
-	// smooth is the weight of what was before when a distance is taken in.
-	smooth = 8
-	// muchCloser is the fraction of the distance that counts as much closer. Two such in a
-	// row, and the source has become quick: a burst must not wait for what was before it.
-	muchCloser = 4
-	// regular is the greatest deviation of a rhythm, as a fraction of the distance.
-	regular = 10
-	// corrections of the delay are a fraction of the distance, at most correctionMost. One
-	// that was too short costs a second poll and counts for six that were long enough.
-	correction     = 100
-	correctionMost = 2 * time.Millisecond
-	tooShort       = 6
-)
-
-// known tells whether the distance is.
-func (r *rhythm) known() bool { return r.samples > 0 }
-
-// met takes in that a binlog has this time.
-func (r *rhythm) met(at time.Time) {
-	if r.last.IsZero() || r.last.Sub(at) > longestDistance { // the clock was set back
-		r.last = at
-		return
+// afterBeat is the time to wait after the n-th moment at which a binlog was due and did
+// not come: shorter ones at first. before is that for none.
+func (p *Pacer) afterBeat(now time.Time, n int, before time.Duration) time.Duration {
+	if n == 0 {
+		return before
 	}
-	x := min(max(at.Sub(r.last), 0), longestDistance)
-	if at.After(r.last) {
-		r.last = at
-	}
-	if r.samples++; r.samples == 1 {
-		r.distance, r.deviation = x, x
-		return
-	}
-	off := x - r.distance
-	was := r.regular()
-	r.deviation += (min(off.Abs(), r.distance/2) - r.deviation) / smooth
-	if r.close++; x >= r.distance/muchCloser {
-		r.close = 0
-	}
-	switch {
-	case r.close >= 2:
-		r.distance /= 2
-	case was: // one that is missing, or extra, does not change the others' beat
-		r.distance += min(max(off, -r.distance/4), r.distance/4) / smooth
-	default:
-		r.distance += off / smooth
-	}
-}
-
-// regular tells whether the binlogs come at almost the same distance.
-func (r *rhythm) regular() bool {
-	return r.samples > 2 && r.distance >= gatherLongest && r.deviation < r.distance/regular
-}
-
-// correct shortens the delay if the first poll for a binlog that was due has found it, and
-// lengthens it if another one had to.
-func (r *rhythm) correct(first bool) {
-	step := min(r.distance/correction, correctionMost)
-	if first {
-		r.delay -= step
-	} else {
-		r.delay += tooShort * step
-	}
-}
-
-// seen notes that the newest binlog was found at a time of this side's clock.
-func (r *rhythm) seen(now time.Time) {
-	if r.last.IsZero() {
-		return
-	}
-	if d := now.Sub(r.last); !r.delayed || d < r.delay || d > r.delay+r.distance {
-		r.delay, r.delayed = d, true // a shorter one is proof; a much longer one is another clock
-	}
-}
-
-// next is when the next binlog should be looked for, zero if that is not known.
-func (r *rhythm) next() time.Time {
-	if !r.regular() || !r.delayed {
-		return time.Time{}
-	}
-	return r.last.Add(r.distance + r.delay)
+	return max(p.shortest, min(now.Sub(p.due[n-1]), p.rhythm.distance/aBinlog))
 }

@@ -1,6 +1,8 @@
 package pair
 
 import (
+	"cmp"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -15,6 +17,8 @@ type source struct {
 	// clock is what the source's clock is ahead, by the time of the binlog.
 	clock  func(time.Duration) time.Duration
 	silent bool // its binlogs carry no times
+	// learning is how many binlogs come before what is measured, if not the usual ones.
+	learning int
 }
 
 // what a pacer did with a source.
@@ -44,7 +48,7 @@ func (s source) poll() (out polled) {
 		var stamps []time.Time
 		for ; next < len(s.arrivals) && s.arrivals[next] <= now-roundTrip/2; next++ {
 			a := s.arrivals[next]
-			if next >= learning {
+			if next >= cmp.Or(s.learning, learning) {
 				late, sum = append(late, now-a), sum+now-a
 			}
 			stamp := at(a)
@@ -91,6 +95,44 @@ func jittered(n int, distance, jitter time.Duration) []time.Duration {
 	return all
 }
 
+// heldUp are binlogs of a clock on a machine with other work: each is late by a bit, one
+// in 30 by a lot, which does not move the others.
+func heldUp(n int) []time.Duration {
+	chance := rand.New(rand.NewPCG(5, 6))
+	var all []time.Duration
+	for i := range n {
+		all = append(all, time.Second+time.Duration(i)*tenASecond+late(chance))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// oneAfterTheOther are binlogs of a writer that waits a tenth of a second between the end
+// of a load and the next.
+func oneAfterTheOther(n int) []time.Duration {
+	chance := rand.New(rand.NewPCG(7, 8))
+	return arriving(n, func(int) time.Duration { return tenASecond + late(chance) })
+}
+
+func late(chance *rand.Rand) time.Duration {
+	by := time.Duration(math.Abs(chance.NormFloat64()) * float64(1500*time.Microsecond))
+	if chance.IntN(30) == 0 {
+		by += time.Duration(chance.ExpFloat64() * float64(20*time.Millisecond))
+	}
+	return by
+}
+
+// inPhases are times in which binlogs come as by a clock, with long silence between them.
+func inPhases(phases, n int) (all []time.Duration) {
+	for phase := range phases {
+		begin := time.Duration(phase) * 100 * time.Second
+		for _, at := range jittered(n, tenASecond, 2*time.Millisecond) {
+			all = append(all, begin+at)
+		}
+	}
+	return all
+}
+
 // random are binlogs of many writers that know nothing of each other.
 func random(n int, distance time.Duration) []time.Duration {
 	chance := rand.New(rand.NewPCG(3, 4))
@@ -103,13 +145,16 @@ func TestBinlogsOfARhythmAreFoundByOneOrTwoPolls(t *testing.T) {
 		aSecond  float64
 		p50, p99 time.Duration
 	}{
-		"as a clock":        {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond)}, 13.5, 6 * time.Millisecond, 12 * time.Millisecond},
-		"a bit irregular":   {source{arrivals: jittered(3000, tenASecond, 6*time.Millisecond)}, 14, 8 * time.Millisecond, 20 * time.Millisecond},
-		"another clock":     {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond), clock: func(time.Duration) time.Duration { return -time.Hour }}, 13.5, 6 * time.Millisecond, 12 * time.Millisecond},
-		"a clock set ahead": {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond), clock: steps(7 * time.Second)}, 14, 6 * time.Millisecond, 14 * time.Millisecond},
-		"a clock set back":  {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond), clock: steps(-7 * time.Second)}, 14, 6 * time.Millisecond, 14 * time.Millisecond},
-		"one in 20 missing": {source{arrivals: without(jittered(3000, tenASecond, 2*time.Millisecond), 20)}, 15, 7 * time.Millisecond, 25 * time.Millisecond},
-		"two a second":      {source{arrivals: jittered(1000, 5*tenASecond, 2*time.Millisecond)}, 10, 8 * time.Millisecond, 30 * time.Millisecond},
+		"as a clock":           {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond)}, 11.5, 4 * time.Millisecond, 8 * time.Millisecond},
+		"a bit irregular":      {source{arrivals: jittered(3000, tenASecond, 6*time.Millisecond)}, 12.5, 6 * time.Millisecond, 15 * time.Millisecond},
+		"another clock":        {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond), clock: func(time.Duration) time.Duration { return -time.Hour }}, 11.5, 4 * time.Millisecond, 8 * time.Millisecond},
+		"a clock set ahead":    {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond), clock: steps(7 * time.Second)}, 11.5, 4 * time.Millisecond, 8 * time.Millisecond},
+		"a clock set back":     {source{arrivals: jittered(3000, tenASecond, 2*time.Millisecond), clock: steps(-7 * time.Second)}, 11.5, 4 * time.Millisecond, 8 * time.Millisecond},
+		"one in 20 missing":    {source{arrivals: without(jittered(3000, tenASecond, 2*time.Millisecond), 20)}, 14, 4 * time.Millisecond, 12 * time.Millisecond},
+		"held up at times":     {source{arrivals: heldUp(3000)}, 12, 4 * time.Millisecond, 12 * time.Millisecond},
+		"each after the other": {source{arrivals: oneAfterTheOther(3000)}, 13, 4 * time.Millisecond, 12 * time.Millisecond},
+		"in phases":            {source{arrivals: inPhases(5, 600)}, 8.5, 4 * time.Millisecond, 8 * time.Millisecond},
+		"two a second":         {source{arrivals: jittered(1000, 5*tenASecond, 2*time.Millisecond)}, 9, 4 * time.Millisecond, 13 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := c.poll()
@@ -119,6 +164,40 @@ func TestBinlogsOfARhythmAreFoundByOneOrTwoPolls(t *testing.T) {
 			require.LessOrEqual(t, got.p99, c.p99)
 		})
 	}
+}
+
+// After a pause the first binlogs are found soon, whatever the pause was: it says nothing
+// of their distance.
+func TestTheBeginningOfARhythmIsFoundSoon(t *testing.T) {
+	for name, pauses := range map[string][]time.Duration{
+		"after one pause":          {600 * time.Millisecond, 500 * time.Millisecond, 3 * time.Second},
+		"after many binlogs apart": slices.Repeat([]time.Duration{3 * time.Second}, 20),
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := len(pauses) + 2 // the first two may be found together, late
+			got := source{learning: before, arrivals: arriving(before+30, func(i int) time.Duration {
+				if i < len(pauses) {
+					return pauses[i]
+				}
+				return tenASecond
+			})}.poll()
+			t.Logf("longest %s", got.longest)
+			require.LessOrEqual(t, got.longest, 55*time.Millisecond)
+		})
+	}
+}
+
+// A rhythm whose first binlogs are found late, for the source has been idle for long, is
+// not looked for that late ever after.
+func TestABinlogThatIsFoundLateDelaysNoOthers(t *testing.T) {
+	got := source{learning: 15, arrivals: arriving(60, func(i int) time.Duration {
+		if i == 0 {
+			return 10 * time.Second
+		}
+		return tenASecond
+	})}.poll()
+	t.Logf("p50 %s, longest %s", got.p50, got.longest)
+	require.LessOrEqual(t, got.p50, 8*time.Millisecond)
 }
 
 // steps is a clock that is set after a minute.
@@ -152,7 +231,7 @@ func TestRandomBinlogsAreFoundAsSoonAsByGrowingWaits(t *testing.T) {
 		"10 a second":          {source{arrivals: random(3000, tenASecond)}, 62, 10100 * time.Microsecond, 73 * time.Millisecond, 14 * time.Millisecond},
 		"2 a second":           {source{arrivals: random(1000, 5*tenASecond)}, 24, 36 * time.Millisecond, 360 * time.Millisecond, 63 * time.Millisecond},
 		"50 a second":          {source{arrivals: random(3000, tenASecond/5)}, 95, 7 * time.Millisecond, 18 * time.Millisecond, 8 * time.Millisecond},
-		"a quarter off":        {source{arrivals: jittered(3000, tenASecond, tenASecond/4)}, 81, 12 * time.Millisecond, 30 * time.Millisecond, 13 * time.Millisecond},
+		"a quarter off":        {source{arrivals: jittered(3000, tenASecond, tenASecond/4)}, 40, 12 * time.Millisecond, 20 * time.Millisecond, 11 * time.Millisecond},
 		"one in half a minute": {source{arrivals: random(200, 300*tenASecond)}, 2.2, 600 * time.Millisecond, time.Second, 600 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
