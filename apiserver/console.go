@@ -78,10 +78,70 @@ func (b consoleBackend) Progress(c echo.Context, name string) (job.Progress, err
 	return p.Progress, consoleError(err)
 }
 
+// Verification implements console.Backend.
+func (b consoleBackend) Verification(c echo.Context, name string) (*job.VerifyReport, string, error) {
+	o, err := b.s.verifications(c, name, "")
+	if err != nil {
+		return nil, "", consoleError(err)
+	}
+	schedule := ""
+	if o.Schedule != nil {
+		schedule = o.Schedule.text()
+	}
+	return o.Report, schedule, nil
+}
+
+// Order implements console.Backend.
+func (b consoleBackend) Order(c echo.Context, name, signal string) error {
+	return consoleError(b.s.carryOut(c, name, signal, job.Command{}))
+}
+
+// SkipBinlog implements console.Backend.
+func (b consoleBackend) SkipBinlog(c echo.Context, name string, skip job.SkipBinlog) error {
+	return consoleError(b.s.skipBinlog(c, name, skip))
+}
+
+// MapHosts implements console.Backend.
+func (b consoleBackend) MapHosts(c echo.Context, name string, mappings job.HostMappings) error {
+	return consoleError(b.s.mapHosts(c, name, mappings))
+}
+
+// UpdateTables implements console.Backend.
+func (b consoleBackend) UpdateTables(c echo.Context, name string, update job.UpdateTables) error {
+	return consoleError(b.s.updateTables(c, name, update))
+}
+
+// Delete implements console.Backend.
+func (b consoleBackend) Delete(c echo.Context, name string) error {
+	return consoleError(b.s.deleteJob(c, name))
+}
+
+// Verify implements console.Backend.
+func (b consoleBackend) Verify(c echo.Context, name string, o console.VerifyOrder) error {
+	_, err := b.s.verify(c, name, verifyOptions{
+		Tables: o.Tables, Method: o.Method, Repair: o.Repair, Replicas: o.Replicas, Rate: o.Rate, Every: o.Every, Window: o.Window,
+	})
+	return consoleError(err)
+}
+
+// Repair implements console.Backend.
+func (b consoleBackend) Repair(c echo.Context, name string) error {
+	_, err := b.s.repair(c, name, repairOptions{})
+	return consoleError(err)
+}
+
+// SteerVerification implements console.Backend.
+func (b consoleBackend) SteerVerification(c echo.Context, name, signal string) error {
+	return consoleError(b.s.commandVerification(c, name, signal))
+}
+
 // consoleError is an error in the console's words.
 func consoleError(err error) error {
-	if errors.Is(err, errUnknownJob) {
+	switch {
+	case errors.Is(err, errUnknownJob):
 		return console.ErrUnknownJob
+	case errors.Is(err, errPending):
+		return console.Pending(err)
 	}
 	return err
 }

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"errors"
+
 	"github.com/labstack/echo/v4"
 
 	"github.com/doris-ccr/ccr/job"
@@ -15,7 +17,48 @@ type Backend interface {
 	Job(c echo.Context, name string) (Job, error)
 	// Progress is the whole state of a job.
 	Progress(c echo.Context, name string) (job.Progress, error)
+	// Verification is the report of the verification that runs, or of the last one, nil if there is
+	// none; schedule says when the job is verified by itself, "" if it is not.
+	Verification(c echo.Context, name string) (report *job.VerifyReport, schedule string, err error)
+
+	// What follows returns when the job has carried the order out. An error that is ErrPending says
+	// that it has not yet, and will.
+
+	// Order sends a command that has no arguments.
+	Order(c echo.Context, name, signal string) error
+	SkipBinlog(c echo.Context, name string, skip job.SkipBinlog) error
+	MapHosts(c echo.Context, name string, mappings job.HostMappings) error
+	UpdateTables(c echo.Context, name string, update job.UpdateTables) error
+	Delete(c echo.Context, name string) error
+	// Verify starts a verification, or changes when the job is verified by itself.
+	Verify(c echo.Context, name string, order VerifyOrder) error
+	// Repair copies again what the last verification has found to differ.
+	Repair(c echo.Context, name string) error
+	// SteerVerification sends a command to the verification that runs.
+	SteerVerification(c echo.Context, name, signal string) error
 }
+
+// VerifyOrder is what to verify, and how.
+type VerifyOrder struct {
+	Tables   []string
+	Method   job.VerifyMethod
+	Repair   bool
+	Replicas bool
+	Rate     int64 // rows a second on each cluster, 0 = no bound
+	// Every makes, changes ("24h") or removes ("0") the schedule, nil verifies once, now.
+	Every  *string
+	Window string
+}
+
+// ErrPending: an order is recorded and will be carried out, but is not yet.
+var ErrPending = errors.New("recorded, but not carried out yet")
+
+// Pending marks err as an ErrPending; its text stays.
+func Pending(err error) error { return pendingError{err} }
+
+type pendingError struct{ error }
+
+func (pendingError) Is(target error) bool { return target == ErrPending }
 
 // Job is a job as an overview has it. With Err nothing else is known but the name.
 type Job struct {

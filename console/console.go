@@ -72,6 +72,10 @@ func (s *Console) Routes() []Route {
 	routes := []Route{
 		{get, "/", access.Read, s.guard(access.Read, s.jobsPage)},
 		{get, "/console/job", access.Read, s.guard(access.Read, s.jobPage)},
+		// Each action asks for its own role besides.
+		{get, "/console/do", access.Operate, s.guard(access.Operate, s.actionPage)},
+		{post, "/console/do", access.Operate, s.guard(access.Operate, s.act)},
+		{post, "/console/bulk", access.Operate, s.guard(access.Operate, s.bulk)},
 
 		{get, "/console/login", access.Open, s.open(s.loginPage)},
 		{post, "/console/login", access.Open, s.open(s.login)},

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -198,7 +200,17 @@ func TestEveryTextIsTranslated(t *testing.T) {
 
 // wordsByValue are texts that templates translate by their value.
 func wordsByValue() []string {
-	words := []string{"view", "external", tableFollows, tableCopying, tableWaits, tableAhead, tableGone, tableUnsure, tableDiffers, tableOutside}
+	words := slices.Clone(groups)
+	for _, a := range actions {
+		words = append(append(words, a.Label, a.Title), a.Says...)
+	}
+	for _, j := range []Job{makeJob("", stalled), makeJob("", paused)} {
+		for _, f := range fixes(j) {
+			words = append(words, f.Label)
+		}
+	}
+	words = slices.AppendSeq(words, maps.Values(methodWords))
+	words = append(words, "view", "external", tableFollows, tableCopying, tableWaits, tableAhead, tableGone, tableUnsure, tableDiffers, tableOutside)
 	return words
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,8 +28,12 @@ type fakeBackend struct {
 	jobs     []Job
 	progress map[string]job.Progress
 	err      error
-	orders   []string // what was ordered, with who has
-	refusal  error
+	report   *job.VerifyReport
+	schedule string
+	refusal  error // of every order
+
+	mu     sync.Mutex // guards orders
+	orders []string   // what was ordered
 }
 
 func (f *fakeBackend) Jobs(echo.Context) ([]Job, error) { return f.jobs, f.err }
@@ -44,6 +49,50 @@ func (f *fakeBackend) Job(_ echo.Context, name string) (Job, error) {
 
 func (f *fakeBackend) Progress(_ echo.Context, name string) (job.Progress, error) {
 	return f.progress[name], nil
+}
+
+func (f *fakeBackend) Verification(echo.Context, string) (*job.VerifyReport, string, error) {
+	return f.report, f.schedule, nil
+}
+
+// note is an order that arrives.
+func (f *fakeBackend) note(format string, args ...any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.orders = append(f.orders, fmt.Sprintf(format, args...))
+	return f.refusal
+}
+
+func (f *fakeBackend) Order(_ echo.Context, name, signal string) error {
+	return f.note("%s %s", signal, name)
+}
+
+func (f *fakeBackend) SkipBinlog(_ echo.Context, name string, s job.SkipBinlog) error {
+	return f.note("skip %s %+v", name, s)
+}
+
+func (f *fakeBackend) MapHosts(_ echo.Context, name string, m job.HostMappings) error {
+	return f.note("map %s %v %v", name, m.Source, m.Destination)
+}
+
+func (f *fakeBackend) UpdateTables(_ echo.Context, name string, u job.UpdateTables) error {
+	return f.note("tables %s %v %v", name, *u.Include, *u.Exclude)
+}
+
+func (f *fakeBackend) Delete(_ echo.Context, name string) error { return f.note("delete %s", name) }
+
+func (f *fakeBackend) Verify(_ echo.Context, name string, o VerifyOrder) error {
+	every := "now"
+	if o.Every != nil {
+		every = *o.Every
+	}
+	return f.note("verify %s %v %s repair=%t rate=%d %s %s", name, o.Tables, o.Method, o.Repair, o.Rate, every, o.Window)
+}
+
+func (f *fakeBackend) Repair(_ echo.Context, name string) error { return f.note("repair %s", name) }
+
+func (f *fakeBackend) SteerVerification(_ echo.Context, name, signal string) error {
+	return f.note("verification %s %s", signal, name)
 }
 
 // makeJob is a job that is well.

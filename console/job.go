@@ -23,6 +23,7 @@ const (
 	tabOverview = ""
 	tabTables   = "tables"
 	tabEvents   = "events"
+	tabVerify   = "verify"
 )
 
 // jobData is what the page of a job shows.
@@ -40,6 +41,20 @@ type jobData struct {
 	Settings []setting
 	Tables   *tablesData
 	Events   []job.Event // the newest first
+	Menu     []menuGroup
+	// Done is what has just been carried out, "" if nothing has.
+	Done   string
+	Verify *verifyData
+}
+
+// verifyData is what is known of the verifications of a job.
+type verifyData struct {
+	Report   *job.VerifyReport
+	Schedule string
+	Result   string
+	Over     bool
+	// Percent is how far it is, of the tables.
+	Percent int
 }
 
 // setting is one thing that the job was asked to do otherwise than by default.
@@ -56,6 +71,10 @@ func (s *Console) jobPage(v *visit) error {
 	}
 	d := s.newJobData(one)
 	d.Tab = v.c.QueryParam("tab")
+	d.Menu = menu(one, v.identity.Role)
+	if a, ok := actionNamed(v.c.QueryParam("done")); ok {
+		d.Done = a.Label
+	}
 	if err == nil {
 		if err := s.fillTab(v, &d); err != nil {
 			d.Error = err.Error()
@@ -74,6 +93,11 @@ func (s *Console) newJobData(one Job) jobData {
 
 // fillTab adds what only one part of the page shows.
 func (s *Console) fillTab(v *visit, d *jobData) error {
+	if d.Tab == tabVerify {
+		report, schedule, err := s.Backend.Verification(v.c, d.Name)
+		d.Verify = newVerifyData(report, schedule)
+		return err
+	}
 	p, err := s.Backend.Progress(v.c, d.Name)
 	if err != nil {
 		return err
@@ -92,6 +116,20 @@ func (s *Console) fillTab(v *visit, d *jobData) error {
 		d.Events = d.Events[:min(len(d.Events), 6)]
 	}
 	return nil
+}
+
+func newVerifyData(report *job.VerifyReport, schedule string) *verifyData {
+	d := &verifyData{Report: report, Schedule: schedule}
+	if report != nil {
+		d.Over = !report.EndedAt.IsZero() || report.State == job.VerifyFailed
+		if d.Over {
+			d.Result = report.Result()
+		}
+		if report.Total > 0 {
+			d.Percent = 100 * (report.Equal + report.Different + report.Repaired + report.Busy + report.NotComparable) / report.Total
+		}
+	}
+	return d
 }
 
 // workflowAddress is where the Temporal Web UI shows the workflow of a job.

@@ -71,6 +71,8 @@ type jobsData struct {
 	Next         int
 	At           time.Time
 	States       []string
+	// Done is what has just been carried out, of DoneJob or of several jobs.
+	Done, DoneJob string
 }
 
 type stateCount struct {
@@ -108,7 +110,11 @@ func (s *Console) jobsPage(v *visit) error {
 		return v.failPage(http.StatusServiceUnavailable, err)
 	}
 	q := readJobsQuery(v.c.QueryParams())
-	return v.page(http.StatusOK, "jobs", v.t("Jobs"), "jobs", jobsRenew, s.listJobs(q, all))
+	d := s.listJobs(q, all)
+	if a, ok := actionNamed(v.c.QueryParam("done")); ok {
+		d.Done, d.DoneJob = a.Label, v.c.QueryParam("job")
+	}
+	return v.page(http.StatusOK, "jobs", v.t("Jobs"), "jobs", jobsRenew, d)
 }
 
 // listJobs picks the rows of one page.
@@ -140,7 +146,7 @@ func (s *Console) listJobs(q jobsQuery, all []Job) jobsData {
 		d.Clusters = append(d.Clusters, c)
 	}
 	slices.Sort(d.Clusters)
-	slices.SortStableFunc(found, order(q.Sort))
+	slices.SortStableFunc(found, orderBy(q.Sort))
 	d.Found = len(found)
 	pages := max((d.Found+jobsAPage-1)/jobsAPage, 1)
 	d.Page = min(q.Page, pages)
@@ -171,24 +177,12 @@ func newJobRow(j Job, now time.Time) jobRow {
 	if at := s.Lag.ObservedAt; !at.IsZero() {
 		lag := s.Lag.Binlogs
 		r.Lag, r.LagAt, r.LagOld = &lag, at, now.Sub(at) > time.Minute
-		r.Behind = behind(s, now)
+		if age, known := s.Lag.Behind(now); known {
+			seconds := int64(age / time.Second)
+			r.Behind = &seconds
+		}
 	}
 	return r
-}
-
-// behind is how old the next binlog is that is not applied, in seconds; 0 if there is none, nil if that is not known.
-func behind(s job.Status, now time.Time) *int64 {
-	var secs int64
-	switch lag := s.Lag; {
-	case lag.ObservedAt.IsZero():
-		return nil
-	case lag.Binlogs == 0:
-	case lag.NextTimestamp <= 0:
-		return nil
-	default:
-		secs = max(now.UnixMilli()-lag.NextTimestamp, 0) / 1000
-	}
-	return &secs
 }
 
 func stateOf(j Job) string {
@@ -243,8 +237,8 @@ func (q jobsQuery) fits(r jobRow) bool {
 	return true
 }
 
-// order is how the list is sorted; jobs are sorted by name before.
-func order(by string) func(a, b jobRow) int {
+// orderBy is how the list is sorted; jobs are sorted by name before.
+func orderBy(by string) func(a, b jobRow) int {
 	most := func(value func(jobRow) *int64) func(a, b jobRow) int {
 		of := func(r jobRow) int64 {
 			if n := value(r); n != nil {

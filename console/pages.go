@@ -8,6 +8,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/doris-ccr/ccr/job"
 )
 
 // pageSet has the templates of all pages in one language.
@@ -62,6 +64,7 @@ func (s *Console) functions(l lang) template.FuncMap {
 		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"join":    strings.Join,
 		"state":   l.state,
+		"method":  func(m job.VerifyMethod) string { return methodWords[m] },
 	}
 }
 
@@ -71,4 +74,12 @@ func (s *Console) assetPath(file string) (string, error) {
 		return "", fmt.Errorf("there is no asset %s", file)
 	}
 	return "console/assets/" + file + "?v=" + a.tag, nil
+}
+
+// methodWords say what a verification compares; each includes those before it.
+var methodWords = map[job.VerifyMethod]string{
+	job.VerifyCount:    "definitions and numbers of rows",
+	job.VerifyChecksum: "checksums of all rows",
+	job.VerifyColumns:  "which columns differ",
+	job.VerifyRows:     "which rows differ",
 }

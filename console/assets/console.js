@@ -55,6 +55,13 @@
 
   document.documentElement.classList.add("script");
   document.addEventListener("DOMContentLoaded", () => {
+    // What was just carried out is said once.
+    const here = new URL(location.href);
+    if (here.searchParams.has("done")) {
+      here.searchParams.delete("done");
+      if (!here.pathname.endsWith("/console/job")) here.searchParams.delete("job");
+      history.replaceState(null, "", here);
+    }
     prepare();
     document.querySelectorAll("form[data-live]").forEach(live);
     // "/" goes to the search, as people expect it.
