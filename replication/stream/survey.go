@@ -67,7 +67,10 @@ type mark struct {
 
 // contents is the part of a book about the content of tables.
 type contents struct {
-	tables   map[int64]*tableState
+	tables map[int64]*tableState
+	// notable are those of them of which something may have to be told: each heartbeat
+	// asks, and a database can have hundreds of thousands of tables.
+	notable  map[int64]*tableState
 	last     int64     // the table that was compared last in turn
 	due      time.Time // of the next one
 	listed   time.Time // when the names were compared
@@ -95,6 +98,7 @@ func (b *book) seed(known []job.Difference, tables map[int64]job.Table, now time
 			if id, ok := ids[d.Table]; ok {
 				t := b.table(id)
 				t.reported = append(t.reported, d)
+				b.note(id, t)
 			} else {
 				b.contents.missing = append(b.contents.missing, d)
 			}
@@ -103,8 +107,22 @@ func (b *book) seed(known []job.Difference, tables map[int64]job.Table, now time
 	for id := range b.contents.tables {
 		if _, ok := tables[id]; !ok {
 			delete(b.contents.tables, id)
+			delete(b.contents.notable, id)
 		}
 	}
+}
+
+// note follows a change of what may have to be told of a table. It is called with the
+// lock held.
+func (b *book) note(id int64, t *tableState) {
+	if len(t.reported) == 0 && t.failed == "" && t.busy.IsZero() {
+		delete(b.contents.notable, id)
+		return
+	}
+	if b.contents.notable == nil {
+		b.contents.notable = map[int64]*tableState{}
+	}
+	b.contents.notable[id] = t
 }
 
 // table is called with the lock held.
@@ -138,7 +156,7 @@ func (b *book) differences() []job.Difference {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := slices.Clone(b.contents.missing)
-	for _, t := range b.contents.tables {
+	for _, t := range b.contents.notable {
 		all = append(all, t.reported...)
 	}
 	slices.SortFunc(all, func(x, y job.Difference) int {
@@ -214,6 +232,7 @@ func (b *book) compared(id int64, c compare.Comparison, what compare.What, met m
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.table(id)
+	defer b.note(id, t)
 	t.visited, t.loaded = now, false
 	if c.Moved || t.met != met {
 		t.suspect = nil

@@ -45,6 +45,7 @@ func (b *book) uncomparable(id int64, now time.Time, what compare.What, err erro
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.table(id)
+	defer b.note(id, t)
 	t.visited, t.suspect = now, nil
 	if t.failed == "" {
 		t.failedAt = now
@@ -91,7 +92,7 @@ func (b *book) comparing(now time.Time, every time.Duration) *job.Comparing {
 	if failed := b.contents.failed; failed != "" {
 		c.NotCompared = append(c.NotCompared, job.NotCompared{Table: job.AllTables, Text: failed, Since: b.contents.failedAt})
 	}
-	for _, t := range b.contents.tables {
+	for _, t := range b.contents.notable {
 		switch {
 		case t.name == "":
 		case t.failed != "":

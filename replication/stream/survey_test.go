@@ -162,7 +162,8 @@ func TestWhatIsNotComparedIsTold(t *testing.T) {
 
 	for id := range int64(30) {
 		tables[id] = job.Table{Name: fmt.Sprintf("t%02d", id), DestID: 100 + id}
-		b.table(id).name, b.table(id).busy = tables[id].Name, at(0)
+		b.table(id).name = tables[id].Name
+		b.compared(id, compare.Comparison{Moved: true}, compare.What{}, b.lastMet(id), at(4300))
 	}
 	got = b.comparing(at(5000), time.Second)
 	require.Len(t, got.NotCompared, job.MaxNotCompared)
