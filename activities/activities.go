@@ -74,6 +74,7 @@ func (a *Activities) Steps() map[string]any {
 		job.ActivityCheckSetup:       a.CheckSetup,
 		job.ActivityDescribeClusters: a.DescribeClusters,
 		job.ActivityNotify:           a.Notify,
+		job.ActivityCheckChange:      a.CheckChange,
 	}
 	maps.Copy(steps, a.leanSteps())
 	return steps

@@ -33,6 +33,7 @@ type (
 		Check(context.Context) (job.Checked, error)
 		CheckSetup(context.Context) (job.CheckReport, error)
 		DescribeClusters(context.Context, job.ClustersWanted) job.ClustersSeen
+		CheckChange(context.Context, job.ChangeCheck) (job.ChangeChecked, error)
 	}
 	// snapshotter brings a database or a table as a whole, and removes what is left of it.
 	snapshotter interface {

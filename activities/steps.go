@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/failpoint"
@@ -21,6 +22,25 @@ func (a *Activities) CheckJob(ctx context.Context, in job.StepInput) (job.Checke
 func (a *Activities) CheckSetup(ctx context.Context, in job.StepInput) (job.CheckReport, error) {
 	return step(ctx, a, in, endAtOnce, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.CheckReport, error) {
 		return r.preflight.CheckSetup(ctx)
+	})
+}
+
+// CheckChange tries a change of a job at the clusters that it is about, and changes
+// nothing. The password of the other side need not be readable: its key may be lost.
+func (a *Activities) CheckChange(ctx context.Context, in job.ChangeCheck) (job.ChangeChecked, error) {
+	if !in.Source {
+		in.Spec.Source.Password = ""
+	}
+	if !in.Destination {
+		in.Spec.Destination.Password = ""
+	}
+	return step(ctx, a, job.StepInput{Spec: in.Spec}, endAtOnce, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.ChangeChecked, error) {
+		checked, err := r.preflight.CheckChange(ctx, in)
+		var refusal *problem.Refusal
+		if errors.As(err, &refusal) {
+			return job.ChangeChecked{Refused: refusal.Error()}, nil
+		}
+		return checked, err
 	})
 }
 

@@ -65,6 +65,11 @@ type fakeTemporal struct {
 	looks  []job.ClustersWanted
 	onLook func(job.ClustersWanted) (job.ClustersSeen, error)
 
+	// onCheck answers the checks of changes; nil: nothing speaks against any. changes are
+	// what was to be checked.
+	onCheck func(job.ChangeCheck) (job.ChangeChecked, error)
+	changes []job.ChangeCheck
+
 	// verifications that were started, and what the schedules are.
 	verifications []job.VerifyInput
 	schedules     map[string]client.ScheduleOptions
@@ -172,6 +177,14 @@ func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, o client.StartWorkflow
 		seen, err := f.onLook(wanted)
 		return &fakeLook{seen: seen, err: err}, nil
 	}
+	if check, ok := args[0].(job.ChangeCheck); ok && workflow == job.WorkflowTypeCheckChange {
+		f.changes = append(f.changes, check)
+		run := &fakeCheck{}
+		if f.onCheck != nil {
+			run.checked, run.err = f.onCheck(check)
+		}
+		return run, nil
+	}
 	if workflow != job.WorkflowType && workflow != job.WorkflowTypeVerify {
 		return nil, errors.New("unexpected workflow type")
 	}
@@ -206,6 +219,18 @@ type fakeLook struct {
 func (l *fakeLook) Get(_ context.Context, into any) error {
 	*into.(*job.ClustersSeen) = l.seen
 	return l.err
+}
+
+// fakeCheck is the run of a check of a change.
+type fakeCheck struct {
+	client.WorkflowRun
+	checked job.ChangeChecked
+	err     error
+}
+
+func (r *fakeCheck) Get(_ context.Context, into any) error {
+	*into.(*job.ChangeChecked) = r.checked
+	return r.err
 }
 
 type fakeRun struct {
@@ -289,6 +314,8 @@ func (f *fakeTemporal) QueryWorkflowWithOptions(ctx context.Context, q *client.Q
 		answer = job.Pack(j.progress)
 	case job.QueryLagInput:
 		answer = job.StepInput{Spec: job.Spec{Name: j.spec.Name, Source: j.spec.Source}, Progress: job.Progress{Position: j.status.Position}}
+	case job.QueryChangeInput:
+		answer = job.ChangeCheck{Spec: j.spec}
 	case job.QueryVerifyReport:
 		answer = j.report
 	case job.QueryEvents:

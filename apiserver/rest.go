@@ -37,6 +37,8 @@ func (s *Server) resources() []endpoint {
 		{method: http.MethodPatch, path: "/jobs/:name/host_mapping", role: access.Admin, handle: commandWith(s.mapHosts)},
 		{method: http.MethodPatch, path: "/jobs/:name/tables", role: access.Operate, handle: commandWith(s.updateTables)},
 
+		{method: http.MethodPatch, path: "/jobs/:name/credentials", role: access.Admin, handle: commandWith(s.updateCredentials)},
+
 		{method: http.MethodGet, path: "/jobs/:name/verification", role: access.Read, handle: resource(s.getVerification)},
 		{method: http.MethodPost, path: "/jobs/:name/verification", role: access.Operate, handle: startWith(s.verify)},
 		{method: http.MethodDelete, path: "/jobs/:name/verification", role: access.Operate, handle: resource(s.postVerifyCommand(job.SignalVerifyCancel))},

@@ -83,6 +83,7 @@ func (p Program) Commands() []*cobra.Command {
 		healthCommand(p.Environ),
 		p.configCommand(),
 		plain(tokenCommand()),
+		sealCommand(p.Environ),
 		plain(p.versionCommand()),
 	}
 }

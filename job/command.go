@@ -73,7 +73,7 @@ const (
 var Signals = []string{
 	SignalPause, SignalResume, SignalDelete, SignalSkipBinlog, SignalUpdateHostMapping,
 	SignalForceFullSync, SignalDesync, SignalSync, SignalContinueAsNew, SignalObserveLag,
-	SignalUpdateTables, SignalRepair, SignalVerified,
+	SignalUpdateTables, SignalRepair, SignalVerified, SignalUpdateCredentials,
 }
 
 // WorkflowID returns the workflow id of the job called name.
@@ -91,6 +91,7 @@ type Command struct {
 	HostMappings
 	UpdateTables
 	ObserveLag
+	ClusterChanges
 
 	// Repair and Verified are the payloads of repair and verified (verify.go).
 	Repair   *RepairOrder `json:"repair,omitempty"`

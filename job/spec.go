@@ -80,8 +80,8 @@ const (
 )
 
 // Spec is what a job was asked to do. It is part of the workflow's input; only
-// host mappings, the table filter, resolved ids and known frontends change
-// during a job's life.
+// what commands change (change.go, host mappings, the table filter), resolved ids
+// and known frontends change during a job's life.
 type Spec struct {
 	// Name is unique among running jobs; part of snapshot names.
 	Name string `json:"name"`

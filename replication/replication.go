@@ -94,6 +94,11 @@ func (j *Job) DescribeClusters(ctx context.Context, wanted job.ClustersWanted) j
 	return preflight.New(j.pair).DescribeClusters(ctx, wanted)
 }
 
+// CheckChange tries a change of the job at the clusters that it is about.
+func (j *Job) CheckChange(ctx context.Context, in job.ChangeCheck) (job.ChangeChecked, error) {
+	return preflight.New(j.pair).CheckChange(ctx, in)
+}
+
 // TakeSnapshot makes the backup that the progress asks for.
 func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(job.Heartbeat)) (job.SnapshotTaken, error) {
 	return snapshot.New(j.pair).TakeSnapshot(ctx, in, report)

@@ -104,6 +104,8 @@ func (r *run) perform(c command) error {
 		err = r.setBeingSynced(true)
 	case job.SignalUpdateTables:
 		err = r.updateTables(c.args.UpdateTables)
+	case job.SignalUpdateCredentials:
+		err = r.updateCredentials(c.args.ClusterChanges)
 	case job.SignalRepair:
 		err = r.repair(*c.args.Repair)
 	case job.SignalVerified:

@@ -48,6 +48,8 @@ func decode(name string, payload *commonpb.Payload) command {
 		}
 	case job.SignalUpdateTables:
 		_, c.refusal = c.args.UpdateTables.Filter(job.TableFilter{})
+	case job.SignalUpdateCredentials:
+		c.refusal = c.args.CheckCredentials()
 	case job.SignalRepair:
 		if c.args.Repair == nil || c.args.Repair.Partial.Table == "" {
 			c.refusal = errors.New("there is no table to repair")
@@ -71,7 +73,7 @@ func (c *command) refuseIgnored(ctx workflow.Context) {
 		return
 	}
 	switch c.name {
-	case job.SignalSkipBinlog, job.SignalUpdateHostMapping, job.SignalUpdateTables, job.SignalRepair:
+	case job.SignalSkipBinlog, job.SignalUpdateHostMapping, job.SignalUpdateTables, job.SignalRepair, job.SignalUpdateCredentials:
 		if reached(ctx, changeStrictPayloads) {
 			c.refusal = c.ignored
 		}

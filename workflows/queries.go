@@ -48,6 +48,7 @@ func (r *run) answerQueries() error {
 		{job.QueryProgress, "The whole state of the job.", func() any { return r.p }},
 		{job.QueryState, "The same, packed if there are many tables: for ccr itself.", func() any { return job.Pack(r.p) }},
 		{job.QueryLag, "How far the job was behind its source when that was last observed.", func() any { return r.p.Lag }},
+		{job.QueryChangeInput, "What checking a change of the job needs (passwords sealed).", func() any { return r.changeInput() }},
 		{job.QueryLagInput, "What a worker needs to observe the lag: source (password sealed) and position.", func() any { return r.lagInput() }},
 		{job.QueryEvents, "The last noteworthy things, oldest first.", func() any { return slices.Clone(r.p.Events) }},
 	}

@@ -55,6 +55,9 @@ const (
 	// 0.4: steps of jobs with many tables get the digest of the tables instead of the
 	// tables, by activities of their own (lean.go). The tables used to be in each input.
 	changeLeanInputs change = "lean-inputs"
+	// 0.4: how a job logs in can be changed. Workers of before did not know the commands
+	// and refused them.
+	changeRunningJob change = "running-job"
 )
 
 // version tells whether the run may take the way that the change introduced.

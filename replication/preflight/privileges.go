@@ -120,14 +120,22 @@ func (j *Job) checkPrivileges(ctx context.Context) error {
 		c      *pair.Cluster
 		needed []string
 	}{{j.Source, sourcePrivileges}, {j.Destination, destinationPrivileges}} {
-		missing, err := missingPrivileges(side.c, ctx, side.needed)
-		if err != nil {
-			return Refused(side.c, "read the privileges of its user", err)
+		if err := privileged(ctx, side.c, side.needed); err != nil {
+			return err
 		}
-		if len(missing) > 0 {
-			text, remedy := lacking(side.c, missing)
-			return problem.Refusef("%s (%s)", text, remedy)
-		}
+	}
+	return nil
+}
+
+// privileged refuses an account that lacks one of the privileges.
+func privileged(ctx context.Context, c *pair.Cluster, needed []string) error {
+	missing, err := missingPrivileges(c, ctx, needed)
+	if err != nil {
+		return Refused(c, "read the privileges of its user", err)
+	}
+	if len(missing) > 0 {
+		text, remedy := lacking(c, missing)
+		return problem.Refusef("%s (%s)", text, remedy)
 	}
 	return nil
 }

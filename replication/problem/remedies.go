@@ -98,7 +98,7 @@ func Remedy(err error) string {
 	case errors.As(err, &unmapped):
 		return "add it to the host mapping with update_host_mapping"
 	case errors.Is(err, fe.ErrAccessDenied), errors.Is(err, sqlclient.ErrAccessDenied):
-		return "check the user's password and privileges on both clusters; check_ccr names what is missing"
+		return "check the user's password and privileges on both clusters: update_credentials tells the job a new password, check_ccr names what is missing"
 	case errors.Is(err, be.ErrBinlogDisabled):
 		return "set enable_feature_binlog=true in be.conf of the destination's backends and restart them"
 	case errors.Is(err, fe.ErrTooManyTxns):
