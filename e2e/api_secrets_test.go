@@ -130,7 +130,7 @@ func (h *secretsHunt) files(dir string) {
 // things go wrong, and then all that came out is searched.
 func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
-	const password, wrong = "planted-doris-passw0rd", "planted-wr0ng-password"
+	const password, wrong, rotated = "planted-doris-passw0rd", "planted-wr0ng-password", "planted-rotated-passw0rd"
 	key := []byte("planted-key-of-thirty-two-bytes!")
 	require.Len(t, key, 32)
 	e := clusters(t, harness.PairOptions{Password: password})
@@ -168,6 +168,15 @@ func TestSecretsStayInside(t *testing.T) {
 	ask("POST", "/jobs", `{"name":"x","src":{"password":["`+password+`"]}}`)
 	require.Equal(t, `{"success":true}`, ask("POST", "/create_ccr", body(name, password, password)))
 	e.awaitEqual(name, "d", "d")
+
+	// The password changes, and the job is told.
+	e.execDestination(fmt.Sprintf("SET PASSWORD FOR 'root' = PASSWORD('%s')", rotated))
+	login := func(password string) string {
+		return fmt.Sprintf(`{"name":%q,"dest":{"password":%q}}`, name, password)
+	}
+	require.Contains(t, ask("POST", "/update_credentials", login(wrong)), "Access denied")
+	ask("PATCH", "/jobs/"+name+"/credentials", fmt.Sprintf(`{"dest":{"password":[%q]}}`, rotated))
+	require.Equal(t, `{"success":true}`, ask("POST", "/update_credentials", login(rotated)))
 
 	named := fmt.Sprintf(`{"name":%q}`, name)
 	for _, operator := range []string{
@@ -208,7 +217,7 @@ func TestSecretsStayInside(t *testing.T) {
 			decoded++
 		}
 		for what, planted := range map[string]string{
-			"password of Doris": password, "wrong password": wrong, "token": "planted-token-of",
+			"password of Doris": password, "wrong password": wrong, "rotated password": rotated, "token": "planted-token-of",
 			"key": string(key), "key in base64": base64.StdEncoding.EncodeToString(key), "key in hex": fmt.Sprintf("%x", key),
 			"password in base64": base64.StdEncoding.EncodeToString([]byte(password))[:24],
 		} {

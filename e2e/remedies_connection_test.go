@@ -48,11 +48,10 @@ func connectionRemedies() []remedyRow {
 				t.execDestination("SET PASSWORD FOR 'ccr' = PASSWORD('old')")
 				t.goesOn()
 			}},
-		{name: "a job with the new password", helps: []string{"check the user's password and privileges on both clusters"}, pages: []string{denied},
+		{name: "the new password is told", helps: []string{"update_credentials tells the job a new password"}, pages: []string{denied},
 			play: func(t *trouble) {
 				t.lockedOut()
-				t.deleted()
-				t.createAs(t.jobName()+"_again", "new")
+				t.order(t.said("update_credentials"), map[string]any{"dest": map[string]any{"password": "new"}})
 				t.goesOn()
 			}},
 		{name: "a privilege is granted again", helps: []string{"check_ccr names what is missing"}, pages: []string{denied},

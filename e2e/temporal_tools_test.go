@@ -100,6 +100,7 @@ var temporalLines = []documented{
 	{`temporal workflow signal -w ccr-job-ccr_test --name observe_lag`, nil},
 	{`temporal workflow signal -w ccr-job-ccr_test --name update_host_mapping --input '{"src_host_mapping": {"172.168.1.1": "10.0.10.1"}, "dest_host_mapping": {"172.168.2.3": "10.0.10.9"}}'`, becomes(mapped)},
 	{`temporal workflow signal -w ccr-job-ccr_test --name update_host_mapping --input '{"src_host_mapping": {"172.168.1.1": ""}, "dest_host_mapping": {"172.168.2.3": ""}}'`, becomes(unmapped)},
+	{`temporal workflow signal -w ccr-job-ccr_test --name update_credentials --input '{"src": {"user": "root"}, "dest": {"user": "root"}}'`, becomes(loggedIn("with the password of before"))},
 	{`temporal workflow signal -w ccr-job-ccr_test --name update_tables --input '{"exclude_tables": ["*_tmp"]}'`, becomes(filtered)},
 	{`temporal workflow signal -w ccr-job-ccr_test --name skip_binlog --input '{"skip_by": "silence", "skip_commit_seq": 1001}'`, becomes(toSkip)},
 	{`temporal workflow signal -w ccr-job-ccr_test --name skip_binlog --input '{"skip_by": "partialsync", "skip_table": "orders", "skip_table_id": 10010}'`, becomes(afterPartialSyncs(1))},
@@ -108,6 +109,7 @@ var temporalLines = []documented{
 	{`temporal workflow signal -w ccr-job-ccr_test --name desync`, becomes(markedSynced("false"))},
 	{`temporal workflow signal -w ccr-job-ccr_test --name sync`, becomes(markedSynced("true"))},
 	{`temporal workflow signal -w ccr-job-ccr_test --name continue_as_new`, becomes(newRun)},
+	{`sealed=$(ccr seal --secret-key-file secret.key < password.txt) && temporal workflow signal -w ccr-job-ccr_test --name update_credentials --input "{\"dest\": {\"password\": \"$sealed\"}}"`, becomes(loggedIn("with a new password"))},
 	{`temporal workflow signal -w ccr-job-ccr_test --name pause --input '{"by": "ann, maintenance of the source", "request_id": "change-4711"}'`, becomes(isPaused)},
 	{`temporal workflow query -w ccr-job-ccr_test --type events`, outputHas("command pause by ann, maintenance of the source carried out")},
 	{`temporal workflow signal -w ccr-job-ccr_test --name resume --input '{"by": "ann", "request_id": "change-4711-end"}'`, becomes(outcome("change-4711-end"))},
@@ -128,6 +130,7 @@ var tctlLines = []documented{
 	{`tctl workflow signal --workflow_id ccr-job-ccr_test --name observe_lag`, nil},
 	{`tctl workflow signal --workflow_id ccr-job-ccr_test --name update_host_mapping --input '{"src_host_mapping": {"172.168.1.1": "10.0.10.1"}, "dest_host_mapping": {"172.168.2.3": "10.0.10.9"}}'`, becomes(mapped)},
 	{`tctl workflow signal --workflow_id ccr-job-ccr_test --name update_host_mapping --input '{"src_host_mapping": {"172.168.1.1": ""}, "dest_host_mapping": {"172.168.2.3": ""}}'`, becomes(unmapped)},
+	{`tctl workflow signal --workflow_id ccr-job-ccr_test --name update_credentials --input '{"src": {"user": "root"}, "dest": {"user": "root"}}'`, becomes(loggedIn("with the password of before"))},
 	{`tctl workflow signal --workflow_id ccr-job-ccr_test --name update_tables --input '{"exclude_tables": ["*_tmp"]}'`, becomes(filtered)},
 	{`tctl workflow signal --workflow_id ccr-job-ccr_test --name skip_binlog --input '{"skip_by": "silence", "skip_commit_seq": 1001}'`, becomes(toSkip)},
 	{`tctl workflow signal --workflow_id ccr-job-ccr_test --name skip_binlog --input '{"skip_by": "partialsync", "skip_table": "orders", "skip_table_id": 10010}'`, becomes(afterPartialSyncs(1))},
@@ -143,6 +146,7 @@ var tctlLines = []documented{
 type byHand struct {
 	*env
 	name, id, database string
+	dir                string // where the lines are run: with the key, and a file with the password
 	runID              string // of the first run
 	skip, table        int64  // what stands for 1001 and 10010 of the page
 }
@@ -150,12 +154,16 @@ type byHand struct {
 // newByHand makes a job that streams.
 func newByHand(t *testing.T, tool string) *byHand {
 	e := newEnv(t, harness.PairOptions{Password: "a password"})
-	b := &byHand{env: e, database: "sales_" + tool, name: "by_hand_" + tool}
+	b := &byHand{env: e, database: "sales_" + tool, name: "by_hand_" + tool, dir: t.TempDir()}
+	key, err := os.ReadFile(filepath.Join(e.ccr.DataDir, "secret.key"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(b.dir, "secret.key"), key, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(b.dir, "password.txt"), []byte("a password\n"), 0o600))
 	b.id = job.WorkflowID(b.name)
 	b.exec("CREATE DATABASE "+b.database, fmt.Sprintf(duplicateTable, b.database, "orders"))
 	b.enableBinlog(b.database, "orders")
 	b.exec("INSERT INTO " + b.database + ".orders VALUES (1, 'a')")
-	_, err := b.ccr.Call(b.ctx, "create_ccr", map[string]any{"name": b.name,
+	_, err = b.ccr.Call(b.ctx, "create_ccr", map[string]any{"name": b.name,
 		"src": b.pair.Source.Spec(b.database, ""), "dest": b.pair.Destination.Spec(b.database, "")})
 	require.NoError(b, err)
 	b.Cleanup(func() {
@@ -187,6 +195,7 @@ func (b *byHand) try(line string) (string, error) {
 	root, err := harness.Root()
 	require.NoError(b, err)
 	cmd := exec.CommandContext(b.ctx, "sh", "-c", line)
+	cmd.Dir = b.dir
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(root, "bin")+":"+os.Getenv("PATH"),
 		"TEMPORAL_ADDRESS="+b.ccr.Temporal, "TEMPORAL_CLI_ADDRESS="+b.ccr.Temporal, "HOME="+b.TempDir())
 	out, err := cmd.CombinedOutput()
@@ -304,6 +313,20 @@ func unmapped(b *byHand) error {
 	return nil
 }
 
+// loggedIn finds the event of a login at the destination, of a job that goes on with it.
+func loggedIn(how string) func(*byHand) error {
+	return func(b *byHand) error {
+		var events []job.Event
+		b.ask(job.QueryEvents, &events)
+		for _, e := range events {
+			if strings.HasPrefix(e.Text, "logging in at the destination as root, "+how) {
+				return b.is("streaming", func(s job.Status) bool { return s.Phase == job.PhaseStream && !s.Stalled })
+			}
+		}
+		return fmt.Errorf("no event about it: %v", events)
+	}
+}
+
 func filtered(b *byHand) error {
 	var spec job.Spec
 	b.ask(job.QueryDetail, &spec)
@@ -359,6 +382,8 @@ func TestBadPayloadsByHand(t *testing.T) {
 			`command skip_binlog refused: 2 payloads instead of one`},
 		{`temporal workflow signal -w ccr-job-ccr_test --name update_host_mapping --input '{"source_host_mapping": {"a": "b"}}'`,
 			`command update_host_mapping refused: host_mapping is empty (unknown field "source_host_mapping")`},
+		{`temporal workflow signal -w ccr-job-ccr_test --name update_credentials --input '{"dest": {"password": "in clear text"}}'`,
+			`command update_credentials refused: dest: the password is not sealed: "ccr seal" seals it`},
 		{`temporal workflow signal -w ccr-job-ccr_test --name stop`, `command stop refused: there is no such command`},
 		{`temporal workflow signal -w ccr-job-ccr_test --name resume --input '{"reason": "done"}'`, `command resume: ignored unknown field "reason"`},
 		{`tctl workflow signal --workflow_id ccr-job-ccr_test --name skip_binlog`, `command skip_binlog refused: [normal] invalid skip method:`},

@@ -70,6 +70,10 @@ func (gzipCodec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, erro
 	return out, nil
 }
 
+// workflowMetadata is the type of the answer with a workflow's current details and its
+// signals and queries. Only the Web UI and the temporal command ask for it.
+const workflowMetadata = "temporal.api.sdk.v1.WorkflowMetadata"
+
 // compress returns the payload itself if it is small, is to be read by people,
 // or does not shrink.
 func compress(p *commonpb.Payload) (*commonpb.Payload, error) {
@@ -79,6 +83,9 @@ func compress(p *commonpb.Payload) (*commonpb.Payload, error) {
 		metadata := maps.Clone(p.GetMetadata())
 		delete(metadata, job.PayloadPlain)
 		return &commonpb.Payload{Metadata: metadata, Data: p.GetData()}, nil
+	}
+	if string(p.GetMetadata()[converter.MetadataMessageType]) == workflowMetadata {
+		return p, nil
 	}
 	above := compressAbove
 	if bytes.HasPrefix(p.GetData(), []byte(job.LeanPrefix)) {

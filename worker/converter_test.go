@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
+	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/converter"
 
 	"github.com/doris-ccr/ccr/job"
@@ -44,6 +45,15 @@ func TestPayloadsForPeopleAreNotCompressed(t *testing.T) {
 	var back []int
 	require.NoError(t, DataConverter().FromPayloads(payloads, &back))
 	require.Len(t, back, 10_000)
+}
+
+// The Web UI has no converter of ours, and this answer has the page that it shows.
+func TestDetailsAreNotCompressed(t *testing.T) {
+	metadata := &sdkpb.WorkflowMetadata{CurrentDetails: strings.Repeat("a line of the details\n", 1000)}
+	payload, err := DataConverter().ToPayload(metadata)
+	require.NoError(t, err)
+	require.Equal(t, "json/protobuf", string(payload.Metadata[converter.MetadataEncoding]))
+	require.Contains(t, string(payload.Data), "a line of the details")
 }
 
 func TestForeignPayloadsPass(t *testing.T) {
