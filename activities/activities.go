@@ -37,6 +37,7 @@ type Activities struct {
 	heartbeats func(context.Context) confirmedHeartbeat
 	shifts     atomic.Int64 // how many are under way in this process
 	registry   *lagRegistry
+	samples    samples // of the last hour
 	known      *knownTables
 }
 

@@ -3,7 +3,10 @@ package apiserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -76,6 +79,23 @@ func (b consoleBackend) Job(c echo.Context, name string) (console.Job, error) {
 func (b consoleBackend) Progress(c echo.Context, name string) (job.Progress, error) {
 	p, err := question(b.s, c, "progress", name, b.s.jobs.progress)
 	return p.Progress, consoleError(err)
+}
+
+// samplesKept is how long the last hour of jobs is shown again: a new sample comes every 15 s.
+const samplesKept = 5 * time.Second
+
+// Samples implements console.Backend.
+func (b consoleBackend) Samples(c echo.Context, names []string, points int) job.SamplesKnown {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), workerTimeout)
+	defer cancel()
+	what := fmt.Sprintf("samples %d", points)
+	known, err := once(ctx, b.s.answers, samplesKept, what, strings.Join(names, " "), func(ctx context.Context) (job.SamplesKnown, error) {
+		return b.s.jobs.workers.samples(ctx, names, points), nil
+	})
+	if err != nil {
+		return nil // pictures are missing
+	}
+	return known
 }
 
 // Verification implements console.Backend.

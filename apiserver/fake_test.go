@@ -53,7 +53,9 @@ type fakeTemporal struct {
 	// memories are what worker processes have in memory; without one a process does not
 	// know the query.
 	memories map[string]func(job.JobsWanted) job.JobsKnown
-	queries  int // to workers
+	// samples are what worker processes know of the last hour.
+	samples map[string]job.SamplesKnown
+	queries int // to workers
 	// raced: somebody else starts the workflow first.
 	raced bool
 
@@ -260,6 +262,8 @@ func (f *fakeTemporal) QueryWorkflowWithOptions(ctx context.Context, q *client.Q
 		switch wanted := q.Args[0].(type) {
 		case job.LagsWanted:
 			known, err = answer(wanted)
+		case job.SamplesWanted:
+			known = f.samples[q.WorkflowID]
 		case job.JobsWanted:
 			memory := f.memories[q.WorkflowID]
 			if memory == nil {

@@ -75,6 +75,9 @@ type Config struct {
 	RPCTimeout     time.Duration
 	CommitTimeout  time.Duration
 
+	// TemporalUIURL is where people reach the Temporal Web UI.
+	TemporalUIURL string
+
 	// Standalone.
 	DataDir        string
 	TemporalListen string

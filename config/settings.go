@@ -83,6 +83,8 @@ func plainSettings() []setting {
 		{name: "host", group: GroupAPI, compat: true, usage: "Accepted for old scripts, without effect: nodes need no name here.",
 			bind: text(func(c *Config) *string { return &c.ignoredHost }, "name")},
 
+		{name: "temporal-ui-url", group: GroupAPI, usage: "Where people reach the Temporal Web UI, to which the console links each job. Empty: no links; of ccr-standalone its own.",
+			bind: text(func(c *Config) *string { return &c.TemporalUIURL }, "url")},
 		{name: "enable-failpoints", group: GroupAPI, usage: "For tests only: /failpoint makes jobs of this process fail.",
 			bind: func(c *Config) pflag.Value { return boolValue{&c.EnableFailpoints} }},
 

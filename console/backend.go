@@ -17,6 +17,8 @@ type Backend interface {
 	Job(c echo.Context, name string) (Job, error)
 	// Progress is the whole state of a job.
 	Progress(c echo.Context, name string) (job.Progress, error)
+	// Samples are how jobs have been during the last hour, as far as that is known.
+	Samples(c echo.Context, names []string, points int) job.SamplesKnown
 	// Verification is the report of the verification that runs, or of the last one, nil if there is
 	// none; schedule says when the job is verified by itself, "" if it is not.
 	Verification(c echo.Context, name string) (report *job.VerifyReport, schedule string, err error)

@@ -30,7 +30,9 @@ type fakeBackend struct {
 	err      error
 	report   *job.VerifyReport
 	schedule string
-	refusal  error // of every order
+	samples  func(points int) job.Samples
+	sampled  []string // the jobs that were asked for last
+	refusal  error    // of every order
 
 	mu     sync.Mutex // guards orders
 	orders []string   // what was ordered
@@ -49,6 +51,17 @@ func (f *fakeBackend) Job(_ echo.Context, name string) (Job, error) {
 
 func (f *fakeBackend) Progress(_ echo.Context, name string) (job.Progress, error) {
 	return f.progress[name], nil
+}
+
+func (f *fakeBackend) Samples(_ echo.Context, names []string, points int) job.SamplesKnown {
+	f.sampled = names
+	known := job.SamplesKnown{}
+	for _, name := range names {
+		if f.samples != nil {
+			known[name] = f.samples(points)
+		}
+	}
+	return known
 }
 
 func (f *fakeBackend) Verification(echo.Context, string) (*job.VerifyReport, string, error) {

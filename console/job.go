@@ -45,6 +45,9 @@ type jobData struct {
 	// Done is what has just been carried out, "" if nothing has.
 	Done   string
 	Verify *verifyData
+	Charts []chart
+	// ChartEvery are the seconds from one value of a chart to the next, ChartEnd the Unix seconds of the last.
+	ChartEvery, ChartEnd int64
 }
 
 // verifyData is what is known of the verifications of a job.
@@ -114,6 +117,8 @@ func (s *Console) fillTab(v *visit, d *jobData) error {
 		d.Events = slices.Clone(p.Events)
 		slices.Reverse(d.Events)
 		d.Events = d.Events[:min(len(d.Events), 6)]
+		d.Charts = newCharts(v.lang, s.Backend.Samples(v.c, []string{d.Name}, job.SamplesKept)[d.Name])
+		d.ChartEvery, d.ChartEnd = int64(job.SampleEvery/time.Second), d.At.Unix()
 	}
 	return nil
 }

@@ -111,10 +111,26 @@ func (s *Console) jobsPage(v *visit) error {
 	}
 	q := readJobsQuery(v.c.QueryParams())
 	d := s.listJobs(q, all)
+	s.drawLines(v, d.Rows)
 	if a, ok := actionNamed(v.c.QueryParam("done")); ok {
 		d.Done, d.DoneJob = a.Label, v.c.QueryParam("job")
 	}
 	return v.page(http.StatusOK, "jobs", v.t("Jobs"), "jobs", jobsRenew, d)
+}
+
+// drawLines adds the pictures of the last hour to the rows of one page.
+func (s *Console) drawLines(v *visit, rows []jobRow) {
+	names := make([]string, 0, len(rows))
+	for _, r := range rows {
+		names = append(names, r.Name)
+	}
+	slices.Sort(names) // the same question, however they are sorted
+	known := s.Backend.Samples(v.c, names, linePoints)
+	for i := range rows {
+		if k, ok := known[rows[i].Name]; ok {
+			rows[i].Line = newSparkline(k.Lag)
+		}
+	}
 }
 
 // listJobs picks the rows of one page.

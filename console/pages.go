@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
@@ -62,9 +63,12 @@ func (s *Console) functions(l lang) template.FuncMap {
 		"ago":     func(t time.Time) string { return l.ago(s.now(), t) },
 		"stamp":   func(t time.Time) string { return t.Local().Format(time.DateTime) },
 		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"join":    strings.Join,
-		"state":   l.state,
-		"method":  func(m job.VerifyMethod) string { return methodWords[m] },
+		"json": func(v any) (string, error) {
+			text, err := json.Marshal(v)
+			return string(text), err
+		},
+		"state":  l.state,
+		"method": func(m job.VerifyMethod) string { return methodWords[m] },
 	}
 }
 

@@ -55,6 +55,7 @@ var chineseTexts = map[string]string{
 	"Job":                              "任务",
 	"Binlogs behind":                   "落后 binlog",
 	"Time behind":                      "落后时间",
+	"Loads applied a second":           "每秒应用的导入数",
 	"Last hour":                        "最近一小时",
 	"lag of the last hour, at most %d": "最近一小时的延迟，最多 %d",
 	"Now":                              "当前",

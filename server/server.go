@@ -228,6 +228,7 @@ func (p *process) serve(ctx context.Context, g *errgroup.Group) error {
 			Logger:         p.opts.Logger,
 			Registry:       p.registry,
 			Namespace:      p.opts.Config.TemporalNamespace,
+			TemporalUI:     p.opts.Config.TemporalUIURL,
 			DataConverter:  worker.DataConverter(),
 			CommandTimeout: p.opts.Config.CommandTimeout,
 			CreateTimeout:  p.opts.Config.CreateTimeout,

@@ -41,6 +41,9 @@ func Run(ctx context.Context, opts Options) error {
 	return withTemporal(ctx, opts, func(temporal *temporalserver.Server) error {
 		cfg := opts.Config
 		cfg.TemporalAddress = temporal.Address()
+		if ui := temporal.UIAddress(); ui != "" && cfg.TemporalUIURL == "" {
+			cfg.TemporalUIURL = "http://" + ui
+		}
 		if cfg.SecretKey == "" && cfg.SecretKeyFile == "" {
 			cfg.SecretKeyFile = filepath.Join(cfg.DataDir, "secret.key")
 			if _, err := secret.LoadOrCreate("", cfg.SecretKeyFile); err != nil {

@@ -39,19 +39,21 @@ type processWorker struct {
 	id     string // of the workflow and of its task queue
 	host   string
 	spread *spread
+	// sample notes how the jobs of this process are.
+	sample func(now time.Time)
 
 	stop       context.CancelFunc
 	background sync.WaitGroup
 }
 
 // newProcessWorker makes the processWorker that answers as the workflow does. yield gives one
-// shift of this process away, if there is one that may be.
-func newProcessWorker(o Options, answers workflows.WorkerProcess, yield func() bool) *processWorker {
+// shift of this process away, if there is one that may be. sample notes how its jobs are.
+func newProcessWorker(o Options, answers workflows.WorkerProcess, yield func() bool, sample func(now time.Time)) *processWorker {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown host" // only for people's eyes
 	}
-	p := &processWorker{client: o.Client, log: o.Logger, host: host, id: job.WorkerWorkflowIDPrefix + strings.ToLower(rand.Text())}
+	p := &processWorker{client: o.Client, log: o.Logger, host: host, sample: sample, id: job.WorkerWorkflowIDPrefix + strings.ToLower(rand.Text())}
 	s := commonOptions(o)
 	s.DisableRegistrationAliasing = true
 	p.spread = &spread{own: p.id, log: o.Logger, load: answers.Load, others: p.loads, yield: yield}
@@ -70,6 +72,7 @@ func (p *processWorker) Start() error {
 	p.background.Go(func() { p.keepRunning(ctx) })
 	p.background.Go(func() { p.sweepRegularly(ctx) })
 	p.background.Go(func() { p.spread.run(ctx) })
+	p.background.Go(func() { p.sampleRegularly(ctx) })
 	return nil
 }
 
@@ -85,6 +88,20 @@ func (p *processWorker) sweepRegularly(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		}
+	}
+}
+
+// sampleRegularly takes a sample of the jobs every job.SampleEvery until ctx is done.
+func (p *processWorker) sampleRegularly(ctx context.Context) {
+	ticker := time.NewTicker(job.SampleEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			p.sample(now)
 		}
 	}
 }

@@ -132,8 +132,8 @@ func New(o Options) (*Worker, error) {
 	register(w.verifications, acts.Verifications())
 	register(w.streams, acts.Streams())
 	w.acts, w.process = acts, newProcessWorker(o, workflows.WorkerProcess{
-		Lags: acts.Lags, Jobs: memory.jobs, Hold: acts.Hold, Load: func() job.Load { return job.Load{Shifts: acts.Load(), Slots: o.StreamSlots} },
-	}, acts.Yield)
+		Lags: acts.Lags, Jobs: memory.jobs, Samples: acts.Samples, Hold: acts.Hold, Load: func() job.Load { return job.Load{Shifts: acts.Load(), Slots: o.StreamSlots} },
+	}, acts.Yield, acts.Sample)
 	return w, nil
 }
 

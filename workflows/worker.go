@@ -26,6 +26,8 @@ type WorkerProcess struct {
 	// Jobs answers job.QueryJobs, and Load job.QueryLoad, in the same way.
 	Jobs func(job.JobsWanted) job.JobsKnown
 	Load func() job.Load
+	// Samples answers job.QuerySamples, in the same way.
+	Samples func(job.SamplesWanted) job.SamplesKnown
 	// Hold answers job.QueryHold, as fast.
 	Hold func(job.Hold) job.Held
 }
@@ -38,6 +40,7 @@ func (w WorkerProcess) Run(ctx workflow.Context) error {
 	}{
 		{job.QueryLags, "How far jobs that stream in this process are behind.", func(in job.LagsWanted) (job.LagsKnown, error) { return w.Lags(in), nil }},
 		{job.QueryJobs, "What this process has of jobs in its memory.", func(in job.JobsWanted) (job.JobsKnown, error) { return w.Jobs(in), nil }},
+		{job.QuerySamples, "How jobs that stream in this process have been during the last hour.", func(in job.SamplesWanted) (job.SamplesKnown, error) { return w.Samples(in), nil }},
 		{job.QueryHold, "Holds a partition of a job that streams in this process back, for a verification.", func(in job.Hold) (job.Held, error) { return w.Hold(in), nil }},
 		{job.QueryLoad, "How many jobs stream in this process.", func() (job.Load, error) { return w.Load(), nil }},
 	} {

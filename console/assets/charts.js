@@ -1,0 +1,47 @@
+// Draws the last hour of a job. Each chart is a figure that holds its values; without script it has a line
+// drawn by the server.
+"use strict";
+(() => {
+  const drawn = new Map(); // figure -> chart
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const seconds = (v) => v < 90 ? Math.round(v) + " s" : v < 5400 ? Math.round(v / 60) + " min" : (v / 3600).toFixed(1) + " h";
+  const units = { seconds, count: (v) => v >= 10000 ? Math.round(v / 1000) + "k" : String(Math.round(v * 10) / 10), rate: (v) => String(Math.round(v * 100) / 100) };
+
+  const draw = (figure) => {
+    const box = figure.querySelector(".plot");
+    const values = JSON.parse(figure.dataset.values).map((v) => v < 0 ? null : v);
+    const every = Number(figure.dataset.every), end = Number(figure.dataset.end);
+    const times = values.map((_, i) => end - (values.length - 1 - i) * every);
+    const unit = units[figure.dataset.kind];
+    const said = figure.querySelector(".said");
+    const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px " + colour("--body"), gap: 4 };
+    const sync = uPlot.sync("hour");
+    box.replaceChildren();
+    const chart = new uPlot({
+      width: box.clientWidth, height: 130, padding: [8, 4, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false }, sync: { key: sync.key } },
+      scales: { y: { range: (u, low, high) => [0, Math.max(high || 0, 1) * 1.05] } },
+      axes: [
+        { ...axis, size: 22, space: 70, values: (u, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" })) },
+        { ...axis, size: 48, space: 30, values: (u, ticks) => ticks.map(unit) },
+      ],
+      series: [{}, { stroke: colour("--accent"), width: 1.5, fill: colour("--accent") + "22", points: { show: false }, spanGaps: false }],
+      hooks: { setCursor: [(u) => { const v = u.cursor.idx == null ? null : values[u.cursor.idx]; said.textContent = v == null ? "" : unit(v); }] },
+    }, [times, values], box);
+    drawn.set(figure, chart);
+  };
+
+  const drawAll = () => {
+    for (const [figure, chart] of drawn) if (!figure.isConnected) { chart.destroy(); drawn.delete(figure); }
+    document.querySelectorAll("figure.chart").forEach((figure) => { if (!drawn.has(figure)) draw(figure); });
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    drawAll();
+    let waiting;
+    const again = () => { clearTimeout(waiting); waiting = setTimeout(() => { for (const chart of drawn.values()) chart.destroy(); drawn.clear(); drawAll(); }, 150); };
+    addEventListener("resize", again);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  });
+  document.addEventListener("htmx:afterSwap", drawAll);
+})();
