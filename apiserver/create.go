@@ -157,9 +157,9 @@ func startOptions(spec job.Spec, by string) client.StartWorkflowOptions {
 			keyword(job.SearchAttributeDestinationDatabase).ValueSet(spec.Destination.Database),
 		),
 		Memo: map[string]any{
-			"source":      where(spec.Source),
-			"destination": where(spec.Destination),
-			"created_by":  by,
+			"source":          where(spec.Source),
+			"destination":     where(spec.Destination),
+			job.MemoCreatedBy: by,
 		},
 		StaticSummary: fmt.Sprintf("replicate %s to %s", object(spec.Source), object(spec.Destination)),
 		StaticDetails: fmt.Sprintf("**%s** (%s, uid `%s`)\n\n* from %s\n* to %s\n* created by %s\n",

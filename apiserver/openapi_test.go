@@ -99,7 +99,7 @@ func TestOpenAPIRequiresTheKeys(t *testing.T) {
 	doc := readOpenAPI(t, newServer(t, newFake(), nil))
 	for name, body := range map[string]any{
 		"Base": base{}, "Problem": problem{}, "Accepted": accepted{}, "Feature": featureFlag{}, "JobList": listReply{},
-		"CheckResult": job.CheckResult{}, "Status": statusObject{}, "LastError": problemReply{}, "Detail": detailObject{}, "Cluster": clusterDetail{},
+		"CheckResult": job.CheckResult{}, "Status": statusObject{}, "LastError": job.ProblemWords{}, "Detail": detailObject{}, "Cluster": clusterDetail{},
 		"Frontend": frontendDetail{}, "Extra": extraDetail{}, "Progress": progressObject{}, "SubSyncState": subSyncState{},
 		"PartialSyncData": partialSyncData{}, "FullSyncInfo": fullSyncInfo{}, "PartialSyncInfo": partialSyncInfo{},
 		"Lag": lagObject{}, "LagReply": lagReply{}, "Event": job.Event{}, "Events": eventsObject{}, "ViewRow": viewRow{},

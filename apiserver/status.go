@@ -19,15 +19,15 @@ type statusReply struct {
 // statusObject begins with the three words of the interface. What follows tells
 // more than it asks for: state has no word for a job that cannot go on.
 type statusObject struct {
-	Name          string        `json:"name"`
-	State         string        `json:"state"`
-	ProgressState string        `json:"progress_state"`
-	CommitSeq     int64         `json:"commit_seq"`
-	Phase         job.Phase     `json:"phase"`
-	Doing         string        `json:"doing,omitempty"`
-	NextStep      string        `json:"next_step"`
-	Stalled       bool          `json:"stalled"`
-	LastError     *problemReply `json:"last_error,omitempty"`
+	Name          string            `json:"name"`
+	State         string            `json:"state"`
+	ProgressState string            `json:"progress_state"`
+	CommitSeq     int64             `json:"commit_seq"`
+	Phase         job.Phase         `json:"phase"`
+	Doing         string            `json:"doing,omitempty"`
+	NextStep      string            `json:"next_step"`
+	Stalled       bool              `json:"stalled"`
+	LastError     *job.ProblemWords `json:"last_error,omitempty"`
 	// Lag and LagSecs are null until the source has been asked: a zero would be
 	// read as "equal".
 	Lag           *int64     `json:"lag"`
@@ -47,18 +47,6 @@ type statusObject struct {
 	Verified *job.Verified `json:"verified,omitempty"`
 }
 
-// problemReply is what a person needs to get a stalled job going again.
-type problemReply struct {
-	Text       string    `json:"text"`
-	Kind       job.Kind  `json:"kind"`
-	CommitSeq  int64     `json:"commit_seq,omitempty"`
-	BinlogType string    `json:"binlog_type,omitempty"`
-	Binlog     string    `json:"binlog,omitempty"`
-	Since      time.Time `json:"since"`
-	Tries      int       `json:"tries"`
-	Remedy     string    `json:"remedy,omitempty"`
-}
-
 // handleJobStatus answers /job_status.
 func (s *Server) handleJobStatus(c echo.Context, request nameRequest) (any, error) {
 	status, err := question(s, c, "status", request.Name, s.jobs.status)
@@ -67,37 +55,25 @@ func (s *Server) handleJobStatus(c echo.Context, request nameRequest) (any, erro
 }
 
 func newStatus(name string, s job.Status) statusObject {
-	o := statusObject{
+	w := s.Words()
+	return statusObject{
 		Name:          name,
-		State:         s.StateWord(),
-		ProgressState: s.ProgressState.String(),
-		CommitSeq:     s.Position.CommitSeq,
-		Phase:         s.Phase,
-		Doing:         s.Doing,
-		NextStep:      s.Advice(),
-		Stalled:       s.Stalled,
-		LastError:     newProblemReply(s.Problem, s.Position.CommitSeq),
-		FullSyncs:     s.FullSyncs,
-		PartialSyncs:  s.PartialSyncs,
+		State:         w.State,
+		ProgressState: w.ProgressState,
+		CommitSeq:     w.CommitSeq,
+		Phase:         w.Phase,
+		Doing:         w.Doing,
+		NextStep:      w.NextStep,
+		Stalled:       w.Stalled,
+		LastError:     w.LastError,
+		Lag:           w.Lag,
+		LagSecs:       w.LagSecs,
+		LagObservedAt: w.LagObservedAt,
+		BehindSecs:    behindSecs(s),
+		FullSyncs:     w.FullSyncs,
+		PartialSyncs:  w.PartialSyncs,
 		Differences:   s.Differences,
 		Comparing:     s.Comparing,
 		Verified:      s.Verified,
-		BehindSecs:    behindSecs(s),
 	}
-	if at := s.Lag.ObservedAt; !at.IsZero() {
-		binlogs, seconds := s.Lag.Binlogs, s.Lag.Seconds()
-		o.Lag, o.LagSecs, o.LagObservedAt = &binlogs, &seconds, &at
-	}
-	return o
-}
-
-func newProblemReply(p *job.Problem, position int64) *problemReply {
-	if p == nil {
-		return nil
-	}
-	r := &problemReply{Text: p.Text, Kind: p.Kind, Since: p.Since, Tries: p.Tries, Remedy: p.Remedy}
-	if p.At(position) {
-		r.CommitSeq, r.BinlogType, r.Binlog = p.CommitSeq, p.BinlogType.String(), p.Describe(position)
-	}
-	return r
 }

@@ -124,6 +124,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 	reply, err := e.ccr.Call(e.ctx, "list_jobs", nil)
 	require.NoError(t, err)
 	require.NotContains(t, reply["jobs"], e.jobName())
+	e.recordHistory(e.jobName())
 	for _, operator := range []string{"pause", "resume", "delete", "job_status", "job_detail", "job_progress"} {
 		_, err := e.ccr.Call(e.ctx, operator, map[string]any{"name": "never_created"})
 		require.ErrorContains(t, err, "job never_created not exist", operator)

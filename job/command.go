@@ -62,6 +62,9 @@ const (
 	// because people without our data converter read them.
 	PayloadPlain = "ccr-plain"
 
+	// MemoCreatedBy is the key of the memo that says who has created a job.
+	MemoCreatedBy = "created_by"
+
 	SearchAttributeSyncType            = "CcrSyncType"
 	SearchAttributeSyncState           = "CcrSyncState"
 	SearchAttributeJobState            = "CcrJobState"

@@ -25,6 +25,10 @@ func (r *run) check() error {
 	case interrupted(err):
 	case errors.As(err, &refusal) && refusal.Type() != job.ErrorTypeWorkerStopping:
 		r.event(levelError, "job refused: %s", refusal.Message())
+		if r.version(changeRefusedState) {
+			r.refused = true
+			r.publishDetails()
+		}
 		return temporal.NewNonRetryableApplicationError(refusal.Message(), job.ErrorTypeRefused, nil)
 	default:
 		r.reportProblem(stepProblem(err, "check"))

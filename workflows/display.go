@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -60,6 +61,8 @@ func (r *run) publishSearchAttributes() {
 // tells a stalled job from a running one.
 func (r *run) stateWord() string {
 	switch {
+	case r.refused:
+		return "refused"
 	case r.p.Phase == job.PhaseDeleting:
 		return "deleting"
 	case r.p.Paused:
@@ -87,9 +90,9 @@ func (r *run) details() string {
 			fmt.Fprintf(&b, ", at commit seq %d (%s)", p.CommitSeq, p.BinlogType)
 		}
 		// A quotation wraps its lines; a block of code would run out of the page.
-		fmt.Fprintf(&b, ":\n\n> %s\n\n", markdown.Replace(oneLine(p.Text, 2*eventLimit)))
+		fmt.Fprintf(&b, ":\n\n> %s\n\n", prose(oneLine(p.Text, 2*eventLimit)))
 		if p.Remedy != "" {
-			fmt.Fprintf(&b, "**What to do:** %s\n\n", cell(p.Remedy))
+			fmt.Fprintf(&b, "**What to do:** %s\n\n", prose(oneLine(p.Remedy, 2*eventLimit)))
 		}
 	}
 	b.WriteString("| | |\n|---|---|\n")
@@ -124,10 +127,13 @@ func (r *run) details() string {
 	}
 	row("Full syncs", "%d, the last one because: %s", r.p.FullSyncs, r.p.FullSyncInfo.Info)
 	row("Partial syncs", "%d", r.p.PartialSyncs)
+	row("Source", "%s", r.where(&r.spec.Source))
+	row("Destination", "%s", r.where(&r.spec.Destination))
+	row("Created", "%s", r.created())
 	b.WriteString("\nLast events:\n\n")
 	for i := len(r.p.Events) - 1; i >= max(0, len(r.p.Events)-detailsEvents); i-- {
 		e := r.p.Events[i]
-		fmt.Fprintf(&b, "* %s %s: %s\n", stamp(e.At), e.Level, cell(oneLine(e.Text, summaryLimit)))
+		fmt.Fprintf(&b, "* %s %s: %s\n", stamp(e.At), e.Level, prose(oneLine(e.Text, summaryLimit)))
 	}
 	return limit(b.String(), detailsLimit)
 }
@@ -145,6 +151,23 @@ func (r *run) side(c *job.Cluster) string {
 		return c.Database + "." + c.Table
 	}
 	return c.Database
+}
+
+// where is a side with its host. The summary and the details that a job was created with
+// stay with its first run, so what they say has to be here, too.
+func (r *run) where(c *job.Cluster) string {
+	return fmt.Sprintf("%s on %s:%d (as %s)", r.side(c), c.Host, c.Port, c.User)
+}
+
+// created tells when and by whom, if that is known: the memo goes from run to run.
+func (r *run) created() string {
+	text := stamp(r.p.CreatedAt)
+	var by string
+	memo := workflow.GetInfo(r.ctx).Memo.GetFields()[job.MemoCreatedBy]
+	if memo != nil && converter.GetDefaultDataConverter().FromPayload(memo, &by) == nil && by != "" {
+		text += " by " + by
+	}
+	return text
 }
 
 // cell makes text safe for one cell of a Markdown table. Names of tables and

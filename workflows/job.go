@@ -90,6 +90,8 @@ type run struct {
 	idleStops int
 	// newRunOrdered is set by the command continue_as_new.
 	newRunOrdered bool
+	// refused is set once the first checks have refused the job.
+	refused bool
 	// cleanUp tells a deletion that the job may have left something behind.
 	cleanUp bool
 

@@ -42,7 +42,7 @@ func (r *run) answerQueries() error {
 		name, description string
 		answer            func() any
 	}{
-		{job.QueryStatus, "What the job is doing and whether it is well.", func() any { return r.status() }},
+		{job.QueryStatus, "What the job is doing and whether it is well.", func() any { s := r.status(); return job.StatusAnswer{Status: s, Words: s.Words()} }},
 		{job.QueryDetail, "What the job was asked to do; passwords are masked.", func() any { return r.detail() }},
 		{job.QueryOrders, "What an operator has ordered and is not done yet.", func() any { return r.orders() }},
 		{job.QueryProgress, "The whole state of the job.", func() any { return r.p }},

@@ -58,6 +58,9 @@ const (
 	// 0.4: how a job logs in can be changed. Workers of before did not know the commands
 	// and refused them.
 	changeRunningJob change = "running-job"
+	// 0.4: a job that the first checks refuse says so in its search attribute. It used to
+	// stay "running".
+	changeRefusedState change = "refused-state"
 )
 
 // version tells whether the run may take the way that the change introduced.

@@ -56,6 +56,11 @@ func TestCompose(t *testing.T) {
 			require.Equal(t, []string{"ALL"}, []string(s.CapDrop), name)
 		}
 	}
+	for _, button := range []string{"WORKFLOW_TERMINATE", "WORKFLOW_CANCEL", "WORKFLOW_RESET", "WORKFLOW_PAUSE", "BATCH_ACTIONS", "START_WORKFLOW", "ACTIVITY_COMMANDS"} {
+		on := p.Services["temporal-ui"].Environment["TEMPORAL_"+button+"_DISABLED"]
+		require.NotNil(t, on, button)
+		require.Equal(t, "true", *on, button)
+	}
 	for _, name := range []string{"ccr-api", "ccr-worker-1", "ccr-worker-2"} {
 		s := p.Services[name]
 		require.Equal(t, "k", *s.Environment["CCR_SECRET_KEY"], name)

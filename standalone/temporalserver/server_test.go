@@ -1,6 +1,7 @@
 package temporalserver
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -33,6 +34,7 @@ func TestServerKeepsItsDataOverARestart(t *testing.T) {
 	resp.Body.Close()
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	require.Contains(t, string(body), "<html")
+	requireHarmlessButtons(t, first.UIAddress())
 
 	c, err := client.Dial(client.Options{HostPort: first.Address()})
 	require.NoError(t, err)
@@ -73,4 +75,18 @@ func TestStartRefusesATakenAddress(t *testing.T) {
 	defer s.Stop()
 	_, err = Start(t.Context(), Options{Frontend: s.Address()})
 	require.ErrorContains(t, err, "address already in use")
+}
+
+// requireHarmlessButtons: the pages of the Web UI ask for these settings.
+func requireHarmlessButtons(t *testing.T, address string) {
+	t.Helper()
+	resp, err := http.Get("http://" + address + "/api/v1/settings")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var settings map[string]any
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&settings))
+	for _, name := range []string{"WorkflowTerminate", "WorkflowCancel", "WorkflowReset", "WorkflowPause", "BatchActions", "StartWorkflow", "ActivityCommands"} {
+		require.Equal(t, true, settings[name+"Disabled"], name)
+	}
+	require.Equal(t, false, settings["WorkflowSignalDisabled"])
 }

@@ -65,6 +65,8 @@ func startUI(ctx context.Context, opts Options, frontend string) (*webUI, error)
 	return u, nil
 }
 
+// uiSettings leaves out the buttons that end a job, set it back, or stop it behind its
+// own back; docs/temporal.md has what they would do. Signals stay.
 func uiSettings(frontend, namespace string) *uiconfig.Config {
 	return &uiconfig.Config{
 		TemporalGRPCAddress: frontend,
@@ -73,6 +75,14 @@ func uiSettings(frontend, namespace string) *uiconfig.Config {
 		DisableNewsFetch:    true,
 		HideLogs:            true,
 		CORS:                uiconfig.CORS{CookieInsecure: true},
+
+		WorkflowTerminateDisabled: true,
+		WorkflowCancelDisabled:    true,
+		WorkflowResetDisabled:     true,
+		WorkflowPauseDisabled:     true,
+		BatchActionsDisabled:      true,
+		StartWorkflowDisabled:     true,
+		ActivityCommandsDisabled:  true,
 	}
 }
 
