@@ -293,3 +293,45 @@ func TestCertificateMistakes(t *testing.T) {
 	_, err = LocalConfig(empty)
 	require.ErrorContains(t, err, "no PEM certificate")
 }
+
+// A file that has become unreadable is told by a metric until it is mended: what was
+// read before stays in use.
+func TestUnreadableFilesAreTold(t *testing.T) {
+	dir := t.TempDir()
+	path, certFile, keyFile := filepath.Join(dir, "tokens"), filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	write(t, path, "grafana read plain:"+plainToken, 0o600)
+	tokens, err := OpenTokens(path, quiet)
+	require.NoError(t, err)
+	makeCertificate(t, certFile, keyFile, 1)
+	certificate, err := OpenCertificate(certFile, keyFile, quiet)
+	require.NoError(t, err)
+	lookAgain := func() { tokens.watch.lookNow(); certificate.watch.lookNow() }
+	require.False(t, tokens.Unreadable())
+	require.False(t, certificate.Unreadable())
+	require.False(t, (*Tokens)(nil).Unreadable())
+	require.False(t, (*Certificate)(nil).Unreadable())
+
+	require.NoError(t, os.Chmod(path, 0o644))
+	require.NoError(t, os.Chmod(keyFile, 0o644))
+	lookAgain()
+	require.True(t, tokens.Unreadable())
+	require.True(t, certificate.Unreadable())
+	_, err = tokens.Identify(plainToken)
+	require.NoError(t, err, "the tokens of before")
+
+	require.NoError(t, os.Chmod(path, 0o600))
+	require.NoError(t, os.Chmod(keyFile, 0o640))
+	lookAgain()
+	require.False(t, tokens.Unreadable())
+	require.False(t, certificate.Unreadable())
+}
+
+// A key that everybody on the machine can read is none.
+func TestKeyThatOthersReadIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	makeCertificate(t, certFile, keyFile, 1)
+	require.NoError(t, os.Chmod(keyFile, 0o644))
+	_, err := OpenCertificate(certFile, keyFile, quiet)
+	require.ErrorIs(t, err, ErrLoosePermissions)
+}

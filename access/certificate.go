@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"os"
 	"sync/atomic"
+
+	"github.com/doris-ccr/ccr/keyfile"
 )
 
 // Certificate is the one that servers show. It is read again when its files
@@ -19,6 +21,7 @@ type Certificate struct {
 	log               *slog.Logger
 	watch             watch
 	pair              atomic.Pointer[tls.Certificate]
+	unreadable        atomic.Bool
 }
 
 // OpenCertificate reads a certificate and its key from PEM files. Two empty
@@ -63,12 +66,36 @@ func (c *Certificate) current() *tls.Certificate {
 }
 
 func (c *Certificate) read() error {
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	pair, err := c.load()
+	c.unreadable.Store(err != nil)
 	if err != nil {
 		return fmt.Errorf("load tls-cert and tls-key: %w", err)
 	}
 	c.pair.Store(&pair)
 	return nil
+}
+
+func (c *Certificate) load() (pair tls.Certificate, err error) {
+	cert, err := os.ReadFile(c.certFile)
+	if err != nil {
+		return pair, err
+	}
+	key, err := keyfile.Read(c.keyFile)
+	if err != nil {
+		return pair, err
+	}
+	return tls.X509KeyPair(cert, key)
+}
+
+// Unreadable tells whether the files have changed into something that cannot be
+// used, so that an older certificate is shown. It looks at them, as a connection
+// does; it is false for a nil Certificate.
+func (c *Certificate) Unreadable() bool {
+	if c == nil {
+		return false
+	}
+	c.current()
+	return c.unreadable.Load()
 }
 
 // errOtherCertificate: whoever answered is not the process with our files.

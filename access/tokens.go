@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"sync/atomic"
+
+	"github.com/doris-ccr/ccr/keyfile"
 )
 
 // Tokens are those of a file, which is read again when it changes. The nil
@@ -16,6 +18,8 @@ type Tokens struct {
 	log   *slog.Logger
 	watch watch
 	known atomic.Pointer[map[digest]Identity]
+	// unreadable: the file has changed into something that cannot be used.
+	unreadable atomic.Bool
 }
 
 var (
@@ -24,7 +28,7 @@ var (
 	// ErrUnknownToken: the request carries a token that is not in the file.
 	ErrUnknownToken = errors.New("the token is not known")
 	// ErrLoosePermissions: others on the machine could read or change the file.
-	ErrLoosePermissions = errors.New("others may read or change it")
+	ErrLoosePermissions = keyfile.ErrLoosePermissions
 )
 
 // OpenTokens reads the tokens of a file. A path of "" means nil Tokens.
@@ -76,8 +80,20 @@ func (t *Tokens) refresh() {
 	}
 }
 
+// Unreadable tells whether the file has changed into something that cannot be read,
+// so that tokens that were taken away still work, and new ones do not. It looks at
+// the file, as a request does; it is false for nil Tokens.
+func (t *Tokens) Unreadable() bool {
+	if t == nil {
+		return false
+	}
+	t.refresh()
+	return t.unreadable.Load()
+}
+
 func (t *Tokens) read() error {
 	entries, err := readTokens(t.path)
+	t.unreadable.Store(err != nil)
 	if err != nil {
 		return err
 	}

@@ -150,8 +150,12 @@ func importTarget(ctx context.Context, cfg config.Config, logger *slog.Logger, o
 	if err != nil {
 		return nil, err
 	}
+	key, err := cfg.TemporalKeySource()
+	if err != nil {
+		return nil, err
+	}
 	c, err := worker.Dial(ctx, worker.DialOptions{
-		Address: cfg.TemporalAddress, Namespace: cfg.TemporalNamespace, TLS: tlsConfig, Logger: logger,
+		Address: cfg.TemporalAddress, Namespace: cfg.TemporalNamespace, TLS: tlsConfig, APIKey: key, Logger: logger,
 	})
 	if err != nil {
 		return nil, err

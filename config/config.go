@@ -42,6 +42,8 @@ type Config struct {
 	TemporalCert       string // PEM file
 	TemporalKey        string // PEM file
 	TemporalServerName string
+	TemporalAPIKey     string
+	TemporalAPIKeyFile string
 
 	// Secrets.
 	SecretKey     string
@@ -192,6 +194,9 @@ func (c *Config) Validate() error {
 	if c.IdlePollMin > c.IdlePollMax {
 		return fmt.Errorf("idle-poll-min %s is more than idle-poll-max %s", c.IdlePollMin, c.IdlePollMax)
 	}
+	if c.TemporalAPIKey != "" && c.TemporalAPIKeyFile != "" {
+		return errors.New("temporal-api-key and temporal-api-key-file are two places for one key: give one of them")
+	}
 	if (c.TemporalCert == "") != (c.TemporalKey == "") {
 		return errors.New("temporal-cert and temporal-key have to be given together")
 	}
@@ -204,6 +209,33 @@ func (c *Config) Validate() error {
 		return errors.New("tls-cert and tls-key have to be given together")
 	}
 	return nil
+}
+
+// openDoors are warnings about ways around the tokens: whoever reaches Temporal can
+// do more than an administrator of the API.
+func (c *Config) openDoors() []string {
+	if c.TokensFile == "" {
+		return nil
+	}
+	const consequence = ": whoever reaches it can steer every job, and read what the API hides (docs/security.md)"
+	var warnings []string
+	for _, door := range []struct{ what, setting, address string }{
+		{"the embedded Temporal", "temporal-listen", c.TemporalListen}, {"the Temporal Web UI", "ui-listen", c.UIListen},
+	} {
+		if host, _, err := net.SplitHostPort(door.address); err == nil && !isLoopback(host) {
+			warnings = append(warnings, fmt.Sprintf("the HTTP API asks for tokens, but %s at %s (%s) asks nobody for anything%s", door.what, door.address, door.setting, consequence))
+		}
+	}
+	if c.temporalTLSWanted() {
+		return warnings
+	}
+	for _, address := range strings.Split(c.TemporalAddress, ",") {
+		address = strings.TrimSpace(address)
+		if host, _, err := net.SplitHostPort(address); err == nil && !isLoopback(host) {
+			return append(warnings, fmt.Sprintf("the HTTP API asks for tokens, but Temporal at %s is reached without TLS, as anybody could%s", address, consequence))
+		}
+	}
+	return warnings
 }
 
 // checkListen accepts an empty address, which means "do not listen".

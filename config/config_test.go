@@ -218,6 +218,24 @@ func TestHelpFitsATerminal(t *testing.T) {
 	require.Contains(t, help, "Default: 127.0.0.1:9190.")
 }
 
+// Tokens do not help while another door stands open: the log says which.
+func TestOpenDoorsAreTold(t *testing.T) {
+	warnings := func(args ...string) string {
+		t.Helper()
+		c, err := load(t, "", nil, args...)
+		require.NoError(t, err)
+		return strings.Join(c.Warnings, "\n")
+	}
+	require.Empty(t, warnings("--tokens-file=t"))
+	require.Empty(t, warnings("--temporal-address=temporal:7233"), "without tokens nothing is promised")
+	require.Empty(t, warnings("--tokens-file=t", "--temporal-address=127.0.0.1:7233,localhost:7234"))
+	require.Empty(t, warnings("--tokens-file=t", "--temporal-address=temporal:7233", "--temporal-tls"))
+	require.Contains(t, warnings("--tokens-file=t", "--temporal-address=127.0.0.1:7233, temporal:7233"), "Temporal at temporal:7233 is reached without TLS")
+	said := warnings("--tokens-file=t", "--allow-insecure-listen", "--temporal-listen=0.0.0.0:7233", "--ui-listen=10.0.0.5:8233")
+	require.Contains(t, said, "the embedded Temporal at 0.0.0.0:7233 (temporal-listen) asks nobody for anything: whoever reaches it can steer every job")
+	require.Contains(t, said, "the Temporal Web UI at 10.0.0.5:8233 (ui-listen)")
+}
+
 func TestLogger(t *testing.T) {
 	var out bytes.Buffer
 	c := Config{LogLevel: "warn", LogFormat: "json"}

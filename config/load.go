@@ -73,6 +73,7 @@ func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 	if err := c.Validate(); err != nil {
 		return Config{}, err
 	}
+	c.Warnings = append(c.Warnings, c.openDoors()...)
 	return c, nil
 }
 

@@ -114,12 +114,17 @@ func plainSettings() []setting {
 			bind: func(c *Config) pflag.Value { return boolValue{&c.TemporalTLS} }},
 		{name: "temporal-ca", group: GroupTemporal, usage: "PEM file of the authority that signed the server's certificate; empty for the system's.",
 			bind: text(func(c *Config) *string { return &c.TemporalCA }, "path")},
-		{name: "temporal-cert", group: GroupTemporal, usage: "PEM file of the client certificate.",
+		{name: "temporal-cert", group: GroupTemporal, usage: "PEM file of the client certificate. Read again for each connection, and so is its key.",
 			bind: text(func(c *Config) *string { return &c.TemporalCert }, "path")},
 		{name: "temporal-key", group: GroupTemporal, usage: "PEM file of the client certificate's key.",
 			bind: text(func(c *Config) *string { return &c.TemporalKey }, "path")},
 		{name: "temporal-server-name", group: GroupTemporal, usage: "Name expected in the server's certificate, if it is not that of the address.",
 			bind: text(func(c *Config) *string { return &c.TemporalServerName }, "name")},
+
+		{name: "temporal-api-key", group: GroupTemporal, secret: true, beside: "temporal-api-key-file", usage: "Key that Temporal asks for, as Temporal Cloud does. Implies TLS.",
+			bind: text(func(c *Config) *string { return &c.TemporalAPIKey }, "key")},
+		{name: "temporal-api-key-file", group: GroupTemporal, usage: "File with such a key; read again for each call, so that it can be exchanged.",
+			bind: text(func(c *Config) *string { return &c.TemporalAPIKeyFile }, "path")},
 
 		{name: "secret-key", group: GroupSecrets, secret: true, beside: "secret-key-file", usage: "Key that seals the passwords of Doris accounts: 32 bytes in base64 or hex (openssl rand -base64 32). Several, separated by commas: the first seals, all open. The same for every process.",
 			bind: text(func(c *Config) *string { return &c.SecretKey }, "key")},

@@ -1,35 +1,102 @@
 package config
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"os"
+	"strings"
+
+	"github.com/doris-ccr/ccr/keyfile"
 )
+
+// temporalTLSWanted tells whether the connection to Temporal is encrypted: each
+// setting about that implies it, and a key must not be sent in the clear.
+func (c *Config) temporalTLSWanted() bool {
+	return c.TemporalTLS || c.TemporalCA != "" || c.TemporalCert != "" || c.TemporalServerName != "" ||
+		c.TemporalAPIKey != "" || c.TemporalAPIKeyFile != ""
+}
 
 // TemporalTLSConfig returns the TLS settings of the connection to Temporal, nil
 // when it is not encrypted.
 func (c *Config) TemporalTLSConfig() (*tls.Config, error) {
-	if !c.TemporalTLS && c.TemporalCA == "" && c.TemporalCert == "" && c.TemporalServerName == "" {
+	if !c.temporalTLSWanted() {
 		return nil, nil
 	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.TemporalServerName}
-	if c.TemporalCA != "" {
-		pem, err := os.ReadFile(c.TemporalCA)
+	return clientTLS(tlsFiles{setting: "temporal", ca: c.TemporalCA, cert: c.TemporalCert, key: c.TemporalKey}, c.TemporalServerName)
+}
+
+// tlsFiles are the files of a client, and how the settings that name them begin.
+type tlsFiles struct{ setting, ca, cert, key string }
+
+// clientTLS reads the files. The client certificate is read again for each
+// connection, so that it can be renewed.
+func clientTLS(f tlsFiles, serverName string) (*tls.Config, error) {
+	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: serverName}
+	if f.ca != "" {
+		pem, err := os.ReadFile(f.ca)
 		if err != nil {
-			return nil, fmt.Errorf("read temporal-ca: %w", err)
+			return nil, fmt.Errorf("read %s-ca: %w", f.setting, err)
 		}
 		t.RootCAs = x509.NewCertPool()
 		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("temporal-ca %s holds no PEM certificate", c.TemporalCA)
+			return nil, fmt.Errorf("%s-ca %s holds no PEM certificate", f.setting, f.ca)
 		}
 	}
-	if c.TemporalCert != "" {
-		pair, err := tls.LoadX509KeyPair(c.TemporalCert, c.TemporalKey)
-		if err != nil {
-			return nil, fmt.Errorf("load temporal-cert and temporal-key: %w", err)
-		}
-		t.Certificates = []tls.Certificate{pair}
+	if f.cert == "" {
+		return t, nil
 	}
+	if _, err := f.pair(); err != nil {
+		return nil, err
+	}
+	t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return f.pair() }
 	return t, nil
+}
+
+func (f tlsFiles) pair() (*tls.Certificate, error) {
+	fail := func(err error) (*tls.Certificate, error) {
+		return nil, fmt.Errorf("load %s-cert and %s-key: %w", f.setting, f.setting, err)
+	}
+	cert, err := os.ReadFile(f.cert)
+	if err != nil {
+		return fail(err)
+	}
+	key, err := keyfile.Read(f.key)
+	if err != nil {
+		return fail(err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return fail(err)
+	}
+	return &pair, nil
+}
+
+// TemporalKeySource returns what gives the key that Temporal asks for, nil if there is
+// none. The file is read now, for its mistakes, and again for each call.
+func (c *Config) TemporalKeySource() (func(context.Context) (string, error), error) {
+	if c.TemporalAPIKey != "" {
+		key := c.TemporalAPIKey
+		return func(context.Context) (string, error) { return key, nil }, nil
+	}
+	if c.TemporalAPIKeyFile == "" {
+		return nil, nil
+	}
+	file := c.TemporalAPIKeyFile
+	read := func(context.Context) (string, error) {
+		b, err := keyfile.Read(file)
+		if err != nil {
+			return "", fmt.Errorf("read temporal-api-key-file: %w", err)
+		}
+		key := strings.TrimSpace(string(b))
+		if key == "" {
+			return "", fmt.Errorf("temporal-api-key-file %s is empty", file)
+		}
+		return key, nil
+	}
+	if _, err := read(context.Background()); err != nil {
+		return nil, err
+	}
+	return read, nil
 }

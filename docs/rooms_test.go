@@ -20,15 +20,16 @@ const module = "github.com/doris-ccr/ccr/"
 // (architecture.md 2). An arrow that is not here is a decision: if it is a good one,
 // it is written down here and there. "doris" stands for all that is below it.
 var rooms = map[string][]string{
-	"access":    {},
+	"access":    {"keyfile"},
 	"console":   {"access", "doris", "job"},
 	"failpoint": {},
+	"keyfile":   {},
 	"docs":      {},
 
 	"doris":  {},
 	"job":    {"doris"},
-	"secret": {"job"},
-	"config": {"job"},
+	"secret": {"job", "keyfile"},
+	"config": {"job", "keyfile"},
 
 	"replication/problem":    {"doris", "job"},
 	"replication/schema":     {"doris"},

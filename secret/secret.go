@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/keyfile"
 )
 
 // KeySize is the length of a key in bytes.
@@ -113,7 +114,7 @@ func Load(text, file string) (*Keyring, error) {
 	if file == "" {
 		return &Keyring{}, nil
 	}
-	b, err := os.ReadFile(file)
+	b, err := keyfile.Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("read secret key file: %w", err)
 	}

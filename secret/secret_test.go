@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/job"
+	"github.com/doris-ccr/ccr/keyfile"
 )
 
 func testKey(b byte) []byte { return bytes.Repeat([]byte{b}, KeySize) }
@@ -130,4 +131,19 @@ func TestDerivedKeys(t *testing.T) {
 	require.NotEqual(t, a, b)
 	require.NotContains(t, a, testKey(1))
 	require.Empty(t, (&Keyring{}).Derive("a"))
+}
+
+// A key that everybody on the machine can read is none.
+func TestKeyFileThatOthersReadIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret.key")
+	_, err := LoadOrCreate("", file)
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(file, 0o644))
+	_, err = Load("", file)
+	require.ErrorIs(t, err, keyfile.ErrLoosePermissions)
+	_, err = LoadOrCreate("", file)
+	require.ErrorIs(t, err, keyfile.ErrLoosePermissions)
+	require.NoError(t, os.Chmod(file, 0o440))
+	_, err = Load("", file)
+	require.NoError(t, err)
 }

@@ -81,6 +81,23 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Lo
 	return g.Wait()
 }
 
+// accessGauges tell whether a file that says who may ask has become useless while the
+// process runs: what was read before stays in use, which nobody would notice.
+func accessGauges(tokens *access.Tokens, certificate *access.Certificate) []prometheus.Collector {
+	gauge := func(name, help string, is func() bool) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			if is() {
+				return 1
+			}
+			return 0
+		})
+	}
+	return []prometheus.Collector{
+		gauge("ccr_tokens_file_unreadable", "1 while the tokens file has changed and cannot be read: the tokens of before stay in use.", tokens.Unreadable),
+		gauge("ccr_certificate_unreadable", "1 while the server's certificate or its key has changed and cannot be read: the certificate of before stays in use.", certificate.Unreadable),
+	}
+}
+
 // buildInfo is the metric by which one sees what runs where, and whether all
 // processes are of one version.
 func buildInfo(opts Options) prometheus.Collector {

@@ -73,6 +73,9 @@ func Run(ctx context.Context, opts Options) error {
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(opts))
+	for _, gauge := range accessGauges(tokens, certificate) {
+		registry.MustRegister(gauge)
+	}
 	temporal, err := connect(ctx, opts, registry)
 	if ctx.Err() != nil {
 		return nil // told to stop before anything had begun

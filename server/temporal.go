@@ -22,15 +22,9 @@ const (
 // connect dials Temporal until it answers or ctx is done: processes are often
 // started together with their Temporal server, which takes longer.
 func connect(ctx context.Context, opts Options, registry prometheus.Registerer) (client.Client, error) {
-	tlsConfig, err := opts.Config.TemporalTLSConfig()
+	dial, err := dialOptions(opts)
 	if err != nil {
 		return nil, err
-	}
-	dial := worker.DialOptions{
-		Address:   opts.Config.TemporalAddress,
-		Namespace: opts.Config.TemporalNamespace,
-		TLS:       tlsConfig,
-		Logger:    opts.Logger,
 	}
 	for pause := dialPauseFirst; ; pause = min(2*pause, dialPauseMost) {
 		c, err := dialOnce(ctx, dial, registry)
@@ -45,6 +39,24 @@ func connect(ctx context.Context, opts Options, registry prometheus.Registerer) 
 		case <-time.After(pause):
 		}
 	}
+}
+
+func dialOptions(opts Options) (worker.DialOptions, error) {
+	tlsConfig, err := opts.Config.TemporalTLSConfig()
+	if err != nil {
+		return worker.DialOptions{}, err
+	}
+	key, err := opts.Config.TemporalKeySource()
+	if err != nil {
+		return worker.DialOptions{}, err
+	}
+	return worker.DialOptions{
+		Address:   opts.Config.TemporalAddress,
+		Namespace: opts.Config.TemporalNamespace,
+		TLS:       tlsConfig,
+		APIKey:    key,
+		Logger:    opts.Logger,
+	}, nil
 }
 
 func dialOnce(ctx context.Context, dial worker.DialOptions, registry prometheus.Registerer) (client.Client, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -108,6 +109,29 @@ func greet(out io.Writer, temporal *temporalserver.Server, dataDir string) {
 	fmt.Fprintf(out, "  Temporal      %s (for temporal and tctl)\n  data          %s\n", temporal.Address(), dataDir)
 }
 
+// closeToOthers takes the permissions of others from what Temporal keeps in the
+// directory: an earlier version, or a copy, has left them. The key's file is not
+// touched: one that others could read has to be noticed.
+func closeToOthers(dir string) error {
+	files, err := filepath.Glob(filepath.Join(dir, "temporal.db*"))
+	if err != nil {
+		return fmt.Errorf("look into the data directory: %w", err)
+	}
+	for _, file := range files {
+		info, err := os.Stat(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			err = os.Chmod(file, info.Mode().Perm()&0o700)
+		}
+		if err != nil {
+			return fmt.Errorf("keep Temporal's data from others: %w", err)
+		}
+	}
+	return nil
+}
+
 // lockDataDir makes the directory and holds a lock on it: two servers on one
 // SQLite file would each believe to own every job.
 func lockDataDir(dir string) (unlock func(), err error) {
@@ -121,6 +145,10 @@ func lockDataDir(dir string) (unlock func(), err error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%w: %s", ErrDataDirInUse, dir)
+	}
+	if err := closeToOthers(dir); err != nil {
+		f.Close()
+		return nil, err
 	}
 	return func() { f.Close() }, nil
 }

@@ -21,6 +21,8 @@ type DialOptions struct {
 	Namespace string
 	// TLS is nil for a connection without it.
 	TLS *tls.Config
+	// APIKey gives the key that is sent with each call; nil = none.
+	APIKey func(context.Context) (string, error)
 	// Logger takes what the SDK has to say; nil = slog.Default().
 	Logger *slog.Logger
 	// Metrics takes the SDK's metrics; nil = none. Each client needs a registerer
@@ -55,6 +57,9 @@ func Dial(ctx context.Context, o DialOptions) (client.Client, error) {
 			GrpcCompression: &client.GrpcCompressionNone{},
 			DialOptions:     dialOptions,
 		},
+	}
+	if o.APIKey != nil {
+		options.Credentials = client.NewAPIKeyDynamicCredentials(o.APIKey)
 	}
 	if o.Metrics != nil {
 		handler, err := newMetricsHandler(o.Metrics)

@@ -2,7 +2,9 @@ package temporalserver
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -18,12 +20,15 @@ const noHTTP = "HTTP API port has not been set"
 // operator of ccr, so its Info becomes Debug.
 type logger struct {
 	out *slog.Logger
+	// graph: what is logged is how Temporal puts its parts together. Of its errors
+	// Start returns the one that matters.
+	graph bool
 	// stopping: the four services warn about each other's end, which is no news.
 	stopping *atomic.Bool
 }
 
 func newLogger(out *slog.Logger, stopping *atomic.Bool) log.Logger {
-	return logger{out.With("component", "temporal"), stopping}
+	return logger{out: out.With("component", "temporal"), stopping: stopping}
 }
 
 var _ log.WithLogger = logger{}
@@ -32,6 +37,9 @@ func (l logger) write(level slog.Level, msg string, tags []tag.Tag) {
 	ctx := context.Background()
 	if level == slog.LevelWarn && (l.stopping.Load() || strings.HasPrefix(msg, noHTTP)) {
 		level = slog.LevelDebug
+	}
+	if l.graph || slices.ContainsFunc(tags, ofTheGraph) {
+		level = min(level, slog.LevelDebug)
 	}
 	if !l.out.Enabled(ctx, level) {
 		return
@@ -47,9 +55,13 @@ func attrs(tags []tag.Tag) []slog.Attr {
 	return out
 }
 
+func ofTheGraph(t tag.Tag) bool { return t.Key() == "component" && fmt.Sprint(t.Value()) == "fx" }
+
 // With implements log.WithLogger.
 func (l logger) With(tags ...tag.Tag) log.Logger {
-	return logger{slog.New(l.out.Handler().WithAttrs(attrs(tags))), l.stopping}
+	l.out = slog.New(l.out.Handler().WithAttrs(attrs(tags)))
+	l.graph = l.graph || slices.ContainsFunc(tags, ofTheGraph)
+	return l
 }
 
 func (l logger) Debug(msg string, tags ...tag.Tag)  { l.write(slog.LevelDebug-4, msg, tags) }

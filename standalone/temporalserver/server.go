@@ -22,6 +22,7 @@ import (
 	"go.temporal.io/server/common/config"
 	sqliteschema "go.temporal.io/server/schema/sqlite"
 	"go.temporal.io/server/temporal"
+	"go.uber.org/dig"
 )
 
 // Options says where the server keeps its data and listens.
@@ -83,10 +84,10 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		temporal.WithStaticHosts(ports.staticHosts()),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("make embedded Temporal server: %w", err)
+		return nil, fmt.Errorf("make embedded Temporal server: %w", causeOf(err))
 	}
 	if err := srv.Start(); err != nil {
-		return nil, fmt.Errorf("start embedded Temporal server: %w", err)
+		return nil, fmt.Errorf("start embedded Temporal server: %w", causeOf(err))
 	}
 	s.internal = srv
 	if err := s.awaitFrontend(ctx, opts.Namespace); err != nil {
@@ -98,6 +99,18 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		}
 	}
 	return s, nil
+}
+
+// causeOf is what went wrong, without the graph of Temporal's parts that could not
+// be made because of it.
+func causeOf(err error) error {
+	for {
+		cause := dig.RootCause(err)
+		if errors.Is(cause, err) {
+			return cause
+		}
+		err = cause
+	}
 }
 
 // Address is the frontend's host:port.

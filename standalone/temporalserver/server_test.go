@@ -1,8 +1,11 @@
 package temporalserver
 
 import (
+	"bytes"
+	"database/sql"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -89,4 +92,30 @@ func requireHarmlessButtons(t *testing.T, address string) {
 		require.Equal(t, true, settings[name+"Disabled"], name)
 	}
 	require.Equal(t, false, settings["WorkflowSignalDisabled"])
+}
+
+// What keeps Temporal from starting is told in a line, not as the graph of the parts
+// that could not be made because of it, in which nobody finds it.
+func TestStartupErrorIsItsCause(t *testing.T) {
+	ctx := t.Context()
+	opts := Options{Path: filepath.Join(t.TempDir(), "temporal.db"), Frontend: "127.0.0.1:0"}
+	s, err := Start(ctx, opts)
+	require.NoError(t, err)
+	require.NoError(t, s.Stop())
+	db, err := sql.Open("sqlite", opts.Path)
+	require.NoError(t, err)
+	_, err = db.ExecContext(ctx, "DROP TABLE cluster_metadata_info")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+
+	var log bytes.Buffer
+	opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	_, err = Start(ctx, opts)
+	require.ErrorContains(t, err, "no such table: cluster_metadata_info")
+	for _, said := range []string{err.Error(), log.String()} {
+		require.NotContains(t, said, "could not build")
+		require.NotContains(t, said, ".go:")
+	}
+	require.Less(t, len(err.Error()), 300)
+	require.NotContains(t, err.Error(), "\n")
 }

@@ -3,7 +3,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -33,12 +35,46 @@ start it again: every job goes on where it was.
 Everything else that ccr can do, ccr-standalone can do, too: see the commands below.
 For several machines run "ccr server" against a Temporal cluster instead.`
 
-func main() { os.Exit(cli.Main(command())) }
+func main() {
+	// What is made in the data directory is nobody else's business, SQLite's files
+	// included.
+	syscall.Umask(0o077)
+	if err := haveUser(); err != nil {
+		fmt.Fprintln(os.Stderr, "ccr-standalone:", err)
+		os.Exit(1)
+	}
+	os.Exit(cli.Main(command()))
+}
 
 // settings are those of a process that runs everything, Temporal included.
 var settings = []config.Group{
 	config.GroupAPI, config.GroupAccess, config.GroupStandalone, config.GroupSecrets, config.GroupWorker,
 	config.GroupDoris, config.GroupFeatures, config.GroupLog, config.GroupProcess,
+}
+
+// haveUser sees to it that the process knows who it is. Temporal asks, and does not
+// start without an answer. The user of a container is in no list of users, and Go looks
+// into two variables then, once, before main is reached: so where one is missing the
+// program begins anew with both.
+func haveUser() error {
+	missing := false
+	for name, value := range map[string]string{"USER": "ccr", "HOME": "/"} {
+		if os.Getenv(name) != "" {
+			continue
+		}
+		missing = true
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	if !missing {
+		return nil
+	}
+	program, err := os.Executable()
+	if err == nil {
+		err = syscall.Exec(program, os.Args, os.Environ())
+	}
+	return fmt.Errorf("begin anew with $USER and $HOME: %w", err)
 }
 
 func command() *cobra.Command {
