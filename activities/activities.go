@@ -69,6 +69,7 @@ func (a *Activities) Steps() map[string]any {
 		job.ActivityRestoreSnapshot:  a.RestoreSnapshot,
 		job.ActivityFinishSnapshot:   a.FinishSnapshot,
 		job.ActivityApply:            a.ApplyBinlog,
+		job.ActivityApplySeveral:     a.ApplyBinlogs,
 		job.ActivityObserveLag:       a.ObserveLag,
 		job.ActivityCleanUp:          a.CleanUpJob,
 		job.ActivitySelectTables:     a.SelectTables,

@@ -29,6 +29,9 @@ func (a *Activities) leanSteps() map[string]any {
 		job.LeanName(job.ActivityApply): func(ctx context.Context, in job.Lean[job.ApplyInput]) (job.ApplyResult, error) {
 			return a.applyBinlog(ctx, leanInput(a, in.Without().Spec.UID, in))
 		},
+		job.LeanName(job.ActivityApplySeveral): func(ctx context.Context, in job.Lean[job.ApplySeveralInput]) (job.ApplySeveralResult, error) {
+			return a.applyBinlogs(ctx, leanInput(a, in.Without().Spec.UID, in))
+		},
 		job.LeanName(job.ActivityCleanUp): func(ctx context.Context, in job.Lean[job.CleanUpInput]) (job.CleanedUp, error) {
 			return a.cleanUpJob(ctx, leanInput(a, in.Without().Spec.UID, in))
 		},

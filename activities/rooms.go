@@ -6,6 +6,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/replication/ddl"
 	"github.com/doris-ccr/ccr/replication/stream"
 	"github.com/doris-ccr/ccr/replication/verify"
 )
@@ -43,9 +44,10 @@ type (
 		SelectTables(context.Context, job.StepInput) (job.TablesSelected, error)
 		CleanUp(context.Context, job.CleanUpInput) (job.CleanedUp, error)
 	}
-	// applier applies a binlog that is not an UPSERT.
+	// applier applies binlogs that are not UPSERTs.
 	applier interface {
 		Apply(context.Context, job.ApplyInput) (job.ApplyResult, error)
+		ApplySeveral(context.Context, job.ApplySeveralInput, ddl.Steps) ([]job.ApplyResult, error)
 	}
 	// streamer follows UPSERTs, and tells how far a job is behind.
 	streamer interface {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
+	"github.com/doris-ccr/ccr/replication/ddl"
 	"github.com/doris-ccr/ccr/replication/problem"
 	"github.com/doris-ccr/ccr/replication/stream"
 	"github.com/doris-ccr/ccr/secret"
@@ -35,6 +37,8 @@ type fake struct {
 	apply  func(context.Context, job.ApplyInput) (job.ApplyResult, error)
 	stream func(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error)
 	finish func(context.Context, job.StepInput) (job.SnapshotFinished, error)
+	// several applies one of several binlogs.
+	several func(ctx context.Context, number int, unsure bool) (job.ApplyResult, error)
 
 	may       func(context.Context) error
 	passwords replication.Passwords
@@ -48,6 +52,23 @@ func (f *fake) TakeSnapshot(ctx context.Context, _ job.StepInput, report func(jo
 func (f *fake) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, error) {
 	return f.apply(ctx, in)
 }
+
+// ApplySeveral is what package ddl does, without clusters.
+func (f *fake) ApplySeveral(ctx context.Context, in job.ApplySeveralInput, s ddl.Steps) ([]job.ApplyResult, error) {
+	done := slices.Clone(s.Done)
+	for all := in.Binlogs(); len(done) < len(all); {
+		if may, err := s.Next(ctx, done, all[len(done)]); err != nil || !may {
+			return done, err
+		}
+		out, err := f.several(ctx, len(done), s.Unsure)
+		if err != nil {
+			return done, err
+		}
+		done = append(done, out)
+	}
+	return done, nil
+}
+
 func (f *fake) Stream(ctx context.Context, in job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
 	return f.stream(ctx, in, h)
 }
@@ -114,7 +135,7 @@ func applicationError(t *testing.T, err error) *temporal.ApplicationError {
 
 func TestEveryActivityOfTheJobIsThere(t *testing.T) {
 	b := newBench(t)
-	for _, name := range []string{job.ActivityCheck, job.ActivityTakeSnapshot, job.ActivityRestoreSnapshot, job.ActivityFinishSnapshot, job.ActivityApply, job.ActivityObserveLag, job.ActivityCleanUp} {
+	for _, name := range []string{job.ActivityCheck, job.ActivityTakeSnapshot, job.ActivityRestoreSnapshot, job.ActivityFinishSnapshot, job.ActivityApply, job.ActivityApplySeveral, job.ActivityObserveLag, job.ActivityCleanUp} {
 		require.Contains(t, b.acts.Steps(), name)
 	}
 	require.Contains(t, b.acts.Streams(), job.ActivityStream)

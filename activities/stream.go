@@ -197,7 +197,7 @@ func (s *shift) failed(out job.StreamResult, err error) job.StreamResult {
 		problem := describeError(err)
 		out.End, out.Problem = job.EndBlocked, &problem
 	}
-	out.Binlog, out.Wanted = nil, nil
+	out.Binlog, out.Following, out.Wanted = nil, nil, nil
 	if last := s.beats.last(); last.Position.CommitSeq > out.Position.CommitSeq {
 		out.Position, out.Settled, out.AppliedBeyond = last.Position, last.Settled, last.AppliedBeyond
 	}

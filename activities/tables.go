@@ -39,7 +39,7 @@ func wholeInput[In any](in In) given[In] {
 }
 
 // leanInput is one whose tables the worker has, or asks for.
-func leanInput[In job.StepInput | job.StreamInput | job.ApplyInput | job.CleanUpInput](a *Activities, uid string, in job.Lean[In]) given[In] {
+func leanInput[In job.StepInput | job.StreamInput | job.ApplyInput | job.ApplySeveralInput | job.CleanUpInput](a *Activities, uid string, in job.Lean[In]) given[In] {
 	digest := in.Digest()
 	return given[In]{without: in.Without(), digest: &digest, whole: func(ctx context.Context) (In, error) {
 		known, err := a.tablesOf(ctx, uid, digest)

@@ -118,6 +118,12 @@ func TestAStepWithoutItsTablesDoesNotBegin(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, job.EndBlocked, out.End)
 			requireUnknown(t, *out.Problem)
+			several := severalAt(t, b, 2)
+			several.Progress.Tables = manyTables(600)
+			applied, err := call[job.ApplySeveralResult](b, job.LeanName(job.ActivityApplySeveral), job.MakeLean(several))
+			require.NoError(t, err)
+			require.Empty(t, applied.Outcomes)
+			requireUnknown(t, *applied.Failed)
 			steps := map[string]any{
 				job.ActivityApply:           job.MakeLean(job.ApplyInput{StepInput: of}),
 				job.ActivityCleanUp:         job.MakeLean(job.CleanUpInput{StepInput: of}),
@@ -131,7 +137,7 @@ func TestAStepWithoutItsTablesDoesNotBegin(t *testing.T) {
 					lean++
 				}
 			}
-			require.Equal(t, lean, len(steps)+1, "each but TakeSnapshot, which needs no tables")
+			require.Equal(t, lean, len(steps)+2, "each but TakeSnapshot, which needs no tables, and the one above")
 			for name, in := range steps {
 				_, err := call[map[string]any](b, job.LeanName(name), in)
 				var p job.Problem

@@ -80,5 +80,6 @@ var stepRemedies = map[string]string{
 	job.ActivityRestoreSnapshot: "look at SHOW RESTORE FROM the destination's database, and at SHOW BACKENDS of both clusters: CANCEL RESTORE ends one that hangs, and the job makes another",
 	job.ActivityFinishSnapshot:  "look at SHOW PROCESSLIST of the destination's master: a statement waits for a table's lock",
 	job.ActivityApply:           "look at SHOW PROCESSLIST and SHOW TRANSACTION of the destination: a statement waits for a lock, or an earlier transaction is not published; SHOW BACKENDS shows one that is down",
+	job.ActivityApplySeveral:    "look at SHOW PROCESSLIST and SHOW TRANSACTION of the destination: a statement waits for a lock, or an earlier transaction is not published; SHOW BACKENDS shows one that is down",
 	job.ActivitySelectTables:    "look at the load of the source's frontends",
 }

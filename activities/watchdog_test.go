@@ -49,7 +49,7 @@ func TestStepWithoutProgressSaysSo(t *testing.T) {
 	require.Equal(t, start.Add(11*time.Minute), p.Since)
 	require.Contains(t, p.Remedy, "CANCEL BACKUP")
 	require.Nil(t, at(22*time.Minute, "backup s: SAVE_META"), "progress ends it")
-	for _, step := range []string{job.ActivityTakeSnapshot, job.ActivityRestoreSnapshot, job.ActivityFinishSnapshot, job.ActivityApply, job.ActivitySelectTables} {
+	for _, step := range []string{job.ActivityTakeSnapshot, job.ActivityRestoreSnapshot, job.ActivityFinishSnapshot, job.ActivityApply, job.ActivityApplySeveral, job.ActivitySelectTables} {
 		require.NotEmpty(t, stepRemedies[step], step)
 	}
 }

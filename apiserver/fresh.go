@@ -61,6 +61,9 @@ func (j *jobs) progress(ctx context.Context, name string) (progressNow, error) {
 
 func triedOf(p job.Progress, step pendingStep) int64 {
 	if p.Pending != nil {
+		if step.activity == job.ActivityApplySeveral { // it may be past the first
+			return max(p.Pending.CommitSeq, step.report.Tried)
+		}
 		return p.Pending.CommitSeq
 	}
 	for _, trouble := range []*job.Problem{step.report.Problem, step.failed, p.Problem} {

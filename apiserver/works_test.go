@@ -96,6 +96,8 @@ func TestTheBinlogInHand(t *testing.T) {
 	expect("110")
 	f.with(func() { j.progress.Pending = &job.Binlog{CommitSeq: 112} })
 	expect("112")
+	f.with(func() { j.runs(job.ActivityApplySeveral, job.Heartbeat{Tried: 116}, true) })
+	expect("116")
 }
 
 // A source does not tell when a DDL was written. A job that stands at one has met it.

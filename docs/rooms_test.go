@@ -46,7 +46,7 @@ var rooms = map[string][]string{
 	"replication": {"doris", "job", "replication/pair", "replication/stream", "replication/ddl", "replication/snapshot",
 		"replication/preflight", "replication/adopt", "replication/verify"},
 
-	"activities": {"doris", "job", "secret", "failpoint", "replication", "replication/problem", "replication/stream", "replication/verify"},
+	"activities": {"doris", "job", "secret", "failpoint", "replication", "replication/problem", "replication/ddl", "replication/stream", "replication/verify"},
 	"workflows":  {"doris", "job"},
 	"worker":     {"doris", "job", "secret", "failpoint", "activities", "workflows", "replication"},
 	"apiserver":  {"doris", "job", "secret", "access", "failpoint", "console"},

@@ -48,6 +48,7 @@ const (
 	ActivityFinishSnapshot  = "FinishSnapshot"
 	ActivityStream          = "StreamUpserts"
 	ActivityApply           = "ApplyBinlog"
+	ActivityApplySeveral    = "ApplyBinlogs"
 	ActivityObserveLag      = "ObserveLag"
 	ActivityCleanUp         = "CleanUpJob"
 	ActivitySelectTables    = "SelectTables"

@@ -29,7 +29,7 @@ func StepName(activity string) string {
 
 // leanable are the inputs of steps that need a job's tables.
 type leanable interface {
-	StepInput | StreamInput | ApplyInput | CleanUpInput
+	StepInput | StreamInput | ApplyInput | ApplySeveralInput | CleanUpInput
 }
 
 // stepInput is a pointer to something leanable.

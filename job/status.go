@@ -145,10 +145,13 @@ type Heartbeat struct {
 	// Verifying is how far the verification of a table is, so that another attempt
 	// goes on from there.
 	Verifying *Verifying `json:"verifying,omitempty"`
-	// Tried is the last binlog that the shift has begun with.
+	// Tried is the last binlog that the shift, or the step with several, has begun with.
 	Tried int64 `json:"tried,omitempty"`
 	// Works: Doris is doing what the step has ordered.
 	Works bool `json:"works,omitempty"`
+	// Outcomes are those of the binlogs that a step with several of them has applied, so
+	// that another attempt goes on behind them.
+	Outcomes []ApplyResult `json:"outcomes,omitempty"`
 	// Note describes slow work in progress, e.g. the state of a BACKUP job.
 	Note string `json:"note,omitempty"`
 }

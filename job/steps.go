@@ -117,7 +117,7 @@ type StreamEnd string
 const (
 	EndShiftOver StreamEnd = "shift_over" // time is over, or a probe succeeded
 	EndStopped   StreamEnd = "stopped"    // asked to stop, or the worker stops
-	EndBinlog    StreamEnd = "binlog"     // the next binlog is for ApplyBinlog
+	EndBinlog    StreamEnd = "binlog"     // the next binlog is for ApplyBinlog or ApplyBinlogs
 	EndSnapshot  StreamEnd = "snapshot"   // a full or partial snapshot is wanted
 	EndBlocked   StreamEnd = "blocked"    // Problem says why
 	EndSkipped   StreamEnd = "skipped"    // the binlog to skip has been passed
@@ -127,10 +127,12 @@ const (
 
 // StreamResult is the result of StreamUpserts.
 type StreamResult struct {
-	End      StreamEnd       `json:"end"`
-	Position Position        `json:"position"`
-	Binlog   *Binlog         `json:"binlog,omitempty"`
-	Wanted   *SnapshotWanted `json:"wanted,omitempty"`
+	End      StreamEnd `json:"end"`
+	Position Position  `json:"position"`
+	Binlog   *Binlog   `json:"binlog,omitempty"`
+	// Following are binlogs behind Binlog that may be applied in the same step.
+	Following []Binlog        `json:"following,omitempty"`
+	Wanted    *SnapshotWanted `json:"wanted,omitempty"`
 	// Problem is what blocks the shift, or what it was trying again when it was
 	// stopped.
 	Problem *Problem   `json:"problem,omitempty"`
@@ -259,7 +261,7 @@ func (p *Progress) StartFullSync(t SyncType, now time.Time, commitSeq int64, rea
 	}
 	p.Phase = PhaseTakeSnapshot
 	p.Snapshot = &Snapshot{Reason: reason, Trigger: commitSeq}
-	p.Pending, p.Unconfirmed.Pending, p.Unconfirmed.CommitSeq = nil, false, 0
+	p.Pending, p.Unconfirmed.Pending, p.Unconfirmed.CommitSeq, p.Unconfirmed.Through = nil, false, 0, 0
 	p.Reselect, p.Awaited = false, nil // it brings what is selected
 	p.Gap = nil                        // and all that was not recorded
 	p.FullSyncs++

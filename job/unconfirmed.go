@@ -27,6 +27,9 @@ type Unconfirmed struct {
 	// CommitSeq is a binlog that Pending was true of when a partial sync came in
 	// between: it is still to be applied. 0 = none.
 	CommitSeq int64 `json:"unknown_seq,omitempty"`
+	// Through is the last binlog of a step with several of them of which no outcome is
+	// known: Pending is true of all up to it. 0 = none.
+	Through int64 `json:"unknown_through,omitempty"`
 	// ImportedUntil is set for a job that was imported from another tool: that tool
 	// may have applied what the source recorded before this moment.
 	ImportedUntil time.Time `json:"doubt_until,omitzero"`
@@ -37,7 +40,7 @@ type Unconfirmed struct {
 // was imported from. Binlogs without a time (old servers) may have been as long as
 // any may.
 func (u *Unconfirmed) Covers(b *Binlog) bool {
-	if b.CommitSeq == u.CommitSeq {
+	if b.CommitSeq == u.CommitSeq || b.CommitSeq <= u.Through {
 		return true
 	}
 	return !u.ImportedUntil.IsZero() && (b.Timestamp <= 0 || b.Timestamp <= u.ImportedUntil.UnixMilli())

@@ -134,6 +134,11 @@ func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, er
 	return ddl.New(j.pair).Apply(ctx, in)
 }
 
+// ApplySeveral applies binlogs that are no UPSERTs and follow each other.
+func (j *Job) ApplySeveral(ctx context.Context, in job.ApplySeveralInput, s ddl.Steps) ([]job.ApplyResult, error) {
+	return ddl.New(j.pair).ApplySeveral(ctx, in, s)
+}
+
 // Lag measures how far the job is behind its source.
 func (j *Job) Lag(ctx context.Context, in job.StepInput) (binlog.Lag, error) {
 	return j.pair.Lag(ctx, in)

@@ -6,14 +6,19 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// apply applies one binlog that is not an UPSERT. It is a step of its own, so
-// that the intent stands in the history before anything happens, and a line in
-// the Web UI shows every DDL that reached the destination (architecture.md 4.3).
+// apply applies a binlog that is not an UPSERT, and those that follow it and may share
+// its step (several.go). It is a step of its own, so that the intent stands in the
+// history before anything happens, and people see there every DDL that reached the
+// destination (architecture.md 4.3).
 func (r *run) apply() {
 	b := r.p.Pending
 	if s := r.p.Skip; s != nil && s.SkipBy == job.SkipSilence && s.SkipCommitSeq == b.CommitSeq {
 		r.skipped(b.CommitSeq)
 		r.goOnBehind(b)
+		return
+	}
+	if len(r.following) > 0 {
+		r.applySeveral()
 		return
 	}
 	summary := fmt.Sprintf("apply %s, seq %d", describe(b), b.CommitSeq)

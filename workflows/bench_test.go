@@ -37,6 +37,7 @@ type bench struct {
 	// streams are the inputs of the shifts, in order.
 	streams []job.StreamInput
 	applies []job.ApplyInput
+	several []job.ApplySeveralInput
 	cleans  []job.CleanUpInput
 }
 
@@ -68,6 +69,9 @@ func newBench(t *testing.T) *bench {
 		}, nil
 	})
 	register(b, job.ActivityApply, func(job.ApplyInput) (job.ApplyResult, error) { return job.ApplyResult{Done: true}, nil })
+	register(b, job.ActivityApplySeveral, func(in job.ApplySeveralInput) (job.ApplySeveralResult, error) {
+		return severalDone(1 + len(in.Following)), nil
+	})
 	register(b, job.ActivityObserveLag, func(job.StepInput) (binlog.Lag, error) {
 		return binlog.Lag{Binlogs: 7, ObservedAt: b.Now()}, nil
 	})
@@ -89,6 +93,9 @@ func registerLean(b *bench) {
 		return job.Pack(job.SnapshotFinished{}), nil
 	})
 	register(b, job.LeanName(job.ActivityApply), func(job.Lean[job.ApplyInput]) (job.ApplyResult, error) { return job.ApplyResult{Done: true}, nil })
+	register(b, job.LeanName(job.ActivityApplySeveral), func(in job.Lean[job.ApplySeveralInput]) (job.ApplySeveralResult, error) {
+		return severalDone(1 + len(in.Without().Following)), nil
+	})
 	register(b, job.LeanName(job.ActivitySelectTables), func(job.Lean[job.StepInput]) (job.TablesSelected, error) { return job.TablesSelected{}, nil })
 	register(b, job.LeanName(job.ActivityCleanUp), func(job.Lean[job.CleanUpInput]) (job.CleanedUp, error) { return job.CleanedUp{}, nil })
 	register(b, job.LeanName(job.ActivityStream), func(in job.Lean[job.StreamInput]) (job.StreamResult, error) {
@@ -116,6 +123,8 @@ func (b *bench) note(info *activity.Info, _ context.Context, args converter.Enco
 		b.streams = append(b.streams, decoded[job.StreamInput](b, args))
 	case job.ActivityApply:
 		b.applies = append(b.applies, decoded[job.ApplyInput](b, args))
+	case job.ActivityApplySeveral:
+		b.several = append(b.several, decoded[job.ApplySeveralInput](b, args))
 	case job.ActivityCleanUp:
 		b.cleans = append(b.cleans, decoded[job.CleanUpInput](b, args))
 	case job.LeanName(job.ActivityCleanUp):

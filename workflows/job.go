@@ -69,6 +69,10 @@ type run struct {
 	inbox       inbox
 	lagRequests lagRequests
 
+	// following are binlogs that may be applied together with Progress.Pending. A new run
+	// does not have them: the stream brings them again.
+	following []job.Binlog
+
 	// streaming is set while a shift is under way; shifts counts those of this run.
 	streaming bool
 	shifts    int

@@ -25,7 +25,7 @@ func (r *run) many(entries int) bool { return entries > leanAbove && r.version(c
 func (r *run) mapped() int { return len(r.p.Tables) + len(r.p.Partitions) }
 
 // executeStep is execute for a step that reads the job's tables.
-func executeStep[Out any, In job.StepInput | job.StreamInput | job.ApplyInput | job.CleanUpInput](
+func executeStep[Out any, In job.StepInput | job.StreamInput | job.ApplyInput | job.ApplySeveralInput | job.CleanUpInput](
 	r *run, o workflow.ActivityOptions, grace time.Duration, name string, in In,
 ) (Out, error) {
 	if r.many(r.mapped()) {

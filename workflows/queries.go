@@ -148,6 +148,9 @@ func (r *run) currentStep() string {
 		}
 		return fmt.Sprintf("stream binlogs after commit seq %d", r.p.Position.CommitSeq)
 	case job.PhaseApply:
+		if n := len(r.following); n > 0 {
+			return fmt.Sprintf("apply %s, commit seq %d, and %d more up to %d", describe(r.p.Pending), r.p.Pending.CommitSeq, n, r.following[n-1].CommitSeq)
+		}
 		return fmt.Sprintf("apply %s, commit seq %d", describe(r.p.Pending), r.p.Pending.CommitSeq)
 	case job.PhaseDeleting:
 		return "clean up and end"

@@ -96,7 +96,7 @@ func (r *run) shiftEnded(out job.StreamResult) {
 		r.skipped(at)
 	case job.EndBinlog:
 		r.clearProblem()
-		r.toApply(out.Binlog)
+		r.toApply(out.Binlog, out.Following)
 	case job.EndSnapshot:
 		r.snapshotWanted(out)
 	case job.EndBlocked:
@@ -144,11 +144,17 @@ func (r *run) skipped(commitSeq int64) {
 	r.clearProblem()
 }
 
-func (r *run) toApply(b *job.Binlog) {
+func (r *run) toApply(b *job.Binlog, following []job.Binlog) {
 	if b == nil {
 		r.reportProblem(job.Problem{Kind: job.KindNormal, Text: "stream: the shift ended at a binlog but did not bring it"})
 		return
 	}
+	r.pend(b)
+	r.following = r.together(following)
+}
+
+// pend makes a binlog the one that is to be applied next.
+func (r *run) pend(b *job.Binlog) {
 	r.p.Pending = b
 	r.p.Unconfirmed.Pending = r.p.Unconfirmed.Covers(b)
 	r.p.Phase = job.PhaseApply

@@ -61,6 +61,9 @@ const (
 	// 0.4: a job that the first checks refuse says so in its search attribute. It used to
 	// stay "running".
 	changeRefusedState change = "refused-state"
+	// 0.4: binlogs that follow each other and are no UPSERTs share a step (several.go).
+	// Each used to have one, with a shift in between.
+	changeSeveral change = "several-binlogs"
 )
 
 // version tells whether the run may take the way that the change introduced.

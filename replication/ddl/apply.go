@@ -79,6 +79,11 @@ func (j *Job) Apply(ctx context.Context, in job.ApplyInput) (job.ApplyResult, er
 	if err := j.AwaitVisible(ctx, rec, &in.Progress); err != nil {
 		return job.ApplyResult{}, err
 	}
+	return j.apply(ctx, rec, in, started)
+}
+
+// apply carries out a binlog before which all is visible.
+func (j *Job) apply(ctx context.Context, rec binlog.Record, in job.ApplyInput, started time.Time) (job.ApplyResult, error) {
 	handle, known := handlers[rec.Type]
 	if !known {
 		return job.ApplyResult{Problem: unhandled(rec)}, nil

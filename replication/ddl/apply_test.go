@@ -3,6 +3,7 @@ package ddl
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,7 +27,9 @@ import (
 type ddl struct {
 	pairtest.Script
 	refuse     map[string]error
-	unfinished int // looks at transactions that still find one committed
+	unfinished int      // looks at transactions that still find one committed
+	denied     bool     // transactions may not be listed
+	looked     []string // tables that were looked at instead
 	columns    []string
 	log        fe.BinlogBatch
 
@@ -122,11 +125,19 @@ func (d *ddl) make(statement string) {
 }
 
 func (d *ddl) CommittedTransactions(context.Context, string, string) ([]sqlclient.Transaction, error) {
+	if d.denied {
+		return nil, fmt.Errorf("SHOW TRANSACTION: %w", errors.Join(sqlclient.ErrAccessDenied, pairtest.SQLRefusal("Access denied")))
+	}
 	if d.unfinished > 0 {
 		d.unfinished--
 		return []sqlclient.Transaction{{ID: 5, Status: sqlclient.TxnCommitted}}, nil
 	}
 	return nil, nil
+}
+
+func (d *ddl) Unpublished(_ context.Context, _, table string) (string, error) {
+	d.looked = append(d.looked, table)
+	return "", nil
 }
 
 func (d *ddl) Columns(context.Context, string, string) (list []sqlclient.Column, err error) {

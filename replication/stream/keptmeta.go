@@ -10,7 +10,7 @@ import (
 
 // The metadata of tables outlives the shift that has read it: a shift ends with each
 // DDL, and the loads after it are about other tables mostly. The next one takes it if it
-// follows this one (cleanEnd), so that nothing but the DDL has been done in between.
+// follows this one (cleanEnd), so that nothing but what it handed over has been done in between.
 
 // keptTablets bounds the metadata of a side that is kept between shifts: some 3 MB.
 const keptTablets = 10_000
@@ -35,11 +35,11 @@ type keptMeta struct {
 // this way.
 func (s *shift) keptAfter(e ending) (source, destination keptMeta) {
 	var changed []int64
-	if b := e.binlog; b != nil {
+	for _, b := range e.handedOver() {
 		if !slices.Contains(keepsOthers, b.Type) || len(b.TableIDs) == 0 {
 			return keptMeta{}, keptMeta{}
 		}
-		changed = b.TableIDs
+		changed = append(changed, b.TableIDs...)
 	}
 	destinations := make([]int64, 0, len(changed))
 	for _, id := range changed {

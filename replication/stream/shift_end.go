@@ -25,12 +25,14 @@ type failure struct {
 
 // ending is why a shift ends.
 type ending struct {
-	end     job.StreamEnd
-	binlog  *job.Binlog
-	wanted  *job.SnapshotWanted
-	problem *job.Problem
-	tables  job.TableChanges
-	gap     *job.Gap
+	end    job.StreamEnd
+	binlog *job.Binlog
+	// following are binlogs behind it for the same step.
+	following []job.Binlog
+	wanted    *job.SnapshotWanted
+	problem   *job.Problem
+	tables    job.TableChanges
+	gap       *job.Gap
 	// found: the source is not what the job follows (look.go). That counts more
 	// than what its last binlogs lead to.
 	found bool
@@ -39,6 +41,14 @@ type ending struct {
 	late int64
 	// newEpoch: the labels of this epoch are of no use any more.
 	newEpoch bool
+}
+
+// handedOver are the binlogs for the step behind the shift.
+func (e *ending) handedOver() []job.Binlog {
+	if e.binlog == nil {
+		return nil
+	}
+	return append([]job.Binlog{*e.binlog}, e.following...)
 }
 
 // drain waits for the transactions under way. When the shift was asked to stop

@@ -126,7 +126,7 @@ func (j *Job) Stream(ctx context.Context, in job.StreamInput, h Hooks) (job.Stre
 	settled, ahead := s.durable()
 	s.book.noteCleanEnd(s.cleanly(e, p, open, since))
 	return job.StreamResult{
-		End: e.end, Position: p, Binlog: e.binlog, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
+		End: e.end, Position: p, Binlog: e.binlog, Following: e.following, Wanted: e.wanted, Problem: e.problem, Lag: s.lag, Notes: s.notes, Tables: e.tables,
 		Unconfirmed: job.Unconfirmed{Since: since, To: upTo},
 		Settling:    job.Settling{Settled: settled, AppliedBeyond: ahead, Met: s.settling.oldest(settled)}, Gap: e.gap, NewEpoch: e.newEpoch,
 		Differences: s.differing(), Comparing: s.comparing(),
@@ -258,8 +258,11 @@ func (s *shift) loop(stop context.Context, batches <-chan batch, again <-chan re
 
 // handleAll handles the binlogs of a batch up to one that ends the loop.
 func (s *shift) handleAll(stop context.Context, b batch) *ending {
-	for _, rec := range b.binlogs {
+	for i, rec := range b.binlogs {
 		if e := s.handle(stop, rec, b.fetched); e != nil {
+			if e.binlog != nil {
+				e.following = s.following(e.binlog, b.binlogs[i+1:])
+			}
 			return e
 		}
 	}

@@ -40,6 +40,71 @@ func (b *bench) ddl(ctx context.Context, d ddlPart) error {
 		fmt.Printf("  DDL, %d tables, %d loads before: p50 %s, of %d: %s to %s; on the source itself: p50 %s\n", d.tables, loads,
 			rounded(delays[len(delays)/2]), len(delays), rounded(delays[0]), rounded(delays[len(delays)-1]), rounded(took[len(took)/2]))
 	}
+	for _, kind := range []string{addColumns, createTables, addPartitions} {
+		for range rowsOfDDL {
+			if err := b.ddlsInARow(ctx, kind, &next, d.statements); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// The kinds of DDLs that come in a row.
+const (
+	addColumns    = "ADD COLUMN"
+	createTables  = "CREATE TABLE"
+	addPartitions = "ADD PARTITION"
+	rowsOfDDL     = 3
+)
+
+// ddlsInARow measures how long so many DDLs, one right after the other, take until the
+// destination shows the last. Baseline: the same statements on the source.
+func (b *bench) ddlsInARow(ctx context.Context, kind string, next *int, statements int) error {
+	row := *next
+	*next += statements
+	if kind == addPartitions {
+		if _, err := b.src.ExecContext(ctx, fmt.Sprintf(`CREATE TABLE w.p%d (id BIGINT, v VARCHAR(40)) DUPLICATE KEY(id) PARTITION BY RANGE(id) (PARTITION p0 VALUES LESS THAN ("0"))
+			DISTRIBUTED BY HASH(id) BUCKETS 1 PROPERTIES ("replication_num" = "1", "binlog.enable" = "true")`, row)); err != nil {
+			return fmt.Errorf("create table p%d: %w", row, err)
+		}
+	}
+	select { // until the job streams again
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(ddlPause):
+	}
+	begun := time.Now()
+	look := ""
+	for i := range statements {
+		statement := ""
+		switch kind {
+		case addColumns:
+			statement = fmt.Sprintf("ALTER TABLE w.t0 ADD COLUMN c%d INT NULL", row+i)
+			look = fmt.Sprintf("SELECT c%d FROM w.t0 WHERE id = -1", row+i)
+		case createTables:
+			statement = fmt.Sprintf(`CREATE TABLE w.n%d (id BIGINT, v VARCHAR(40)) DUPLICATE KEY(id) DISTRIBUTED BY HASH(id) BUCKETS 1
+				PROPERTIES ("replication_num" = "1", "binlog.enable" = "true", "light_schema_change" = "true")`, row+i)
+			look = fmt.Sprintf("SELECT id FROM w.n%d WHERE id = -1", row+i)
+		case addPartitions:
+			statement = fmt.Sprintf(`ALTER TABLE w.p%d ADD PARTITION p%d VALUES LESS THAN ("%d")`, row, i+1, i+1)
+			look = fmt.Sprintf("SELECT id FROM w.p%d PARTITION (p%d) WHERE id = -1", row, i+1)
+		}
+		if _, err := b.src.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	took := time.Since(begun)
+	if err := harness.Await(ctx, time.Minute, func(ctx context.Context) error {
+		rows, err := b.dst.QueryContext(ctx, look)
+		if err != nil {
+			return err
+		}
+		return errors.Join(rows.Err(), rows.Close())
+	}); err != nil {
+		return fmt.Errorf("the last %s of a row: %w", kind, err)
+	}
+	fmt.Printf("  %d %s in a row: shown after %s; the source took %s\n", statements, kind, rounded(time.Since(begun)), rounded(took))
 	return nil
 }
 
