@@ -40,6 +40,7 @@ func followedEndToEnd() []elsewhere {
 // without progress, states and results of workers of two versions.
 func followedByUnitTests() []elsewhere {
 	return []elsewhere{
+		{test: "TestAShiftThatWaitsForItselfTellsWithinAMinute", helps: []string{"the stream begins again by itself"}},
 		{test: "TestStreamAsksForLess", helps: []string{"force_fullsync brings what it did"}, pages: []string{"### `the next binlog is larger than`"}},
 		{test: "TestAStepBeginsOnceItsTablesAreKnown", helps: []string{"whether the workflow of the job has failing tasks"}, pages: []string{"### `the tables of the job are not known`"}},
 		{test: "TestRefusalBecomesASnapshot", helps: []string{"job_skip_binlog with skip_by partialsync brings the table by a snapshot"}},

@@ -447,13 +447,9 @@ var errSuperseded = errors.New("another attempt has taken over this shift")
 // count. An ending means that nothing new must begin.
 func (s *shift) mayBegin(stop context.Context, first *entry, n int) *ending {
 	most := max(n, min(pair.MaxAppliedBeyond-1, s.memory.Uncovered()))
-	for s.tracker.before(first)+n > most {
-		select {
-		case <-s.tracker.moved:
-		case <-s.failing:
-			return &ending{end: job.EndBlocked}
-		case <-stop.Done():
-			return &ending{end: job.EndStopped}
+	if s.tracker.before(first)+n > most {
+		if e := s.awaitRoom(stop, first, most-n); e != nil {
+			return e
 		}
 	}
 	if s.alive() && s.begun+n <= s.memory.Uncovered() {
