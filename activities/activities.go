@@ -28,6 +28,9 @@ type Activities struct {
 	// Tables answers for the tables of jobs that have many. Set it before the first
 	// step.
 	Tables Tables
+	// NearServer tells that the Temporal server runs in this process. Set it before the
+	// first step.
+	NearServer bool
 
 	keyring *secret.Keyring
 	log     *slog.Logger

@@ -68,6 +68,7 @@ type heartbeater struct {
 	unsaid       bool          // latest says more
 	failed       bool          // the last one was not acknowledged
 	acknowledged time.Time     // when the last heartbeat was sent that the server has acknowledged
+	took         time.Duration // the longest time an acknowledgement has taken lately
 	asked        time.Time     // when mayAct began to ask; a shift asks all the time
 	news         chan struct{} // to run: there is something new to tell
 }
@@ -115,11 +116,34 @@ func (h *heartbeater) longestRest() time.Duration {
 	return max(h.longestPause(), min(h.timeout*4/10, h.timeout/2-time.Second))
 }
 
+const (
+	// nearServerRest is the longest rest where the server is in this process, in tenths of
+	// the timeout: nothing lies between them that can fail for itself, and nobody else
+	// notices a worker that has died with its server.
+	nearServerRest = 7
+	// slowServer is how many times as long as its answers have taken lately a rest is
+	// shorter there: a server that has much to do is told earlier.
+	slowServer = 10
+)
+
+// longestRestNear is longestRest where the server is in this process. It may exceed the
+// right to act: an idle shift that gets something to do asks first, for the time of an
+// answer.
+func (h *heartbeater) longestRestNear() time.Duration {
+	h.mu.Lock()
+	took := h.took
+	h.mu.Unlock()
+	return max(h.longestRest(), h.timeout*nearServerRest/10-slowServer*took)
+}
+
 // shiftHeartbeater makes the heartbeater of a shift. A shift waits for the answer to
 // each heartbeat.
 func (a *Activities) shiftHeartbeater(ctx context.Context, end context.CancelCauseFunc) *heartbeater {
 	h := newHeartbeater(a.heartbeats(ctx), activity.GetInfo(ctx).HeartbeatTimeout, end)
 	h.pause = func() time.Duration { return min(h.longestPause(), pauseOf(a.shifts.Load())) }
+	if a.NearServer {
+		h.rest = h.longestRestNear
+	}
 	h.watch = new(shiftWatchdog).watch
 	return h
 }
@@ -162,8 +186,9 @@ func (h *heartbeater) run(ctx context.Context) {
 // due is how long after the last heartbeat the next one is.
 func (h *heartbeater) due() time.Duration {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.failed || h.unsaid {
+	soon := h.failed || h.unsaid
+	h.mu.Unlock()
+	if soon {
 		return h.pause()
 	}
 	return h.rest()
@@ -211,6 +236,10 @@ func (h *heartbeater) current() job.Heartbeat {
 
 // alive tells whether the attempt may start something new.
 func (h *heartbeater) alive() bool { return h.silence() < h.timeout/2 }
+
+// ours tells whether the server cannot have given the shift to somebody else: it does
+// so after a timeout without heartbeats.
+func (h *heartbeater) ours() bool { return h.silence() < h.timeout*9/10 }
 
 // silence is how long ago the server has acknowledged a heartbeat, by the clock
 // that says more: the monotonic one stands still while a virtual machine is
@@ -282,6 +311,7 @@ func (h *heartbeater) acknowledge(ctx context.Context) error {
 	err := h.confirm(rpcCtx, b)
 	h.mu.Lock()
 	h.failed = err != nil
+	h.took = max(time.Since(sent), h.took*3/4)
 	if err == nil {
 		h.acknowledged, h.told = sent, b
 		h.unsaid = saysMore(h.latest, b)

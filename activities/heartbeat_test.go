@@ -113,3 +113,48 @@ func TestARestLeavesTimeForAnAnswer(t *testing.T) {
 		require.Equal(t, want, newHeartbeater(nil, timeout, nil).rest(), timeout)
 	}
 }
+
+// A server in the same process cannot be away: an idle shift rests for longer than it has
+// the right to act, asks before it acts, and is this process' all the time.
+func TestAShiftNearItsServerRestsLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		h := newHeartbeater(s.confirm, 10*time.Second, cancel)
+		h.rest = h.longestRestNear
+		require.NoError(t, h.checkpoint(ctx, saying(7)))
+		var keeping sync.WaitGroup
+		keeping.Go(func() { h.run(ctx) })
+		defer func() { cancel(nil); keeping.Wait() }()
+		for range 70 {
+			time.Sleep(time.Second)
+			require.True(t, h.ours())
+		}
+		require.InDelta(t, 11, len(s.positions()), 1, "one every 7 s")
+		time.Sleep(6 * time.Second)
+		require.False(t, h.alive(), "it has to ask")
+		require.NoError(t, h.checkpoint(ctx, saying(8)))
+		require.True(t, h.alive())
+	})
+}
+
+func TestAServerThatIsSlowIsToldEarlier(t *testing.T) {
+	h := newHeartbeater(nil, 10*time.Second, nil)
+	for took, want := range map[time.Duration]time.Duration{
+		0: 7 * time.Second, 100 * time.Millisecond: 6 * time.Second, time.Second: 4 * time.Second,
+	} {
+		h.took = took
+		require.Equal(t, want, h.longestRestNear(), took)
+	}
+}
+
+func TestAShiftIsOursUntilItMayBeSomebodyElses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeartbeater((&server{}).confirm, 10*time.Second, func(error) {})
+		require.NoError(t, h.checkpoint(t.Context(), saying(7)))
+		time.Sleep(8900 * time.Millisecond)
+		require.True(t, h.ours())
+		time.Sleep(200 * time.Millisecond)
+		require.False(t, h.ours(), "another process may have it soon")
+	})
+}

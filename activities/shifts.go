@@ -19,7 +19,7 @@ type registeredShift struct {
 	number int // StreamInput.Number
 	began  time.Time
 	last   func() job.Heartbeat
-	alive  func() bool   // see heartbeater
+	ours   func() bool   // see heartbeater
 	look   chan struct{} // see stream.Hooks
 	holds  *stream.Holds
 
@@ -44,7 +44,7 @@ func (s *registeredShift) ending() bool {
 func (s *shift) enter(ctx context.Context) (entry *registeredShift, leave func()) {
 	entry = &registeredShift{
 		runID: activity.GetInfo(ctx).WorkflowExecution.RunID, number: s.in.Number, began: time.Now(),
-		last: s.beats.last, alive: s.beats.alive, look: make(chan struct{}, 1), holds: stream.NewHolds(), stop: make(chan struct{}),
+		last: s.beats.last, ours: s.beats.ours, look: make(chan struct{}, 1), holds: stream.NewHolds(), stop: make(chan struct{}),
 	}
 	unregister := s.acts.registry.register(s.in.Spec.Name, entry)
 	left := make(chan struct{})
@@ -69,7 +69,7 @@ func (a *Activities) Shift(name string) *job.ShiftKnown {
 	a.registry.mu.Lock()
 	s := a.registry.shifts[name]
 	a.registry.mu.Unlock()
-	if s == nil || !s.alive() {
+	if s == nil || !s.ours() {
 		return nil
 	}
 	return &job.ShiftKnown{RunID: s.runID, Shift: s.number, Report: s.last()}
@@ -88,7 +88,7 @@ func (a *Activities) Yield() bool {
 	a.registry.mu.Lock()
 	var candidates []*registeredShift
 	for _, s := range a.registry.shifts {
-		if !s.ending() && time.Since(s.began) >= settledAfter && s.alive() && s.last().Problem == nil {
+		if !s.ending() && time.Since(s.began) >= settledAfter && s.ours() && s.last().Problem == nil {
 			candidates = append(candidates, s)
 		}
 	}

@@ -39,7 +39,7 @@ func TestTheLongestShiftIsGivenAway(t *testing.T) {
 	for name, age := range map[string]time.Duration{"young": settledAfter, "old": time.Hour, "lost": 2 * time.Hour} {
 		entries[name] = &registeredShift{
 			began: time.Now().Add(-age), last: func() job.Heartbeat { return job.Heartbeat{} },
-			alive: func() bool { return name != "lost" }, stop: make(chan struct{}),
+			ours: func() bool { return name != "lost" }, stop: make(chan struct{}),
 		}
 		b.acts.registry.register(name, entries[name])
 	}
@@ -62,7 +62,7 @@ func TestWhatIsKnownOfAShift(t *testing.T) {
 		require.NotEmpty(t, s.RunID)
 		require.Equal(t, int64(9), s.Report.Position.CommitSeq)
 		require.Nil(t, b.acts.Shift("elsewhere"))
-		b.acts.registry.shifts["j1"].alive = func() bool { return false }
+		b.acts.registry.shifts["j1"].ours = func() bool { return false }
 		require.Nil(t, b.acts.Shift("j1"))
 		return job.StreamResult{End: job.EndShiftOver}, nil
 	}

@@ -31,8 +31,10 @@ type Options struct {
 	Config config.Config
 	// API and Worker choose the parts; one of them at least.
 	API, Worker bool
-	Logger      *slog.Logger // default slog.Default()
-	Version     string       // "<tag>:<commit>"; empty: devel:unknown
+	// NearServer tells that the Temporal server runs in this process, too.
+	NearServer bool
+	Logger     *slog.Logger // default slog.Default()
+	Version    string       // "<tag>:<commit>"; empty: devel:unknown
 	// Ready, if given, is called once everything runs. apiURL is where the API
 	// answers, empty without API.
 	Ready func(apiURL string)
@@ -200,6 +202,7 @@ func (p *process) startWorker(fatal func(error)) (stop func(), err error) {
 		StreamSlots:      c.StreamSlots,
 		VerifySlots:      c.VerifySlots,
 		HeartbeatTimeout: c.HeartbeatTimeout,
+		NearServer:       p.opts.NearServer,
 		PayloadLimit:     c.PayloadLimit,
 		Webhook:          activities.Webhook{URL: c.WebhookURL, Secret: c.WebhookSecret},
 		OnFatalError:     func(err error) { fatal(&workerError{err}) },

@@ -52,7 +52,7 @@ func Run(ctx context.Context, opts Options) error {
 			}
 		}
 		return server.Run(ctx, server.Options{
-			Config: cfg, API: true, Worker: true, Logger: opts.Logger, Version: opts.Version,
+			Config: cfg, API: true, Worker: true, NearServer: true, Logger: opts.Logger, Version: opts.Version,
 			Ready: func(api string) {
 				fmt.Fprintf(opts.Out, "ccr is ready\n  HTTP API      %s\n", api)
 				greet(opts.Out, temporal, cfg.DataDir)

@@ -62,6 +62,9 @@ type Options struct {
 	// workflows.DefaultHeartbeatTimeout. 30 s saves the server work when there
 	// are more than 200 jobs.
 	HeartbeatTimeout time.Duration
+	// NearServer tells that the Temporal server runs in this process: idle jobs send fewer
+	// heartbeats then.
+	NearServer bool
 	// PayloadLimit is how large a job's state may be, in bytes; 0 =
 	// workflows.DefaultPayloadLimit.
 	PayloadLimit int
@@ -111,6 +114,7 @@ func New(o Options) (*Worker, error) {
 		verifications: sdkworker.New(o.Client, job.VerifyTaskQueue, verifyOptions(o)),
 	}
 	acts := activities.New(o.Connector, o.Keyring, o.Logger)
+	acts.NearServer = o.NearServer
 	memory := newMemory(acts)
 	jobs := workflows.Workflow{
 		HeartbeatTimeout: o.HeartbeatTimeout, Webhook: o.Webhook.URL != "",

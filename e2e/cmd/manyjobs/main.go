@@ -37,10 +37,18 @@ func main() {
 	flag.BoolVar(&o.answers, "answers", false, "measure how soon /view, /metrics and job_status answer")
 	flag.StringVar(&o.before, "before", "", "a ccr binary of an earlier version, whose API server is measured beside (with -answers)")
 	flag.IntVar(&o.takeovers, "takeovers", 0, "so many times at the end: start a second worker, kill the first, and measure how soon all jobs stream again; then how soon one that joins has its share")
+	alone := flag.Bool("standalone", false, "only measure the jobs in one ccr-standalone while they are idle")
+	s := standalonePart{}
+	flag.StringVar(&s.args, "standalone-args", "", "arguments of ccr-standalone in addition (with -standalone)")
+	flag.StringVar(&s.profile, "cpuprofile", "", "write a CPU profile of ccr-standalone, for as long as it is measured, to this file (with -standalone)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	measured := run
+	if *alone {
+		measured = func(ctx context.Context, o options) error { return measureStandalone(ctx, o, s) }
+	}
+	if err := measured(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "manyjobs:", err)
 		os.Exit(1)
 	}
