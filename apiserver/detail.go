@@ -41,15 +41,18 @@ type frontendDetail struct {
 
 type clusterDetail struct {
 	frontendDetail
-	Frontends   []frontendDetail  `json:"frontends"`
-	User        string            `json:"user"`
-	Password    string            `json:"password"`
-	PasswordKey string            `json:"password_key,omitempty"` // names the key that sealed it
-	Cluster     string            `json:"cluster"`
-	Database    string            `json:"database"`
-	DatabaseID  int64             `json:"db_id"`
-	Table       string            `json:"table"`
-	TableID     int64             `json:"table_id"`
+	Frontends   []frontendDetail `json:"frontends"`
+	User        string           `json:"user"`
+	Password    string           `json:"password"`
+	PasswordKey string           `json:"password_key,omitempty"` // names the key that sealed it
+	Cluster     string           `json:"cluster"`
+	Database    string           `json:"database"`
+	DatabaseID  int64            `json:"db_id"`
+	Table       string           `json:"table"`
+	TableID     int64            `json:"table_id"`
+	// JobTable is the name that a table job is for, on the source, while its table is
+	// called otherwise.
+	JobTable    string            `json:"job_table,omitempty"`
 	HostMapping map[string]string `json:"host_mapping,omitempty"`
 }
 
@@ -153,6 +156,7 @@ func newClusterDetail(c job.Cluster) clusterDetail {
 		DatabaseID:     c.DatabaseID,
 		Table:          c.Table,
 		TableID:        c.TableID,
+		JobTable:       c.JobTable,
 		HostMapping:    c.HostMapping,
 	}
 	for _, f := range c.Frontends {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doris-ccr/ccr/apiserver"
+	"github.com/doris-ccr/ccr/client"
 	"github.com/doris-ccr/ccr/config"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
@@ -23,8 +24,6 @@ const (
 	checkTimeout = 3 * time.Minute
 	// checkBody bounds what is read of a request, in bytes.
 	checkBody = 4 << 20
-	// tokenEnv holds the token for --api: command lines can be read by others.
-	tokenEnv = "CCR_TOKEN"
 )
 
 const checkLong = `check looks at both clusters as create_ccr would, and further, and changes nothing:
@@ -35,8 +34,8 @@ the destination has already. It takes the body of create_ccr from a file or, wit
 
 Without --api this process asks the clusters itself: neither a server nor Temporal
 is needed. Run it on the machine on which a worker will run, for what can be
-reached is part of the answer. With --api a worker of the running ccr is asked,
-and also whether the job's name is free and other jobs write to the same tables.
+reached is part of the answer. With --api or --context a worker of a running ccr is
+asked, and also whether the job's name is free and other jobs write to the same tables.
 A token for it (role admin) is taken from ` + tokenEnv + `.
 
 The exit status is 0 if nothing stands in the way of the job (warnings are shown),
@@ -50,11 +49,11 @@ const checkExample = `  ccr check -f job.json
 // checkFlags are what check takes beside the settings.
 type checkFlags struct {
 	file, output string
-	apiFlags
+	server       *connection
 }
 
-func checkCommand(environ []string) *cobra.Command {
-	var f checkFlags
+func (p Program) checkCommand() *cobra.Command {
+	f, environ := checkFlags{server: p.connection()}, p.Environ
 	cmd := &cobra.Command{
 		Use:     "check",
 		Short:   "Look whether a job can run between two clusters; change nothing",
@@ -66,20 +65,21 @@ func checkCommand(environ []string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runCheck(cmd, environ, cfg, f)
+			return runCheck(cmd, cfg, f)
 		},
 	}
 	config.Bind(cmd.Flags(), config.GroupDoris, config.GroupLog)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.file, "file", "f", "", `file with the body of create_ccr; "-" for standard input`)
 	flags.StringVarP(&f.output, "output", "o", "table", "table or json")
-	flags.StringVar(&f.api, "api", "", "ask the worker of a running ccr: address of an API server, e.g. http://127.0.0.1:9190")
-	flags.StringVar(&f.ca, "ca-file", "", "PEM file of the authority that signed the API server's certificate; empty for the system's")
+	flags.StringVar(&f.server.api, "api", "", "ask the worker of a running ccr: address of an API server, e.g. http://127.0.0.1:9190")
+	f.server.bindServer(cmd, flags)
+	flags.StringVar(&f.server.ca, "ca-file", "", "PEM file of the authority that signed the API server's certificate; empty for the system's")
 	config.Teach(cmd)
 	return cmd
 }
 
-func runCheck(cmd *cobra.Command, environ []string, cfg config.Config, f checkFlags) error {
+func runCheck(cmd *cobra.Command, cfg config.Config, f checkFlags) error {
 	if f.output != "table" && f.output != "json" {
 		return fmt.Errorf("--output %q: it is table or json", f.output)
 	}
@@ -94,8 +94,12 @@ func runCheck(cmd *cobra.Command, environ []string, cfg config.Config, f checkFl
 	ctx, cancel := context.WithTimeout(cmd.Context(), checkTimeout)
 	defer cancel()
 	var report job.CheckReport
-	if f.api != "" {
-		err = f.ask(ctx, valueOf(environ, tokenEnv), "/check_ccr", "admin", text, &report)
+	asked := f.server.api != "" || f.server.context != ""
+	if asked {
+		var asker *client.Client
+		if asker, err = f.server.client(); err == nil {
+			err = asker.Operate(ctx, "/check_ccr", "admin", text, &report)
+		}
 	} else {
 		report, err = checkHere(ctx, cmd, cfg, body)
 	}
@@ -109,7 +113,7 @@ func runCheck(cmd *cobra.Command, environ []string, cfg config.Config, f checkFl
 	if f.output == "json" {
 		err = printJSON(cmd.OutOrStdout(), report)
 	} else {
-		err = printTable(cmd.OutOrStdout(), report, f.api != "")
+		err = printTable(cmd.OutOrStdout(), report, asked)
 	}
 	if err != nil {
 		return fmt.Errorf("print the checks: %w", err)
@@ -206,11 +210,16 @@ func printTable(w io.Writer, report job.CheckReport, asked bool) error {
 
 // valueOf reads a variable of the environment, "" if it is not set.
 func valueOf(environ []string, name string) string {
-	value := ""
+	value, _ := lookUp(environ, name)
+	return value
+}
+
+// lookUp reads a variable of the environment, and tells whether it is set.
+func lookUp(environ []string, name string) (value string, found bool) {
 	for _, line := range environ {
 		if v, ok := strings.CutPrefix(line, name+"="); ok {
-			value = v
+			value, found = v, true
 		}
 	}
-	return value
+	return value, found
 }

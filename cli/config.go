@@ -51,8 +51,17 @@ func reference(root *cobra.Command) string {
 	return b.String()
 }
 
+// sameFlags annotates a command whose flags are described with another command.
+const sameFlags = "ccr:same-flags"
+
 func describeFlags(b *strings.Builder, cmd *cobra.Command) {
-	config.Own(cmd.Flags()).VisitAll(func(f *pflag.Flag) {
+	if other := cmd.Annotations[sameFlags]; other != "" {
+		fmt.Fprintf(b, "| `%s` | | | as of `%s` |\n", cmd.CommandPath(), other)
+		return
+	}
+	flags := config.Own(cmd.Flags())
+	flags.AddFlagSet(cmd.PersistentFlags())
+	flags.VisitAll(func(f *pflag.Flag) {
 		value := ""
 		if f.DefValue != "" && f.DefValue != "[]" {
 			value = "`" + f.DefValue + "`"

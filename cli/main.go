@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -24,21 +23,4 @@ func Main(root *cobra.Command) int {
 		return exitStatus(err)
 	}
 	return 0
-}
-
-// statusError ends the process with a status of its own.
-type statusError struct {
-	error
-	status int
-}
-
-func (e *statusError) Unwrap() error { return e.error }
-
-// exitStatus is the status with which an error ends the process, 1 mostly.
-func exitStatus(err error) int {
-	var e *statusError
-	if errors.As(err, &e) {
-		return e.status
-	}
-	return 1
 }

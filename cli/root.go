@@ -3,6 +3,8 @@
 package cli
 
 import (
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"github.com/doris-ccr/ccr/config"
@@ -32,6 +34,8 @@ type Program struct {
 	Version string
 	// Environ is what os.Environ returns.
 	Environ []string
+	// now is time.Now, unless a test has another.
+	now func() time.Time
 	// Serves is the command that runs with Settings; "config" shows these.
 	Serves   string
 	Settings []config.Group
@@ -77,8 +81,11 @@ func (p Program) Commands() []*cobra.Command {
 			example: "  ccr worker --temporal-address temporal:7233 --metrics-listen 127.0.0.1:9191",
 			groups:  workerGroups,
 		}),
-		checkCommand(p.Environ),
-		verifyCommand(p.Environ),
+		p.checkCommand(),
+		p.verifyCommand(),
+		plain(p.jobCommand()),
+		plain(p.clusterCommand()),
+		plain(withStatuses(p.contextCommand())),
 		importCommand(p.Environ),
 		healthCommand(p.Environ),
 		p.configCommand(),

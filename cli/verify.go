@@ -30,7 +30,8 @@ verifies that. With --every it is made a habit, and nothing is waited for. There
 one verification a job at a time; if this command is interrupted, the verification
 goes on, and "ccr verify status" tells of it.
 
-A token for the API server (role operate; for status, read) is taken from ` + tokenEnv + `.
+The server and the token for it (role operate; for status, read) are those of the flags, of the
+environment (` + apiEnv + `, ` + tokenEnv + `) or of a context, see "ccr context".
 
 The exit status is 0 if all that was compared is equal, or has become so by
 repairing, 2 if something is different, 3 if some tables could not be compared or
@@ -45,8 +46,7 @@ const verifyExample = `  ccr verify sales
 
 // verifyFlags are what verify and its commands take.
 type verifyFlags struct {
-	apiFlags
-	token          string
+	server         *connection
 	format, report string
 	watch, detach  bool
 	request        verifyBody
@@ -80,15 +80,15 @@ type verified struct {
 	Schedule json.RawMessage `json:"schedule"`
 }
 
-func verifyCommand(environ []string) *cobra.Command {
-	f := verifyFlags{token: valueOf(environ, tokenEnv)}
+func (p Program) verifyCommand() *cobra.Command {
+	f := verifyFlags{server: p.connection()}
 	var every string
 	cmd := &cobra.Command{
 		Use:     "verify name",
 		Short:   "Compare the tables of a job on both sides, and repair what differs",
 		Long:    verifyLong,
 		Example: verifyExample,
-		Args:    cobra.ExactArgs(1),
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: f.server.completeJobs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.request.Name = args[0]
 			if cmd.Flags().Changed("every") {
@@ -117,7 +117,7 @@ func verifyCommand(environ []string) *cobra.Command {
 	flags.BoolVar(&f.watch, "watch", false, "show how far it is on standard error while waiting")
 	flags.BoolVar(&f.detach, "detach", false, "wait for nothing; print the id of the report")
 	flags.StringVar(&f.format, "format", "text", "text or json")
-	f.bind(cmd)
+	f.server.bind(cmd, cmd.PersistentFlags())
 	status := f.command("status", "Show the verification that runs, or the last one", func(cmd *cobra.Command) error { return f.status(cmd) })
 	status.Flags().StringVar(&f.format, "format", "text", "text or json")
 	status.Flags().BoolVar(&f.watch, "watch", false, "wait for the end, and show how far it is on standard error")
@@ -132,34 +132,36 @@ func verifyCommand(environ []string) *cobra.Command {
 
 // command is one of the commands about a verification that was started.
 func (f *verifyFlags) command(name, short string, run func(*cobra.Command) error) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: name + " name", Short: short, Args: cobra.ExactArgs(1),
+	return &cobra.Command{
+		Use: name + " name", Short: short, Args: cobra.ExactArgs(1), ValidArgsFunction: f.server.completeJobs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.request.Name = args[0]
 			return run(cmd)
 		},
 	}
-	f.bind(cmd)
-	return cmd
 }
 
-func (f *verifyFlags) bind(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&f.api, "api", "http://127.0.0.1:9190", "address of an API server")
-	flags.StringVar(&f.ca, "ca-file", "", "PEM file of the authority that signed the API server's certificate; empty for the system's")
+// ask posts a body to an endpoint of the server.
+func (f *verifyFlags) ask(ctx context.Context, path, role string, body, out any) error {
+	asker, err := f.server.client()
+	if err != nil {
+		return err
+	}
+	return asker.Operate(ctx, path, role, body, out)
 }
 
 // verify starts a verification and waits for its end.
 func (f *verifyFlags) verify(cmd *cobra.Command) error {
+	return f.start(cmd, "/verify", f.request)
+}
+
+// start has a verification or a repair begin, and waits for its end.
+func (f *verifyFlags) start(cmd *cobra.Command, path string, request any) error {
 	if err := f.checkFormat(); err != nil {
 		return err
 	}
-	body, err := json.Marshal(f.request)
-	if err != nil {
-		return fmt.Errorf("make the request: %w", err)
-	}
 	var started verified
-	if err := f.ask(cmd.Context(), f.token, "/verify", "operate", body, &started); err != nil {
+	if err := f.ask(cmd.Context(), path, "operate", request, &started); err != nil {
 		return err
 	}
 	out := cmd.OutOrStdout()
@@ -242,11 +244,8 @@ func progressOf(r job.VerifyReport) string {
 }
 
 func (f *verifyFlags) read(ctx context.Context) (found verified, report job.VerifyReport, err error) {
-	body, err := json.Marshal(map[string]string{"name": f.request.Name, "report": f.report})
-	if err != nil {
-		return found, report, fmt.Errorf("make the request: %w", err)
-	}
-	if err := f.ask(ctx, f.token, "/verify_status", "read", body, &found); err != nil {
+	wanted := map[string]string{"name": f.request.Name, "report": f.report}
+	if err := f.ask(ctx, "/verify_status", "read", wanted, &found); err != nil {
 		return found, report, err
 	}
 	if len(found.Report) > 0 {
@@ -258,11 +257,7 @@ func (f *verifyFlags) read(ctx context.Context) (found verified, report job.Veri
 }
 
 func (f *verifyFlags) steer(ctx context.Context, path string) error {
-	body, err := json.Marshal(map[string]string{"name": f.request.Name})
-	if err != nil {
-		return fmt.Errorf("make the request: %w", err)
-	}
-	return f.ask(ctx, f.token, path, "operate", body, &struct{}{})
+	return f.ask(ctx, path, "operate", map[string]string{"name": f.request.Name}, nil)
 }
 
 // show prints a report; its error has the exit status.

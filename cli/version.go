@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -24,10 +26,43 @@ func (p Program) version() string {
 }
 
 func (p Program) versionCommand() *cobra.Command {
-	return &cobra.Command{
+	c := p.connection()
+	var (
+		out    output
+		server bool
+	)
+	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "Print the version",
+		Short: "Print the version, with --server that of a server, too",
 		Args:  cobra.NoArgs,
-		Run:   func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), p.version()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
+			versions := map[string]string{"version": p.version()}
+			if server {
+				asker, err := c.client()
+				if err != nil {
+					return err
+				}
+				if versions["server"], err = asker.Version(cmd.Context()); err != nil {
+					return told(err)
+				}
+			}
+			raw, err := json.Marshal(versions)
+			if err != nil {
+				return fmt.Errorf("print the version: %w", err)
+			}
+			return out.print(cmd.OutOrStdout(), view{JSON: raw, Table: func(w io.Writer, _ bool) {
+				fmt.Fprintln(w, versions["version"])
+				if server {
+					fmt.Fprintln(w, "server", versions["server"])
+				}
+			}})
+		},
 	}
+	out.bind(cmd)
+	cmd.Flags().BoolVar(&server, "server", false, "ask the server for its version, too")
+	c.bind(cmd, cmd.Flags())
+	return cmd
 }

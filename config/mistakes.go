@@ -12,12 +12,7 @@ import (
 // with the one that was probably meant and with where to look.
 func Correct(cmd *cobra.Command) {
 	cmd.SuggestionsMinimumDistance = 2
-	cmd.Args = func(c *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return nil
-		}
-		return fmt.Errorf("unknown command %q%s; see %s --help", args[0], meant(c.SuggestionsFor(args[0])), c.CommandPath())
-	}
+	cmd.Args = UnknownCommand
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
 		if !unknown {
@@ -27,6 +22,18 @@ func Correct(cmd *cobra.Command) {
 	})
 }
 
+// UnknownCommand takes no arguments: each would be a command that does not exist.
+func UnknownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("unknown command %q%s; see %s --help", args[0], meant(c.SuggestionsFor(args[0])), c.CommandPath())
+}
+
+// Meant is " (did you mean ...?)" with the words that are hardly different from one that
+// nobody knows, "" if there are none.
+func Meant(word string, among []string) string { return meant(near(word, among)) }
+
 func meant(candidates []string) string {
 	if len(candidates) == 0 {
 		return ""
@@ -34,21 +41,34 @@ func meant(candidates []string) string {
 	return " (did you mean " + strings.Join(candidates, " or ") + "?)"
 }
 
-// nearFlags returns the flags whose names are hardly different from name: those
-// at the least distance, at most two letters away.
+// nearFlags returns the flags whose names are hardly different from name.
 func nearFlags(flags *pflag.FlagSet, name string) []string {
-	least := 3
-	var near []string
+	var names []string
 	flags.VisitAll(func(f *pflag.Flag) {
-		switch d := distance(name, f.Name); {
-		case f.Hidden || d > least || d == 3:
-		case d < least:
-			least, near = d, []string{"--" + f.Name}
-		default:
-			near = append(near, "--"+f.Name)
+		if !f.Hidden {
+			names = append(names, f.Name)
 		}
 	})
-	return near
+	list := near(name, names)
+	for i := range list {
+		list[i] = "--" + list[i]
+	}
+	return list
+}
+
+// near returns the words at the least distance, at most two letters away.
+func near(word string, among []string) (list []string) {
+	least := 3
+	for _, w := range among {
+		switch d := distance(word, w); {
+		case d > least || d == 3:
+		case d < least:
+			least, list = d, []string{w}
+		default:
+			list = append(list, w)
+		}
+	}
+	return list
 }
 
 // distance is how many letters must be put in, taken away or replaced to make b

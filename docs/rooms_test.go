@@ -52,7 +52,8 @@ var rooms = map[string][]string{
 	"apiserver":  {"doris", "job", "secret", "access", "failpoint", "console"},
 	"importer":   {"job", "secret", "replication", "replication/adopt"},
 	"server":     {"access", "activities", "apiserver", "config", "failpoint", "replication", "secret", "worker"},
-	"cli":        {"access", "apiserver", "config", "importer", "job", "replication", "secret", "server", "worker"},
+	"client":     {},
+	"cli":        {"access", "apiserver", "client", "config", "importer", "job", "replication", "secret", "server", "worker"},
 	"cmd":        {"cli"},
 
 	"workflows/histories": {},

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doris-ccr/ccr/client"
+)
+
+func (c *connection) jobHosts() *cobra.Command {
+	var (
+		out          output
+		source, dest []string
+	)
+	cmd := &cobra.Command{
+		Use: "hosts name", Short: "Show or change the host mappings of a job",
+		Long: `hosts shows under which public addresses a job reaches the frontends and backends of its
+clusters. With --src or --dest it merges into them: private=public adds or changes an entry,
+private= removes it. The running step starts over with the new addresses.`,
+		Example: "  ccr job hosts sales\n  ccr job hosts sales --src 172.16.1.1=10.0.10.1 --src 172.16.1.5= --dest 172.16.2.3=10.0.10.9",
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: c.completeJobs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			asker, err := c.client()
+			if err != nil {
+				return err
+			}
+			if len(source)+len(dest) == 0 {
+				return out.show(cmd, func(ctx context.Context) (view, error) { return findHosts(ctx, asker, args[0]) })
+			}
+			var change client.HostMappings
+			if change.Source, err = pairs("--src", source); err != nil {
+				return err
+			}
+			if change.Destination, err = pairs("--dest", dest); err != nil {
+				return err
+			}
+			if err := asker.MapHosts(cmd.Context(), args[0], change); err != nil {
+				return err
+			}
+			return done(cmd, args[0], "uses the new addresses")
+		},
+	}
+	out.bind(cmd)
+	cmd.Flags().StringSliceVar(&source, "src", nil, "private=public of a host of the source; private= removes it")
+	cmd.Flags().StringSliceVar(&dest, "dest", nil, "the same of the destination")
+	return cmd
+}
+
+// pairs reads private=public.
+func pairs(flag string, given []string) (map[string]string, error) {
+	m := map[string]string{}
+	for _, text := range given {
+		private, public, found := strings.Cut(text, "=")
+		if private = strings.TrimSpace(private); !found || private == "" {
+			return nil, usageErrorf("%s %q: it has the form private=public, or private= to remove an entry", flag, text)
+		}
+		m[private] = strings.TrimSpace(public)
+	}
+	return m, nil
+}
+
+func findHosts(ctx context.Context, asker *client.Client, name string) (v view, err error) {
+	j, err := asker.Job(ctx, name)
+	if err != nil {
+		return v, err
+	}
+	never := func(m map[string]string) map[string]string {
+		if m == nil {
+			return map[string]string{}
+		}
+		return m
+	}
+	source, dest := never(j.Value.Src.HostMapping), never(j.Value.Dest.HostMapping)
+	v.JSON, err = json.Marshal(map[string]any{"src_host_mapping": source, "dest_host_mapping": dest})
+	v.Table = func(w io.Writer, _ bool) {
+		rowOf(w, "SIDE", "PRIVATE", "PUBLIC")
+		for _, side := range []struct {
+			name string
+			m    map[string]string
+		}{{"src", source}, {"dest", dest}} {
+			for _, private := range slices.Sorted(maps.Keys(side.m)) {
+				rowOf(w, side.name, private, side.m[private])
+			}
+		}
+	}
+	return v, err
+}
