@@ -121,7 +121,7 @@ func TestCompletion(t *testing.T) {
 		"job wait sales --for l":           "lag=0\nlag<\n:4\n",
 		"job skip sales ":                  ":4\n",
 		"job partial-sync sales u":         "users\n:4\n",
-		"verify s":                         "sales\n:4\n",
+		"verify sa":                        "sales\n:4\n",
 		"job verify status s":              "sales\n:4\n",
 		"job list -o w":                    "wide\n:4\n",
 		"cluster describe 127.0.0.77:3":    "127.0.0.77:30030\n:4\n",

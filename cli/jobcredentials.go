@@ -59,16 +59,23 @@ func (g *givenAccount) account(cmd *cobra.Command, environ []string, side, name 
 }
 
 func (c *connection) jobCredentials() *cobra.Command {
-	var source, dest givenAccount
+	var (
+		source, dest givenAccount
+		force        bool
+	)
 	cmd := &cobra.Command{
 		Use: "credentials name", Short: "Give a job other users or passwords of Doris",
 		Long: `credentials changes the account with which a job works on its source or destination, so that a
 password can be changed while the job runs. The password comes from a file, from a variable of the
-environment or from the terminal, never from the command line.`,
+environment or from the terminal, never from the command line.
+
+A worker logs in with the new account first, and looks whether it has the privileges that the job
+needs; if not, nothing is changed. --force tells the job without that, before the account is changed
+on the cluster, say.`,
 		Example: "  ccr job credentials sales --src-password\n  ccr job credentials sales --dest-user repl2 --dest-password-file /run/secrets/doris",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: c.completeJobs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			change := client.Credentials{Name: args[0]}
+			change := client.Credentials{Force: force}
 			var err error
 			if change.Source, err = source.account(cmd, c.environ, "src", "source"); err != nil {
 				return err
@@ -83,7 +90,7 @@ environment or from the terminal, never from the command line.`,
 			if err != nil {
 				return err
 			}
-			if err := asker.UpdateCredentials(cmd.Context(), change); err != nil {
+			if err := asker.UpdateCredentials(cmd.Context(), args[0], change); err != nil {
 				return err
 			}
 			return done(cmd, args[0], "works with the new credentials")
@@ -91,5 +98,6 @@ environment or from the terminal, never from the command line.`,
 	}
 	source.bind(cmd, "src", "source")
 	dest.bind(cmd, "dest", "destination")
+	cmd.Flags().BoolVar(&force, "force", false, "do not log in with the new account first")
 	return cmd
 }

@@ -196,7 +196,7 @@ func texts(list []string) string { return "[" + strings.Join(list, ", ") + "]" }
 
 // compareAccounts changes users. A password is sent with a new user, or if it is asked for.
 func (p *planner) compareAccounts(d *planned, m *manifest, is *client.Job) {
-	change := client.Credentials{Name: m.Name}
+	var change client.Credentials
 	for _, side := range []struct {
 		key  string
 		want manifestSide
@@ -214,7 +214,7 @@ func (p *planner) compareAccounts(d *planned, m *manifest, is *client.Job) {
 		*side.into = &client.Account{User: &side.want.User, Password: &side.want.Password}
 	}
 	if change.Source != nil || change.Destination != nil {
-		d.steps = append(d.steps, func(ctx context.Context) error { return p.asker.UpdateCredentials(ctx, change) })
+		d.steps = append(d.steps, func(ctx context.Context) error { return p.asker.UpdateCredentials(ctx, m.Name, change) })
 	}
 }
 

@@ -258,14 +258,16 @@ type Account struct {
 
 // Credentials are the accounts of a job; a side that is nil stays as it is.
 type Credentials struct {
-	Name        string   `json:"name"`
 	Source      *Account `json:"src,omitempty"`
 	Destination *Account `json:"dest,omitempty"`
+	// Force: the job is told without a worker that logs in first.
+	Force bool `json:"force,omitempty"`
 }
 
-// UpdateCredentials gives a job other accounts.
-func (c *Client) UpdateCredentials(ctx context.Context, credentials Credentials) error {
-	return c.Operate(ctx, "/update_credentials", roleAdmin, credentials, nil)
+// UpdateCredentials gives a job other accounts. A worker logs in with them first.
+func (c *Client) UpdateCredentials(ctx context.Context, name string, credentials Credentials) error {
+	_, err := c.do(ctx, http.MethodPatch, jobPath(name, "/credentials"), roleAdmin, credentials)
+	return err
 }
 
 // Version is the version of the server.
