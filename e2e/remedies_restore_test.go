@@ -216,6 +216,8 @@ func (t *trouble) restoreByHand(atomic bool) {
 		snapshot, err = source.Snapshot(ctx, fe.SnapshotRequest{Database: "d", Label: "by_hand"})
 		return err
 	}))
+	info, err := snapshot.JobInfo.Plain()
+	require.NoError(t, err)
 	token, err := source.MasterToken(t.ctx)
 	require.NoError(t, err)
 	backend := t.pair.Source.BE(0)
@@ -223,7 +225,7 @@ func (t *trouble) restoreByHand(atomic bool) {
 	held := t.fault(t.pair.Destination, faults.Rule{Point: "restore.DOWNLOADING", Action: faults.Hold})
 	require.NoError(t, client(t.pair.Destination).RestoreSnapshot(t.ctx, fe.RestoreRequest{
 		Database: "d", Label: "by_hand", Tables: []fe.TableRef{{Table: "t"}}, AtomicRestore: atomic,
-		Meta: snapshot.Meta, JobInfo: []byte(strings.TrimSuffix(strings.TrimSpace(string(snapshot.JobInfo)), "}") + extra),
+		Meta: snapshot.Meta, JobInfo: fe.PlainBlob([]byte(strings.TrimSuffix(strings.TrimSpace(string(info)), "}") + extra)),
 	}))
 	t.awaitColumn(func(ctx context.Context) ([]string, error) { return column(ctx, t.dst, "SHOW RESTORE FROM d", "State") }, "DOWNLOADING")
 	held.struck()

@@ -225,14 +225,14 @@ func TestSnapshot(t *testing.T) {
 	c := newClient(t, fe.Config{}, f)
 	got, err := c.Snapshot(t.Context(), fe.SnapshotRequest{Database: "d", Label: "l"})
 	require.NoError(t, err)
-	require.Equal(t, fe.Snapshot{Meta: []byte("m"), JobInfo: []byte("{}"), ExpiredAt: time.UnixMilli(1745419250589), CommitSeq: 7}, got)
+	require.Equal(t, fe.Snapshot{Meta: fe.PlainBlob([]byte("m")), JobInfo: fe.PlainBlob([]byte("{}")), ExpiredAt: time.UnixMilli(1745419250589), CommitSeq: 7}, got)
 	require.Equal(t, &fs.TGetSnapshotRequest{User: p("root"), Passwd: p("secret"), Db: p("d"), Table: p(""), LabelName: p("l"), SnapshotName: p(""),
 		SnapshotType: p(fs.TSnapshotType_LOCAL)}, f.requests()[0])
 
 	f.says("getSnapshot", &fs.TGetSnapshotResult_{Status: okStatus, Meta: zipped(t, "m"), JobInfo: zipped(t, "{}"), Compressed: p(true)})
 	got, err = c.Snapshot(t.Context(), fe.SnapshotRequest{Database: "d", Label: "l", Compress: true})
 	require.NoError(t, err)
-	require.Equal(t, fe.Snapshot{Meta: []byte("m"), JobInfo: []byte("{}"), Compressed: true}, got)
+	require.Equal(t, fe.Snapshot{Meta: fe.PackedBlob(zipped(t, "m")), JobInfo: fe.PackedBlob(zipped(t, "{}"))}, got)
 
 	f.says("getSnapshot", &fs.TGetSnapshotResult_{Status: okStatus, Meta: []byte("m")})
 	_, err = c.Snapshot(t.Context(), fe.SnapshotRequest{Database: "d", Label: "l"})
@@ -242,11 +242,11 @@ func TestSnapshot(t *testing.T) {
 func TestRestoreSnapshot(t *testing.T) {
 	f := startFrontend(t).says("restoreSnapshot", &fs.TRestoreSnapshotResult_{Status: okStatus})
 	c := newClient(t, fe.Config{}, f)
-	require.NoError(t, c.RestoreSnapshot(t.Context(), fe.RestoreRequest{Database: "d", Label: "l", Meta: []byte("m"), JobInfo: []byte("{}")}))
+	require.NoError(t, c.RestoreSnapshot(t.Context(), fe.RestoreRequest{Database: "d", Label: "l", Meta: fe.PlainBlob([]byte("m")), JobInfo: fe.PlainBlob([]byte("{}"))}))
 	require.Equal(t, &fs.TRestoreSnapshotRequest{User: p("root"), Passwd: p("secret"), Db: p("d"), LabelName: p("l"), RepoName: p("__keep_on_local__"),
 		Properties: map[string]string{"reserve_replica": "true"}, Meta: []byte("m"), JobInfo: []byte("{}")}, f.requests()[0])
 
-	require.NoError(t, c.RestoreSnapshot(t.Context(), fe.RestoreRequest{Database: "d", Label: "l", Meta: []byte("m"), JobInfo: []byte("{}"),
+	require.NoError(t, c.RestoreSnapshot(t.Context(), fe.RestoreRequest{Database: "d", Label: "l", Meta: fe.PlainBlob([]byte("m")), JobInfo: fe.PlainBlob([]byte("{}")),
 		Tables: []fe.TableRef{{Table: "t", Alias: "a"}, {Table: "u"}}, Properties: map[string]string{}, CleanTables: true, CleanPartitions: true,
 		AtomicRestore: true, ForceReplace: true, Compressed: true}))
 	r := f.requests()[1].(*fs.TRestoreSnapshotRequest)

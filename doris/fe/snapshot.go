@@ -1,11 +1,8 @@
 package fe
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"time"
 
@@ -28,10 +25,8 @@ type SnapshotRequest struct {
 
 // Snapshot is what a restore needs.
 type Snapshot struct {
-	// Meta is opaque, JobInfo the JSON of doris-rpc.md 5.3. Both are plain here,
-	// Compressed only says how they travelled.
-	Meta, JobInfo []byte
-	Compressed    bool
+	// Meta is opaque, JobInfo the JSON of doris-rpc.md 5.3.
+	Meta, JobInfo Blob
 	// ExpiredAt is when backends may delete the files; zero on old servers.
 	ExpiredAt time.Time
 	// CommitSeq of the whole backup; 0 on old servers.
@@ -56,21 +51,15 @@ func (c *Client) Snapshot(ctx context.Context, req SnapshotRequest) (Snapshot, e
 	if err != nil {
 		return Snapshot{}, err
 	}
-	snapshot := Snapshot{Meta: r.GetMeta(), JobInfo: r.GetJobInfo(), Compressed: r.GetCompressed(), CommitSeq: r.GetCommitSeq()}
-	if len(snapshot.Meta) == 0 || len(snapshot.JobInfo) == 0 {
+	if len(r.GetMeta()) == 0 || len(r.GetJobInfo()) == 0 {
 		return Snapshot{}, incomplete(op.method, "snapshot %s has no meta or no job info", req.Label)
+	}
+	snapshot := Snapshot{Meta: PlainBlob(r.GetMeta()), JobInfo: PlainBlob(r.GetJobInfo()), CommitSeq: r.GetCommitSeq()}
+	if r.GetCompressed() {
+		snapshot.Meta, snapshot.JobInfo = PackedBlob(r.GetMeta()), PackedBlob(r.GetJobInfo())
 	}
 	if r.GetExpiredAt() > 0 {
 		snapshot.ExpiredAt = time.UnixMilli(r.GetExpiredAt())
-	}
-	if !snapshot.Compressed {
-		return snapshot, nil
-	}
-	if snapshot.Meta, err = gunzip(snapshot.Meta); err != nil {
-		return Snapshot{}, fmt.Errorf("decompress the meta of snapshot %s: %w", req.Label, err)
-	}
-	if snapshot.JobInfo, err = gunzip(snapshot.JobInfo); err != nil {
-		return Snapshot{}, fmt.Errorf("decompress the job info of snapshot %s: %w", req.Label, err)
 	}
 	return snapshot, nil
 }
@@ -87,8 +76,8 @@ type RestoreRequest struct {
 	Tables []TableRef
 	// Properties; nil means what replication always sends, reserve_replica=true.
 	Properties map[string]string
-	// Meta and JobInfo are plain; JobInfo has the extra_info of doris-rpc.md 5.4.
-	Meta, JobInfo []byte
+	// JobInfo has the extra_info of doris-rpc.md 5.4.
+	Meta, JobInfo Blob
 
 	CleanTables     bool
 	CleanPartitions bool
@@ -117,7 +106,7 @@ func (c *Client) restoreQuestion(req RestoreRequest) (*frontendservice.TRestoreS
 	repository := LocalRepository
 	q := &frontendservice.TRestoreSnapshotRequest{
 		User: &c.cfg.User, Passwd: &c.cfg.Password, Db: &req.Database, LabelName: &req.Label, RepoName: &repository,
-		Properties: map[string]string{}, Meta: req.Meta, JobInfo: req.JobInfo,
+		Properties:  map[string]string{},
 		CleanTables: flag(req.CleanTables), CleanPartitions: flag(req.CleanPartitions),
 		AtomicRestore: flag(req.AtomicRestore), Compressed: flag(req.Compressed), ForceReplace: flag(req.ForceReplace),
 	}
@@ -132,15 +121,16 @@ func (c *Client) restoreQuestion(req RestoreRequest) (*frontendservice.TRestoreS
 		}
 		q.TableRefs = append(q.TableRefs, t)
 	}
-	if !req.Compressed {
-		return q, nil
+	form := Blob.Plain
+	if req.Compressed {
+		form = Blob.Packed
 	}
 	var err error
-	if q.Meta, err = zip(req.Meta); err != nil {
-		return nil, fmt.Errorf("compress the meta for restore %s: %w", req.Label, err)
+	if q.Meta, err = form(req.Meta); err != nil {
+		return nil, fmt.Errorf("meta for restore %s: %w", req.Label, err)
 	}
-	if q.JobInfo, err = zip(req.JobInfo); err != nil {
-		return nil, fmt.Errorf("compress the job info for restore %s: %w", req.Label, err)
+	if q.JobInfo, err = form(req.JobInfo); err != nil {
+		return nil, fmt.Errorf("job info for restore %s: %w", req.Label, err)
 	}
 	return q, nil
 }
@@ -151,24 +141,4 @@ func flag(on bool) *bool {
 		return nil
 	}
 	return &on
-}
-
-func zip(plain []byte) ([]byte, error) {
-	var packed bytes.Buffer
-	w := gzip.NewWriter(&packed)
-	if _, err := w.Write(plain); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return packed.Bytes(), nil
-}
-
-func gunzip(packed []byte) ([]byte, error) {
-	r, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(r)
 }

@@ -259,7 +259,7 @@ func nextLabel(snapshot, last string) string {
 
 // order submits a restore if nobody else's is under way.
 func (r *restore) order(ctx context.Context, label string) error {
-	if err := r.orders.trouble("restore "+label, len(r.snap.Meta)+len(r.snap.JobInfo)); err != nil {
+	if err := r.orders.trouble("restore "+label, r.snap.Meta.PlainSize()+r.snap.JobInfo.PlainSize()); err != nil {
 		return err
 	}
 	busy, err := r.occupied(ctx)
@@ -276,19 +276,20 @@ func (r *restore) order(ctx context.Context, label string) error {
 // submit starts a restore. A busy database, and a call whose outcome is unknown,
 // only mean to look again.
 func (r *restore) submit(ctx context.Context, label string) error {
-	jobInfo, err := r.withExtraInfo(ctx)
-	if err != nil {
-		return err
-	}
 	compress, _, err := r.j.Destination.SQL.FrontendConfig(ctx, "enable_restore_snapshot_rpc_compression")
 	if err != nil && !problem.LacksPrivilege(err) { // without compression it always works
 		return fmt.Errorf("ask the destination for its configuration: %w", err)
+	}
+	packed := pair.IsTrue(compress)
+	jobInfo, err := r.withExtraInfo(ctx, packed)
+	if err != nil {
+		return err
 	}
 	partial := r.ordered.Partial
 	whole := partial == nil || partial.View
 	err = r.j.Destination.FE.RestoreSnapshot(ctx, fe.RestoreRequest{
 		Database: r.j.Spec.Destination.Database, Label: label, Tables: r.refs(), Properties: r.properties(),
-		Meta: r.snap.Meta, JobInfo: jobInfo, Compressed: pair.IsTrue(compress),
+		Meta: r.snap.Meta, JobInfo: jobInfo, Compressed: packed,
 		AtomicRestore: whole && r.j.Options.Features.AtomicRestore, ForceReplace: whole && r.j.Options.Features.RestoreReplaceDiffSchema,
 		CleanTables: r.j.cleansTables(partial) && r.j.dorisCleans(r.aliases), CleanPartitions: r.j.cleansPartitions(partial),
 	})
@@ -308,16 +309,16 @@ func (r *restore) submit(ctx context.Context, label string) error {
 	return nil
 }
 
-func (r *restore) withExtraInfo(ctx context.Context) ([]byte, error) {
+func (r *restore) withExtraInfo(ctx context.Context, packed bool) (fe.Blob, error) {
 	token, err := r.j.Source.FE.MasterToken(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("get the source cluster's token: %w", err)
+		return fe.Blob{}, fmt.Errorf("get the source cluster's token: %w", err)
 	}
 	backends, err := r.j.Source.Backends(ctx)
 	if err != nil {
-		return nil, err
+		return fe.Blob{}, err
 	}
-	return addExtraInfo(r.snap.JobInfo, backends, token)
+	return r.content.addExtraInfo(r.snap.JobInfo, backends, token, packed)
 }
 
 // properties asks for the source's replica allocation, or for the number that

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,32 +27,81 @@ const jobInfo = `{"name":"s","id":10100,"backup_objects":{"t1":{"id":90071992547
 `
 
 func TestJobInfo(t *testing.T) {
-	content, err := parseJobInfo([]byte(jobInfo))
+	info := fe.PlainBlob([]byte(jobInfo))
+	file, err := info.Packed()
 	require.NoError(t, err)
-	require.Equal(t, snapshotContent{
-		Tables: map[string]snapshotTable{
-			"t1": {ID: 9007199254740993, Partitions: map[string]int64{"p1": 10210}},
-			"t2": {ID: 10201, Partitions: map[string]int64{}},
-		},
-		Views:      map[string]int64{"v": 10300},
-		CommitSeqs: map[int64]int64{9007199254740993: 8990, 10201: 8995},
-	}, content)
-
 	backends := []meta.Backend{{ID: 9007199254740995, Host: "203.0.113.2", HTTPPort: 8040}}
-	edited, err := addExtraInfo([]byte(jobInfo), backends, "tok")
-	require.NoError(t, err)
-	before, _, _ := strings.Cut(jobInfo, " }\n")
-	require.Equal(t, before+` ,"extra_info":{"be_network_map":{"9007199254740995":{"ip":"203.0.113.2","port":8040}},"token":"tok"}}`, string(edited))
-	require.True(t, json.Valid(edited))
+	for _, info := range []fe.Blob{info, fe.PackedBlob(file)} {
+		content, err := parseJobInfo(info)
+		require.NoError(t, err)
+		require.Equal(t, snapshotContent{
+			Tables: map[string]snapshotTable{
+				"t1": {ID: 9007199254740993, Partitions: map[string]int64{"p1": 10210}},
+				"t2": {ID: 10201, Partitions: map[string]int64{}},
+			},
+			Views:      map[string]int64{"v": 10300},
+			CommitSeqs: map[int64]int64{9007199254740993: 8990, 10201: 8995},
+		}, content)
 
-	again, err := addExtraInfo(edited, backends, "new")
-	require.NoError(t, err)
-	require.Equal(t, 1, strings.Count(string(again), "extra_info"))
-	require.Contains(t, string(again), "9007199254740993")
+		for _, packed := range []bool{false, true} {
+			edited, err := content.addExtraInfo(info, backends, "tok", packed)
+			require.NoError(t, err)
+			plain, err := edited.Plain()
+			require.NoError(t, err)
+			before, _, _ := strings.Cut(jobInfo, "}\n")
+			require.Equal(t, before+`,"extra_info":{"be_network_map":{"9007199254740995":{"ip":"203.0.113.2","port":8040}},"token":"tok"}}`, string(plain))
+			require.True(t, json.Valid(plain))
 
-	for _, bad := range []string{"", "[]", "null", "{"} {
-		_, err := addExtraInfo([]byte(bad), backends, "tok")
+			content, err := parseJobInfo(edited)
+			require.NoError(t, err)
+			again, err := content.addExtraInfo(edited, backends, "new", packed)
+			require.NoError(t, err)
+			plain, err = again.Plain()
+			require.NoError(t, err)
+			require.Equal(t, 1, strings.Count(string(plain), "extra_info"))
+			require.Contains(t, string(plain), "9007199254740993")
+			require.Contains(t, string(plain), `"new"`)
+		}
+	}
+
+	for _, bad := range []string{"", "[]", "null", "{", "{} {}", `{"backup_objects":[]}`, `{"table_commit_seq_map":{"a":1}}`} {
+		_, err := parseJobInfo(fe.PlainBlob([]byte(bad)))
 		require.Error(t, err, bad)
+	}
+	for _, bad := range []string{"", "[]", "null", "{"} {
+		_, err := (&snapshotContent{}).addExtraInfo(fe.PlainBlob([]byte(bad)), backends, "tok", false)
+		require.ErrorIs(t, err, errJobInfo, bad)
+	}
+	_, err = parseJobInfo(fe.PackedBlob(file[:len(file)-4]))
+	require.Error(t, err, "a part of it")
+	for _, empty := range []string{"{}", "{ }\n\n", `{"backup_objects":null,"new_backup_objects":null}`} {
+		content, err := parseJobInfo(fe.PlainBlob([]byte(empty)))
+		require.NoError(t, err)
+		edited, err := content.addExtraInfo(fe.PlainBlob([]byte(empty)), backends, "tok", false)
+		require.NoError(t, err)
+		plain, err := edited.Plain()
+		require.NoError(t, err)
+		require.True(t, json.Valid(plain), string(plain))
+	}
+}
+
+// However the job info comes in pieces, all but its last brace is passed on.
+func TestTheEndIsHeldBack(t *testing.T) {
+	for _, text := range []string{jobInfo, "{}", "{ }  ", "{\"a\": \"} \" } \n \n"} {
+		for size := 1; size < 9; size++ {
+			var out strings.Builder
+			e := &withoutEnd{w: &out}
+			for part := range slices.Chunk([]byte(text), size) {
+				n, err := e.Write(part)
+				require.NoError(t, err)
+				require.Len(t, part, n)
+			}
+			trimmed := strings.TrimRight(text, whiteSpace)
+			require.Equal(t, trimmed[:len(trimmed)-1], out.String())
+			require.Equal(t, text[len(trimmed)-1:], string(e.end))
+			before := strings.TrimRight(trimmed[:len(trimmed)-1], whiteSpace)
+			require.Equal(t, before[len(before)-1], e.last)
+		}
 	}
 }
 
@@ -240,7 +290,7 @@ func TestTakeSnapshot(t *testing.T) {
 }
 
 func snapshotOf(info string) fe.Snapshot {
-	return fe.Snapshot{Meta: []byte("meta"), JobInfo: []byte(info), CommitSeq: 40}
+	return fe.Snapshot{Meta: fe.PlainBlob([]byte("meta")), JobInfo: fe.PlainBlob([]byte(info)), CommitSeq: 40}
 }
 
 const oneTable = `{"backup_objects":{"t":{"id":10,"partitions":{"p":{"id":100}}}},"new_backup_objects":{"views":[{"id":12,"name":"v"}]},"table_commit_seq_map":{"10":60}}`
@@ -272,7 +322,9 @@ func TestRestoreSnapshot(t *testing.T) {
 		require.True(t, req.AtomicRestore && req.ForceReplace && req.Compressed)
 		require.Empty(t, req.Tables)
 		require.Equal(t, map[string]string{"reserve_replica": "true"}, req.Properties)
-		require.Contains(t, string(req.JobInfo), `"token":"token"`)
+		info, err := req.JobInfo.Plain()
+		require.NoError(t, err)
+		require.Contains(t, string(info), `"token":"token"`)
 	})
 	t.Run("finds its own restore", func(t *testing.T) {
 		src, dst := &pairtest.Script{Snap: snapshotOf(oneTable)}, &pairtest.Script{RestoreStates: []sqlclient.RestoreJob{{State: sqlclient.JobFinished, Label: "s_r_1"}}}
