@@ -127,7 +127,7 @@ func TestJobStatus(t *testing.T) {
 	f.add("j1", func(j *fakeJob) {
 		j.status.Position.CommitSeq = 100
 		j.status.FullSyncs = 1
-		j.status.Doing = "stream binlogs after commit seq 100"
+		j.status.Doing = "stream binlogs"
 	})
 	f.add("stuck", func(j *fakeJob) {
 		j.status.Running = false
@@ -146,7 +146,7 @@ func TestJobStatus(t *testing.T) {
 	})
 	s := newServer(t, f, nil)
 	require.NotContains(t, ask(s, "/job_status", `{"name":"cut-off"}`).Body.String(), `"binlog`, "that one is applied")
-	flat := `"name":"j1","state":"running","progress_state":"DBIncrementalSync","commit_seq":100,"phase":"stream","doing":"stream binlogs after commit seq 100","next_step":"nothing: the job is running","stalled":false,"lag":null,"lag_secs":null,"behind_secs":null,"full_syncs":1,"partial_syncs":0`
+	flat := `"name":"j1","state":"running","progress_state":"DBIncrementalSync","commit_seq":100,"phase":"stream","doing":"stream binlogs","next_step":"nothing: the job is running","stalled":false,"lag":null,"lag_secs":null,"behind_secs":null,"full_syncs":1,"partial_syncs":0`
 	require.Equal(t, `{"success":true,`+flat+`,"status":{`+flat+`}}`, ask(s, "/job_status", `{"name":"j1"}`).Body.String())
 
 	flat = `"name":"stuck","state":"paused","progress_state":"TablePartialSync","commit_seq":0,"phase":"apply","next_step":"resume tries again what last_error tells of; delete ends the job","stalled":true,"last_error":{"text":"no such column","kind":"fe","commit_seq":7,"binlog_type":"RENAME_COLUMN","binlog":"RENAME_COLUMN at commit seq 7","since":"2026-01-02T03:04:05Z","tries":3,"remedy":"job_skip_binlog"},"lag":null,"lag_secs":null,"behind_secs":null,"full_syncs":0,"partial_syncs":0`

@@ -115,7 +115,7 @@ func makeJob(name string, change func(*Job)) Job {
 			Source:      job.Cluster{Host: "10.0.0.1", Port: 9030, User: "ccr", Database: "shop"},
 			Destination: job.Cluster{Host: "10.0.0.2", Port: 9030, User: "ccr", Database: "shop_copy"}},
 		Status: job.Status{Name: name, Running: true, Checked: true, Phase: job.PhaseStream, ProgressState: job.DBIncrementalSync,
-			Position: job.Position{CommitSeq: 100}, Doing: "stream binlogs after commit seq 100", FullSyncs: 1, FullSyncAt: time.Now().Add(-time.Hour),
+			Position: job.Position{CommitSeq: 100}, Doing: "stream binlogs", FullSyncs: 1, FullSyncAt: time.Now().Add(-time.Hour),
 			Lag: binlog.Lag{ObservedAt: time.Now()}}}
 	if change != nil {
 		change(&j)

@@ -108,6 +108,10 @@ func (r *run) status() job.Status {
 // doing is currentStep, and the command that waits until that step has ended.
 func (r *run) doing() string {
 	text := r.currentStep()
+	if r.p.Phase == job.PhaseStream && !r.p.Paused && r.selecting() == "" {
+		// The position moves on while the shift lasts, and the answer says it beside this.
+		text = streamBinlogs
+	}
 	if len(r.inbox.queue) > 0 {
 		return fmt.Sprintf("%s; then %s, as ordered", text, r.inbox.queue[0].name)
 	}
@@ -128,6 +132,8 @@ func (r *run) detail() job.Spec {
 	return spec
 }
 
+const streamBinlogs = "stream binlogs"
+
 // currentStep says in words what the job does or would do next.
 func (r *run) currentStep() string {
 	switch r.p.Phase {
@@ -140,13 +146,10 @@ func (r *run) currentStep() string {
 	case job.PhaseFinishSnapshot:
 		return "finish snapshot " + r.p.Snapshot.Name
 	case job.PhaseStream:
-		switch {
-		case r.p.Reselect:
-			return "look which tables are selected now"
-		case len(r.p.Awaited) > 0:
-			return fmt.Sprintf("take a snapshot of %s, which is included now (%d tables to go)", r.p.Awaited[0].Table, len(r.p.Awaited))
+		if text := r.selecting(); text != "" {
+			return text
 		}
-		return fmt.Sprintf("stream binlogs after commit seq %d", r.p.Position.CommitSeq)
+		return fmt.Sprintf("%s after commit seq %d", streamBinlogs, r.p.Position.CommitSeq)
 	case job.PhaseApply:
 		if n := len(r.following); n > 0 {
 			return fmt.Sprintf("apply %s, commit seq %d, and %d more up to %d", describe(r.p.Pending), r.p.Pending.CommitSeq, n, r.following[n-1].CommitSeq)
@@ -156,6 +159,17 @@ func (r *run) currentStep() string {
 		return "clean up and end"
 	}
 	return string(r.p.Phase)
+}
+
+// selecting is what is to be done before binlogs can be streamed, or empty.
+func (r *run) selecting() string {
+	switch {
+	case r.p.Reselect:
+		return "look which tables are selected now"
+	case len(r.p.Awaited) > 0:
+		return fmt.Sprintf("take a snapshot of %s, which is included now (%d tables to go)", r.p.Awaited[0].Table, len(r.p.Awaited))
+	}
+	return ""
 }
 
 func (r *run) snapshotKind() string {

@@ -21,6 +21,7 @@ func TestStatusInEachState(t *testing.T) {
 			require.Equal(t, running, s.Running, "at %s", at)
 			require.Equal(t, stalled, s.Stalled, "at %s", at)
 			require.Contains(t, s.Doing, doing, "at %s", at)
+			require.NotContains(t, s.Doing, "stream binlogs after", "a position that is not that of now, at %s", at)
 			require.Contains(t, s.NextStep, next, "at %s", at)
 		})
 	}
@@ -33,7 +34,7 @@ func TestStatusInEachState(t *testing.T) {
 	})
 	state(150*time.Second, job.PhaseRestore, true, false, "restore snapshot s1", "nothing")
 	b.shift(time.Minute, job.StreamResult{End: job.EndBinlog, Binlog: &job.Binlog{CommitSeq: 120, Type: binlog.TypeModifyComment}})
-	state(210*time.Second, job.PhaseStream, true, false, "stream binlogs after commit seq 100", "nothing")
+	state(210*time.Second, job.PhaseStream, true, false, "stream binlogs", "nothing")
 	once(b, job.ActivityApply, 0, func(job.ApplyInput) (job.ApplyResult, error) {
 		return job.ApplyResult{Problem: &job.Problem{Text: "not supported", CommitSeq: 120, BinlogType: binlog.TypeModifyComment}}, nil
 	})

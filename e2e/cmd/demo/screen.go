@@ -163,7 +163,8 @@ func (s *screen) howToGoOn(pair *harness.Pair, ccr *harness.CCR, keep bool) {
 `)
 		return
 	}
-	fmt.Fprintf(s.out, ` all jobs     http://%s/view
+	fmt.Fprintf(s.out, ` console      http://%[1]s/
+ all jobs     http://%[1]s/view
  Web UI       http://%s
  source       mysql -h 127.0.0.1 -P %s -u root sales
  destination  mysql -h 127.0.0.1 -P %s -u root sales_replica
