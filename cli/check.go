@@ -148,9 +148,13 @@ func readBody(file string, stdin io.Reader) ([]byte, error) {
 
 // checkHere makes the checks in this process.
 func checkHere(ctx context.Context, cmd *cobra.Command, cfg config.Config, body apiserver.CreateBody) (job.CheckReport, error) {
+	sqlTLS, err := cfg.DorisTLSConfig()
+	if err != nil {
+		return job.CheckReport{}, err
+	}
 	connector := replication.NewConnector(replication.Options{
 		Logger: cfg.NewLogger(cmd.ErrOrStderr()), Features: &cfg.Features,
-		ConnectTimeout: cfg.ConnectTimeout, RPCTimeout: cfg.RPCTimeout, CommitTimeout: cfg.CommitTimeout,
+		SQLTLS: sqlTLS, ConnectTimeout: cfg.ConnectTimeout, RPCTimeout: cfg.RPCTimeout, CommitTimeout: cfg.CommitTimeout,
 	})
 	defer func() { _ = connector.Close() }() // nothing is left to do about an error
 	j := connector.Open(body.Spec, replication.Passwords{Source: body.SourcePassword, Destination: body.DestinationPassword})

@@ -118,11 +118,15 @@ func runImport(cmd *cobra.Command, environ []string, cfg config.Config, f import
 	if err != nil {
 		return err
 	}
+	sqlTLS, err := cfg.DorisTLSConfig()
+	if err != nil {
+		return err
+	}
 	logger := cfg.NewLogger(cmd.ErrOrStderr())
 	o := importer.Options{
 		Store: store, Jobs: f.jobs, DryRun: f.dryRun, Force: f.force, NewUID: apiserver.NewUID,
 		Connector: replication.NewConnector(replication.Options{
-			Logger: logger, ConnectTimeout: cfg.ConnectTimeout, RPCTimeout: cfg.RPCTimeout, CommitTimeout: cfg.CommitTimeout,
+			Logger: logger, SQLTLS: sqlTLS, ConnectTimeout: cfg.ConnectTimeout, RPCTimeout: cfg.RPCTimeout, CommitTimeout: cfg.CommitTimeout,
 		}),
 	}
 	defer func() { _ = o.Connector.Close() }() // nothing is left to do about an error

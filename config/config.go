@@ -73,6 +73,10 @@ type Config struct {
 	Features job.Features
 
 	// Doris.
+	DorisTLS       string // off, required, verify-ca, verify-full
+	DorisCA        string // PEM file
+	DorisCert      string // PEM file
+	DorisKey       string // PEM file
 	ConnectTimeout time.Duration
 	RPCTimeout     time.Duration
 	CommitTimeout  time.Duration
@@ -123,6 +127,7 @@ func Default() Config {
 
 		Features: job.DefaultFeatures(),
 
+		DorisTLS:       tlsOff,
 		ConnectTimeout: 10 * time.Second,
 		RPCTimeout:     30 * time.Second,
 		CommitTimeout:  33 * time.Second,
@@ -204,6 +209,9 @@ func (c *Config) Validate() error {
 		if strings.ContainsAny(name, "/*@ ") {
 			return fmt.Errorf("allowed-hosts: %q is no name of a host", name)
 		}
+	}
+	if err := c.checkDorisTLS(); err != nil {
+		return err
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("tls-cert and tls-key have to be given together")

@@ -58,7 +58,7 @@ func TestWhatIsNearerWins(t *testing.T) {
 // in each way and expects the same configuration.
 func TestEverySettingHasThreeSources(t *testing.T) {
 	other := map[string]string{"host:port": "127.0.0.1:1", "number": "7", "duration": "7ms", "bool": "true", "name": "n", "path": "p", "key": "k",
-		"debug|info|warn|error": "error", "text|json": "json", "url": "https://hooks.example.com/x", "text": "t", "names": "n"}
+		"debug|info|warn|error": "error", "text|json": "json", "off|required|verify-ca|verify-full": "required", "url": "https://hooks.example.com/x", "text": "t", "names": "n"}
 	for _, s := range settings() {
 		fresh := Default()
 		kind := s.bind(&fresh).Type()
@@ -70,7 +70,7 @@ func TestEverySettingHasThreeSources(t *testing.T) {
 		want := Default()
 		require.NoError(t, s.bind(&want).Set(value))
 		require.NotEqual(t, Default(), want, "%s shares its place or does nothing", s.name)
-		if slices.Contains([]string{"temporal-cert", "temporal-key", "tls-cert", "tls-key", "idle-poll-max"}, s.name) {
+		if slices.Contains([]string{"temporal-cert", "temporal-key", "tls-cert", "tls-key", "doris-ca", "doris-cert", "doris-key", "idle-poll-max"}, s.name) {
 			continue // not valid on their own
 		}
 		same := func(c Config, err error) {
@@ -259,4 +259,22 @@ func TestTemporalTLS(t *testing.T) {
 	require.NoError(t, os.WriteFile(c.TemporalCA, []byte("no PEM"), 0o600))
 	_, err = c.TemporalTLSConfig()
 	require.ErrorContains(t, err, "holds no PEM certificate")
+}
+
+// Files that would not be used are mistakes: whoever names an authority believes to
+// be protected by it.
+func TestDorisTLSMistakes(t *testing.T) {
+	for text, args := range map[string][]string{
+		"set it to verify-ca or verify-full": {"--doris-ca=ca.pem"},
+		"which verifies nothing":             {"--doris-tls=required", "--doris-ca=ca.pem"},
+		"given together":                     {"--doris-tls=verify-ca", "--doris-cert=c.pem"},
+	} {
+		_, err := load(t, "", nil, args...)
+		require.ErrorContains(t, err, text)
+	}
+	c, err := load(t, "", nil)
+	require.NoError(t, err)
+	off, err := c.DorisTLSConfig()
+	require.NoError(t, err)
+	require.Nil(t, off)
 }

@@ -162,6 +162,16 @@ func plainSettings() []setting {
 		{name: "webhook-secret", group: GroupWorker, secret: true, beside: "webhook-url", usage: "Signs the bodies of these requests (HMAC-SHA256, header X-Ccr-Signature-256).",
 			bind: text(func(c *Config) *string { return &c.WebhookSecret }, "text")},
 
+		{name: "doris-tls", group: GroupDoris, usage: "Whether SQL connections to frontends are encrypted, and what the frontend has to prove: nothing (required), a certificate of doris-ca (verify-ca), and one for the host that the job names, too (verify-full). Thrift has no encryption in Doris: see docs/security.md.",
+			bind: func(c *Config) pflag.Value {
+				return choiceValue{p: &c.DorisTLS, words: []string{tlsOff, tlsRequired, tlsVerifyCA, tlsVerifyFull}}
+			}},
+		{name: "doris-ca", group: GroupDoris, usage: "PEM file of the authority that signed the frontends' certificates; empty for the system's.",
+			bind: text(func(c *Config) *string { return &c.DorisCA }, "path")},
+		{name: "doris-cert", group: GroupDoris, usage: "PEM file of the certificate that frontends with ssl_force_client_auth ask for. Read again for each connection, and so is its key.",
+			bind: text(func(c *Config) *string { return &c.DorisCert }, "path")},
+		{name: "doris-key", group: GroupDoris, usage: "PEM file of that certificate's key.",
+			bind: text(func(c *Config) *string { return &c.DorisKey }, "path")},
 		{name: "connect-timeout", group: GroupDoris, usage: "Time to connect to a frontend or backend.",
 			bind: func(c *Config) pflag.Value { return durationValue{&c.ConnectTimeout} }},
 		{name: "rpc-timeout", group: GroupDoris, usage: "Time for one call to a frontend or backend.",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -25,6 +26,60 @@ func (c *Config) TemporalTLSConfig() (*tls.Config, error) {
 		return nil, nil
 	}
 	return clientTLS(tlsFiles{setting: "temporal", ca: c.TemporalCA, cert: c.TemporalCert, key: c.TemporalKey}, c.TemporalServerName)
+}
+
+// The values of doris-tls.
+const (
+	tlsOff        = "off"
+	tlsRequired   = "required"
+	tlsVerifyCA   = "verify-ca"
+	tlsVerifyFull = "verify-full"
+)
+
+// checkDorisTLS refuses files that would not be used: whoever names an authority
+// believes to be protected by it.
+func (c *Config) checkDorisTLS() error {
+	if (c.DorisCert == "") != (c.DorisKey == "") {
+		return errors.New("doris-cert and doris-key have to be given together")
+	}
+	switch {
+	case c.DorisTLS == tlsOff && (c.DorisCA != "" || c.DorisCert != ""):
+		return errors.New("doris-ca and doris-cert have no effect with doris-tls off: set it to verify-ca or verify-full")
+	case c.DorisTLS == tlsRequired && c.DorisCA != "":
+		return errors.New("doris-ca has no effect with doris-tls required, which verifies nothing: set it to verify-ca or verify-full")
+	}
+	return nil
+}
+
+// DorisTLSConfig returns the TLS settings of SQL connections to frontends, nil when
+// they are not encrypted. A missing name is the frontend's host.
+func (c *Config) DorisTLSConfig() (*tls.Config, error) {
+	if c.DorisTLS == tlsOff || c.DorisTLS == "" {
+		return nil, nil
+	}
+	t, err := clientTLS(tlsFiles{setting: "doris", ca: c.DorisCA, cert: c.DorisCert, key: c.DorisKey}, "")
+	if err != nil || c.DorisTLS == tlsVerifyFull {
+		return t, err
+	}
+	t.InsecureSkipVerify = true // below is what is verified instead, if anything
+	if c.DorisTLS == tlsVerifyCA {
+		t.VerifyConnection = func(state tls.ConnectionState) error { return verifyChain(t.RootCAs, state) }
+	}
+	return t, nil
+}
+
+// verifyChain is all of the usual verification except for the name: those of
+// Doris' certificates are rarely the hosts'.
+func verifyChain(roots *x509.CertPool, state tls.ConnectionState) error {
+	if len(state.PeerCertificates) == 0 {
+		return errors.New("the server shows no certificate")
+	}
+	between := x509.NewCertPool()
+	for _, c := range state.PeerCertificates[1:] {
+		between.AddCert(c)
+	}
+	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
+	return err
 }
 
 // tlsFiles are the files of a client, and how the settings that name them begin.

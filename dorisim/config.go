@@ -5,6 +5,7 @@
 package dorisim
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -41,6 +42,10 @@ type Config struct {
 	// Admin is not set.
 	RootPassword string
 	Users        []core.User
+
+	// TLS is what the MySQL ports of FEs with enable_ssl speak to clients that ask for
+	// it; nil: they speak none (doris-sql.md 1.2).
+	TLS *tls.Config
 
 	FEConfig     map[string]string
 	BEProperties map[string]string

@@ -72,7 +72,7 @@ func (f *Frontend) start() error {
 	}
 	c := f.cluster
 	p := &frontendProcess{
-		mysql:  sql.NewServer(sql.Config{Core: c.core, Backup: c.backup, DDL: c.ddl, Frontend: f.index, Logger: f.log}),
+		mysql:  sql.NewServer(sql.Config{Core: c.core, Backup: c.backup, DDL: c.ddl, Frontend: f.index, TLS: c.cfg.TLS, Logger: f.log}),
 		thrift: fe.NewServer(fe.Config{Core: c.core, Backup: c.backup, Frontend: f.index, Framed: c.cfg.Framed, Disabled: c.cfg.Disabled, Logger: f.log}),
 		web:    &http.Server{Handler: f.handler(), ReadHeaderTimeout: 10 * time.Second},
 	}

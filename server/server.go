@@ -172,6 +172,10 @@ func surveyEvery(setting time.Duration) time.Duration {
 // it used. fatal is called when the worker cannot go on.
 func (p *process) startWorker(fatal func(error)) (stop func(), err error) {
 	c := p.opts.Config
+	sqlTLS, err := c.DorisTLSConfig()
+	if err != nil {
+		return nil, err
+	}
 	connector := replication.NewConnector(replication.Options{
 		Logger:         p.opts.Logger,
 		Metrics:        replication.NewMetrics(p.registry),
@@ -184,6 +188,7 @@ func (p *process) startWorker(fatal func(error)) (stop func(), err error) {
 		IdlePollMax:    c.IdlePollMax,
 		PollBudget:     c.PollBudget,
 		SurveyEvery:    surveyEvery(c.CompareEvery),
+		SQLTLS:         sqlTLS,
 		ConnectTimeout: c.ConnectTimeout,
 		RPCTimeout:     c.RPCTimeout,
 		CommitTimeout:  c.CommitTimeout,

@@ -5,6 +5,7 @@ package sqlclient
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -47,6 +48,9 @@ type Config struct {
 	ConnectTimeout time.Duration // default 10 s
 	// StatementTimeout of one statement on one frontend (default 5 min).
 	StatementTimeout time.Duration
+	// TLS encrypts the connections, nil does not. A name that it does not give is the
+	// frontend's host.
+	TLS *tls.Config
 	// Database only labels what Observe is told: connections have no default
 	// database.
 	Database string
@@ -102,6 +106,12 @@ func open(cfg Config, ep Endpoint) *sql.DB {
 	dsn.Net, dsn.Addr = "tcp", ep.String()
 	dsn.Timeout = cfg.ConnectTimeout
 	dsn.MaxAllowedPacket = maxPacket
+	if cfg.TLS != nil {
+		dsn.TLS = cfg.TLS.Clone()
+		if dsn.TLS.ServerName == "" {
+			dsn.TLS.ServerName = ep.Host
+		}
+	}
 	dsn.Logger = &mysql.NopLogger{} // every error it would log is returned, too
 	db := sql.OpenDB(connector{cfg: dsn})
 	db.SetMaxOpenConns(maxOpen)

@@ -131,5 +131,11 @@ func replyError(ep Endpoint, statement string, sent bool, err error) error {
 		}
 		return &Error{Code: refusal.Number, Message: refusal.Message, Statement: statement, Host: ep.String(), err: refusal}
 	}
+	if errors.Is(err, mysql.ErrNoTLS) {
+		err = ErrNoTLS
+	}
 	return &NetworkError{Sent: sent, Statement: statement, Host: ep.String(), Err: err}
 }
+
+// ErrNoTLS: TLS is asked for, and the frontend speaks none (doris-sql.md 1.2).
+var ErrNoTLS = errors.New("the frontend's MySQL port speaks no TLS, and --doris-tls asks for it: set enable_ssl = true in its fe.conf")

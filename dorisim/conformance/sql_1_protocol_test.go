@@ -2,15 +2,24 @@ package conformance
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/dorisim"
 )
 
 // doris-sql.md 1.2: what clients ask on connect, and what the server says first.
@@ -171,4 +180,36 @@ func TestNamesAndVariables(t *testing.T) {
 		require.Equal(t, "1", s.query("SHOW VARIABLES LIKE '%s'", variable)[0]["Value"])
 	}
 	require.Equal(t, "1", s.query("SELECT /*+ SET_VAR(query_timeout = 1) */ 1 AS x # note\n")[0]["x"])
+}
+
+// doris-sql.md 1.2: with enable_ssl a client may speak TLS or not, as it likes; without,
+// the handshake offers none.
+func TestTLSIsOffered(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	cfg := clusterConfig("tls")
+	cfg.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	secured, err := dorisim.Start(ctx, cfg)
+	require.NoError(t, err)
+	defer secured.Close()
+	ask := func(c *dorisim.Cluster, encrypted bool) error {
+		dsn := mysql.NewConfig()
+		dsn.Net, dsn.Addr, dsn.User, dsn.Passwd = "tcp", c.FE(0).MySQLAddr(), user, password
+		dsn.Logger = &mysql.NopLogger{}
+		if encrypted {
+			dsn.TLS = &tls.Config{InsecureSkipVerify: true}
+		}
+		connector, err := mysql.NewConnector(dsn)
+		require.NoError(t, err)
+		db := sql.OpenDB(connector)
+		defer db.Close()
+		return db.PingContext(ctx)
+	}
+	require.NoError(t, ask(secured, true))
+	require.NoError(t, ask(secured, false))
+	require.NoError(t, ask(sourceCluster, false))
+	require.ErrorIs(t, ask(sourceCluster, true), mysql.ErrNoTLS)
 }

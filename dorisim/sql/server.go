@@ -8,6 +8,7 @@ package sql
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,7 +50,9 @@ type Config struct {
 	Frontend int
 	// Version is printed into version_comment and SHOW FRONTENDS.
 	Version string
-	Logger  *slog.Logger
+	// TLS is spoken to clients that ask for it; nil: to none.
+	TLS    *tls.Config
+	Logger *slog.Logger
 }
 
 // Server is one frontend's MySQL port.
@@ -103,6 +106,7 @@ func (s *Server) Serve(l net.Listener) error {
 		return fmt.Errorf("start the MySQL listener: %w", err)
 	}
 	listener.ServerVersion = serverVersion
+	listener.TLSConfig = s.cfg.TLS
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()

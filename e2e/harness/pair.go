@@ -3,6 +3,7 @@ package harness
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -39,6 +40,8 @@ type PairOptions struct {
 	Version core.Version
 	// LateFiling of binlogs on both sides; the default is what LateBinlogs says.
 	LateFiling *core.LateFiling
+	// TLS of the MySQL ports on both sides; nil: none.
+	TLS *tls.Config
 	// Seed of the moments at which binlogs are filed late; 0 is that of the run.
 	Seed uint64
 }
@@ -87,7 +90,7 @@ func startCluster(ctx context.Context, name, private string, o PairOptions) (*Cl
 	if err != nil {
 		return nil, err
 	}
-	cfg := dorisim.Config{LateFiling: late, Name: name, FEs: max(1, o.FEs), BEs: max(1, o.BEs), Profile: core.Instant, RootPassword: o.Password, Version: o.Version, AdvertisePrefix: private}
+	cfg := dorisim.Config{LateFiling: late, Name: name, FEs: max(1, o.FEs), BEs: max(1, o.BEs), Profile: core.Instant, RootPassword: o.Password, Version: o.Version, AdvertisePrefix: private, TLS: o.TLS}
 	if o.Realistic {
 		cfg.Profile = core.Realistic
 	}

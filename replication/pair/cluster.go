@@ -131,7 +131,7 @@ func (c *Connector) OpenCluster(side string, spec job.Cluster, password string) 
 		known:  c.lackingOf(named),
 		SQL: sqlclient.New(sqlclient.Config{
 			Frontends: sql, User: spec.User, Password: password, Database: spec.Database,
-			ConnectTimeout: c.Options.ConnectTimeout, Observe: c.Options.Metrics.observeSQL,
+			ConnectTimeout: c.Options.ConnectTimeout, Observe: c.Options.Metrics.observeSQL, TLS: c.Options.SQLTLS,
 			Master: func() (ep sqlclient.Endpoint) {
 				if i := slices.Index(rpc, thrift.Master()); i >= 0 {
 					ep = sql[i]

@@ -5,6 +5,7 @@ package pair
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -59,6 +60,9 @@ type Options struct {
 	// SurveyEvery is how often a shift compares a table that nobody writes with the
 	// destination's (default 15 s); negative: never.
 	SurveyEvery time.Duration
+
+	// SQLTLS encrypts the SQL connections to both clusters; nil does not.
+	SQLTLS *tls.Config
 
 	ConnectTimeout time.Duration // default 10 s
 	RPCTimeout     time.Duration // default 30 s

@@ -1,0 +1,166 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/config"
+	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/e2e/harness"
+)
+
+// wiretap passes connections on and keeps what clients say.
+type wiretap struct {
+	host string
+	port int
+
+	mu   sync.Mutex
+	said bytes.Buffer
+}
+
+func tap(t *testing.T, to string) *wiretap {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	w := &wiretap{host: "127.0.0.1", port: l.Addr().(*net.TCPAddr).Port}
+	var wg sync.WaitGroup
+	t.Cleanup(func() { l.Close(); wg.Wait() })
+	wg.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", to)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			wg.Go(func() { defer server.Close(); _, _ = io.Copy(io.MultiWriter(server, w), client) })
+			wg.Go(func() { defer client.Close(); _, _ = io.Copy(client, server) })
+		}
+	})
+	return w
+}
+
+// Write implements io.Writer.
+func (w *wiretap) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.said.Write(b)
+}
+
+func (w *wiretap) heard(text string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return bytes.Contains(w.said.Bytes(), []byte(text))
+}
+
+// SQL to frontends with enable_ssl is encrypted, and what they have to prove is what
+// doris-tls says.
+func TestSQLOverTLS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	cert := writeCertificate(t, file("doris.crt"), file("doris.key"), 1) // for 127.0.0.1
+	pair, err := tls.LoadX509KeyPair(file("doris.crt"), file("doris.key"))
+	require.NoError(t, err)
+	writeCertificate(t, file("stranger.crt"), file("stranger.key"), 2)
+	clients := x509.NewCertPool()
+	clients.AddCert(cert)
+	e := newOwnEnv(t, harness.PairOptions{Password: "s3cret", TLS: &tls.Config{Certificates: []tls.Certificate{pair}}},
+		"--doris-tls", "verify-full", "--doris-ca", file("doris.crt"))
+
+	// A job: nothing of its statements is on the wire.
+	wire := tap(t, e.pair.Source.FE(0).MySQLAddr())
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"))
+	e.enableBinlog("d", "t")
+	e.exec("INSERT INTO d.t VALUES (1, 'a')")
+	source := e.pair.Source.Spec("d", "")
+	source["port"] = strconv.Itoa(wire.port)
+	name := e.jobName()
+	_, err = e.ccr.Call(e.ctx, "create_ccr", map[string]any{"name": name, "src": source, "dest": e.pair.Destination.Spec("d", "")})
+	require.NoError(t, err)
+	e.endWithTest(name)
+	e.awaitEqual(name, "d", "d")
+	e.exec("ALTER TABLE d.t ADD COLUMN added INT", "INSERT INTO d.t VALUES (2, 'b', 3)")
+	e.awaitEqual(name, "d", "d")
+	require.Positive(t, wire.said.Len())
+	for _, clear := range []string{"SHOW", "root", "BACKUP"} {
+		require.False(t, wire.heard(clear), clear)
+	}
+
+	ask := func(addr string, change func(*config.Config)) error {
+		t.Helper()
+		c := config.Default()
+		change(&c)
+		require.NoError(t, c.Validate())
+		host, port, err := net.SplitHostPort(addr)
+		require.NoError(t, err)
+		n, err := strconv.Atoi(port)
+		require.NoError(t, err)
+		client := sqlclient.Config{Frontends: []sqlclient.Endpoint{{Host: host, Port: n}}, User: "root", Password: "s3cret", ConnectTimeout: 10 * time.Second}
+		if client.TLS, err = c.DorisTLSConfig(); err != nil {
+			return err
+		}
+		db := sqlclient.New(client)
+		defer func() { require.NoError(t, db.Close()) }()
+		ctx, cancel := context.WithTimeout(e.ctx, 20*time.Second)
+		defer cancel()
+		_, err = db.Query(ctx, "SHOW FRONTENDS")
+		return err
+	}
+	tapped := net.JoinHostPort(wire.host, strconv.Itoa(wire.port))
+	other := net.JoinHostPort("localhost", strconv.Itoa(wire.port)) // not in the certificate
+	for _, tt := range []struct {
+		name   string
+		addr   string
+		change func(*config.Config)
+		failed string
+	}{
+		{"nothing is verified", other, func(c *config.Config) { c.DorisTLS = "required" }, ""},
+		{"whatever the name", other, func(c *config.Config) { c.DorisTLS, c.DorisCA = "verify-ca", file("doris.crt") }, ""},
+		{"the name, too", tapped, func(c *config.Config) { c.DorisTLS, c.DorisCA = "verify-full", file("doris.crt") }, ""},
+		{"another name", other, func(c *config.Config) { c.DorisTLS, c.DorisCA = "verify-full", file("doris.crt") }, "certificate is valid for"},
+		{"another authority", tapped, func(c *config.Config) { c.DorisTLS, c.DorisCA = "verify-ca", file("stranger.crt") }, "unknown authority"},
+		{"the system's authorities", tapped, func(c *config.Config) { c.DorisTLS = "verify-ca" }, "unknown authority"},
+	} {
+		err := ask(tt.addr, tt.change)
+		if tt.failed == "" {
+			require.NoError(t, err, tt.name)
+		} else {
+			require.ErrorContains(t, err, tt.failed, tt.name)
+		}
+	}
+	require.False(t, wire.heard("SHOW FRONTENDS"))
+	require.NoError(t, ask(tapped, func(*config.Config) {}), "Doris still takes clients without TLS")
+	require.True(t, wire.heard("SHOW FRONTENDS"), "the wiretap hears what is said in the clear")
+
+	// A frontend that asks for certificates, and one without TLS.
+	strict := clusters(t, harness.PairOptions{Password: "s3cret", TLS: &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}})
+	address := strict.pair.Source.FE(0).MySQLAddr()
+	require.Error(t, ask(address, func(c *config.Config) { c.DorisTLS, c.DorisCA = "verify-ca", file("doris.crt") }))
+	require.NoError(t, ask(address, func(c *config.Config) {
+		c.DorisTLS, c.DorisCA, c.DorisCert, c.DorisKey = "verify-ca", file("doris.crt"), file("doris.crt"), file("doris.key")
+	}))
+	plain := clusters(t, harness.PairOptions{Password: "s3cret"})
+	err = ask(plain.pair.Source.FE(0).MySQLAddr(), func(c *config.Config) { c.DorisTLS = "required" })
+	require.ErrorIs(t, err, sqlclient.ErrNoTLS)
+	require.ErrorContains(t, err, "enable_ssl = true")
+	require.NoError(t, os.WriteFile(file("empty"), pem.EncodeToMemory(&pem.Block{Type: "NOTHING"}), 0o600))
+	require.ErrorContains(t, ask(tapped, func(c *config.Config) { c.DorisTLS, c.DorisCA = "verify-ca", file("empty") }), "holds no PEM certificate")
+}
