@@ -117,10 +117,10 @@ func (h *heartbeater) longestRest() time.Duration {
 }
 
 const (
-	// nearServerRest is the longest rest where the server is in this process, in tenths of
+	// nearServerRest is the longest rest where the server is in this process, in quarters of
 	// the timeout: nothing lies between them that can fail for itself, and nobody else
 	// notices a worker that has died with its server.
-	nearServerRest = 7
+	nearServerRest = 3
 	// slowServer is how many times as long as its answers have taken lately a rest is
 	// shorter there: a server that has much to do is told earlier.
 	slowServer = 10
@@ -133,7 +133,7 @@ func (h *heartbeater) longestRestNear() time.Duration {
 	h.mu.Lock()
 	took := h.took
 	h.mu.Unlock()
-	return max(h.longestRest(), h.timeout*nearServerRest/10-slowServer*took)
+	return max(h.longestRest(), h.timeout*nearServerRest/4-slowServer*took)
 }
 
 // shiftHeartbeater makes the heartbeater of a shift. A shift waits for the answer to

@@ -46,17 +46,32 @@ const activeShare = 2
 // are polled once in their longest wait, and a thousand within 7 seconds.
 const silentShare = 0.375
 
+// inStep is the distance of the moments at which silent sources are polled.
+const inStep = 100 * time.Millisecond
+
+// InStep shortens a wait so that it ends when those of other jobs do: a process that
+// wakes up for several polls costs less than one that does for each.
+func InStep(now time.Time, wait time.Duration) time.Duration {
+	end := now.Add(wait).Truncate(inStep)
+	if early := end.Sub(now); early > wait/2 {
+		return early
+	}
+	return wait
+}
+
 // turns gives out points in time, a step apart.
 type turns struct {
 	step time.Duration
 	next time.Time
+	// burst is how long turns that nobody has taken are kept.
+	burst time.Duration
 }
 
 // NewPollBudget returns a budget of so many polls a second.
 func NewPollBudget(perSecond int) *PollBudget {
 	step := time.Second / time.Duration(perSecond)
 	return &PollBudget{turns: [...]turns{
-		Silent: {step: time.Duration(float64(step) / silentShare)}, Idle: {step: step}, Active: {step: step / activeShare},
+		Silent: {step: time.Duration(float64(step) / silentShare), burst: inStep}, Idle: {step: step}, Active: {step: step / activeShare},
 	}}
 }
 
@@ -68,10 +83,10 @@ func (b *PollBudget) Reserve(now time.Time, a Activity) time.Duration {
 }
 
 func (t *turns) take(now time.Time) time.Duration {
-	if t.next.Before(now) {
-		t.next = now
+	if oldest := now.Add(-t.burst); t.next.Before(oldest) {
+		t.next = oldest
 	}
-	wait := t.next.Sub(now)
+	wait := max(0, t.next.Sub(now))
 	t.next = t.next.Add(t.step)
 	return wait
 }

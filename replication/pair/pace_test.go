@@ -118,3 +118,28 @@ func TestFewSilentJobsNeverWait(t *testing.T) {
 	_, least, _ := polls(silent)
 	require.GreaterOrEqual(t, least, 59, "all are polled once a second")
 }
+
+// Silent sources are polled together, none of them later than it had to wait, and as many
+// of them at once as turns were left.
+func TestSilentSourcesArePolledTogether(t *testing.T) {
+	begin := time.Unix(1000, 0)
+	b := NewPollBudget(400)
+	ends := map[time.Time]int{}
+	for job := range 50 {
+		now := begin.Add(time.Minute + time.Duration(job)*2*time.Millisecond)
+		wait := InStep(now, time.Second)
+		require.LessOrEqual(t, wait, time.Second)
+		require.Greater(t, wait, time.Second-inStep)
+		ends[now.Add(wait)]++
+	}
+	require.LessOrEqual(t, len(ends), 2)
+	at := begin.Add(2 * time.Minute)
+	waiting := 0
+	for range 20 {
+		if b.Reserve(at, Silent) > 0 {
+			waiting++
+		}
+	}
+	require.Equal(t, 4, waiting, "150 a second are 15 in a tenth of one, and one has its turn now")
+	require.Equal(t, 30*time.Millisecond, InStep(at, 30*time.Millisecond), "short waits stay")
+}

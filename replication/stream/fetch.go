@@ -81,7 +81,12 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 				return // the loop ends at the DUMMY
 			}
 		}
-		if !pair.Sleep(ctx, pace.Found(time.Now(), stampsOf(got.Binlogs), int64(n) >= req.Limit)) {
+		now := time.Now()
+		wait := pace.Found(now, stampsOf(got.Binlogs), int64(n) >= req.Limit)
+		if pace.Activity(now) == pair.Silent {
+			wait = pair.InStep(now, wait)
+		}
+		if !pair.Sleep(ctx, wait) {
 			return
 		}
 	}
