@@ -61,6 +61,10 @@ record-histories: build ## keep the histories of this release for the replay tes
 		go test -tags $(TAGS) -count=1 -run TestVerificationOnARealServer ./standalone/
 	go test -run Recorded ./workflows
 
+.PHONY: console-pictures
+console-pictures: build ## the pictures of the console in docs/images, taken by its tests
+	CCR_CONSOLE_PICTURES=$(CURDIR)/docs/images go test -tags $(TAGS) -count=1 -timeout 5m -run '^TestConsole' ./e2e/
+
 .PHONY: check-deploy
 check-deploy: setup ## Compose file, Helm chart, alerts, systemd units; and the Dockerfile's build steps, run without Docker (minutes)
 	cd deploy/check && GOWORK=off go test -count=1 .

@@ -29,6 +29,8 @@ func TestScriptsThatAskForTheRootGetNoPage(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, b.do(http.MethodGet, "/", nil).Code)
 	b.header = http.Header{}
 	require.Equal(t, http.StatusNotFound, b.do(http.MethodGet, "/", nil).Code)
+	b.header = http.Header{"Accept": {"*/*"}, "Hx-Request": {"true"}}
+	require.Equal(t, http.StatusOK, b.do(http.MethodGet, "/", nil).Code, "the list renews itself")
 	b.header = http.Header{"Accept": {"text/html,application/xhtml+xml,*/*;q=0.8"}}
 	require.Equal(t, http.StatusOK, b.do(http.MethodGet, "/", nil).Code)
 }

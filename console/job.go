@@ -12,8 +12,11 @@ import (
 	"github.com/doris-ccr/ccr/job"
 )
 
-// jobRenew is after how many seconds the page of a job renews itself.
-const jobRenew = 10
+// jobRenew is after how many seconds the page of a job renews itself, busyRenew while it has something to tell.
+const (
+	jobRenew  = 10
+	busyRenew = 2
+)
 
 // ErrUnknownJob: there is no job of that name.
 var ErrUnknownJob = errors.New("there is no such job")
@@ -83,7 +86,11 @@ func (s *Console) jobPage(v *visit) error {
 			d.Error = err.Error()
 		}
 	}
-	return v.page(http.StatusOK, "job", name, "jobs", jobRenew, d)
+	renew := jobRenew
+	if d.State == stateCopying || d.Verify != nil && d.Verify.Report != nil && !d.Verify.Over {
+		renew = busyRenew
+	}
+	return v.page(http.StatusOK, "job", name, "jobs", renew, d)
 }
 
 func (s *Console) newJobData(one Job) jobData {

@@ -59,7 +59,7 @@ func (s *Console) identify(r *http.Request) (access.Identity, error) {
 // wantsNoPage tells a script that asks for "/", where there has never been anything for it.
 func (v *visit) wantsNoPage() bool {
 	r := v.c.Request()
-	return r.URL.Path == "/" && !strings.Contains(r.Header.Get("Accept"), "text/html")
+	return r.URL.Path == "/" && !v.fromScript() && !strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // fromScript tells a request that htmx makes to renew a part of a page.
@@ -130,7 +130,7 @@ func (v *visit) headers() {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Vary", "Accept, Accept-Language, Cookie")
+	h.Set("Vary", "Accept, Accept-Language, Cookie, HX-Request")
 	// Not no-referrer: forms would then send "Origin: null".
 	h.Set("Referrer-Policy", "same-origin")
 }

@@ -7,6 +7,9 @@
   const seconds = (v) => v < 90 ? Math.round(v) + " s" : v < 5400 ? Math.round(v / 60) + " min" : (v / 3600).toFixed(1) + " h";
   const units = { seconds, count: (v) => v >= 10000 ? Math.round(v / 1000) + "k" : String(Math.round(v * 10) / 10), rate: (v) => String(Math.round(v * 100) / 100) };
 
+  // Whole binlogs and seconds.
+  const steps = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18000, 36000, 86400, 172800, 864000, 8640000, 86400000];
+
   const draw = (figure) => {
     const box = figure.querySelector(".plot");
     const values = JSON.parse(figure.dataset.values).map((v) => v < 0 ? null : v);
@@ -23,8 +26,8 @@
       cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false }, sync: { key: sync.key } },
       scales: { y: { range: (u, low, high) => [0, Math.max(high || 0, 1) * 1.05] } },
       axes: [
-        { ...axis, size: 22, space: 70, values: (u, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" })) },
-        { ...axis, size: 48, space: 30, values: (u, ticks) => ticks.map(unit) },
+        { ...axis, size: 22, space: 70, values: (u, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })) },
+        { ...axis, size: 48, space: 30, values: (u, ticks) => ticks.map(unit), ...(figure.dataset.kind === "rate" ? {} : { incrs: steps }) },
       ],
       series: [{}, { stroke: colour("--accent"), width: 1.5, fill: colour("--accent") + "22", points: { show: false }, spanGaps: false }],
       hooks: { setCursor: [(u) => { const v = u.cursor.idx == null ? null : values[u.cursor.idx]; said.textContent = v == null ? "" : unit(v); }] },
