@@ -29,7 +29,7 @@ func toServer(ctx context.Context) confirmedHeartbeat {
 	client := activity.GetClient(ctx)
 	token := activity.GetInfo(ctx).TaskToken
 	return func(ctx context.Context, b job.Heartbeat) error {
-		return client.RecordActivityHeartbeat(ctx, token, b)
+		return client.RecordActivityHeartbeat(ctx, token, b.Details()...)
 	}
 }
 

@@ -215,8 +215,8 @@ func lastReport(ctx context.Context) *job.Heartbeat {
 	if !activity.HasHeartbeatDetails(ctx) {
 		return nil
 	}
-	var b job.Heartbeat
-	if err := activity.GetHeartbeatDetails(ctx, &b); err != nil {
+	b, err := job.ReadHeartbeat(func(into ...any) error { return activity.GetHeartbeatDetails(ctx, into...) })
+	if err != nil {
 		// A hint only: without it the destination tells where it is.
 		activity.GetLogger(ctx).Warn("The last heartbeat of an earlier attempt cannot be read.", "error", err)
 		return nil

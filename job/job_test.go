@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/doris-ccr/ccr/doris/meta"
 )
@@ -207,5 +208,25 @@ func TestUnconfirmedInJSON(t *testing.T) {
 	require.NoError(t, err)
 	for name := range map[string]bool{"settled": true, "ahead": true, "met": true, "unheard": true, "unheard_to": true, "unheard_epoch": true, "pending_unknown": true, "unknown_seq": true, "doubt_until": true} {
 		require.Contains(t, string(data), `"`+name+`":`)
+	}
+}
+
+// The outcomes of many binlogs are compressed. The rest of a heartbeat is for people.
+func TestOutcomesTravelBesideTheHeartbeat(t *testing.T) {
+	b := Heartbeat{Note: "apply the second of two", Outcomes: []ApplyResult{{Done: true, Summary: "ADD PARTITION"}}}
+	details := b.Details()
+	require.Len(t, details, 2)
+	require.Empty(t, details[0].(Heartbeat).Outcomes)
+	require.NotEmpty(t, b.Outcomes)
+	for _, sent := range []Heartbeat{b, {Note: "nothing yet"}} {
+		dc := converter.GetDefaultDataConverter()
+		payloads, err := dc.ToPayloads(sent.Details()...)
+		require.NoError(t, err)
+		read, err := ReadHeartbeat(func(into ...any) error { return dc.FromPayloads(payloads, into...) })
+		require.NoError(t, err)
+		require.Equal(t, sent, read)
+		var first Heartbeat // whoever shows it reads the first alone
+		require.NoError(t, dc.FromPayloads(payloads, &first))
+		require.Equal(t, sent.Note, first.Note)
 	}
 }

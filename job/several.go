@@ -33,6 +33,29 @@ type ApplySeveralResult struct {
 	Unknown bool `json:"unknown,omitempty"`
 }
 
+// Details are what a heartbeat travels as. Outcomes may be many, and large payloads are
+// compressed: beside them, the rest stays readable in the Web UI.
+func (b Heartbeat) Details() []any {
+	if len(b.Outcomes) == 0 {
+		return []any{b}
+	}
+	outcomes := b.Outcomes
+	b.Outcomes = nil
+	return []any{b, outcomes}
+}
+
+// ReadHeartbeat is the inverse of Details; get decodes them.
+func ReadHeartbeat(get func(...any) error) (b Heartbeat, err error) {
+	var outcomes []ApplyResult
+	if err := get(&b, &outcomes); err != nil {
+		return Heartbeat{}, err
+	}
+	if outcomes != nil {
+		b.Outcomes = outcomes
+	}
+	return b, nil
+}
+
 // Ends tells whether nothing may be applied in the same step after this outcome: the
 // job does something else now, or follows another table.
 func (r *ApplyResult) Ends() bool {

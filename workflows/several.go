@@ -78,8 +78,11 @@ func (r *run) appliedSeveral(all []*job.Binlog, outcomes []job.ApplyResult) *job
 // lastOutcomes are those that a step told of which has ended without a result.
 func lastOutcomes(err error) job.ApplySeveralResult {
 	var timeout *temporal.TimeoutError
-	var told job.Heartbeat
-	if !errors.As(err, &timeout) || !timeout.HasLastHeartbeatDetails() || timeout.LastHeartbeatDetails(&told) != nil {
+	if !errors.As(err, &timeout) || !timeout.HasLastHeartbeatDetails() {
+		return job.ApplySeveralResult{}
+	}
+	told, err := job.ReadHeartbeat(timeout.LastHeartbeatDetails)
+	if err != nil {
 		return job.ApplySeveralResult{}
 	}
 	return job.ApplySeveralResult{Outcomes: told.Outcomes}

@@ -199,7 +199,7 @@ func TestAStepWithSeveralBinlogsThatIsLost(t *testing.T) {
 		err  error
 		told int
 	}{
-		"workers die":                    {temporal.NewHeartbeatTimeoutError(job.Heartbeat{Outcomes: severalDone(2).Outcomes}), 2},
+		"workers die":                    {temporal.NewHeartbeatTimeoutError(job.Heartbeat{Outcomes: severalDone(2).Outcomes}.Details()...), 2},
 		"workers die before they tell":   {temporal.NewHeartbeatTimeoutError(), 0},
 		"it is cancelled before a retry": {temporal.NewCanceledError(), 0},
 	} {
