@@ -324,3 +324,88 @@ func TestChartNamesItsHosts(t *testing.T) {
 		requireSettings(t, env)
 	}
 }
+
+// Clusters with rules of their own: policies, users, authorities, files.
+func TestChartFitsIntoOtherClusters(t *testing.T) {
+	good := object{"secretKey": object{"existingSecret": "s"}, "access": object{"tokensSecret": "t", "tlsSecret": "cert"}}
+	plain, err := render(t, good)
+	require.NoError(t, err)
+	for id := range plain {
+		require.NotContains(t, id, "NetworkPolicy")
+	}
+	prometheus := object{"namespaceSelector": object{"matchLabels": object{"name": "monitoring"}}}
+	doris := object{"to": []any{object{"ipBlock": object{"cidr": "10.1.0.0/16"}}}}
+	values := object{
+		"networkPolicy":            object{"enabled": true, "metricsFrom": []any{prometheus}, "egress": []any{doris}},
+		"podSecurityContext":       object{"runAsUser": 1000, "runAsGroup": nil, "fsGroup": nil},
+		"containerSecurityContext": object{"readOnlyRootFilesystem": false},
+		"topologySpread":           object{"keys": []any{"zone"}, "whenUnsatisfiable": "DoNotSchedule"},
+		"extraCA":                  object{"configMap": "company-ca", "key": "bundle.pem"},
+		"extraVolumes":             []any{object{"name": "more", "emptyDir": object{}}},
+		"extraVolumeMounts":        []any{object{"name": "more", "mountPath": "/more"}},
+		"doris":                    object{"tls": object{"mode": "verify-ca", "existingSecret": "doris-ca", "clientCertificate": true}},
+		"temporal":                 object{"apiKeySecret": object{"name": "cloud", "key": "key"}},
+	}
+	merge(values, good)
+	objects, err := render(t, values)
+	require.NoError(t, err)
+
+	api, worker := objects["NetworkPolicy prod-ccr-api"], objects["NetworkPolicy prod-ccr-worker"]
+	require.NotContains(t, at(t, api, "spec", "ingress", 0), "from", "everybody may ask the API")
+	require.Equal(t, []any{prometheus}, at(t, worker, "spec", "ingress", 0, "from"))
+	for part, policy := range map[string]object{"api": api, "worker": worker} {
+		require.Equal(t, []any{"Ingress", "Egress"}, at(t, policy, "spec", "policyTypes"))
+		require.Equal(t, 53, at(t, policy, "spec", "egress", 0, "ports", 0, "port"))
+		require.Equal(t, doris, at(t, policy, "spec", "egress", 1))
+		deployment := objects["Deployment prod-ccr-"+part]
+		require.Equal(t, at(t, deployment, "spec", "selector"), at(t, policy, "spec", "podSelector").(object), "the policy is for the part's pods")
+		pod := at(t, deployment, "spec", "template", "spec")
+		require.Equal(t, "http", at(t, pod, "containers", 0, "ports", 0, "name"), "the port that the policy names")
+		require.Equal(t, 1000, at(t, pod, "securityContext", "runAsUser"))
+		require.Equal(t, false, at(t, pod, "containers", 0, "securityContext", "readOnlyRootFilesystem"))
+		require.Equal(t, "zone", at(t, pod, "topologySpreadConstraints", 0, "topologyKey"))
+		require.Equal(t, "DoNotSchedule", at(t, pod, "topologySpreadConstraints", 0, "whenUnsatisfiable"))
+		env := envOf(t, deployment)
+		require.Equal(t, "/etc/ccr/ca", env["SSL_CERT_DIR"])
+		require.Equal(t, "verify-ca", env["CCR_DORIS_TLS"])
+		require.Equal(t, "/etc/ccr/doris/ca.crt", env["CCR_DORIS_CA"])
+		require.Equal(t, "/etc/ccr/doris/tls.key", env["CCR_DORIS_KEY"])
+		require.Equal(t, "secret cloud key", env["CCR_TEMPORAL_API_KEY"])
+		delete(env, "SSL_CERT_DIR") // Go's own
+		requireSettings(t, env)
+		volumes, mounts := map[any]object{}, map[any]any{}
+		for _, v := range at(t, pod, "volumes").([]any) {
+			volumes[v.(object)["name"]] = v.(object)
+		}
+		for _, m := range at(t, pod, "containers", 0, "volumeMounts").([]any) {
+			mounts[m.(object)["name"]] = m.(object)["mountPath"]
+			require.Contains(t, volumes, m.(object)["name"])
+		}
+		require.Len(t, mounts, len(volumes))
+		require.Equal(t, "company-ca", at(t, volumes["ca"], "configMap", "name"))
+		require.Equal(t, "bundle.pem", at(t, volumes["ca"], "configMap", "items", 0, "key"))
+		require.Equal(t, "doris-ca", at(t, volumes["doris"], "secret", "secretName"))
+		require.Equal(t, "/more", mounts["more"])
+	}
+	// Without peers nobody reads the workers' metrics, and without rules all is reached.
+	values["networkPolicy"] = object{"enabled": true, "metricsFrom": []any{}, "egress": []any{}, "apiFrom": []any{prometheus}}
+	values["podDisruptionBudget"] = object{"enabled": false}
+	values["topologySpread"] = object{"keys": []any{}}
+	objects, err = render(t, values)
+	require.NoError(t, err)
+	require.Empty(t, at(t, objects["NetworkPolicy prod-ccr-worker"], "spec", "ingress"))
+	require.Equal(t, []any{"Ingress"}, at(t, objects["NetworkPolicy prod-ccr-worker"], "spec", "policyTypes"))
+	require.Equal(t, []any{prometheus}, at(t, objects["NetworkPolicy prod-ccr-api"], "spec", "ingress", 0, "from"))
+	require.NotContains(t, objects, "PodDisruptionBudget prod-ccr-api")
+	require.NotContains(t, at(t, objects["Deployment prod-ccr-api"], "spec", "template", "spec"), "topologySpreadConstraints")
+
+	for text, wrong := range map[string]object{
+		"apiKeySecret.key is needed": {"temporal": object{"apiKeySecret": object{"name": "cloud"}}},
+		"two places":                 {"extraCA": object{"configMap": "a", "secret": "b"}},
+		"mode":                       {"doris": object{"tls": object{"mode": "on"}}},
+	} {
+		merge(wrong, good)
+		_, err := render(t, wrong)
+		require.ErrorContains(t, err, text)
+	}
+}

@@ -53,6 +53,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if and .Values.webhook.secret.name (not .Values.webhook.secret.key) }}
 {{- fail "webhook.secret.key is needed: which key of the Secret webhook.secret.name it is" }}
 {{- end }}
+{{- if and .Values.temporal.apiKeySecret.name (not .Values.temporal.apiKeySecret.key) }}
+{{- fail "temporal.apiKeySecret.key is needed: which key of the Secret temporal.apiKeySecret.name it is" }}
+{{- end }}
+{{- if and .Values.extraCA.configMap .Values.extraCA.secret }}
+{{- fail "extraCA.configMap and extraCA.secret are two places for one authority: give one of them" }}
+{{- end }}
 {{- if and .Values.serviceMonitor.bearerTokenSecret.name (not .Values.serviceMonitor.bearerTokenSecret.key) }}
 {{- fail "serviceMonitor.bearerTokenSecret.key is needed: which key of the Secret it is" }}
 {{- end }}
@@ -82,26 +88,24 @@ spec:
   {{- end }}
   # Running steps hand their position over: half a minute at most.
   terminationGracePeriodSeconds: 45
-  securityContext:
-    runAsNonRoot: true
-    runAsUser: 65532
-    runAsGroup: 65532
-    fsGroup: 65532
-    seccompProfile: {type: RuntimeDefault}
+  {{- with $.Values.podSecurityContext }}
+  securityContext: {{ toYaml . | nindent 4 }}
+  {{- end }}
   {{- with $.Values.priorityClassName }}
   priorityClassName: {{ . }}
   {{- end }}
-  # One node, or one zone, less must not take all pods of a part.
+  {{- with $.Values.topologySpread.keys }}
   topologySpreadConstraints:
-    {{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+    {{- range $key := . }}
     - maxSkew: 1
       topologyKey: {{ $key }}
-      whenUnsatisfiable: ScheduleAnyway
+      whenUnsatisfiable: {{ $.Values.topologySpread.whenUnsatisfiable }}
       labelSelector:
         matchLabels:
           {{- include "ccr.selector" $ | nindent 10 }}
           app.kubernetes.io/component: {{ $part }}
     {{- end }}
+  {{- end }}
   containers:
     - name: ccr
       image: "{{ $.Values.image.repository }}:{{ $.Values.image.tag | default $.Chart.AppVersion }}"
@@ -122,6 +126,29 @@ spec:
         - {name: CCR_TEMPORAL_KEY, value: /etc/ccr/temporal/tls.key}
         {{- end }}
         {{- end }}
+        {{- end }}
+        {{- with $.Values.temporal.apiKeySecret }}
+        {{- if .name }}
+        - name: CCR_TEMPORAL_API_KEY
+          valueFrom: {secretKeyRef: {name: {{ .name }}, key: {{ .key }}}}
+        {{- end }}
+        {{- end }}
+        {{- with $.Values.doris.tls }}
+        {{- if .mode }}
+        - {name: CCR_DORIS_TLS, value: {{ .mode | quote }}}
+        {{- if .existingSecret }}
+        {{- if ne .mode "required" }}
+        - {name: CCR_DORIS_CA, value: /etc/ccr/doris/ca.crt}
+        {{- end }}
+        {{- if .clientCertificate }}
+        - {name: CCR_DORIS_CERT, value: /etc/ccr/doris/tls.crt}
+        - {name: CCR_DORIS_KEY, value: /etc/ccr/doris/tls.key}
+        {{- end }}
+        {{- end }}
+        {{- end }}
+        {{- end }}
+        {{- if or $.Values.extraCA.configMap $.Values.extraCA.secret }}
+        - {name: SSL_CERT_DIR, value: /etc/ccr/ca}
         {{- end }}
         - {name: CCR_SECRET_KEY_FILE, value: /etc/ccr/key/secret.key}
         {{- if include "ccr.tokensSecret" $ }}
@@ -169,10 +196,9 @@ spec:
         periodSeconds: 2
         failureThreshold: 60
       resources: {{ toYaml .values.resources | nindent 8 }}
-      securityContext:
-        allowPrivilegeEscalation: false
-        readOnlyRootFilesystem: true
-        capabilities: {drop: [ALL]}
+      {{- with $.Values.containerSecurityContext }}
+      securityContext: {{ toYaml . | nindent 8 }}
+      {{- end }}
       volumeMounts:
         - {name: key, mountPath: /etc/ccr/key, readOnly: true}
         {{- if include "ccr.tokensSecret" $ }}
@@ -183,6 +209,15 @@ spec:
         {{- end }}
         {{- if and $.Values.temporal.tls.enabled $.Values.temporal.tls.existingSecret }}
         - {name: temporal, mountPath: /etc/ccr/temporal, readOnly: true}
+        {{- end }}
+        {{- if and $.Values.doris.tls.mode $.Values.doris.tls.existingSecret }}
+        - {name: doris, mountPath: /etc/ccr/doris, readOnly: true}
+        {{- end }}
+        {{- if or $.Values.extraCA.configMap $.Values.extraCA.secret }}
+        - {name: ca, mountPath: /etc/ccr/ca, readOnly: true}
+        {{- end }}
+        {{- with $.Values.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
         {{- end }}
   volumes:
     - name: key
@@ -198,6 +233,22 @@ spec:
     {{- if and $.Values.temporal.tls.enabled $.Values.temporal.tls.existingSecret }}
     - name: temporal
       secret: {secretName: {{ $.Values.temporal.tls.existingSecret }}, defaultMode: 0440}
+    {{- end }}
+    {{- if and $.Values.doris.tls.mode $.Values.doris.tls.existingSecret }}
+    - name: doris
+      secret: {secretName: {{ $.Values.doris.tls.existingSecret }}, defaultMode: 0440}
+    {{- end }}
+    {{- with $.Values.extraCA }}
+    {{- if .secret }}
+    - name: ca
+      secret: {secretName: {{ .secret }}, items: [{key: {{ .key }}, path: ca.crt}]}
+    {{- else if .configMap }}
+    - name: ca
+      configMap: {name: {{ .configMap }}, items: [{key: {{ .key }}, path: ca.crt}]}
+    {{- end }}
+    {{- end }}
+    {{- with $.Values.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- with .values.nodeSelector }}
   nodeSelector: {{ toYaml . | nindent 4 }}
