@@ -50,6 +50,7 @@ func Run(ctx context.Context, opts Options) error {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
+	LimitMemory(opts.Logger)
 	for _, warning := range opts.Config.Warnings {
 		opts.Logger.Warn(warning)
 	}

@@ -82,6 +82,9 @@ func RunTemporal(ctx context.Context, opts Options) error {
 
 // withTemporal calls use while the embedded Temporal server runs.
 func withTemporal(ctx context.Context, opts Options, use func(*temporalserver.Server) error) (err error) {
+	if opts.Logger != nil {
+		server.LimitMemory(opts.Logger)
+	}
 	unlock, err := lockDataDir(opts.Config.DataDir)
 	if err != nil {
 		return err

@@ -19,6 +19,9 @@ import (
 // taskWorkers is how many tasks of a queue are worked on at once.
 const taskWorkers = 64
 
+// cachedRuns is how many workflow runs the server keeps in memory.
+const cachedRuns = 4000
+
 const (
 	storeName   = sqliteplugin.PluginName
 	clusterName = "active"
@@ -52,6 +55,9 @@ func dynamicConfig() dynamicconfig.StaticClient {
 		dynamicconfig.MakeKey("history.visibilityProcessorSchedulerWorkerCount"):             taskWorkers,
 		dynamicconfig.MakeKey("history.ReplicationProcessorSchedulerWorkerCount"):            1,
 		dynamicconfig.MakeKey("history.ReplicationLowPriorityProcessorSchedulerWorkerCount"): 1,
+		// One machine, some thousand jobs: the defaults are for a cluster, 256 MB of events.
+		dynamicconfig.MakeKey("history.eventsHostLevelCacheMaxSizeBytes"): 32 << 20,
+		dynamicconfig.MakeKey("history.hostLevelCacheMaxSize"):            cachedRuns,
 		// A cancel is pushed to the worker instead of waiting for a heartbeat
 		// (temporal-measured.md 1.2): pause takes milliseconds.
 		dynamicconfig.MakeKey("frontend.WorkerCommandsEnabled"):           true,
