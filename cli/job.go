@@ -38,7 +38,7 @@ paused for longer has to begin with a full sync (ccr cluster describe says until
 		c.jobSimple("desync", "Make the tables of the destination ordinary ones (is_being_synced=false)", "desynced", ""),
 		c.jobSimple("sync", "Take desync back", "synced", ""),
 		c.jobSkip(), c.jobForceFullSync(), c.jobPartialSync(),
-		c.jobTables(), c.jobHosts(), c.jobCredentials(),
+		c.jobTables(), c.jobHosts(), c.jobCredentials(), c.jobOptions(),
 		p.jobVerify(), p.jobRepair(c),
 	)
 	return withStatuses(group(cmd))

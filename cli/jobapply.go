@@ -17,9 +17,9 @@ const applyLong = `apply makes jobs as files describe them: it creates those tha
 those that differ. Applied twice, the second time changes nothing. What a file does not say stays as
 it is; [] and {} clear a list or a mapping.
 
-Of a running job the tables, host mappings, users and "paused" are changed by commands. Everything
-else a job keeps for its life: then nothing at all is done, and it is said why, and the way out.
-Passwords cannot be compared; --credentials sends those of the files.
+Of a running job the tables, host mappings, addresses of the clusters, users, replication_num,
+commit_order and "paused" are changed by commands. Everything else a job keeps for its life: then
+nothing at all is done, and it is said why, and the way out. Passwords cannot be compared; --credentials sends those of the files.
 
 --dry-run shows what would be done. --prune PREFIX also deletes the jobs whose names begin with
 PREFIX and that no file describes; every job of the files has to have the prefix, so that a

@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 
@@ -15,20 +17,36 @@ import (
 
 func (c *connection) jobHosts() *cobra.Command {
 	var (
-		out          output
-		source, dest []string
+		out             output
+		source, dest    []string
+		sourceAt, dstAt givenAddress
+		force           bool
 	)
 	cmd := &cobra.Command{
 		Use: "hosts name", Short: "Show or change the host mappings of a job",
 		Long: `hosts shows under which public addresses a job reaches the frontends and backends of its
 clusters. With --src or --dest it merges into them: private=public adds or changes an entry,
-private= removes it. The running step starts over with the new addresses.`,
+private= removes it. The running step starts over with the new addresses.
+
+With --src-host, --src-port or --src-thrift-port (--dest-...) it names another frontend, or another
+address, of the same cluster. A worker looks first that it is the same one; --force tells the job
+although nobody answers there, never if another cluster does.`,
 		Example: "  ccr job hosts sales\n  ccr job hosts sales --src 172.16.1.1=10.0.10.1 --src 172.16.1.5= --dest 172.16.2.3=10.0.10.9",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: c.completeJobs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asker, err := c.client()
 			if err != nil {
 				return err
+			}
+			moved := client.Addresses{Source: sourceAt.address(), Destination: dstAt.address(), Force: force}
+			if moved.Source != nil || moved.Destination != nil {
+				if len(source)+len(dest) > 0 {
+					return usageErrorf("change the mappings (--src, --dest) and the frontends (--src-host, ...) one after the other")
+				}
+				if err := asker.UpdateHosts(cmd.Context(), args[0], moved); err != nil {
+					return err
+				}
+				return done(cmd, args[0], "uses the new addresses")
 			}
 			if len(source)+len(dest) == 0 {
 				return out.show(cmd, func(ctx context.Context) (view, error) { return findHosts(ctx, asker, args[0]) })
@@ -49,7 +67,27 @@ private= removes it. The running step starts over with the new addresses.`,
 	out.bind(cmd)
 	cmd.Flags().StringSliceVar(&source, "src", nil, "private=public of a host of the source; private= removes it")
 	cmd.Flags().StringSliceVar(&dest, "dest", nil, "the same of the destination")
+	sourceAt.bind(cmd, "src", "source")
+	dstAt.bind(cmd, "dest", "destination")
+	cmd.Flags().BoolVar(&force, "force", false, "with --src-host and the like: tell the job although nobody answers there")
 	return cmd
+}
+
+// givenAddress is where a frontend is, as flags say it.
+type givenAddress struct{ host, port, thrift string }
+
+func (g *givenAddress) bind(cmd *cobra.Command, side, name string) {
+	cmd.Flags().StringVar(&g.host, side+"-host", "", "host of a frontend of the "+name)
+	cmd.Flags().StringVar(&g.port, side+"-port", "", "its MySQL port")
+	cmd.Flags().StringVar(&g.thrift, side+"-thrift-port", "", "its Thrift port")
+}
+
+// address is nil if nothing is given.
+func (g *givenAddress) address() *client.Address {
+	if *g == (givenAddress{}) {
+		return nil
+	}
+	return &client.Address{Host: g.host, Port: g.port, ThriftPort: g.thrift}
 }
 
 // pairs reads private=public.
@@ -78,7 +116,14 @@ func findHosts(ctx context.Context, asker *client.Client, name string) (v view, 
 	}
 	source, dest := never(j.Value.Src.HostMapping), never(j.Value.Dest.HostMapping)
 	v.JSON, err = json.Marshal(map[string]any{"src_host_mapping": source, "dest_host_mapping": dest})
+	at := func(c client.Cluster) string { return net.JoinHostPort(c.Host, c.Port) + " thrift " + c.ThriftPort }
 	v.Table = func(w io.Writer, _ bool) {
+		field(w, "Source", "%s", at(j.Value.Src))
+		field(w, "Destination", "%s", at(j.Value.Dest))
+		if len(source)+len(dest) == 0 {
+			return
+		}
+		fmt.Fprintln(w)
 		rowOf(w, "SIDE", "PRIVATE", "PUBLIC")
 		for _, side := range []struct {
 			name string

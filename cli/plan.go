@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +61,9 @@ func (p *planner) plan(ctx context.Context, m *manifest) (*planned, error) {
 	d := &planned{Job: m.Name, Action: actUnchanged}
 	d.compareFixed(m, &is.Value)
 	d.compareHosts(p.asker, m, &is.Value)
+	d.compareAddresses(p.asker, m, &is.Value)
 	d.compareTables(p.asker, m, &is.Value)
+	d.compareOptions(p.asker, m, &is.Value)
 	p.compareAccounts(d, m, &is.Value)
 	d.comparePaused(p.asker, m, &is.Value)
 	if len(d.Changes) > 0 {
@@ -93,21 +96,10 @@ func (d *planned) compareFixed(m *manifest, is *client.Job) {
 		want manifestSide
 		is   client.Cluster
 	}{{"src", m.Src, is.Src}, {"dest", m.Dest, is.Dest}} {
-		if !follows(side.is, side.want) {
-			d.fixed(side.key+".host", side.is.Host, side.want.Host)
-		}
-		d.fixed(side.key+".port", side.is.Port, number(side.want.Port))
-		d.fixed(side.key+".thrift_port", side.is.ThriftPort, number(side.want.ThriftPort))
 		d.fixed(side.key+".database", side.is.Database, side.want.Database)
 		if side.want.Table != side.is.JobTable || side.is.JobTable == "" { // it may be called otherwise by now
 			d.fixed(side.key+".table", side.is.Table, side.want.Table)
 		}
-	}
-	if m.ReplicationNum != nil {
-		d.fixed("replication_num", strconv.Itoa(is.ReplicationNum), strconv.Itoa(*m.ReplicationNum))
-	}
-	if m.CommitOrder != nil && *m.CommitOrder != "" {
-		d.fixed("commit_order", is.CommitOrder, *m.CommitOrder)
 	}
 	if m.ReuseBinlogLabel != nil {
 		d.fixed("reuse_binlog_label", strconv.FormatBool(is.Extra.ReuseBinlogLabel), strconv.FormatBool(*m.ReuseBinlogLabel))
@@ -173,6 +165,45 @@ func (d *planned) compareHosts(asker *client.Client, m *manifest, is *client.Job
 	}
 	if change.Source != nil || change.Destination != nil {
 		d.steps = append(d.steps, func(ctx context.Context) error { return asker.MapHosts(ctx, m.Name, change) })
+	}
+}
+
+// compareAddresses makes the frontends those of the file.
+func (d *planned) compareAddresses(asker *client.Client, m *manifest, is *client.Job) {
+	var change client.Addresses
+	for _, side := range []struct {
+		key  string
+		want manifestSide
+		is   client.Cluster
+		into **client.Address
+	}{{"src", m.Src, is.Src, &change.Source}, {"dest", m.Dest, is.Dest, &change.Destination}} {
+		from := net.JoinHostPort(side.is.Host, side.is.Port) + " thrift " + side.is.ThriftPort
+		host, port, thrift := side.want.Host, number(side.want.Port), number(side.want.ThriftPort)
+		same := host == side.is.Host || follows(side.is, side.want)
+		if same && port == side.is.Port && thrift == side.is.ThriftPort {
+			continue
+		}
+		*side.into = &client.Address{Host: host, Port: port, ThriftPort: thrift}
+		d.change(side.key+" address", from, net.JoinHostPort(host, port)+" thrift "+thrift, nil)
+	}
+	if change.Source != nil || change.Destination != nil {
+		d.steps = append(d.steps, func(ctx context.Context) error { return asker.UpdateHosts(ctx, m.Name, change) })
+	}
+}
+
+// compareOptions makes the options that a running job can change those of the file.
+func (d *planned) compareOptions(asker *client.Client, m *manifest, is *client.Job) {
+	var change client.JobOptions
+	if want := m.ReplicationNum; want != nil && *want != is.ReplicationNum {
+		change.ReplicationNum = want
+		d.change("replication_num", strconv.Itoa(is.ReplicationNum), strconv.Itoa(*want), nil)
+	}
+	if want := m.CommitOrder; want != nil && *want != "" && *want != is.CommitOrder {
+		change.CommitOrder = want
+		d.change("commit_order", is.CommitOrder, *want, nil)
+	}
+	if change != (client.JobOptions{}) {
+		d.steps = append(d.steps, func(ctx context.Context) error { return asker.UpdateOptions(ctx, m.Name, change) })
 	}
 }
 

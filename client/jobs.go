@@ -270,6 +270,40 @@ func (c *Client) UpdateCredentials(ctx context.Context, name string, credentials
 	return err
 }
 
+// Address is where a frontend is reached; what is "" stays as it is.
+type Address struct {
+	Host       string `json:"host,omitempty"`
+	Port       string `json:"port,omitempty"`
+	ThriftPort string `json:"thrift_port,omitempty"`
+}
+
+// Addresses are other addresses of the same clusters; a side that is nil stays as it is.
+type Addresses struct {
+	Source      *Address `json:"src,omitempty"`
+	Destination *Address `json:"dest,omitempty"`
+	// Force: the job is told although nobody answers there.
+	Force bool `json:"force,omitempty"`
+}
+
+// UpdateHosts has a job reach its clusters at other addresses. A worker looks first that
+// they are the same clusters.
+func (c *Client) UpdateHosts(ctx context.Context, name string, addresses Addresses) error {
+	_, err := c.do(ctx, http.MethodPatch, jobPath(name, "/hosts"), roleAdmin, addresses)
+	return err
+}
+
+// JobOptions are options that a running job can change; one that is nil stays as it is.
+type JobOptions struct {
+	ReplicationNum *int    `json:"replication_num,omitempty"`
+	CommitOrder    *string `json:"commit_order,omitempty"`
+}
+
+// UpdateOptions changes options of a job.
+func (c *Client) UpdateOptions(ctx context.Context, name string, options JobOptions) error {
+	_, err := c.do(ctx, http.MethodPatch, jobPath(name, "/options"), roleAdmin, options)
+	return err
+}
+
 // Version is the version of the server.
 func (c *Client) Version(ctx context.Context) (string, error) {
 	r, err := get[struct {
