@@ -33,6 +33,7 @@ type fake struct {
 	streamer
 	verifier
 	check  func(context.Context) (job.Checked, error)
+	change func(context.Context, job.ChangeCheck) (job.ChangeChecked, error)
 	take   func(context.Context, func(job.Heartbeat)) (job.SnapshotTaken, error)
 	apply  func(context.Context, job.ApplyInput) (job.ApplyResult, error)
 	stream func(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error)
@@ -46,6 +47,9 @@ type fake struct {
 }
 
 func (f *fake) Check(ctx context.Context) (job.Checked, error) { return f.check(ctx) }
+func (f *fake) CheckChange(ctx context.Context, in job.ChangeCheck) (job.ChangeChecked, error) {
+	return f.change(ctx, in)
+}
 func (f *fake) TakeSnapshot(ctx context.Context, _ job.StepInput, report func(job.Heartbeat)) (job.SnapshotTaken, error) {
 	return f.take(ctx, report)
 }

@@ -28,17 +28,18 @@ func (a *Activities) CheckSetup(ctx context.Context, in job.StepInput) (job.Chec
 // CheckChange tries a change of a job at the clusters that it is about, and changes
 // nothing. The password of the other side need not be readable: its key may be lost.
 func (a *Activities) CheckChange(ctx context.Context, in job.ChangeCheck) (job.ChangeChecked, error) {
-	if !in.Source {
+	if !in.Source && !in.Moved() {
 		in.Spec.Source.Password = ""
 	}
-	if !in.Destination {
+	if !in.Destination && !in.Moved() {
 		in.Spec.Destination.Password = ""
 	}
 	return step(ctx, a, job.StepInput{Spec: in.Spec}, endAtOnce, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.ChangeChecked, error) {
 		checked, err := r.preflight.CheckChange(ctx, in)
 		var refusal *problem.Refusal
 		if errors.As(err, &refusal) {
-			return job.ChangeChecked{Refused: refusal.Error()}, nil
+			checked.Refused = refusal.Error()
+			return checked, nil
 		}
 		return checked, err
 	})

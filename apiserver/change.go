@@ -45,11 +45,12 @@ func (s *Server) updateCredentials(c echo.Context, name string, request credenti
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.createTimeout)
-	defer cancel()
 	if !request.Force {
-		if err := s.tryChange(ctx, name, changes); err != nil {
-			s.logCommand(c, name, job.SignalUpdateCredentials, err)
+		check := func(check *job.ChangeCheck) {
+			check.Spec.Change(changes)
+			check.Source, check.Destination = changes.Src != nil, changes.Dest != nil
+		}
+		if _, err := s.tryChange(c, name, job.SignalUpdateCredentials, check); err != nil {
 			return err
 		}
 	}
@@ -80,28 +81,151 @@ func (s *Server) sealed(request credentialsChange) (job.ClusterChanges, error) {
 	return changes, classify(errInvalid, changes.CheckCredentials())
 }
 
+// hostsRequest is the request of /update_hosts.
+type hostsRequest struct {
+	nameRequest
+	hostsChange
+}
+
+// hostsChange are other addresses of the same clusters; what is absent stays.
+type hostsChange struct {
+	Src  *addressRequest `json:"src"`
+	Dest *addressRequest `json:"dest"`
+	// Force has the job told although the clusters cannot be asked, but not if others
+	// answer there.
+	Force bool `json:"force"`
+}
+
+type addressRequest struct {
+	Host       string `json:"host"`
+	Port       port   `json:"port"`
+	ThriftPort port   `json:"thrift_port"`
+}
+
+func (a *addressRequest) change() *job.ClusterChange {
+	if a == nil || *a == (addressRequest{}) {
+		return nil
+	}
+	return &job.ClusterChange{Host: a.Host, Port: int(a.Port), ThriftPort: int(a.ThriftPort)}
+}
+
+// handleUpdateHosts answers /update_hosts.
+func (s *Server) handleUpdateHosts(c echo.Context, request hostsRequest) (any, error) {
+	return nil, s.updateHosts(c, request.Name, request.hostsChange)
+}
+
+// updateHosts has a job reach its clusters at other addresses, once it is known that they
+// are the same clusters.
+func (s *Server) updateHosts(c echo.Context, name string, request hostsChange) error {
+	changes := job.ClusterChanges{Src: request.Src.change(), Dest: request.Dest.change()}
+	if err := changes.CheckHosts(); err != nil {
+		return classify(errInvalid, err)
+	}
+	var spec job.Spec
+	checked, err := s.tryChange(c, name, job.SignalUpdateHosts, func(check *job.ChangeCheck) {
+		source, destination := check.Spec.Source, check.Spec.Destination
+		source.Password, destination.Password = "", ""
+		if changes.Src != nil {
+			check.Source, check.SourceWas = true, &source
+		}
+		if changes.Dest != nil {
+			check.Destination, check.DestinationWas = true, &destination
+		}
+		check.Spec.Change(changes)
+		spec = check.Spec
+	})
+	if err != nil && (!request.Force || checked.Another || spec.Name == "") {
+		return err
+	}
+	if changes.Src != nil {
+		changes.Src.Frontends = checked.Source
+	}
+	if changes.Dest != nil {
+		changes.Dest.Frontends = checked.Destination
+		spec.Destination.Frontends = checked.Destination
+		if err := s.refuseSharedWith(c, &spec); err != nil {
+			s.logCommand(c, name, job.SignalUpdateHosts, err)
+			return err
+		}
+	}
+	return s.carryOut(c, name, job.SignalUpdateHosts, job.Command{ClusterChanges: changes})
+}
+
+// refuseSharedWith is refuseShared for as long as a caller may wait.
+func (s *Server) refuseSharedWith(c echo.Context, spec *job.Spec) error {
+	ctx, cancel := s.answerContext(c)
+	defer cancel()
+	return s.refuseShared(ctx, spec)
+}
+
+// optionsRequest is the request of /update_options.
+type optionsRequest struct {
+	nameRequest
+	job.UpdateOptions
+}
+
+// handleUpdateOptions answers /update_options.
+func (s *Server) handleUpdateOptions(c echo.Context, request optionsRequest) (any, error) {
+	return nil, s.updateOptions(c, request.Name, request.UpdateOptions)
+}
+
+// updateOptions changes options of a job. More replicas than the destination has
+// backends for are refused, as at its creation.
+func (s *Server) updateOptions(c echo.Context, name string, options job.UpdateOptions) error {
+	if err := options.CheckOptions(); err != nil {
+		return classify(errInvalid, err)
+	}
+	if n := options.ReplicationNum; n != nil && *n > 0 {
+		_, err := s.tryChange(c, name, job.SignalUpdateOptions, func(check *job.ChangeCheck) {
+			check.Spec.ReplicationNum = *n
+			check.Destination, check.Replicas = true, true
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.carryOut(c, name, job.SignalUpdateOptions, job.Command{UpdateOptions: options})
+}
+
 // remedyUntried follows the reason why a change is refused.
 const remedyUntried = `nothing is changed; with "force": true the job is told all the same`
 
 // tryChange has a worker try what a job is to be told, at the clusters that it is about.
-func (s *Server) tryChange(ctx context.Context, name string, changes job.ClusterChanges) error {
+// change puts it into what is to be checked.
+func (s *Server) tryChange(c echo.Context, name, signal string, change func(*job.ChangeCheck)) (job.ChangeChecked, error) {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.createTimeout)
+	defer cancel()
+	checked, err := s.tried(ctx, name, change)
+	if err != nil {
+		s.logCommand(c, name, signal, err)
+	}
+	return checked, err
+}
+
+func (s *Server) tried(ctx context.Context, name string, change func(*job.ChangeCheck)) (checked job.ChangeChecked, err error) {
 	if !job.NameAllowed(name) {
-		return errUnknownJob
+		return checked, errUnknownJob
 	}
 	var check job.ChangeCheck
 	if err := s.jobs.query(ctx, name, job.QueryChangeInput, &check); err != nil {
-		return err
+		return checked, err
 	}
-	check.Spec.Change(changes)
-	check.Source, check.Destination = changes.Src != nil, changes.Dest != nil
-	checked, err := s.checkChange(ctx, check)
+	change(&check)
+	if !check.Moved() {
+		check.Tables = nil // nobody needs them
+	}
+	checked, err = s.checkChange(ctx, check)
+	then := remedyUntried
+	if checked.Another || check.Replicas {
+		then = "nothing is changed"
+	}
 	switch {
 	case err != nil:
-		return classify(errUndecided, fmt.Errorf("whether the job could go on is not known: %w (%s)", err, remedyUntried))
+		return checked, classify(errUndecided, fmt.Errorf("whether the job could go on is not known: %w (%s)", err, then))
 	case checked.Refused != "":
-		return classify(errInvalid, fmt.Errorf("[normal] the job could not go on: %s (%s)", checked.Refused, remedyUntried))
+		return checked, classify(errInvalid, fmt.Errorf("[normal] the job could not go on: %s (%s)", checked.Refused, then))
 	}
-	return nil
+	return checked, nil
 }
 
 // checkChange runs the workflow that tries a change.

@@ -84,10 +84,10 @@ func (r *createRequest) spec() (job.Spec, error) {
 			return job.Spec{}, fmt.Errorf("job is invalid: %s spec is invalid: %w", side, err)
 		}
 	}
+	if err := job.CheckReplicationNum(r.ReplicationNum); err != nil {
+		return job.Spec{}, fmt.Errorf("job is invalid: %w", err)
+	}
 	if n := r.ReplicationNum; n != nil {
-		if *n == 0 || *n < -1 {
-			return job.Spec{}, fmt.Errorf("job is invalid: [normal] replication_num %d is neither -1 nor more than 0", *n)
-		}
 		s.ReplicationNum = *n
 	}
 	return s, nil

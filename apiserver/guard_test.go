@@ -56,7 +56,7 @@ var neededRoles = map[string]string{
 	"/features": "read", "/metrics": "read", "/list_jobs": "read", "/job_status": "read", "/job_detail": "read",
 	"/job_progress": "read", "/job_events": "read", "/get_lag": "read",
 	"/pause": "operate", "/resume": "operate", "/desync": "operate", "/sync": "operate", "/force_fullsync": "operate",
-	"/update_credentials": "admin",
+	"/update_credentials": "admin", "/update_hosts": "admin", "/update_options": "admin",
 	"/job_skip_binlog":    "operate", "/update_tables": "operate", "/update_host_mapping": "admin", "/add_host_mapping": "admin",
 	"/verify_status": "read", "/verify": "operate", "/verify_pause": "operate", "/verify_resume": "operate", "/verify_cancel": "operate", "/repair": "operate",
 	"/create_ccr": "admin", "/check_ccr": "admin", "/delete": "admin", "/failpoint": "admin",
@@ -101,7 +101,7 @@ var resourceRoles = map[string]string{
 	"GET /jobs/:name/clusters": "read", "GET /api/v1/clusters": "read",
 	"POST /jobs/:name/pause": "operate", "POST /jobs/:name/resume": "operate", "POST /jobs/:name/desync": "operate",
 	"POST /jobs/:name/sync": "operate", "POST /jobs/:name/force_fullsync": "operate", "POST /jobs/:name/skip_binlog": "operate",
-	"PATCH /jobs/:name/host_mapping": "admin", "PATCH /jobs/:name/tables": "operate", "PATCH /jobs/:name/credentials": "admin",
+	"PATCH /jobs/:name/host_mapping": "admin", "PATCH /jobs/:name/tables": "operate", "PATCH /jobs/:name/credentials": "admin", "PATCH /jobs/:name/hosts": "admin", "PATCH /jobs/:name/options": "admin",
 	"GET /jobs/:name/verification": "read", "POST /jobs/:name/verification": "operate", "DELETE /jobs/:name/verification": "operate",
 	"POST /jobs/:name/verification/pause": "operate", "POST /jobs/:name/verification/resume": "operate", "POST /jobs/:name/repair": "operate",
 }

@@ -81,7 +81,7 @@ func TestOpenAPIHasTheKeys(t *testing.T) {
 	doc := readOpenAPI(t, newServer(t, newFake(), nil))
 	for name, body := range map[string]any{
 		"Base": base{}, "Problem": problem{}, "Accepted": accepted{}, "Features": featuresReply{},
-		"NameRequest": nameRequest{}, "SkipBinlog": job.SkipBinlog{}, "HostMapping": job.HostMappings{}, "CredentialsRequest": credentialsRequest{}, "TablePatterns": job.UpdateTables{}, "CreateRequest": createRequest{},
+		"NameRequest": nameRequest{}, "SkipBinlog": job.SkipBinlog{}, "HostMapping": job.HostMappings{}, "CredentialsRequest": credentialsRequest{}, "HostsRequest": hostsRequest{}, "OptionsRequest": optionsRequest{}, "TablePatterns": job.UpdateTables{}, "CreateRequest": createRequest{},
 		"JobList": listReply{}, "CheckReply": checkReply{}, "StatusReply": statusReply{}, "DetailReply": detailReply{}, "ProgressReply": progressReply{},
 		"LagReply": lagReply{}, "EventsReply": eventsReply{}, "ViewRow": viewRow{},
 		"Jobs": jobsResource{}, "Created": created{}, "Job": jobResource{}, "Status": statusObject{}, "Progress": progressObject{},

@@ -38,6 +38,8 @@ func (s *Server) resources() []endpoint {
 		{method: http.MethodPatch, path: "/jobs/:name/tables", role: access.Operate, handle: commandWith(s.updateTables)},
 
 		{method: http.MethodPatch, path: "/jobs/:name/credentials", role: access.Admin, handle: commandWith(s.updateCredentials)},
+		{method: http.MethodPatch, path: "/jobs/:name/hosts", role: access.Admin, handle: commandWith(s.updateHosts)},
+		{method: http.MethodPatch, path: "/jobs/:name/options", role: access.Admin, handle: commandWith(s.updateOptions)},
 
 		{method: http.MethodGet, path: "/jobs/:name/verification", role: access.Read, handle: resource(s.getVerification)},
 		{method: http.MethodPost, path: "/jobs/:name/verification", role: access.Operate, handle: startWith(s.verify)},

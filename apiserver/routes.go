@@ -67,6 +67,8 @@ func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 		{path: "/create_ccr", role: access.Admin, handle: s.handleCreate},
 		{path: "/check_ccr", role: access.Admin, handle: s.handleCheck},
 		{path: "/update_credentials", role: access.Admin, handle: operation(s.handleUpdateCredentials, failOperation)},
+		{path: "/update_hosts", role: access.Admin, handle: operation(s.handleUpdateHosts, failOperation)},
+		{path: "/update_options", role: access.Admin, handle: operation(s.handleUpdateOptions, failOperation)},
 		// Whoever names the hosts that jobs talk to gets the passwords of the accounts.
 		{path: "/update_host_mapping", role: access.Admin, handle: operation(s.handleHostMapping, failHostMapping)},
 		{path: "/add_host_mapping", role: access.Admin, handle: operation(s.handleHostMapping, failHostMapping)}, // a documented example uses this name

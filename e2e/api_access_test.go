@@ -232,6 +232,17 @@ func TestKeyRotation(t *testing.T) {
 	keys(key(2))
 	restart()
 	follows()
+
+	// The keys are lost: the job is told its passwords anew, and goes on.
+	keys(key(4))
+	restart()
+	require.NoError(t, f.APIs[0].Member.Stop())
+	require.NoError(t, f.APIs[0].Member.Start(e.ctx))
+	login := map[string]any{"password": "s3cret-of-doris"}
+	_, err = e.ccr.Call(e.ctx, "update_credentials", map[string]any{"name": name, "src": login, "dest": login})
+	require.NoError(t, err)
+	follows()
+	e.requireFullSyncs(name, 1)
 }
 
 // A process for tests makes a job fail at a word, and go on at another.

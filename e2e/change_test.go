@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -24,12 +26,15 @@ func (e *env) load(table string) *loading {
 	ctx, stop := context.WithCancel(e.ctx)
 	l := &loading{stop: stop}
 	l.done.Go(func() {
+		often := time.NewTicker(20 * time.Millisecond)
+		defer often.Stop()
 		for i := 1; ctx.Err() == nil; i++ {
 			// The statement is carried out whole: a cancelled one may or may not be.
 			if _, err := e.src.ExecContext(e.ctx, fmt.Sprintf("INSERT INTO %s VALUES (%d, 'row %d')", table, i, i)); err != nil {
 				l.err = err
 				return
 			}
+			<-often.C
 		}
 	})
 	e.Cleanup(l.end)
@@ -98,4 +103,65 @@ func TestCredentialsAreRotated(t *testing.T) {
 	require.Equal(t, "other", shown["user"])
 	require.Equal(t, "******", shown["password"])
 	e.recordHistory(name)
+}
+
+// Both clusters are reached at other frontends from now on, and the order of commits
+// changes twice, while loads run. Another cluster is refused.
+func TestHostsAndOptionsChange(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, harness.PairOptions{FEs: 2})
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"), fmt.Sprintf(duplicateTable, "d", "u"))
+	e.enableBinlog("d", "t", "u")
+	name := e.createJob("d", "", "d", "")
+	e.awaitState(name, "DBIncrementalSync")
+	loads, others := e.load("d.t"), e.load("d.u")
+	address := func(c *harness.Cluster) map[string]any {
+		host, port, err := net.SplitHostPort(c.FE(1).MySQLAddr())
+		require.NoError(t, err)
+		_, thrift, err := net.SplitHostPort(c.FE(1).ThriftAddr())
+		require.NoError(t, err)
+		return map[string]any{"host": host, "port": port, "thrift_port": thrift}
+	}
+	src, dest := address(e.pair.Source), address(e.pair.Destination)
+	order := func(operator string, body map[string]any) error {
+		body["name"] = name
+		_, err := e.ccr.Call(e.ctx, operator, body)
+		return err
+	}
+	require.ErrorContains(t, order("update_hosts", map[string]any{"src": dest, "force": true}), "is another cluster than the source of the job")
+	require.NoError(t, order("update_hosts", map[string]any{"src": src, "dest": dest}))
+	detail, err := e.ccr.Call(e.ctx, "job_detail", map[string]any{"name": name})
+	require.NoError(t, err)
+	for side, want := range map[string]map[string]any{"src": src, "dest": dest} {
+		shown := detail["job_detail"].(map[string]any)[side].(map[string]any)
+		require.Equal(t, want["port"], shown["port"])
+		require.Equal(t, want["thrift_port"], shown["thrift_port"])
+		require.Len(t, shown["frontends"], 2)
+	}
+
+	require.ErrorContains(t, order("update_options", map[string]any{"replication_num": 9}), "replication_num 9 is more than the destination's")
+	for _, to := range []string{"per_table", "global"} {
+		before := e.position(name)
+		require.NoError(t, order("update_options", map[string]any{"commit_order": to, "replication_num": 1}))
+		require.NoError(t, harness.Await(e.ctx, catchUp, func(context.Context) error {
+			if now := e.position(name); now < before+20 {
+				return fmt.Errorf("at commit seq %d, it was at %d", now, before)
+			}
+			return nil
+		}))
+	}
+	loads.end()
+	others.end()
+	require.NoError(t, errors.Join(loads.err, others.err))
+	e.awaitEqual(name, "d", "d")
+	e.requireFullSyncs(name, 1)
+	e.notStalled(name)
+}
+
+// position is how far a job is.
+func (e *env) position(name string) int64 {
+	e.Helper()
+	progress, err := e.ccr.Call(e.ctx, "job_progress", map[string]any{"name": name})
+	require.NoError(e, err)
+	return harness.Int(progress["job_progress"].(map[string]any), "commit_seq")
 }

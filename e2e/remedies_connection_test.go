@@ -42,6 +42,23 @@ func connectionRemedies() []remedyRow {
 				closed.end()
 				t.goesOn()
 			}},
+		{name: "the new address of the frontend is told", helps: []string{"or with update_hosts that of the frontend which the job names"}, pages: []string{unreachable},
+			play: func(t *trouble) {
+				public, err := t.pair.Destination.Publish()
+				require.NoError(t, err)
+				t.tables("t")
+				t.account()
+				dest := t.pair.Destination.Spec("d", "")
+				own := dest["host"]
+				dest["host"], dest["user"], dest["password"] = public.Spec("d", "")["host"], "ccr", "old"
+				t.createJobOf(t.jobName(), map[string]any{"dest": dest, "allow_table_exists": true})
+				t.follows()
+				public.Close()
+				t.exec(after)
+				t.stands("connect", t.row.helps[0])
+				t.order(t.said("update_hosts"), map[string]any{"dest": map[string]any{"host": own}})
+				t.goesOn()
+			}},
 		{name: "the old password is given back", helps: []string{"check the user's password and privileges on both clusters"}, pages: []string{denied},
 			play: func(t *trouble) {
 				t.lockedOut()
@@ -77,10 +94,16 @@ func connectionRemedies() []remedyRow {
 func (t *trouble) asAccount() {
 	t.Helper()
 	t.tables("t")
-	t.execDestination("CREATE USER 'ccr' IDENTIFIED BY 'old'", "CREATE DATABASE d",
-		"GRANT SELECT_PRIV, LOAD_PRIV, ALTER_PRIV, CREATE_PRIV, DROP_PRIV, SHOW_VIEW_PRIV ON d.* TO 'ccr'")
+	t.account()
 	t.createAs(t.jobName(), "old")
 	t.follows()
+}
+
+// account makes the account, with what a job needs on the destination.
+func (t *trouble) account() {
+	t.Helper()
+	t.execDestination("CREATE USER 'ccr' IDENTIFIED BY 'old'", "CREATE DATABASE d",
+		"GRANT SELECT_PRIV, LOAD_PRIV, ALTER_PRIV, CREATE_PRIV, DROP_PRIV, SHOW_VIEW_PRIV ON d.* TO 'ccr'")
 }
 
 func (t *trouble) createAs(name, password string) {

@@ -23,6 +23,7 @@ func followedEndToEnd() []elsewhere {
 		{test: "TestReuseBinlogLabel", helps: []string{"wait until the destination has forgotten or aborted that load"}},
 		{test: "TestStepPausedInTemporal", helps: []string{"unpause it there, or: temporal activity unpause"}, pages: []string{"### `is paused in Temporal`"}},
 		{test: "TestKeyRotation", helps: []string{"give every worker and API server the same secret key"}, pages: []string{"### `sealed with a key that this process does not have`"}},
+		{test: "TestHostsAndOptionsChange", helps: []string{"name an address of the same cluster; a job for another cluster is created anew"}},
 		{test: "TestLabelsThatAreForgotten", pages: []string{"### It is unknown what was applied"}},
 		{test: "TestLostBinlogsLeadToAFullSync", pages: []string{"## A full sync that nobody ordered", "`binlogs after commit seq ... are lost: the source has collected everything up to ...`", "## Binlogs are about to be lost"}},
 		{test: "TestSkipByPartialAndFullSync", pages: []string{"`new job`, `the user required ...`"}},
@@ -41,6 +42,7 @@ func followedEndToEnd() []elsewhere {
 func followedByUnitTests() []elsewhere {
 	return []elsewhere{
 		{test: "TestAShiftThatWaitsForItselfTellsWithinAMinute", helps: []string{"the stream begins again by itself"}},
+		{test: "TestUpdateCredentialsThatDoNotWork", helps: []string{`with "force": true the job is told all the same`}},
 		{test: "TestStreamAsksForLess", helps: []string{"force_fullsync brings what it did"}, pages: []string{"### `the next binlog is larger than`"}},
 		{test: "TestAStepBeginsOnceItsTablesAreKnown", helps: []string{"whether the workflow of the job has failing tasks"}, pages: []string{"### `the tables of the job are not known`"}},
 		{test: "TestRefusalBecomesASnapshot", helps: []string{"job_skip_binlog with skip_by partialsync brings the table by a snapshot"}},

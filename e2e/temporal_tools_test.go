@@ -101,6 +101,8 @@ var temporalLines = []documented{
 	{`temporal workflow signal -w ccr-job-ccr_test --name update_host_mapping --input '{"src_host_mapping": {"172.168.1.1": "10.0.10.1"}, "dest_host_mapping": {"172.168.2.3": "10.0.10.9"}}'`, becomes(mapped)},
 	{`temporal workflow signal -w ccr-job-ccr_test --name update_host_mapping --input '{"src_host_mapping": {"172.168.1.1": ""}, "dest_host_mapping": {"172.168.2.3": ""}}'`, becomes(unmapped)},
 	{`temporal workflow signal -w ccr-job-ccr_test --name update_credentials --input '{"src": {"user": "root"}, "dest": {"user": "root"}}'`, becomes(loggedIn("with the password of before"))},
+	{`temporal workflow signal -w ccr-job-ccr_test --name update_hosts --input '{"src": {"host": "fe1", "port": 9030, "thrift_port": 9020}}'`, becomes(told("the source is at "))},
+	{`temporal workflow signal -w ccr-job-ccr_test --name update_options --input '{"replication_num": 1, "commit_order": "per_table"}'`, becomes(told("commit_order is per_table, and tables and partitions are made with 1 replica"))},
 	{`temporal workflow signal -w ccr-job-ccr_test --name update_tables --input '{"exclude_tables": ["*_tmp"]}'`, becomes(filtered)},
 	{`temporal workflow signal -w ccr-job-ccr_test --name skip_binlog --input '{"skip_by": "silence", "skip_commit_seq": 1001}'`, becomes(toSkip)},
 	{`temporal workflow signal -w ccr-job-ccr_test --name skip_binlog --input '{"skip_by": "partialsync", "skip_table": "orders", "skip_table_id": 10010}'`, becomes(afterPartialSyncs(1))},
@@ -186,7 +188,9 @@ func newByHand(t *testing.T, tool string) *byHand {
 
 // translate puts this job in the place of the one that the page speaks of.
 func (b *byHand) translate(line string) string {
-	return strings.NewReplacer("ccr-job-ccr_test", b.id, `"sales"`, strconv.Quote(b.database),
+	src := b.pair.Source.Spec("", "")
+	return strings.NewReplacer("ccr-job-ccr_test", b.id, `"fe1", "port": 9030, "thrift_port": 9020`,
+		fmt.Sprintf(`"%s", "port": %s, "thrift_port": %s`, src["host"], src["port"], src["thrift_port"]), `"sales"`, strconv.Quote(b.database),
 		"10010", strconv.FormatInt(b.table, 10), "1001", strconv.FormatInt(b.skip, 10)).Replace(line)
 }
 
@@ -313,13 +317,17 @@ func unmapped(b *byHand) error {
 	return nil
 }
 
-// loggedIn finds the event of a login at the destination, of a job that goes on with it.
 func loggedIn(how string) func(*byHand) error {
+	return told("logging in at the destination as root, " + how)
+}
+
+// told finds an event of a job that goes on after it.
+func told(text string) func(*byHand) error {
 	return func(b *byHand) error {
 		var events []job.Event
 		b.ask(job.QueryEvents, &events)
 		for _, e := range events {
-			if strings.HasPrefix(e.Text, "logging in at the destination as root, "+how) {
+			if strings.HasPrefix(e.Text, text) {
 				return b.is("streaming", func(s job.Status) bool { return s.Phase == job.PhaseStream && !s.Stalled })
 			}
 		}

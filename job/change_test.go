@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/doris/meta"
 )
 
 func sealedAs(text string) *Sealed { s := Sealed(text); return &s }
@@ -55,4 +57,15 @@ func TestAChangePrintsNoPassword(t *testing.T) {
 	encoded, err := json.Marshal(c)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"src":{"password":"ccr1:k:box"}}`, string(encoded))
+}
+
+// An address changes with its frontends, a login leaves them as they are.
+func TestChangeOfAnAddress(t *testing.T) {
+	s := Spec{Source: Cluster{Host: "fe1", Port: 9030, ThriftPort: 9020, User: "root", Frontends: []meta.Frontend{{Host: "fe1"}, {Host: "fe2"}}}}
+	s.Change(ClusterChanges{Src: &ClusterChange{User: "ccr"}})
+	require.Len(t, s.Source.Frontends, 2)
+	s.Change(ClusterChanges{Src: &ClusterChange{Port: 9031}})
+	require.Equal(t, Cluster{Host: "fe1", Port: 9031, ThriftPort: 9020, User: "ccr"}, s.Source)
+	s.Change(ClusterChanges{Src: &ClusterChange{Host: "fe9", Frontends: []meta.Frontend{{Host: "fe9"}}}})
+	require.Equal(t, Cluster{Host: "fe9", Port: 9031, ThriftPort: 9020, User: "ccr", Frontends: []meta.Frontend{{Host: "fe9"}}}, s.Source)
 }

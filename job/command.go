@@ -78,6 +78,7 @@ var Signals = []string{
 	SignalPause, SignalResume, SignalDelete, SignalSkipBinlog, SignalUpdateHostMapping,
 	SignalForceFullSync, SignalDesync, SignalSync, SignalContinueAsNew, SignalObserveLag,
 	SignalUpdateTables, SignalRepair, SignalVerified, SignalUpdateCredentials,
+	SignalUpdateHosts, SignalUpdateOptions,
 }
 
 // WorkflowID returns the workflow id of the job called name.
@@ -96,6 +97,7 @@ type Command struct {
 	UpdateTables
 	ObserveLag
 	ClusterChanges
+	UpdateOptions
 
 	// Repair and Verified are the payloads of repair and verified (verify.go).
 	Repair   *RepairOrder `json:"repair,omitempty"`

@@ -255,10 +255,8 @@ func (s *Spec) Validate() error {
 	if err := s.validate(); err != nil {
 		return fmt.Errorf("job is invalid: %w", err)
 	}
-	switch s.CommitOrder {
-	case "", CommitOrderGlobal, CommitOrderPerTable:
-	default:
-		return fmt.Errorf("job is invalid: [normal] commit_order %q is neither %q nor %q", s.CommitOrder, CommitOrderGlobal, CommitOrderPerTable)
+	if err := s.CommitOrder.check(); err != nil {
+		return fmt.Errorf("job is invalid: %w", err)
 	}
 	return nil
 }

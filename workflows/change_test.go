@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/doris-ccr/ccr/doris/meta"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -113,4 +114,112 @@ func TestUpdateCredentialsIsRefused(t *testing.T) {
 	})
 	b.deleteAt(3 * time.Minute)
 	b.mustRun()
+}
+
+// Another address of a cluster reaches the next shift, without the frontends of before.
+func TestUpdateHosts(t *testing.T) {
+	b := newBench(t)
+	b.idle()
+	b.signal(time.Minute, job.SignalUpdateHosts, logins(&job.ClusterChange{Host: "fe9", Port: 9031, Frontends: []meta.Frontend{{Host: "fe9", Port: 9031, ThriftPort: 9020}}}, nil))
+	b.signal(2*time.Minute, job.SignalUpdateHosts, logins(nil, &job.ClusterChange{ThriftPort: 9021}))
+	b.at(3*time.Minute, func() {
+		require.Empty(t, b.outcome("update_hosts@1m0s").Refused)
+		require.Len(t, b.streams, 3)
+		require.Equal(t, "127.0.0.1", b.streams[0].Spec.Source.Host)
+		src, dest := b.streams[2].Spec.Source, b.streams[2].Spec.Destination
+		require.Equal(t, []any{"fe9", 9031, 9020, 1}, []any{src.Host, src.Port, src.ThriftPort, len(src.Frontends)})
+		require.Equal(t, []any{"127.0.0.1", 9030, 9021, 0}, []any{dest.Host, dest.Port, dest.ThriftPort, len(dest.Frontends)})
+		require.Equal(t, "root", src.User)
+		require.Equal(t, 1, b.progress().FullSyncs)
+		require.Contains(t, b.events(), "info the source is at fe9 from now on (port 9031, thrift_port 9020)")
+		require.Contains(t, b.events(), "info the destination is at 127.0.0.1 from now on (port 9030, thrift_port 9021)")
+	})
+	b.deleteAt(4 * time.Minute)
+	b.mustRun()
+}
+
+func TestChangesAreRefused(t *testing.T) {
+	b := newBench(t)
+	b.idle()
+	b.at(time.Minute, func() {
+		b.SignalWorkflow(job.SignalUpdateHosts, map[string]any{"request_id": "r1"})
+		b.SignalWorkflow(job.SignalUpdateHosts, map[string]any{"request_id": "r2", "src": map[string]any{"user": "ccr"}})
+		b.SignalWorkflow(job.SignalUpdateCredentials, map[string]any{"request_id": "r3", "dest": map[string]any{"host": "fe9", "user": "ccr"}})
+		b.SignalWorkflow(job.SignalUpdateHosts, map[string]any{"request_id": "r4", "src": map[string]any{"port": "9030"}})
+		b.SignalWorkflow(job.SignalUpdateOptions, map[string]any{"request_id": "r5"})
+		b.SignalWorkflow(job.SignalUpdateOptions, map[string]any{"request_id": "r6", "commit_order": "random"})
+		b.SignalWorkflow(job.SignalUpdateOptions, map[string]any{"request_id": "r7", "replication_num": 0})
+		b.SignalWorkflow(job.SignalUpdateOptions, map[string]any{"request_id": "r8", "replication_num": 2, "allow_table_exists": true})
+	})
+	b.at(2*time.Minute, func() {
+		for id, want := range map[string]string{
+			"r1": job.ErrNoHosts.Error(),
+			"r2": "src: [normal] user and password are changed by update_credentials",
+			"r3": "dest: [normal] host, port and thrift_port are changed by update_hosts",
+			"r4": `bad payload: "port" has to be a whole number, not a string`,
+			"r5": job.ErrNoOptions.Error(),
+			"r6": `[normal] commit_order "random" is neither "global" nor "per_table"`,
+			"r7": "[normal] replication_num 0 is neither -1 nor more than 0",
+			"r8": `unknown field "allow_table_exists"`,
+		} {
+			require.Equal(t, want, b.outcome(id).Refused, id)
+		}
+		require.Len(t, b.streams, 1, "nothing has changed, and the shift goes on")
+	})
+	b.deleteAt(3 * time.Minute)
+	b.mustRun()
+}
+
+// blockedUntilChanged has shifts end blocked, and the job wait, for the first seconds. So a
+// command finds no step under way: the fake of a shift, unlike a real one, has no result
+// when it is stopped.
+func (b *bench) blockedUntilChanged(result job.StreamResult) {
+	result.End, result.Problem = job.EndBlocked, &job.Problem{Text: "connection refused"}
+	b.shift(0, result)
+	b.idle()
+}
+
+const whileItWaits = 500 * time.Millisecond
+
+func TestUpdateOptions(t *testing.T) {
+	b := newBench(t)
+	b.blockedUntilChanged(job.StreamResult{Position: job.Position{CommitSeq: 100}, Settling: job.Settling{Settled: 90, AppliedBeyond: []int64{95, 100}}})
+	two, asSource := 2, -1
+	b.signal(whileItWaits, job.SignalUpdateOptions, job.Command{UpdateOptions: job.UpdateOptions{ReplicationNum: &two, CommitOrder: job.CommitOrderPerTable}})
+	b.signal(2*time.Minute, job.SignalUpdateOptions, job.Command{UpdateOptions: job.UpdateOptions{ReplicationNum: &asSource}})
+	b.at(3*time.Minute, func() {
+		require.Equal(t, []any{0, job.CommitOrder("")}, []any{b.streams[0].Spec.ReplicationNum, b.streams[0].Spec.CommitOrder})
+		require.Equal(t, []any{2, job.CommitOrderPerTable}, []any{b.streams[1].Spec.ReplicationNum, b.streams[1].Spec.CommitOrder})
+		require.Equal(t, []any{-1, job.CommitOrderPerTable}, []any{b.streams[2].Spec.ReplicationNum, b.streams[2].Spec.CommitOrder})
+		require.Contains(t, b.events(), "info commit_order is per_table, and tables and partitions are made with 2 replicas from now on")
+		require.Contains(t, b.events(), "info tables and partitions are made with as many replicas as on the source from now on")
+	})
+	b.deleteAt(4 * time.Minute)
+	b.mustRun()
+}
+
+// While it is not certain what is applied, the order stays: each order has the
+// destination's transactions tell something else.
+func TestCommitOrderStaysWhileItIsUncertainWhatIsApplied(t *testing.T) {
+	for what, result := range map[string]job.StreamResult{
+		"a commit whose outcome is unknown": {Position: job.Position{CommitSeq: 100}, Unconfirmed: job.Unconfirmed{Since: time.Unix(1_700_000_000, 0)}},
+		"a table is ahead of others":        {Position: job.Position{CommitSeq: 100}, Settling: job.Settling{Settled: 90, AppliedBeyond: []int64{95, 105}}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			b := newBench(t)
+			b.blockedUntilChanged(result)
+			two := 2
+			b.signal(whileItWaits, job.SignalUpdateOptions, job.Command{UpdateOptions: job.UpdateOptions{ReplicationNum: &two, CommitOrder: job.CommitOrderPerTable}})
+			b.signal(2*time.Minute, job.SignalUpdateOptions, job.Command{UpdateOptions: job.UpdateOptions{CommitOrder: job.CommitOrderGlobal}})
+			b.at(3*time.Minute, func() {
+				require.Equal(t, errOrderUnsettled.Error(), b.outcome("update_options@"+whileItWaits.String()).Refused)
+				require.Empty(t, b.outcome("update_options@2m0s").Refused, "it is global already")
+				spec := query[job.Spec](b, job.QueryDetail)
+				require.Empty(t, spec.CommitOrder)
+				require.Zero(t, spec.ReplicationNum, "a refused command changes nothing")
+			})
+			b.deleteAt(4 * time.Minute)
+			b.mustRun()
+		})
+	}
 }

@@ -104,8 +104,10 @@ func (r *run) perform(c command) error {
 		err = r.setBeingSynced(true)
 	case job.SignalUpdateTables:
 		err = r.updateTables(c.args.UpdateTables)
-	case job.SignalUpdateCredentials:
-		err = r.updateCredentials(c.args.ClusterChanges)
+	case job.SignalUpdateCredentials, job.SignalUpdateHosts:
+		err = r.updateClusters(c.args.ClusterChanges)
+	case job.SignalUpdateOptions:
+		err = r.updateOptions(c.args.UpdateOptions)
 	case job.SignalRepair:
 		err = r.repair(*c.args.Repair)
 	case job.SignalVerified:

@@ -50,6 +50,10 @@ func decode(name string, payload *commonpb.Payload) command {
 		_, c.refusal = c.args.UpdateTables.Filter(job.TableFilter{})
 	case job.SignalUpdateCredentials:
 		c.refusal = c.args.CheckCredentials()
+	case job.SignalUpdateHosts:
+		c.refusal = c.args.CheckHosts()
+	case job.SignalUpdateOptions:
+		c.refusal = c.args.CheckOptions()
 	case job.SignalRepair:
 		if c.args.Repair == nil || c.args.Repair.Partial.Table == "" {
 			c.refusal = errors.New("there is no table to repair")
@@ -73,7 +77,8 @@ func (c *command) refuseIgnored(ctx workflow.Context) {
 		return
 	}
 	switch c.name {
-	case job.SignalSkipBinlog, job.SignalUpdateHostMapping, job.SignalUpdateTables, job.SignalRepair, job.SignalUpdateCredentials:
+	case job.SignalSkipBinlog, job.SignalUpdateHostMapping, job.SignalUpdateTables, job.SignalRepair,
+		job.SignalUpdateCredentials, job.SignalUpdateHosts, job.SignalUpdateOptions:
 		if reached(ctx, changeStrictPayloads) {
 			c.refusal = c.ignored
 		}
@@ -107,7 +112,7 @@ func jsonKind(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
 		return "a string"
-	case reflect.Int64:
+	case reflect.Int64, reflect.Int:
 		return "a whole number"
 	case reflect.Map, reflect.Struct:
 		return "an object"

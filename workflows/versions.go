@@ -55,8 +55,8 @@ const (
 	// 0.4: steps of jobs with many tables get the digest of the tables instead of the
 	// tables, by activities of their own (lean.go). The tables used to be in each input.
 	changeLeanInputs change = "lean-inputs"
-	// 0.4: how a job logs in can be changed. Workers of before did not know the commands
-	// and refused them.
+	// 0.4: how a job logs in, where its clusters are, and two of its options can be changed.
+	// Workers of before did not know the commands and refused them.
 	changeRunningJob change = "running-job"
 	// 0.4: a job that the first checks refuse says so in its search attribute. It used to
 	// stay "running".

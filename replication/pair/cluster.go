@@ -26,6 +26,8 @@ type Cluster struct {
 	SQL  Database
 	// Master is the frontend last known as master, zero if none is; nil in tests.
 	Master func() fe.Endpoint
+	// At opens the cluster at another address, with the same login; nil in tests.
+	At func(job.Cluster) *Cluster
 
 	known *lacking // nil in tests
 	own   lacking
@@ -128,6 +130,7 @@ func (c *Connector) OpenCluster(side string, spec job.Cluster, password string) 
 		Spec:   spec,
 		FE:     thrift,
 		Master: thrift.Master,
+		At:     func(at job.Cluster) *Cluster { return c.OpenCluster(side, at, password) },
 		known:  c.lackingOf(named),
 		SQL: sqlclient.New(sqlclient.Config{
 			Frontends: sql, User: spec.User, Password: password, Database: spec.Database,

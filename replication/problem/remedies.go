@@ -71,7 +71,7 @@ func RemedyForText(text string) string {
 // The remedies of more than one error.
 const (
 	remedyBusy        = "wait until the schema change or restore of the destination's table in the text is over (SHOW ALTER TABLE COLUMN, SHOW RESTORE), or cancel it: CANCEL ALTER TABLE COLUMN FROM t; CANCEL RESTORE FROM d"
-	remedyUnreachable = "check that the server runs and can be reached from here; if its public address has changed, tell the new one with update_host_mapping"
+	remedyUnreachable = "check that the server runs and can be reached from here; if its public address has changed, tell the new one with update_host_mapping, or with update_hosts that of the frontend which the job names"
 	remedyFetch       = "check that the destination's backend can reach the source's at the address in the text; if that has changed, tell the new one with update_host_mapping"
 	RemedySnapshot    = "if it does not go away: job_skip_binlog with skip_by partialsync or fullsync"
 	RemedyNoTable     = "recover the table on the source, or create one of that name: the job goes on by itself; or delete the job"

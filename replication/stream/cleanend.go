@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"maps"
 	"time"
 
 	"github.com/doris-ccr/ccr/job"
@@ -24,6 +25,7 @@ type cleanEnd struct {
 	epoch    int64
 	position job.Position
 	memory   pair.LabelMemory
+	clusters [2]job.Cluster
 	asked    time.Time // when the destination was asked last
 	// what is still known of the tables (keptmeta.go)
 	source, destination keptMeta
@@ -53,8 +55,14 @@ func (b *book) noteCleanEnd(end *cleanEnd) {
 func (c *cleanEnd) follows(in *job.StreamInput, run string, now time.Time) bool {
 	p := &in.Progress
 	return c != nil && run != "" && c.run == run && in.Number == c.number+1 &&
+		reachedAlike(c.clusters[0], in.Spec.Source) && reachedAlike(c.clusters[1], in.Spec.Destination) &&
 		p.Epoch == c.epoch && p.Position.TxnID == c.position.TxnID && p.Position.CommitSeq >= c.position.CommitSeq &&
 		now.Sub(c.asked) < lookBackEvery
+}
+
+// reachedAlike tells whether the nodes of a cluster have the addresses that they had.
+func reachedAlike(a, b job.Cluster) bool {
+	return a.Host == b.Host && a.Port == b.Port && a.ThriftPort == b.ThriftPort && maps.Equal(a.HostMapping, b.HostMapping)
 }
 
 // nothingLeft tells whether the look back can be left out, and takes what it would have
@@ -81,7 +89,8 @@ func (s *shift) cleanly(e ending, position job.Position, open int, unconfirmed t
 	case s.byLabel, !s.memory.Known, s.lookedBack.IsZero():
 		return nil
 	}
-	end := &cleanEnd{run: s.hooks.Run, number: s.in.Number, epoch: s.in.Progress.Epoch, position: position, memory: s.memory, asked: s.lookedBack}
+	end := &cleanEnd{run: s.hooks.Run, number: s.in.Number, epoch: s.in.Progress.Epoch, position: position, memory: s.memory, asked: s.lookedBack,
+		clusters: [2]job.Cluster{s.in.Spec.Source, s.in.Spec.Destination}}
 	end.source, end.destination = s.keptAfter(e)
 	return end
 }

@@ -58,6 +58,9 @@ func TestNoLookBackAfterACleanEnd(t *testing.T) {
 		"a snapshot in between":    {change: func(b *bench, _ *Job) { b.Progress.Epoch, b.Progress.FirstEpoch = b.Progress.Epoch+1, b.Progress.Epoch }, asks: true},
 		"a position of before":     {change: func(b *bench, _ *Job) { b.Progress.Position.CommitSeq = 101 }, asks: true},
 		"another transaction":      {change: func(b *bench, _ *Job) { b.Progress.Position.TxnID++ }, asks: true},
+		"another host mapping":     {change: func(b *bench, _ *Job) { b.Spec.Source.HostMapping = map[string]string{"be": "10.0.0.1"} }, asks: true},
+		"another address":          {change: func(b *bench, _ *Job) { b.Spec.Destination.Port++ }, asks: true},
+		"another login":            {change: func(b *bench, _ *Job) { b.Spec.Destination.User = "ccr" }},
 		"unconfirmed commits":      {change: func(b *bench, _ *Job) { b.Progress.Unconfirmed.Since = time.Now() }, asks: true},
 		"asked long ago": {change: func(_ *bench, j *Job) {
 			j.books.of(j.Spec.UID).ended.asked = time.Now().Add(-lookBackEvery)
