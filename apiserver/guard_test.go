@@ -57,7 +57,7 @@ var neededRoles = map[string]string{
 	"/job_progress": "read", "/job_events": "read", "/get_lag": "read",
 	"/pause": "operate", "/resume": "operate", "/desync": "operate", "/sync": "operate", "/force_fullsync": "operate",
 	"/update_credentials": "admin", "/update_hosts": "admin", "/update_options": "admin",
-	"/job_skip_binlog":    "operate", "/update_tables": "operate", "/update_host_mapping": "admin", "/add_host_mapping": "admin",
+	"/job_skip_binlog": "operate", "/update_tables": "operate", "/update_host_mapping": "admin", "/add_host_mapping": "admin",
 	"/verify_status": "read", "/verify": "operate", "/verify_pause": "operate", "/verify_resume": "operate", "/verify_cancel": "operate", "/repair": "operate",
 	"/create_ccr": "admin", "/check_ccr": "admin", "/delete": "admin", "/failpoint": "admin",
 }
