@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -109,6 +110,56 @@ func (b consoleBackend) Verification(c echo.Context, name string) (*job.VerifyRe
 		schedule = o.Schedule.text()
 	}
 	return o.Report, schedule, nil
+}
+
+// Clusters implements console.Backend.
+func (b consoleBackend) Clusters(c echo.Context) ([]console.Cluster, []string, error) {
+	ctx, cancel := b.s.answerContext(c)
+	defer cancel()
+	seen, err := b.s.Clusters(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var clusters []console.Cluster
+	for _, found := range seen.Clusters {
+		one := console.Cluster{Name: found.Name, SeenThrough: found.SeenThrough, Seen: found.ClusterSeen}
+		for _, j := range found.Jobs {
+			shown := console.ClusterJob{Name: j.Name, Side: j.Side, Object: object(job.Cluster{Database: j.Database, Table: j.Table}), State: j.State}
+			if j.PlaceKeptUntil != nil {
+				shown.PlaceKeptUntil = *j.PlaceKeptUntil
+			}
+			one.Jobs = append(one.Jobs, shown)
+		}
+		clusters = append(clusters, one)
+	}
+	return clusters, seen.Unanswered, nil
+}
+
+// Check implements console.Backend.
+func (b consoleBackend) Check(c echo.Context, body []byte) (job.CheckReport, error) {
+	var request createRequest
+	if err := json.Unmarshal(body, &request); err != nil {
+		return job.CheckReport{}, err
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), b.s.createTimeout)
+	defer cancel()
+	return b.s.check(ctx, request)
+}
+
+// Create implements console.Backend.
+func (b consoleBackend) Create(c echo.Context, body []byte) error {
+	var request createRequest
+	if err := json.Unmarshal(body, &request); err != nil {
+		return err
+	}
+	return consoleError(b.s.createJob(c, request))
+}
+
+// ChangeCredentials implements console.Backend.
+func (b consoleBackend) ChangeCredentials(c echo.Context, name string, source, destination console.Login, force bool) error {
+	return consoleError(b.s.updateCredentials(c, name, credentialsChange{
+		Src: &loginRequest{User: source.User, Password: source.Password}, Dest: &loginRequest{User: destination.User, Password: destination.Password}, Force: force,
+	}))
 }
 
 // Order implements console.Backend.

@@ -115,6 +115,12 @@ var actions = []action{
 			"The job sends the passwords of its accounts to the hosts that you name."},
 		do: mapHosts},
 
+	{Name: "credentials", Role: access.Admin, Label: "Credentials", Title: "Change how %s logs in?", Group: groupChange, Fields: "login-fields",
+		Says: []string{
+			"The accounts are tried at both clusters first, unless you say otherwise. If one is refused, nothing changes.",
+			"The running step starts over with the new accounts. A field that stays empty changes nothing."},
+		do: changeCredentials},
+
 	{Name: "desync", Role: access.Operate, Label: "Free the destination", Title: "Make the tables of %s ordinary tables?", Group: groupEnd, Danger: true,
 		Says: []string{
 			"is_being_synced becomes false on the job's tables of the destination: dynamic partitions and automatic bucketing work there again.",
@@ -396,6 +402,17 @@ func mappingChange(v *visit, old map[string]string, text string) (map[string]str
 		}
 	}
 	return change, nil
+}
+
+func changeCredentials(s *Console, v *visit, name string, form url.Values) error {
+	login := func(side string) Login {
+		l := Login{User: strings.TrimSpace(form.Get(side + ".user"))}
+		if password := form.Get(side + ".password"); password != "" || form.Get(side+".no_password") != "" {
+			l.Password = &password
+		}
+		return l
+	}
+	return s.Backend.ChangeCredentials(v.c, name, login("src"), login("dest"), form.Get("force") != "")
 }
 
 // deleteJob asks for the job's name: it is what cannot be taken back.

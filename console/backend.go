@@ -23,9 +23,19 @@ type Backend interface {
 	// none; schedule says when the job is verified by itself, "" if it is not.
 	Verification(c echo.Context, name string) (report *job.VerifyReport, schedule string, err error)
 
+	// Clusters are the clusters that jobs are between, as a worker process sees them now, and the jobs that did
+	// not tell theirs.
+	Clusters(c echo.Context) (clusters []Cluster, unanswered []string, err error)
+	// Check checks the body of a create_ccr, and changes nothing.
+	Check(c echo.Context, body []byte) (job.CheckReport, error)
+
 	// What follows returns when the job has carried the order out. An error that is ErrPending says
 	// that it has not yet, and will.
 
+	// Create creates the job that the body of a create_ccr describes.
+	Create(c echo.Context, body []byte) error
+	// ChangeCredentials has a job log in otherwise; with force without trying that before.
+	ChangeCredentials(c echo.Context, name string, source, destination Login, force bool) error
 	// Order sends a command that has no arguments.
 	Order(c echo.Context, name, signal string) error
 	SkipBinlog(c echo.Context, name string, skip job.SkipBinlog) error
@@ -38,6 +48,12 @@ type Backend interface {
 	Repair(c echo.Context, name string) error
 	// SteerVerification sends a command to the verification that runs.
 	SteerVerification(c echo.Context, name, signal string) error
+}
+
+// Login is an account of Doris. What is nil or "" stays as it is; a password of "" is that of an account without one.
+type Login struct {
+	User     string
+	Password *string
 }
 
 // VerifyOrder is what to verify, and how.

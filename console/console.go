@@ -77,6 +77,10 @@ func (s *Console) Routes() []Route {
 		{post, "/console/do", access.Operate, s.guard(access.Operate, s.act)},
 		{post, "/console/bulk", access.Operate, s.guard(access.Operate, s.bulk)},
 
+		{get, "/console/clusters", access.Read, s.guard(access.Read, s.clustersPage)},
+		{get, "/console/new", access.Admin, s.guard(access.Admin, s.newJobPage)},
+		{post, "/console/new", access.Admin, s.guard(access.Admin, s.newJob)},
+
 		{get, "/console/login", access.Open, s.open(s.loginPage)},
 		{post, "/console/login", access.Open, s.open(s.login)},
 		{post, "/console/logout", access.Open, s.open(s.logout)},

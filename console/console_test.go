@@ -212,7 +212,7 @@ func wordsByValue() []string {
 		}
 	}
 	words = slices.AppendSeq(words, maps.Values(methodWords))
-	words = append(words, "view", "external", tableFollows, tableCopying, tableWaits, tableAhead, tableGone, tableUnsure, tableDiffers, tableOutside)
+	words = append(words, "Source", "Destination", "view", "external", tableFollows, tableCopying, tableWaits, tableAhead, tableGone, tableUnsure, tableDiffers, tableOutside)
 	return words
 }
 

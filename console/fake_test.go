@@ -30,9 +30,14 @@ type fakeBackend struct {
 	err      error
 	report   *job.VerifyReport
 	schedule string
-	samples  func(points int) job.Samples
-	sampled  []string // the jobs that were asked for last
-	refusal  error    // of every order
+
+	clusters   []Cluster
+	unanswered []string
+	checks     job.CheckReport
+	checked    []string // the bodies that were checked
+	samples    func(points int) job.Samples
+	sampled    []string // the jobs that were asked for last
+	refusal    error    // of every order
 
 	mu     sync.Mutex // guards orders
 	orders []string   // what was ordered
@@ -66,6 +71,27 @@ func (f *fakeBackend) Samples(_ echo.Context, names []string, points int) job.Sa
 
 func (f *fakeBackend) Verification(echo.Context, string) (*job.VerifyReport, string, error) {
 	return f.report, f.schedule, nil
+}
+
+func (f *fakeBackend) Clusters(echo.Context) ([]Cluster, []string, error) {
+	return f.clusters, f.unanswered, f.err
+}
+
+func (f *fakeBackend) Check(_ echo.Context, body []byte) (job.CheckReport, error) {
+	f.checked = append(f.checked, string(body))
+	return f.checks, f.err
+}
+
+func (f *fakeBackend) Create(_ echo.Context, body []byte) error { return f.note("create %s", body) }
+
+func (f *fakeBackend) ChangeCredentials(_ echo.Context, name string, source, destination Login, force bool) error {
+	secret := func(l Login) string {
+		if l.Password == nil {
+			return l.User + ":as it is"
+		}
+		return l.User + ":" + *l.Password
+	}
+	return f.note("credentials %s %s %s force=%t", name, secret(source), secret(destination), force)
 }
 
 // note is an order that arrives.

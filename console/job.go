@@ -78,6 +78,10 @@ func (s *Console) jobPage(v *visit) error {
 	d := s.newJobData(one)
 	d.Tab = v.c.QueryParam("tab")
 	d.Menu = menu(one, v.identity.Role)
+	d.Fixes = slices.DeleteFunc(d.Fixes, func(f fix) bool {
+		a, ok := actionNamed(f.Action)
+		return !ok || v.identity.Role < a.Role
+	})
 	if a, ok := actionNamed(v.c.QueryParam("done")); ok {
 		d.Done = a.Label
 	}
@@ -170,11 +174,23 @@ func fixes(j Job) []fix {
 	if s.Problem == nil {
 		return nil
 	}
-	f := []fix{{"resume", "Try again now"}}
+	var f []fix
+	for _, r := range remedies {
+		if a, ok := actionNamed(r.action); ok && strings.Contains(s.Problem.Remedy, r.names) && (a.offered == nil || a.offered(j)) {
+			f = append(f, fix{r.action, a.Label})
+		}
+	}
+	f = append(f, fix{"resume", "Try again now"})
 	if s.Problem.At(s.Position.CommitSeq) {
 		f = append(f, fix{"skip", "Leave this binlog out"})
 	}
 	return f
+}
+
+// remedies are the actions that the texts of remedies name in the words of the interface.
+var remedies = []struct{ names, action string }{
+	{"update_host_mapping", "hosts"}, {"update_credentials", "credentials"}, {"update_tables", "tables"},
+	{"force_fullsync", "full_sync"}, {"partialsync", "partial_sync"}, {"repair", "repair"},
 }
 
 // settings lists the options of a job that are not what they are by default.

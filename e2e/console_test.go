@@ -83,6 +83,8 @@ func TestConsole(t *testing.T) {
 		{"actions", consoleActions},
 		{"the last hour", consoleCharts},
 		{"several jobs", consoleBulk},
+		{"a new job", consoleNewJob},
+		{"clusters", consoleClusters},
 		{"without script", consoleWithoutScript},
 		{"Chinese, on a phone, in the dark", consoleElsewhere},
 		{"roles", consoleRoles},
@@ -250,6 +252,46 @@ func consoleActions(e *env, p *browserPage) {
 	await("job stock goes on", func(context.Context) (bool, error) { return !status("stock").Stalled, nil })
 	p.order("hosts", "stock", map[string]string{"#src": "nonsense"})
 	p.see("private address = public address: nonsense")
+}
+
+// consoleNewJob fills in the form: the checks beside it say what is wrong, and then that nothing is.
+func consoleNewJob(e *env, p *browserPage) {
+	e.exec("CREATE DATABASE crm", fmt.Sprintf(duplicateTable, "crm", "people"))
+	p.open("/")
+	p.click("New job")
+	p.see("Nothing is changed by that.")
+	p.sound()
+	for side, cluster := range map[string]*harness.Cluster{"src": e.pair.Source, "dest": e.pair.Destination} {
+		spec := cluster.Spec("crm", "")
+		for _, key := range []string{"host", "port", "thrift_port", "user", "database"} {
+			p.fill("input[name='"+side+"."+key+"']", fmt.Sprint(spec[key]))
+		}
+	}
+	// One types the last field, and leaves it.
+	p.do(chromedp.SendKeys("#name", "crm"+kb.Tab, chromedp.ByQuery))
+	p.await(`document.querySelector("#check .result.fail") && document.querySelector("#check").innerText.includes("binlog")`)
+	p.see("password_env: SRC_PASSWORD", "create_ccr -d")
+	p.sound()
+	p.picture("new")
+	e.enableBinlog("crm", "people")
+	p.do(chromedp.Evaluate(`document.querySelector("form[data-check]").dispatchEvent(new Event("change")); 0`, nil))
+	p.await(`document.querySelector("#check .result.pass") && !document.querySelector("#check li.fail")`)
+	p.click("Create")
+	p.see("crm", "Latest events", "Actions")
+	e.awaitState("crm", "DBIncrementalSync", "DBTablesIncrementalSync")
+	p.order("credentials", "crm", map[string]string{"[name='src.user']": "nobody"})
+	p.see("nothing is changed") // refused: nobody can log in so
+	p.order("credentials", "crm", map[string]string{"[name='src.user']": "root"})
+	p.see("Carried out: Credentials")
+	p.order("delete", "crm", map[string]string{"#typed": "crm"})
+	p.see("Carried out: Delete, crm")
+}
+
+func consoleClusters(_ *env, p *browserPage) {
+	p.open("/console/clusters")
+	p.see("frontend", "backend", "reached", "How long binlogs are kept", "shop", "stock")
+	p.sound()
+	p.picture("clusters")
 }
 
 func consoleBulk(e *env, p *browserPage) {

@@ -53,6 +53,19 @@
     form.addEventListener("submit", (e) => { e.preventDefault(); clearTimeout(waiting); show(); });
   };
 
+  // A new job is checked beside its form whenever a field has got its value.
+  const checked = (form) => {
+    let waiting;
+    const check = () => {
+      const values = Object.fromEntries(new FormData(form));
+      values.do = "check";
+      const part = document.querySelector("#check");
+      part.setAttribute("aria-busy", "true");
+      htmx.ajax("POST", form.action, { target: part, select: "#check", swap: "outerHTML", values }).catch(() => {});
+    };
+    form.addEventListener("change", () => { clearTimeout(waiting); waiting = setTimeout(check, 400); });
+  };
+
   document.documentElement.classList.add("script");
   document.addEventListener("DOMContentLoaded", () => {
     // What was just carried out is said once.
@@ -64,6 +77,7 @@
     }
     prepare();
     document.querySelectorAll("form[data-live]").forEach(live);
+    document.querySelectorAll("form[data-check]").forEach(checked);
     // "/" goes to the search, as people expect it.
     document.addEventListener("keydown", (e) => {
       const search = document.querySelector("input[type=search]");
