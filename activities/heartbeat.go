@@ -85,7 +85,7 @@ func newHeartbeater(confirm confirmedHeartbeat, timeout time.Duration, end conte
 		news:  make(chan struct{}, 1),
 	}
 	h.pause, h.rest = h.longestPause, h.longestRest
-	h.repeat = func(ctx context.Context) { _ = h.acknowledge(ctx) }
+	h.repeat = func(ctx context.Context) { _ = h.acknowledge(ctx, h.patience()) }
 	return h
 }
 
@@ -176,8 +176,8 @@ func (h *heartbeater) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		if time.Since(sent) >= h.due() {
+			sent = time.Now() // a slow answer does not delay the next one
 			h.repeat(ctx)
-			sent = time.Now()
 		}
 		timer.Reset(max(0, h.due()-time.Since(sent)))
 	}
@@ -281,7 +281,7 @@ func (h *heartbeater) checkpoint(ctx context.Context, b job.Heartbeat) error {
 func (h *heartbeater) awaitAcknowledgement(ctx context.Context) error {
 	const pause = 200 * time.Millisecond
 	for {
-		err := h.acknowledge(ctx)
+		err := h.acknowledge(ctx, h.shortPatience())
 		switch {
 		case err == nil:
 			return nil
@@ -298,12 +298,27 @@ func (h *heartbeater) awaitAcknowledgement(ctx context.Context) error {
 	}
 }
 
+// shortPatience is how long an answer is waited for if there may be another try.
+func (h *heartbeater) shortPatience() time.Duration { return max(h.longestPause(), time.Second) }
+
+// patience is how long the answer to a repeated heartbeat is waited for: for as long as the
+// attempt has the right to live if there is no time for another try. A process with very
+// many shifts makes few tries, and a server with much to do answers all of them late: giving
+// them up would make it take each shift for lost, and do much more.
+func (h *heartbeater) patience() time.Duration {
+	short, left := h.shortPatience(), h.timeout-h.silence()
+	if left-short-h.pause() >= time.Second {
+		return short
+	}
+	return max(short, left)
+}
+
 // acknowledge sends one heartbeat and notes the answer. It ends the attempt when
 // the answer says so, or when there has been none for a heartbeat timeout.
-func (h *heartbeater) acknowledge(ctx context.Context) error {
+func (h *heartbeater) acknowledge(ctx context.Context, patience time.Duration) error {
 	h.sending.Lock()
 	defer h.sending.Unlock()
-	rpcCtx, cancel := context.WithTimeout(ctx, max(h.longestPause(), time.Second))
+	rpcCtx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	// The server counts from when it got the heartbeat, so this side counts
 	// from when it sent it.

@@ -158,3 +158,30 @@ func TestAShiftIsOursUntilItMayBeSomebodyElses(t *testing.T) {
 		require.False(t, h.ours(), "another process may have it soon")
 	})
 }
+
+// A server that answers after four seconds has taken each heartbeat: a process with very
+// many shifts, which pauses for long between two tries, does not give them up.
+func TestASlowServerDoesNotLoseTheShiftsOfABusyProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := time.Duration(0)
+		confirm := func(ctx context.Context, _ job.Heartbeat) error {
+			select {
+			case <-time.After(slow):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		h := newHeartbeater(confirm, 10*time.Second, cancel)
+		h.pause = h.longestPause // that of 150 shifts and more
+		require.NoError(t, h.checkpoint(ctx, saying(7)))
+		slow = 4 * time.Second
+		var keeping sync.WaitGroup
+		keeping.Go(func() { h.run(ctx) })
+		time.Sleep(5 * time.Minute)
+		require.NoError(t, context.Cause(ctx), "the attempt goes on")
+		cancel(nil)
+		keeping.Wait()
+	})
+}
