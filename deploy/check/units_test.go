@@ -58,7 +58,7 @@ func requireVariables(t *testing.T, unit string) {
 	requireSettings(t, env)
 }
 
-// since are the versions of systemd that brought the directives and the specifiers of
+// since are the versions of systemd (by its NEWS) that brought the directives and the specifiers of
 // the units; what is older than 230 is 0.
 var since = map[string]int{
 	"Description": 0, "Documentation": 0, "After": 0, "Wants": 0, "WantedBy": 0, "StartLimitIntervalSec": 230,
@@ -68,7 +68,7 @@ var since = map[string]int{
 	"RestrictRealtime": 231, "MemoryDenyWriteExecute": 231, "DynamicUser": 232, "ProtectSystem": 232, "ProtectKernelTunables": 232,
 	"ProtectKernelModules": 232, "ProtectControlGroups": 232, "RestrictNamespaces": 233, "StateDirectory": 235, "StateDirectoryMode": 235,
 	"LockPersonality": 235, "RestrictSUIDSGID": 242, "ProtectHostname": 242, "ProtectKernelLogs": 244, "ProtectClock": 245,
-	"ProtectProc": 247, "LoadCredential": 247, "%d": 250, "%i": 0,
+	"ProtectProc": 247, "LoadCredential": 247, "%d": 251, "%i": 0,
 }
 
 // Each unit says from which version of systemd on everything in it has an effect:
