@@ -91,11 +91,10 @@ func restoreRemedies() []remedyRow {
 				t.addBackend(t.pair.Destination, t.dst)
 				t.goesOn()
 			}},
-		{name: "fewer replicas", helps: []string{"or delete the job and create it again with replication_num"}, texts: []string{"Failed to find enough backend"}, pages: []string{noBackends},
+		{name: "fewer replicas", helps: []string{"or have fewer replicas made: update_options with replication_num"}, texts: []string{"Failed to find enough backend"}, pages: []string{noBackends},
 			play: func(t *trouble) {
 				t.withManyReplicas()
-				t.deleted()
-				t.createJobOf(t.jobName()+"_again", map[string]any{t.said("replication_num"): 1})
+				t.order(t.said("update_options"), map[string]any{t.said("replication_num"): 1})
 				t.goesOn()
 			}},
 		{name: "a table of another kind is dropped", helps: []string{"rename or drop what has that name on the destination"}, texts: []string{"Only support restore OLAP table"}, pages: []string{namesake},

@@ -29,7 +29,7 @@ var knownRefusals = []struct{ part, remedy string }{
 	{"is not NORMAL", remedyBusy},
 	{"in atomic restore state", remedyBusy},
 	{"has unfinished load job", "stop the other loads into the destination's table in the text"},
-	{"Failed to find enough backend", "add backends to the destination, or delete the job and create it again with replication_num"},
+	{"Failed to find enough backend", "add backends to the destination, or have fewer replicas made: update_options with replication_num"},
 	{"with the same name but a different type", "rename or drop what has that name on the destination"},
 	{"Only support retore OLAP table", "rename or drop what has that name on the destination"},
 	{"Only support restore OLAP table", "rename or drop what has that name on the destination"},
