@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -121,6 +122,11 @@ func (s *Console) checkNewJob(v *visit, d *newJobData, request newJobRequest, bo
 		return
 	}
 	d.Checks, d.Overall = report.Checks, report.Overall()
+	// What is wrong comes first.
+	rank := func(c job.CheckResult) int {
+		return slices.Index([]job.CheckStatus{job.CheckFail, job.CheckWarn, job.CheckPass}, c.Status)
+	}
+	slices.SortStableFunc(d.Checks, func(a, b job.CheckResult) int { return rank(a) - rank(b) })
 }
 
 func readNewJob(v *visit, form url.Values) (newJobRequest, error) {

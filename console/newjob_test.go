@@ -30,7 +30,7 @@ func TestNewJob(t *testing.T) {
 
 	form := newJobForm()
 	form.Set("do", "check")
-	b.backend.checks = job.CheckReport{Checks: []job.CheckResult{{Check: "source: binlogs", Status: job.CheckFail, Detail: "they are <off>", Remedy: "switch them on"}}}
+	b.backend.checks = job.CheckReport{Checks: []job.CheckResult{{Check: "name", Status: job.CheckPass}, {Check: "source: binlogs", Status: job.CheckFail, Detail: "they are <off>", Remedy: "switch them on"}}}
 	rec := b.send("/console/new", "/console/new", form)
 	require.Equal(t, http.StatusOK, rec.Code)
 	require.Equal(t, []string{newJobBody}, b.backend.checked)
@@ -38,6 +38,7 @@ func TestNewJob(t *testing.T) {
 	for _, text := range []string{"they are &lt;off&gt;", "switch them on", `class="result fail"`, "password_env: SRC_PASSWORD", "curl -X POST"} {
 		require.Contains(t, page, text)
 	}
+	require.Regexp(t, `(?s)source: binlogs.*<b>name</b>`, page, "what is wrong comes first")
 	require.NotContains(t, page, "s3cret", "passwords never come back")
 	require.Empty(t, b.backend.orders, "a check creates nothing")
 
