@@ -187,6 +187,7 @@ func (step pendingStep) merge(s *job.Status) {
 	if step.report.Note != "" {
 		s.Doing = step.report.Note
 	}
+	s.Copying = step.report.Copying
 	// The server tries a step again by itself only if the workflow knows the problem,
 	// so what failed is that one, with newer words.
 	if step.failed != nil && s.Problem != nil {

@@ -292,6 +292,12 @@ func TestPageOfAJob(t *testing.T) {
 		require.Contains(t, page, text)
 	}
 	require.NotContains(t, b.get("/console/job?name=good&tab=tables&q=item"), "orders")
+	f.jobs[0].Status.Copying = &job.Copying{Left: 30, Most: 120, Since: time.Now().Add(-90*time.Second - 500*time.Millisecond)}
+	page = b.get("/console/job?name=good")
+	require.Contains(t, page, "30 of 120 tablets are still to be copied, about 30 s more at the pace so far")
+	require.Contains(t, page, `value="75"`)
+	f.jobs[0].Status.Copying = &job.Copying{Left: 119, Most: 120, Since: time.Now()}
+	require.NotContains(t, b.get("/console/job?name=good"), "at the pace so far", "too early to say")
 	page = b.get("/console/job?name=stuck")
 	require.Contains(t, page, "grant LOAD_PRIV")
 	require.Contains(t, page, "tried 3 times")

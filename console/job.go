@@ -48,6 +48,8 @@ type jobData struct {
 	// Done is what has just been carried out, "" if nothing has.
 	Done   string
 	Verify *verifyData
+	// Rest is how many seconds the snapshot takes at the pace so far, nil if that is not known.
+	Rest   *int64
 	Charts []chart
 	// ChartEvery are the seconds from one value of a chart to the next, ChartEnd the Unix seconds of the last.
 	ChartEvery, ChartEnd int64
@@ -100,6 +102,12 @@ func (s *Console) jobPage(v *visit) error {
 func (s *Console) newJobData(one Job) jobData {
 	d := jobData{jobRow: newJobRow(one, s.now()), Spec: one.Spec, Status: one.Status, At: s.now(), Temporal: s.workflowAddress(one.Name)}
 	if one.Err == nil {
+		if c := one.Status.Copying; c != nil {
+			if rest, known := c.Remaining(s.now()); known {
+				seconds := int64(rest / time.Second)
+				d.Rest = &seconds
+			}
+		}
 		d.Fixes, d.Settings = fixes(one), settings(one.Spec)
 	}
 	return d

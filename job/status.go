@@ -106,6 +106,9 @@ type Status struct {
 	Comparing *Comparing `json:"comparing,omitempty"`
 	// Verified is how the last verification ended, nil if there was none.
 	Verified *Verified `json:"verified,omitempty"`
+	// Copying is how far the backup or restore is that is under way, nil if none is or that is not known. The
+	// workflow does not know it: API servers take it from the step's heartbeat.
+	Copying *Copying `json:"copying,omitempty"`
 	// LastEvent is the newest of the job's events, nil if it has none.
 	LastEvent *Event `json:"last_event,omitempty"`
 }
@@ -154,4 +157,26 @@ type Heartbeat struct {
 	Outcomes []ApplyResult `json:"outcomes,omitempty"`
 	// Note describes slow work in progress, e.g. the state of a BACKUP job.
 	Note string `json:"note,omitempty"`
+	// Copying is how far the backup or restore is that Doris works on, nil if it is not known.
+	Copying *Copying `json:"copying,omitempty"`
+}
+
+// Copying is how far a backup or a restore is, in tablets.
+type Copying struct {
+	// Left have still to be done, of the Most that have been seen to be left since Since.
+	Left  int       `json:"left"`
+	Most  int       `json:"most"`
+	Since time.Time `json:"since"`
+}
+
+// Percent is how much is done.
+func (c *Copying) Percent() int { return 100 * (c.Most - c.Left) / max(c.Most, 1) }
+
+// Remaining is how long the rest takes at the pace so far, known once a tenth is done.
+func (c *Copying) Remaining(now time.Time) (rest time.Duration, known bool) {
+	done := c.Most - c.Left
+	if done <= 0 || 10*done < c.Most {
+		return 0, false
+	}
+	return now.Sub(c.Since) * time.Duration(c.Left) / time.Duration(done), true
 }

@@ -465,3 +465,16 @@ func TestWaitEndsWithContext(t *testing.T) {
 	_, err := New(pairtest.Scripted(pairtest.DatabaseSpec(), src, nil)).TakeSnapshot(ctx, ordered(pairtest.DatabaseSpec(), nil, ""), func(job.Heartbeat) { cancel() })
 	require.True(t, errors.Is(err, context.Canceled))
 }
+
+func TestHowFarASnapshotIs(t *testing.T) {
+	var w waiter
+	w.left("")
+	require.Nil(t, w.copying, "the work is not divided yet")
+	w.left("1=10, 2=10, 3=11")
+	w.left("2=10, 3=11")
+	require.Equal(t, []int{2, 3}, []int{w.copying.Left, w.copying.Most})
+	w.left("")
+	require.Equal(t, 100, w.copying.Percent())
+	w.left("1=10, 2=10, 3=11, 4=11")
+	require.Equal(t, []int{4, 4}, []int{w.copying.Left, w.copying.Most}, "the next step has its own tablets")
+}

@@ -66,6 +66,7 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 			}}, nil
 		case found:
 			j.Options.Metrics.SnapshotLeft(j.Spec.Name, pair.StepBackup, backup.Unfinished)
+			w.left(backup.Unfinished)
 			w.works("backup %s: %s %s", name, backup.State, backup.Progress)
 		default:
 			if err := given.trouble("backup "+name, 0); err != nil {
@@ -246,12 +247,30 @@ type waiter struct {
 	report   func(job.Heartbeat)
 	position job.Position
 	delay    time.Duration
+	copying  *job.Copying
 }
 
 const (
 	firstLook = 50 * time.Millisecond
 	lastLook  = 2 * time.Second
 )
+
+// left notes what Doris says is unfinished ("tabletId=backendId, ..."). While it has not
+// divided the work yet, nothing is.
+func (w *waiter) left(unfinished string) {
+	n := 0
+	if strings.TrimSpace(unfinished) != "" {
+		n = strings.Count(unfinished, ",") + 1
+	}
+	switch {
+	case w.copying == nil && n == 0:
+	case w.copying == nil || n > w.copying.Most:
+		w.copying = &job.Copying{Left: n, Most: n, Since: time.Now()}
+	default:
+		// A new one: the last is in a heartbeat that may be being encoded.
+		w.copying = &job.Copying{Left: n, Most: w.copying.Most, Since: w.copying.Since}
+	}
+}
 
 func (w *waiter) note(format string, args ...any) { w.tell(false, fmt.Sprintf(format, args...)) }
 
@@ -260,7 +279,7 @@ func (w *waiter) works(format string, args ...any) { w.tell(true, fmt.Sprintf(fo
 
 func (w *waiter) tell(works bool, text string) {
 	if w.report != nil {
-		w.report(job.Heartbeat{Position: w.position, At: time.Now(), Works: works, Note: strings.TrimSpace(text)})
+		w.report(job.Heartbeat{Position: w.position, At: time.Now(), Works: works, Note: strings.TrimSpace(text), Copying: w.copying})
 	}
 }
 
