@@ -35,11 +35,10 @@ type browserPage struct {
 	ctx  context.Context
 	base string
 
-	mu     sync.Mutex // guards wrong
-	wrong  []string   // what the browser complained about
-	phone  bool
-	dark   bool
-	prefix string // of pictures
+	mu    sync.Mutex // guards wrong
+	wrong []string   // what the browser complained about
+	phone bool
+	dark  bool
 }
 
 // openBrowser starts a Chromium with an empty profile. Its page has to have nothing to complain about when the

@@ -41,7 +41,7 @@ func (c *contenders) Set(text string) error {
 	command = strings.TrimSpace(command)
 	switch {
 	case !found || !named || name == "" || command == "":
-		return fmt.Errorf("%q is not name=...,command=...", text)
+		return fmt.Errorf("%q is not name=NAME,command=COMMAND", text)
 	case !strings.Contains(command, "{port}"):
 		return errors.New("the command says nothing of {port}, where its API has to answer")
 	}
