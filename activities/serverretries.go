@@ -45,6 +45,19 @@ func withAttempts(ctx context.Context, in job.StepInput, p job.Problem) job.Prob
 	return p
 }
 
+// triesBefore is how many tries there were before this attempt: the workflow has counted
+// those of earlier steps, and the server those of this one.
+func triesBefore(ctx context.Context, in job.StepInput) int {
+	known := in.Progress.Problem
+	switch {
+	case known == nil:
+		return 0
+	case in.ServerRetries > 0:
+		return known.Tries + int(activity.GetInfo(ctx).Attempt) - 1
+	}
+	return known.Tries
+}
+
 // recordAnswer lets the next attempt know that this one was answered with p: its
 // outcome is known, nothing was changed.
 func recordAnswer(ctx context.Context, p job.Problem) {

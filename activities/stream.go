@@ -144,6 +144,7 @@ func (s *shift) stream(ctx context.Context) (job.StreamResult, error) {
 		Stop:       entry.stop,
 		Alive:      s.beats.alive,
 		Holds:      entry.holds,
+		Tries:      triesBefore(ctx, in.StepInput),
 		Fail:       func() error { return a.failpoints.At(name, failpoint.HandleBinlog) },
 	})
 }

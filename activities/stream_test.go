@@ -202,14 +202,19 @@ func TestAFailpointStopsTheJob(t *testing.T) {
 	var set failpoint.Set
 	b.acts.FailAt(&set)
 	var at []error
+	var tries int
 	b.fake.stream = func(_ context.Context, in job.StreamInput, h stream.Hooks) (job.StreamResult, error) {
+		tries = h.Tries
 		at = append(at, h.Fail())
 		set.Put("j1", failpoint.HandleBinlog, []byte(`true`))
 		at = append(at, h.Fail())
 		return job.StreamResult{End: job.EndShiftOver, Position: in.Progress.Position}, nil
 	}
-	_, err := call[job.StreamResult](b, job.ActivityStream, shiftAt(t, b, 7))
+	shift := shiftAt(t, b, 7)
+	shift.Progress.Problem = &job.Problem{Tries: 6}
+	_, err := call[job.StreamResult](b, job.ActivityStream, shift)
 	require.NoError(t, err)
+	require.Equal(t, 6, tries)
 	require.NoError(t, at[0])
 	require.ErrorContains(t, at[1], "failpoint handle_binlog_failed is on (true)")
 	in := job.ApplyInput{StepInput: input(t, b)}

@@ -22,7 +22,9 @@ func changing(t *testing.T) (*fakeTemporal, *fakeJob, *Server, *bytes.Buffer) {
 		j.spec.Destination = job.Cluster{Host: "fe2", Port: 9030, ThriftPort: 9020, User: "root", Password: "ccr1:k:old", Database: "d"}
 	})
 	log := &bytes.Buffer{}
-	return f, j, newServer(t, f, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(log, nil)) }), log
+	return f, j, newServer(t, f, func(o *Options) {
+		o.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}), log
 }
 
 const newLogins = `{"name":"j1","src":{"user":"ccr"},"dest":{"user":"ccr","password":"s3cret"}}`

@@ -50,12 +50,12 @@ func TestBadSkipsAreRefusedUnsent(t *testing.T) {
 	j := f.add("j1", nil)
 	s := newServer(t, f, nil)
 	for body, want := range map[string]string{
-		`{"name":"j1"}`:                                          "[normal] invalid skip method: ",
-		`{"name":"j1","skip_by":"guess"}`:                        "[normal] invalid skip method: guess",
-		`{"name":"j1","skip_by":"silence"}`:                      "[normal] invalid skip commit seq: 0",
-		`{"name":"j1","skip_by":"partialsync"}`:                  "[normal] invalid skip table: , table id: 0",
+		`{"name":"j1"}`:                                          "[normal] invalid skip method: : skip_by is silence, partialsync or fullsync",
+		`{"name":"j1","skip_by":"guess"}`:                        "[normal] invalid skip method: guess: skip_by is silence, partialsync or fullsync",
+		`{"name":"j1","skip_by":"silence"}`:                      "[normal] invalid skip commit seq: 0: silence passes over the one binlog that skip_commit_seq names (last_commit_seq of job_progress); fullsync copies everything again",
+		`{"name":"j1","skip_by":"partialsync"}`:                  "[normal] invalid skip table: , table id: 0: partialsync needs skip_table and skip_table_id (table_name_mapping of job_progress)",
 		`{"name":"nope","skip_by":"guess"}`:                      "job nope not exist",
-		`{"name":"j1","skip_by":"silence","skip_commit_seq":-1}`: "[normal] invalid skip commit seq: -1",
+		`{"name":"j1","skip_by":"silence","skip_commit_seq":-1}`: "[normal] invalid skip commit seq: -1: silence passes over the one binlog that skip_commit_seq names (last_commit_seq of job_progress); fullsync copies everything again",
 	} {
 		require.Equal(t, `{"success":false,"error_msg":"`+want+`"}`, ask(s, "/job_skip_binlog", body).Body.String())
 	}

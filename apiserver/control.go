@@ -92,7 +92,7 @@ func (s *Server) deleteJob(c echo.Context, name string) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), deleteTimeout)
 	defer cancel()
 	err := s.jobs.remove(ctx, name, job.Command{By: by(c)})
-	s.logCommand(c, name, job.SignalDelete, err)
+	s.logOutcome(c, name, job.SignalDelete, err)
 	if err == nil {
 		s.list.deleted(name)
 		s.endVerifications(ctx, name)
@@ -107,10 +107,25 @@ func (s *Server) carryOut(c echo.Context, name, signal string, cmd job.Command) 
 	defer cancel()
 	cmd.By = by(c)
 	err := s.jobs.command(ctx, name, signal, cmd, s.commandTimeout)
-	s.logCommand(c, name, signal, err)
+	s.logOutcome(c, name, signal, err)
 	return err
 }
 
+// logOutcome logs a command to a job. What a job has carried out or refused is an event of
+// it, and the worker logs that: here it is told for debugging only.
+func (s *Server) logOutcome(c echo.Context, name, command string, err error) {
+	log := s.log.With("job", name, "command", command, "by", by(c))
+	switch {
+	case err == nil:
+		log.Debug("command carried out")
+	case errors.As(err, new(*refusedError)):
+		log.Debug("command refused", "error", err)
+	default:
+		log.Warn("command failed", "error", err)
+	}
+}
+
+// logCommand logs a command that is no job's, but a verification's or this server's.
 func (s *Server) logCommand(c echo.Context, name, command string, err error) {
 	log := s.log.With("job", name, "command", command, "by", by(c))
 	if err != nil {

@@ -1,9 +1,12 @@
 package apiserver
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -20,22 +23,34 @@ import (
 // workflow and waits until its first checks have passed or refused the job.
 // The first full sync is not waited for.
 func (s *Server) handleCreate(c echo.Context) error {
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, bodyLimit))
 	var request createRequest
-	if err := decode(c, &request); err != nil {
+	if err == nil {
+		err = inJSONWords(json.NewDecoder(bytes.NewReader(body)).Decode(&request))
+	}
+	if err != nil {
 		// The one endpoint that answers 400 to a body it cannot read.
 		return send(c, http.StatusBadRequest, failure(err))
 	}
-	if err := s.createJob(c, request); err != nil {
-		return fail(c, err)
+	warnings := passedOver(body)
+	if err := s.createJob(c, request, warnings); err != nil {
+		return send(c, http.StatusOK, createReply{failure(err), warnings})
 	}
-	return ok(c)
+	return send(c, http.StatusOK, createReply{base{Success: true}, warnings})
 }
 
-// createJob creates a job and waits for its first checks.
-func (s *Server) createJob(c echo.Context, request createRequest) error {
+// createReply is the answer to a new job. Warnings tell of what was ignored of the body.
+type createReply struct {
+	base
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// createJob creates a job and waits for its first checks. The warnings become events of
+// the job.
+func (s *Server) createJob(c echo.Context, request createRequest, warnings []string) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.createTimeout)
 	defer cancel()
-	if err := s.create(ctx, request, by(c)); err != nil {
+	if err := s.create(ctx, request, warnings, by(c)); err != nil {
 		s.log.Warn("job not created", "job", request.Name, "by", by(c), "error", err)
 		return err
 	}
@@ -43,7 +58,7 @@ func (s *Server) createJob(c echo.Context, request createRequest) error {
 	return nil
 }
 
-func (s *Server) create(ctx context.Context, request createRequest, by string) error {
+func (s *Server) create(ctx context.Context, request createRequest, warnings []string, by string) error {
 	if err := s.nameUnused(ctx, request.Name); err != nil {
 		return err
 	}
@@ -71,7 +86,7 @@ func (s *Server) create(ctx context.Context, request createRequest, by string) e
 	if err := s.refuseShared(ctx, &spec); err != nil {
 		return fmt.Errorf("job is invalid: %w", err)
 	}
-	run, err := s.jobs.start(ctx, spec, by)
+	run, err := s.jobs.start(ctx, job.WorkflowInput{Spec: spec, Warnings: warnings}, by)
 	var started *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &started) {
 		return alreadyExists(spec.Name)

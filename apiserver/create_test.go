@@ -117,7 +117,7 @@ func TestCreateAccepts(t *testing.T) {
 		{"host mapping", "dest.host_mapping", map[string]string{"a": "b", "c": ""}, func(t *testing.T, s job.Spec) {
 			require.Equal(t, map[string]string{"a": "b"}, s.Destination.HostMapping)
 		}},
-		{"unknown keys", "cluster_sync", true, nil},
+		{"except_table", "except_table", "a, b,", func(t *testing.T, s job.Spec) { require.Equal(t, []string{"a", "b"}, s.Exclude) }},
 		{"what the server fills in", "src.frontends", []string{"x"}, nil},
 		{"skip_error", "skip_error", true, func(t *testing.T, s job.Spec) { require.True(t, s.SkipError) }},
 		{"reuse_binlog_label", "reuse_binlog_label", true, func(t *testing.T, s job.Spec) { require.True(t, s.ReuseBinlogLabel) }},
@@ -239,4 +239,25 @@ func TestCreateThatSomebodyElseWins(t *testing.T) {
 	s := newServer(t, f, nil)
 	require.Equal(t, `{"success":false,"error_msg":"job is invalid: [normal] job ccr_test already exist"}`, ask(s, "/create_ccr", minimal).Body.String())
 	require.Equal(t, `{"success":true,"jobs":[]}`, ask(s, "/list_jobs", "{}").Body.String())
+}
+
+// Nothing that somebody has asked for is passed over in silence.
+func TestCreateWarnsOfWhatItIgnores(t *testing.T) {
+	for _, tt := range []struct {
+		path string
+		want []string
+	}{
+		{"exclude_table", []string{`the key "exclude_table" is not known, and ignored: did you mean exclude_tables?`}},
+		{"src.hostmapping", []string{`the key "src.hostmapping" is not known, and ignored: did you mean host_mapping?`}},
+		{"cluster_sync", []string{`the key "cluster_sync" is not known, and ignored`}},
+	} {
+		f := newFake()
+		s := newServer(t, f, nil)
+		var reply createReply
+		require.NoError(t, json.Unmarshal(ask(s, "/create_ccr", body(t, tt.path, true)).Body.Bytes(), &reply))
+		require.True(t, reply.Success)
+		require.Equal(t, tt.want, reply.Warnings)
+		require.Equal(t, tt.want, f.started[len(f.started)-1].input.Warnings)
+	}
+	require.Equal(t, []string{"there is more than one JSON value: only the first is read"}, passedOver([]byte(`{"name":"x"} {}`)))
 }

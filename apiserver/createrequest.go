@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/doris-ccr/ccr/job"
 )
@@ -23,6 +25,8 @@ type createRequest struct {
 	ReplicationNum *int            `json:"replication_num"`
 	CommitOrder    job.CommitOrder `json:"commit_order"`
 	job.TableFilter
+	// ExceptTable is exclude_tables as a list with commas (http-api.md 3.2).
+	ExceptTable string `json:"except_table"`
 }
 
 type clusterRequest struct {
@@ -75,6 +79,11 @@ func (r *createRequest) spec() (job.Spec, error) {
 		ReuseBinlogLabel: r.ReuseBinlogLabel,
 		CommitOrder:      r.CommitOrder,
 		TableFilter:      r.TableFilter,
+	}
+	for name := range strings.SplitSeq(r.ExceptTable, ",") {
+		if name = strings.TrimSpace(name); name != "" && !slices.Contains(s.Exclude, name) {
+			s.Exclude = append(slices.Clone(s.Exclude), name)
+		}
 	}
 	if err := s.Validate(); err != nil {
 		return job.Spec{}, err

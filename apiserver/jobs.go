@@ -122,7 +122,7 @@ func (j *jobs) explain(ctx context.Context, err error) error {
 		return err
 	}
 	// ctx may be over already; the questions are short.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if _, healthErr := j.client.CheckHealth(ctx, &client.CheckHealthRequest{}); healthErr != nil {
 		// Not wrapped: a timeout of this call is not one of the caller's.
@@ -130,6 +130,10 @@ func (j *jobs) explain(ctx context.Context, err error) error {
 	}
 	if working, askErr := j.workerRunning(ctx); askErr == nil && !working {
 		return j.noWorker()
+	}
+	if dead := j.workers.dead(ctx); dead > 0 {
+		return fmt.Errorf("%w: all that polled the task queue %q of namespace %q lately, %d of them, are dead or hang; start one with \"ccr worker\" or \"ccr server\"",
+			errNoWorker, job.TaskQueue, j.namespace, dead)
 	}
 	return err
 }

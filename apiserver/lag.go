@@ -64,8 +64,8 @@ func (s *Server) lagOf(c echo.Context, name string) (binlog.Lag, error) {
 // failLag keeps the keys of the reply, with zero values.
 func failLag(c echo.Context, name string, err error) error {
 	if errors.Is(err, errUnknownJob) {
-		// The existing text, with the name of our store in front.
-		err = fmt.Errorf("temporal: get job failed, name: %s: [db] sql: no rows in result set", name)
+		// The beginning of the existing text, with the name of our store in front.
+		err = fmt.Errorf("temporal: get job failed, name: %s: %w", name, unknownJob(name))
 	}
 	return send(c, http.StatusOK, lagReply{base: failure(err)})
 }

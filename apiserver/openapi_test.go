@@ -82,7 +82,7 @@ func TestOpenAPIHasTheKeys(t *testing.T) {
 	for name, body := range map[string]any{
 		"Base": base{}, "Problem": problem{}, "Accepted": accepted{}, "Features": featuresReply{},
 		"NameRequest": nameRequest{}, "SkipBinlog": job.SkipBinlog{}, "HostMapping": job.HostMappings{}, "CredentialsRequest": credentialsRequest{}, "HostsRequest": hostsRequest{}, "OptionsRequest": optionsRequest{}, "TablePatterns": job.UpdateTables{}, "CreateRequest": createRequest{},
-		"JobList": listReply{}, "CheckReply": checkReply{}, "StatusReply": statusReply{}, "DetailReply": detailReply{}, "ProgressReply": progressReply{},
+		"JobList": listReply{}, "CreateReply": createReply{}, "CheckReply": checkReply{}, "StatusReply": statusReply{}, "DetailReply": detailReply{}, "ProgressReply": progressReply{},
 		"LagReply": lagReply{}, "EventsReply": eventsReply{}, "ViewRow": viewRow{},
 		"Jobs": jobsResource{}, "Created": created{}, "Job": jobResource{}, "Status": statusObject{}, "Progress": progressObject{},
 		"Lag": lagObject{}, "Events": eventsObject{}, "Clusters": Clusters{},

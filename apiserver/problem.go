@@ -113,7 +113,7 @@ func decodeResource(c echo.Context, v any) error {
 		err = errors.New("there is more than one JSON value")
 	}
 	if err != nil {
-		return classify(errUnreadable, fmt.Errorf("read the body: %w", err))
+		return classify(errUnreadable, fmt.Errorf("read the body: %w", inJSONWords(err)))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/doris-ccr/ccr/job"
 )
@@ -15,8 +16,8 @@ type CreateBody struct {
 	Spec job.Spec
 	// SourcePassword and DestinationPassword are clear text: keep them in memory.
 	SourcePassword, DestinationPassword string
-	// Ignored tells of what /create_ccr passes over: the first key that it does not
-	// know, a misspelt one mostly, or a second body; "" if there is nothing.
+	// Ignored tells of what /create_ccr passes over: keys that it does not know,
+	// misspelt ones mostly, or a second body; "" if there is nothing.
 	Ignored string
 }
 
@@ -25,19 +26,13 @@ type CreateBody struct {
 func ReadCreateBody(body []byte) (CreateBody, error) {
 	var request createRequest
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&request); err != nil {
-		return CreateBody{}, fmt.Errorf("read the body of create_ccr: %w", err)
+		return CreateBody{}, fmt.Errorf("read the body of create_ccr: %w", inJSONWords(err))
 	}
 	spec, err := request.spec()
 	if err != nil {
 		return CreateBody{}, err
 	}
 	read := CreateBody{Spec: spec, SourcePassword: request.Src.Password, DestinationPassword: request.Dest.Password}
-	strict := json.NewDecoder(bytes.NewReader(body))
-	strict.DisallowUnknownFields()
-	if err := strict.Decode(&createRequest{}); err != nil {
-		read.Ignored = err.Error()
-	} else if strict.More() {
-		read.Ignored = "there is more than one JSON value"
-	}
+	read.Ignored = strings.Join(passedOver(body), "; ")
 	return read, nil
 }

@@ -109,7 +109,7 @@ func (s *Server) postJob(c echo.Context) error {
 	if err := decodeResource(c, &request); err != nil {
 		return failResource(c, "", err)
 	}
-	err := s.createJob(c, request)
+	err := s.createJob(c, request, nil)
 	if err == nil || errors.Is(err, errPending) {
 		c.Response().Header().Set(echo.HeaderLocation, resourcePath+"/"+request.Name)
 	}

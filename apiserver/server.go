@@ -219,7 +219,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		WriteTimeout:      writeTimeout,
 		MaxHeaderBytes:    headerLimit,
 		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ErrorLog:          access.ServerLog(s.log),
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {

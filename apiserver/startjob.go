@@ -20,9 +20,9 @@ const startPause = 250 * time.Millisecond
 // been registered, some seconds pass until all servers of a Temporal cluster
 // know them; until then some refuse to start a job. by says who asked for it; ctx
 // bounds the tries.
-func (j *jobs) start(ctx context.Context, spec job.Spec, by string) (client.WorkflowRun, error) {
+func (j *jobs) start(ctx context.Context, in job.WorkflowInput, by string) (client.WorkflowRun, error) {
 	for {
-		run, err := j.client.ExecuteWorkflow(ctx, startOptions(spec, by), job.WorkflowType, job.WorkflowInput{Spec: spec})
+		run, err := j.client.ExecuteWorkflow(ctx, startOptions(in.Spec, by), job.WorkflowType, in)
 		if !attributeUnknown(err) {
 			return run, err
 		}

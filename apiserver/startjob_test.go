@@ -28,12 +28,12 @@ func (c *coldServers) ExecuteWorkflow(context.Context, client.StartWorkflowOptio
 
 func TestAStartWaitsForSearchAttributes(t *testing.T) {
 	cold := &coldServers{refusals: 2}
-	_, err := (&jobs{client: cold}).start(t.Context(), job.Spec{Name: "j"}, "me")
+	_, err := (&jobs{client: cold}).start(t.Context(), job.WorkflowInput{Spec: job.Spec{Name: "j"}}, "me")
 	require.NoError(t, err)
 	require.Equal(t, -1, cold.refusals)
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	_, err = (&jobs{client: &coldServers{refusals: 1000}}).start(ctx, job.Spec{Name: "j"}, "me")
+	_, err = (&jobs{client: &coldServers{refusals: 1000}}).start(ctx, job.WorkflowInput{Spec: job.Spec{Name: "j"}}, "me")
 	require.ErrorContains(t, err, "no mapping defined for search attribute CcrJobState")
 }

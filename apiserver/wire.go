@@ -37,8 +37,9 @@ func send(c echo.Context, status int, v any) error {
 }
 
 // decode reads the first JSON value of the body into v. The error's text is
-// the answer: "EOF" for no body, else the parser's words (http-api.md 1.1).
+// the answer: "EOF" for no body, else the parser's words (http-api.md 1.1), without types
+// of Go.
 func decode(c echo.Context, v any) error {
 	body := http.MaxBytesReader(c.Response(), c.Request().Body, bodyLimit)
-	return json.NewDecoder(body).Decode(v)
+	return inJSONWords(json.NewDecoder(body).Decode(v))
 }

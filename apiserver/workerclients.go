@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
@@ -81,6 +83,47 @@ func (w *workerClients) shiftLag(ctx context.Context, name string) (binlog.Lag, 
 		return binlog.Lag{}, errNoWorkerKnows
 	}
 	return w.freshLag(ctx, name, nil, []*workerClient{at})
+}
+
+// signOfLife is how long a process that lives needs at most to say so.
+const signOfLife = time.Second
+
+// dead is how many worker processes there are if none of them gives a sign of life, else
+// 0: Temporal counts one that has died among those that poll for two more minutes.
+func (w *workerClients) dead(ctx context.Context) int {
+	list, err := w.list(ctx)
+	if err != nil {
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, signOfLife)
+	defer cancel()
+	var (
+		asked sync.WaitGroup
+		alive atomic.Bool
+	)
+	for _, c := range list {
+		asked.Go(func() {
+			_, err := w.client.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+				WorkflowID: c.id, QueryType: job.QueryLags, Args: []any{job.LagsWanted{}},
+				QueryRejectCondition: enumspb.QUERY_REJECT_CONDITION_NOT_OPEN,
+			})
+			if !timedOut(err) && !noPoller(err) {
+				alive.Store(true)
+				cancel()
+			}
+		})
+	}
+	asked.Wait()
+	if alive.Load() {
+		return 0
+	}
+	return len(list)
+}
+
+// noPoller tells the refusal of a server that has not seen a worker poll for a while.
+func noPoller(err error) bool {
+	var precondition *serviceerror.FailedPrecondition
+	return errors.As(err, &precondition)
 }
 
 // lag asks all processes. in is what the source can be asked with if no shift of

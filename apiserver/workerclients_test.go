@@ -143,3 +143,23 @@ func TestStatusHasWhatTheRetriedStepReportedLast(t *testing.T) {
 	require.Contains(t, ask(newServer(t, f, nil), "/job_status", `{"name":"j1"}`).Body.String(),
 		`"stalled":true,"last_error":{"text":"FE is starting","kind":"rpc","since":"2026-01-02T03:04:05Z","tries":46}`)
 }
+
+// Temporal counts dead workers among those that poll for two more minutes.
+func TestAllWorkersAreDead(t *testing.T) {
+	f := newFake()
+	j := f.add("j1", nil)
+	j.silent = 1000
+	dead := func(job.LagsWanted) (job.LagsKnown, error) {
+		return nil, serviceerror.NewDeadlineExceeded("nobody answers")
+	}
+	f.workers = map[string]func(job.LagsWanted) (job.LagsKnown, error){"ccr-worker-a": dead, "ccr-worker-b": dead}
+	s := newServer(t, f, nil)
+	s.jobs.try = 50 * time.Millisecond
+	require.Equal(t, `{"success":false,"error_msg":"ask job j1 for job_status: no worker is running: all that polled the task queue \"ccr\" of namespace \"default\" lately, 2 of them, are dead or hang; `+
+		`start one with \"ccr worker\" or \"ccr server\""}`, ask(s, "/job_status", `{"name":"j1"}`).Body.String())
+
+	f.with(func() {
+		f.workers["ccr-worker-b"] = func(job.LagsWanted) (job.LagsKnown, error) { return nil, nil }
+	})
+	require.Zero(t, s.jobs.workers.dead(t.Context()), "one answers")
+}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/doris-ccr/ccr/job"
 )
 
 // Correct makes a command, and those below it, answer a misspelt command or flag
@@ -32,7 +34,7 @@ func UnknownCommand(c *cobra.Command, args []string) error {
 
 // Meant is " (did you mean ...?)" with the words that are hardly different from one that
 // nobody knows, "" if there are none.
-func Meant(word string, among []string) string { return meant(near(word, among)) }
+func Meant(word string, among []string) string { return meant(job.Nearest(word, among)) }
 
 func meant(candidates []string) string {
 	if len(candidates) == 0 {
@@ -42,53 +44,15 @@ func meant(candidates []string) string {
 }
 
 // nearFlags returns the flags whose names are hardly different from name.
-func nearFlags(flags *pflag.FlagSet, name string) []string {
-	var names []string
+func nearFlags(flags *pflag.FlagSet, name string) (near []string) {
+	var known []string
 	flags.VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden {
-			names = append(names, f.Name)
+			known = append(known, f.Name)
 		}
 	})
-	list := near(name, names)
-	for i := range list {
-		list[i] = "--" + list[i]
+	for _, flag := range job.Nearest(name, known) {
+		near = append(near, "--"+flag)
 	}
-	return list
-}
-
-// near returns the words at the least distance, at most two letters away.
-func near(word string, among []string) (list []string) {
-	least := 3
-	for _, w := range among {
-		switch d := distance(word, w); {
-		case d > least || d == 3:
-		case d < least:
-			least, list = d, []string{w}
-		default:
-			list = append(list, w)
-		}
-	}
-	return list
-}
-
-// distance is how many letters must be put in, taken away or replaced to make b
-// of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		above := row[0] // of the letter before
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := above
-			if a[i] != b[j] {
-				replaced++
-			}
-			above = row[j+1]
-			row[j+1] = min(replaced, above+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
+	return near
 }

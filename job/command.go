@@ -135,14 +135,14 @@ func (s *SkipBinlog) Normalize() error {
 	case SkipFullSync:
 	case SkipSilence:
 		if s.SkipCommitSeq <= 0 {
-			return fmt.Errorf("[normal] invalid skip commit seq: %d", s.SkipCommitSeq)
+			return fmt.Errorf("[normal] invalid skip commit seq: %d: silence passes over the one binlog that skip_commit_seq names (last_commit_seq of job_progress); fullsync copies everything again", s.SkipCommitSeq)
 		}
 	case SkipPartialSync:
 		if s.SkipTable == "" || s.SkipTableID == 0 {
-			return fmt.Errorf("[normal] invalid skip table: %s, table id: %d", s.SkipTable, s.SkipTableID)
+			return fmt.Errorf("[normal] invalid skip table: %s, table id: %d: partialsync needs skip_table and skip_table_id (table_name_mapping of job_progress)", s.SkipTable, s.SkipTableID)
 		}
 	default:
-		return fmt.Errorf("[normal] invalid skip method: %s", s.SkipBy)
+		return fmt.Errorf("[normal] invalid skip method: %s: skip_by is silence, partialsync or fullsync", s.SkipBy)
 	}
 	return nil
 }

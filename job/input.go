@@ -5,6 +5,8 @@ package job
 type WorkflowInput struct {
 	Spec     Spec      `json:"spec"`
 	Progress *Progress `json:"progress,omitempty"`
+	// Warnings are events of a job that begins: what was ignored of its creation.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // largeAbove is how many entries of tables a state has at most that a new run gets in a

@@ -119,12 +119,12 @@ func TestSettleIncremental(t *testing.T) {
 
 func TestSkipBinlogNeverGuesses(t *testing.T) {
 	silent := SkipBinlog{SkipBy: "Silence"}
-	require.EqualError(t, silent.Normalize(), "[normal] invalid skip commit seq: 0")
+	require.EqualError(t, silent.Normalize(), "[normal] invalid skip commit seq: 0: silence passes over the one binlog that skip_commit_seq names (last_commit_seq of job_progress); fullsync copies everything again")
 	full := SkipBinlog{SkipBy: "FULLSYNC"}
 	require.NoError(t, full.Normalize())
 	require.Equal(t, SkipFullSync, full.SkipBy)
 	other := SkipBinlog{SkipBy: "x"}
-	require.EqualError(t, other.Normalize(), "[normal] invalid skip method: x")
+	require.EqualError(t, other.Normalize(), "[normal] invalid skip method: x: skip_by is silence, partialsync or fullsync")
 	part := SkipBinlog{SkipBy: "partialsync"}
 	require.ErrorContains(t, part.Normalize(), "invalid skip table")
 }

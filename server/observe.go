@@ -60,7 +60,7 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Lo
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          access.ServerLog(log),
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {

@@ -69,12 +69,34 @@ func (r *run) recordOutcome(c command, err error) {
 		outcome.Refused = err.Error()
 		r.event(levelWarn, "command %s%s refused: %s", oneLine(c.name, eventLimit), by, oneLine(err.Error(), eventLimit))
 	} else {
-		r.event(levelInfo, "command %s%s carried out", c.name, by)
+		r.event(levelInfo, "command %s%s carried out%s", c.name, by, c.said())
 		if c.ignored != nil {
 			r.event(levelWarn, "command %s%s: ignored %s", c.name, by, oneLine(c.ignored.Error(), eventLimit))
 		}
 	}
 	r.p.AddOutcome(outcome)
+}
+
+// said is what the event of a command tells of its arguments.
+func (c command) said() string {
+	if c.name != job.SignalUpdateHostMapping {
+		return ""
+	}
+	var parts []string
+	for _, side := range []struct {
+		name    string
+		mapping map[string]string
+	}{{"src", c.args.Source}, {"dest", c.args.Destination}} {
+		//workflowcheck:ignore sorted
+		for _, private := range slices.Sorted(maps.Keys(side.mapping)) {
+			if public := side.mapping[private]; public != "" {
+				parts = append(parts, fmt.Sprintf("%s %s is reached at %s", side.name, private, public))
+			} else {
+				parts = append(parts, fmt.Sprintf("%s %s is not mapped any more", side.name, private))
+			}
+		}
+	}
+	return ": " + oneLine(strings.Join(parts, ", "), eventLimit)
 }
 
 // perform carries out one command. An error is a refusal: nothing has changed.

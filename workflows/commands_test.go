@@ -70,9 +70,9 @@ func TestBadPayloadsAreAnsweredAndChangeNothing(t *testing.T) {
 	b.at(2*time.Minute, func() {
 		require.True(t, b.status().Running)
 		require.Equal(t, `bad payload: "skip_commit_seq" has to be a whole number, not a string`, b.outcome("r1").Refused)
-		require.Equal(t, "[normal] invalid skip method: somehow", b.outcome("r2").Refused)
-		require.Equal(t, "[normal] invalid skip commit seq: 0", b.outcome("r3").Refused)
-		require.Equal(t, "[normal] invalid skip table: t, table id: 0", b.outcome("r4").Refused)
+		require.Equal(t, "[normal] invalid skip method: somehow: skip_by is silence, partialsync or fullsync", b.outcome("r2").Refused)
+		require.Equal(t, "[normal] invalid skip commit seq: 0: silence passes over the one binlog that skip_commit_seq names (last_commit_seq of job_progress); fullsync copies everything again", b.outcome("r3").Refused)
+		require.Equal(t, "[normal] invalid skip table: t, table id: 0: partialsync needs skip_table and skip_table_id (table_name_mapping of job_progress)", b.outcome("r4").Refused)
 		require.Equal(t, "host_mapping is empty", b.outcome("r5").Refused)
 		require.Equal(t, `unknown field "skip_tabel"`, b.outcome("r6").Refused)
 		require.Equal(t, `host_mapping is empty (unknown field "source_host_mapping")`, b.outcome("r7").Refused)
@@ -269,6 +269,7 @@ func TestUpdateHostMapping(t *testing.T) {
 	b.deleteAt(30 * time.Minute)
 	b.mustRun()
 	require.Equal(t, "1.1.1.3", b.streams[1].Spec.Source.HostMapping["10.0.0.3"], "the next shift uses it")
+	require.Contains(t, b.events(), "info command update_host_mapping carried out: src 10.0.0.1 is not mapped any more, src 10.0.0.3 is reached at 1.1.1.3, dest 10.1.0.1 is reached at 2.1.1.1")
 }
 
 func TestDesyncAndSync(t *testing.T) {

@@ -250,7 +250,7 @@ func (r *run) startSnapshot(w job.SnapshotWanted, trigger int64) {
 	if w.Partial != nil {
 		r.startPartialSync(trigger, *w.Partial, w.Reason)
 	} else {
-		r.startFullSync(trigger, w.Reason)
+		r.startFullSyncUnasked(trigger, w.Reason)
 	}
 	// A snapshot that leads to another snapshot without the job getting any
 	// further must not keep both clusters busy with backups.
@@ -265,9 +265,19 @@ func (r *run) startSnapshot(w job.SnapshotWanted, trigger int64) {
 }
 
 func (r *run) startFullSync(trigger int64, reason string) {
+	r.beginFullSync(levelInfo, trigger, reason)
+}
+
+// startFullSyncUnasked is startFullSync where nobody has ordered it: binlogs are lost,
+// mostly, and people should know why all is copied again.
+func (r *run) startFullSyncUnasked(trigger int64, reason string) {
+	r.beginFullSync(levelWarn, trigger, reason)
+}
+
+func (r *run) beginFullSync(level string, trigger int64, reason string) {
 	reason = limit(reason, problemLimit)
 	r.p.StartFullSync(r.spec.Type(), r.now(), trigger, reason)
-	r.event(levelInfo, "full sync starts at commit seq %d: %s", trigger, oneLine(reason, eventLimit))
+	r.event(level, "full sync starts at commit seq %d: %s", trigger, oneLine(reason, eventLimit))
 }
 
 func (r *run) startPartialSync(trigger int64, part job.PartialSync, reason string) {

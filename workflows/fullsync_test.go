@@ -353,3 +353,17 @@ func TestWhatAFullSyncLeavesOnTheDestinationIsTold(t *testing.T) {
 	b.mustRun()
 	require.Contains(t, b.events(), "warn not on the source, and left on the destination as they are: old, older")
 }
+
+// Nobody has ordered a full sync for which binlogs are lost.
+func TestAFullSyncForLostBinlogsIsAWarning(t *testing.T) {
+	b := newBench(t)
+	b.input.Spec = b.spec
+	b.input.Warnings = []string{`the key "x" is not known, and ignored`}
+	b.shift(time.Minute, job.StreamResult{End: job.EndSnapshot, Wanted: &job.SnapshotWanted{Reason: "binlogs are lost"}})
+	b.idle()
+	b.deleteAt(5 * time.Minute)
+	b.mustRun()
+	require.Contains(t, b.events(), "info full sync starts at commit seq 0: new job")
+	require.Contains(t, b.events(), "warn full sync starts at commit seq 100: binlogs are lost")
+	require.Contains(t, b.events(), `warn create_ccr: the key "x" is not known, and ignored`)
+}

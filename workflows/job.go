@@ -130,6 +130,9 @@ func newRun(ctx workflow.Context, w Workflow, in job.WorkflowInput) *run {
 		r.p.State = job.TableFullSync
 	}
 	r.p.AddEvent(now, levelInfo, "job created")
+	for _, warning := range in.Warnings {
+		r.p.AddEvent(now, levelWarn, "create_ccr: %s", oneLine(warning, eventLimit))
+	}
 	return r
 }
 

@@ -71,8 +71,9 @@ func RemedyForText(text string) string {
 // The remedies of more than one error.
 const (
 	remedyBusy        = "wait until the schema change or restore of the destination's table in the text is over (SHOW ALTER TABLE COLUMN, SHOW RESTORE), or cancel it: CANCEL ALTER TABLE COLUMN FROM t; CANCEL RESTORE FROM d"
-	remedyUnreachable = "check that the server runs and can be reached from here; if its public address has changed, tell the new one with update_host_mapping, or with update_hosts that of the frontend which the job names"
-	remedyFetch       = "check that the destination's backend can reach the source's at the address in the text; if that has changed, tell the new one with update_host_mapping"
+	remedyUnreachable = "check that the server runs and can be reached from here, and bring it back if it does not; if its public address has changed, tell the new one with update_host_mapping, or with update_hosts that of the frontend which the job names"
+	remedyBackendDown = "bring the backend in the text back (SHOW BACKENDS shows which are not alive), or let the cluster make new replicas of what it had; if its address has changed, tell the new one with update_host_mapping"
+	remedyFetch       = "check that the destination's backend can reach the source's at the address in the text, and bring that back if it is down (SHOW BACKENDS); if its address has changed, tell the new one with update_host_mapping"
 	RemedySnapshot    = "if it does not go away: job_skip_binlog with skip_by partialsync or fullsync"
 	RemedyNoTable     = "recover the table on the source, or create one of that name: the job goes on by itself; or delete the job"
 )
@@ -116,7 +117,9 @@ func Remedy(err error) string {
 		return "wait: another statement holds the destination's table; SHOW PROCESSLIST on the destination's master shows it"
 	case errors.Is(err, fe.ErrDatabaseNotFound), errors.Is(err, sqlclient.ErrUnknownDatabase):
 		return "the destination's database: force_fullsync creates it again; the source's: RECOVER DATABASE, or delete the job"
-	case errors.As(err, &transport), errors.As(err, &network), errors.Is(err, ErrBackendDown):
+	case errors.Is(err, ErrBackendDown):
+		return remedyBackendDown
+	case errors.As(err, &transport), errors.As(err, &network):
 		return remedyUnreachable
 	case errors.Is(err, be.ErrHTTP):
 		return remedyFetch

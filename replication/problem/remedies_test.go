@@ -61,7 +61,7 @@ func TestRemedies(t *testing.T) {
 		{beRefusal(status.InternalError, "no enough space"), "make room"},
 		{beRefusal(status.RuntimeError, "download file md5 is not equal, local=1, remote=2"), "disks"},
 		{beRefusal(status.RuntimeError, "downloaded index file size is not equal, local=1, remote=2"), "disks"},
-		{problem.ErrBackendDown, "update_host_mapping"},
+		{problem.ErrBackendDown, "bring the backend in the text back"},
 		// Transactions and what else frontends refuse (doris-rpc.md 3).
 		{feRefusal("current running txns on db 1 is 1000, larger than limit 1000"), "max_running_txn_num_per_db"},
 		{feRefusal("Database[d] data size exceeds quota[10.000 MB]"), "SET DATA QUOTA"},

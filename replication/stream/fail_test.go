@@ -1,8 +1,10 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -38,6 +40,20 @@ func TestStreamFailsAtABinlog(t *testing.T) {
 	require.Equal(t, int64(104), got.Problem.CommitSeq)
 	require.Equal(t, binlog.TypeUpsert, got.Problem.BinlogType)
 	require.Empty(t, b.Dst.Commits())
+}
+
+// The log counts all tries of the job, not those of a shift.
+func TestStreamCountsTriesInTheLog(t *testing.T) {
+	b := newBench(t)
+	b.upserts(1)
+	b.Dst.OnIngest = func(int64, be.IngestRequest) error { return be.ErrHTTP }
+	var log bytes.Buffer
+	j := b.job()
+	j.Log = slog.New(slog.NewTextHandler(&log, nil))
+	got, err := j.Stream(t.Context(), job.StreamInput{StepInput: job.StepInput{Spec: b.Spec, Progress: b.Progress}, Shift: 10 * time.Second}, Hooks{Tries: 6})
+	require.NoError(t, err)
+	require.Equal(t, job.EndBlocked, got.End)
+	require.Contains(t, log.String(), "msg=retrying commit_seq=102 attempt=7 ")
 }
 
 // What a shift works at is in its reports, while the position stands before it.

@@ -28,6 +28,8 @@ type Hooks struct {
 	// Alive tells whether the reports of this attempt have been acknowledged
 	// recently enough to start new transactions (architecture.md 4.5). nil: always.
 	Alive func() bool
+	// Tries is how often the job has tried before this attempt to get over what it stands at.
+	Tries int
 	// Fail is asked at each binlog that is neither done with nor to be skipped: an error
 	// is one at that binlog. For tests of what surrounds ccr. nil: none fails.
 	Fail func() error

@@ -79,7 +79,7 @@ func (s *shift) reportProblem(err error, seq int64, t binlog.Type) {
 	s.problem = p
 	if time.Since(s.warned) > warnEvery {
 		s.warned = time.Now()
-		s.log.Warn("retrying", "commit_seq", seq, "tries", p.Tries, "error", err)
+		s.log.Warn("retrying", "commit_seq", seq, "attempt", p.Tries+s.hooks.Tries, "error", err)
 	}
 }
 
