@@ -152,7 +152,7 @@ func (b consoleBackend) Create(c echo.Context, body []byte) error {
 	if err := json.Unmarshal(body, &request); err != nil {
 		return err
 	}
-	return consoleError(b.s.createJob(c, request))
+	return consoleError(b.s.createJob(c, request, passedOver(body)))
 }
 
 // ChangeCredentials implements console.Backend.
