@@ -156,7 +156,7 @@ func TestContract(t *testing.T) {
 	require.NoError(t, err)
 	status, text, err := e.ccr.Raw(e.ctx, "create_ccr", string(body)+" trailing garbage")
 	require.NoError(t, err)
-	require.Equal(t, `{"success":true}`, text)
+	require.Equal(t, `{"success":true,"warnings":["the key \"unknown\" is not known, and ignored","there is more than one JSON value: only the first is read"]}`, text)
 	require.Equal(t, http.StatusOK, status)
 	e.awaitEqual(name, "d", "d")
 
