@@ -162,6 +162,19 @@ func (b consoleBackend) ChangeCredentials(c echo.Context, name string, source, d
 	}))
 }
 
+// ChangeAddresses implements console.Backend.
+func (b consoleBackend) ChangeAddresses(c echo.Context, name string, source, destination console.Address, force bool) error {
+	request := func(a console.Address) *addressRequest {
+		return &addressRequest{Host: a.Host, Port: port(a.Port), ThriftPort: port(a.ThriftPort)}
+	}
+	return consoleError(b.s.updateHosts(c, name, hostsChange{Src: request(source), Dest: request(destination), Force: force}))
+}
+
+// UpdateOptions implements console.Backend.
+func (b consoleBackend) UpdateOptions(c echo.Context, name string, options job.UpdateOptions) error {
+	return consoleError(b.s.updateOptions(c, name, options))
+}
+
 // Order implements console.Backend.
 func (b consoleBackend) Order(c echo.Context, name, signal string) error {
 	return consoleError(b.s.carryOut(c, name, signal, job.Command{}))

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -114,6 +115,17 @@ var actions = []action{
 			"The running step starts over with the new addresses.",
 			"The job sends the passwords of its accounts to the hosts that you name."},
 		do: mapHosts},
+	{Name: "addresses", Role: access.Admin, Label: "Addresses", Title: "Reach the clusters of %s at other addresses?", Group: groupChange, Fields: "address-fields",
+		Says: []string{
+			"It has to be the same cluster: a worker looks first whether it is. If it is another, nothing changes.",
+			"The job goes on where it is and copies nothing again. The frontends that it knew are forgotten, those of the new address are listed.",
+			"The job sends the passwords of its accounts to the hosts that you name."},
+		do: changeAddresses},
+	{Name: "options", Role: access.Admin, Label: "Options", Title: "Change the options of %s?", Group: groupChange, Fields: "option-fields",
+		Says: []string{
+			"The number of replicas holds for tables and partitions that the job makes on the destination from now on. What is there stays as it is.",
+			"The order of commits changes only while the job streams and is not stalled. Else the order is refused, and can be given again."},
+		do: changeOptions},
 
 	{Name: "credentials", Role: access.Admin, Label: "Credentials", Title: "Change how %s logs in?", Group: groupChange, Fields: "login-fields",
 		Says: []string{
@@ -249,6 +261,10 @@ func (s *Console) prepare(v *visit, d *actionData) error {
 	case "host-fields":
 		set("src", mappingText(d.Job.Spec.Source.HostMapping))
 		set("dest", mappingText(d.Job.Spec.Destination.HostMapping))
+	case "option-fields":
+		for key, value := range optionsForm(d.Job.Spec) {
+			set(key, value)
+		}
 	case "verify-fields":
 		set("method", string(job.VerifyChecksum))
 	case "schedule-fields":
@@ -402,6 +418,67 @@ func mappingChange(v *visit, old map[string]string, text string) (map[string]str
 		}
 	}
 	return change, nil
+}
+
+// changeAddresses sends the fields that are filled in: what is left empty stays.
+func changeAddresses(s *Console, v *visit, name string, form url.Values) error {
+	address := func(side string) (a Address, err error) {
+		a.Host = strings.TrimSpace(form.Get(side + ".host"))
+		for key, into := range map[string]*int{".port": &a.Port, ".thrift_port": &a.ThriftPort} {
+			text := strings.TrimSpace(form.Get(side + key))
+			if text == "" {
+				continue
+			}
+			if *into, err = strconv.Atoi(text); err != nil || *into < 1 || *into > 65535 {
+				return a, fmt.Errorf("%s: %s", v.t("A port is a number up to 65535"), text)
+			}
+		}
+		return a, nil
+	}
+	source, err := address("src")
+	if err != nil {
+		return err
+	}
+	destination, err := address("dest")
+	if err != nil {
+		return err
+	}
+	return s.Backend.ChangeAddresses(v.c, name, source, destination, form.Get("force") != "")
+}
+
+// changeOptions sends what the form says otherwise than the job: an option that stays is not sent, so that it cannot be refused.
+func changeOptions(s *Console, v *visit, name string, form url.Values) error {
+	one, err := s.Backend.Job(v.c, name)
+	if err != nil {
+		return err
+	}
+	var o job.UpdateOptions
+	was := optionsForm(one.Spec)
+	if text := strings.TrimSpace(form.Get("replication_num")); text != was["replication_num"] {
+		n := -1
+		if text != "" {
+			if n, err = strconv.Atoi(text); err != nil {
+				return errors.New(v.t("The number of replicas is a number."))
+			}
+		}
+		o.ReplicationNum = &n
+	}
+	if order := form.Get("commit_order"); order != was["commit_order"] {
+		o.CommitOrder = job.CommitOrder(order)
+	}
+	if o.ReplicationNum == nil && o.CommitOrder == "" {
+		return errors.New(v.t("Nothing is to be changed."))
+	}
+	return s.Backend.UpdateOptions(v.c, name, o)
+}
+
+// optionsForm is what stands in the fields of the options at first.
+func optionsForm(s job.Spec) map[string]string {
+	form := map[string]string{"replication_num": "", "commit_order": string(cmp.Or(s.CommitOrder, job.CommitOrderGlobal))}
+	if s.ReplicationNum > 0 {
+		form["replication_num"] = strconv.Itoa(s.ReplicationNum)
+	}
+	return form
 }
 
 func changeCredentials(s *Console, v *visit, name string, form url.Values) error {

@@ -43,6 +43,8 @@ func TestEveryActionAsksAndActs(t *testing.T) {
 		"tables":      {form: url.Values{"include": {"orders*\nusers"}, "exclude": {""}}, want: "tables good [orders* users] []"},
 		"hosts":       {form: url.Values{"src": {"10.1.1.1=2.2.2.2\n 10.1.1.3 = 1.1.1.3"}, "dest": {""}}, want: "map good map[10.1.1.1:2.2.2.2 10.1.1.2: 10.1.1.3:1.1.1.3] map[]"},
 		"credentials": {form: url.Values{"src.user": {"ccr2"}, "src.password": {"s3cret"}, "dest.no_password": {"1"}, "force": {"1"}}, want: "credentials good ccr2:s3cret : force=true"},
+		"addresses":   {form: url.Values{"src.host": {" fe1 "}, "src.thrift_port": {"9021"}, "dest.port": {""}, "force": {"1"}}, want: "addresses good {fe1 0 9021} { 0 0} force=true"},
+		"options":     {form: url.Values{"replication_num": {"1"}, "commit_order": {"per_table"}}, want: `options good 1 "per_table"`},
 		"desync":      {want: "desync good"},
 		"sync":        {want: "sync good"},
 		"delete":      {form: url.Values{"typed": {"good"}}, want: "delete good"},
@@ -92,7 +94,7 @@ func TestRolesOfActions(t *testing.T) {
 		menu := b.get("/console/job?name=good")
 		for _, a := range actions {
 			b.backend.orders = nil
-			form := url.Values{"action": {a.Name}, "name": {"good"}, "typed": {"good"}, "commit_seq": {"1"}, "table": {"7"}}
+			form := url.Values{"action": {a.Name}, "name": {"good"}, "typed": {"good"}, "commit_seq": {"1"}, "table": {"7"}, "replication_num": {"2"}, "commit_order": {"global"}}
 			page := b.do(http.MethodGet, "/console/do?action="+a.Name+"&name=good", nil).Code
 			sent := b.send("/", "/console/do", form)
 			if role < a.Role {
@@ -115,6 +117,10 @@ func TestMistakesInForms(t *testing.T) {
 		{"action": {"verify"}, "rate": {"many"}},
 		{"action": {"hosts"}, "src": {"10.0.0.1"}},
 		{"action": {"hosts"}, "src": {"= 10.0.0.1"}},
+		{"action": {"addresses"}, "src.port": {"many"}},
+		{"action": {"addresses"}, "dest.thrift_port": {"70000"}},
+		{"action": {"options"}, "replication_num": {"x"}, "commit_order": {"global"}},
+		{"action": {"options"}, "replication_num": {""}, "commit_order": {"global"}}, // nothing is changed
 		{"action": {"delete"}, "typed": {"other"}},
 	} {
 		b := newSite(t, withTables(), false)
@@ -128,6 +134,23 @@ func TestMistakesInForms(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, b.send("/", "/console/do", url.Values{"action": {"explode"}, "name": {"good"}}).Code)
 	require.Equal(t, http.StatusForbidden, b.do(http.MethodPost, "/console/do", url.Values{"action": {"pause"}, "name": {"good"}}).Code, "without the form token")
 	require.Empty(t, b.backend.orders)
+}
+
+// TestOnlyChangedOptionsAreSent: the order of commits is refused at times, also if it stays.
+func TestOnlyChangedOptionsAreSent(t *testing.T) {
+	f := withTables()
+	f.jobs[0].Spec.ReplicationNum, f.jobs[0].Spec.CommitOrder = 3, job.CommitOrderPerTable
+	b := newSite(t, f, false)
+	page := b.get("/console/do?action=options&name=good")
+	require.Contains(t, page, `name="replication_num" inputmode="numeric" value="3"`)
+	require.Contains(t, page, `<option value="per_table" selected>`)
+	for _, c := range []struct{ replicas, order, want string }{
+		{"", "per_table", `options good -1 ""`}, {"3", "global", `options good as they are "global"`}, {"2", "global", `options good 2 "global"`},
+	} {
+		f.orders = nil
+		b.send("/", "/console/do", url.Values{"action": {"options"}, "name": {"good"}, "replication_num": {c.replicas}, "commit_order": {c.order}})
+		require.Equal(t, []string{c.want}, f.orders)
+	}
 }
 
 func TestAFormKeepsWhatWasFilledIn(t *testing.T) {

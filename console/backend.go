@@ -36,6 +36,10 @@ type Backend interface {
 	Create(c echo.Context, body []byte) error
 	// ChangeCredentials has a job log in otherwise; with force without trying that before.
 	ChangeCredentials(c echo.Context, name string, source, destination Login, force bool) error
+	// ChangeAddresses has a job reach the same clusters at other addresses; with force although they cannot be asked.
+	ChangeAddresses(c echo.Context, name string, source, destination Address, force bool) error
+	// UpdateOptions changes options of a job.
+	UpdateOptions(c echo.Context, name string, options job.UpdateOptions) error
 	// Order sends a command that has no arguments.
 	Order(c echo.Context, name, signal string) error
 	SkipBinlog(c echo.Context, name string, skip job.SkipBinlog) error
@@ -54,6 +58,12 @@ type Backend interface {
 type Login struct {
 	User     string
 	Password *string
+}
+
+// Address is where a cluster is reached. What is "" or 0 stays as it is.
+type Address struct {
+	Host             string
+	Port, ThriftPort int
 }
 
 // VerifyOrder is what to verify, and how.

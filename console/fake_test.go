@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -92,6 +93,18 @@ func (f *fakeBackend) ChangeCredentials(_ echo.Context, name string, source, des
 		return l.User + ":" + *l.Password
 	}
 	return f.note("credentials %s %s %s force=%t", name, secret(source), secret(destination), force)
+}
+
+func (f *fakeBackend) ChangeAddresses(_ echo.Context, name string, source, destination Address, force bool) error {
+	return f.note("addresses %s %v %v force=%t", name, source, destination, force)
+}
+
+func (f *fakeBackend) UpdateOptions(_ echo.Context, name string, o job.UpdateOptions) error {
+	replicas := "as they are"
+	if o.ReplicationNum != nil {
+		replicas = strconv.Itoa(*o.ReplicationNum)
+	}
+	return f.note("options %s %s %q", name, replicas, o.CommitOrder)
 }
 
 // note is an order that arrives.

@@ -197,7 +197,7 @@ func fixes(j Job) []fix {
 
 // remedies are the actions that the texts of remedies name in the words of the interface.
 var remedies = []struct{ names, action string }{
-	{"update_host_mapping", "hosts"}, {"update_credentials", "credentials"}, {"update_tables", "tables"},
+	{"update_host_mapping", "hosts"}, {"update_hosts", "addresses"}, {"update_options", "options"}, {"update_credentials", "credentials"}, {"update_tables", "tables"},
 	{"force_fullsync", "full_sync"}, {"partialsync", "partial_sync"}, {"repair", "repair"},
 }
 

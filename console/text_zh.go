@@ -303,4 +303,23 @@ var chineseTexts = map[string]string{
 	"The accounts are tried at both clusters first, unless you say otherwise. If one is refused, nothing changes.": "除非另行指定，会先在两个集群上尝试登录；若被拒绝则不做任何改动。",
 	"The running step starts over with the new accounts. A field that stays empty changes nothing.":                "当前步骤用新账号重新开始。留空的项保持不变。",
 	"The number of replicas is a number.": "副本数必须是数字。",
+
+	// addresses and options
+	"Addresses": "地址",
+	"Reach the clusters of %s at other addresses?":                                                                                         "用其他地址访问 %s 的集群？",
+	"It has to be the same cluster: a worker looks first whether it is. If it is another, nothing changes.":                                "必须是同一个集群：worker 会先检查。如果是另一个集群，则不做任何更改。",
+	"The job goes on where it is and copies nothing again. The frontends that it knew are forgotten, those of the new address are listed.": "任务从当前位置继续，不会重新复制。任务原先知道的 FE 会被忘记，并从新地址重新列出。",
+	"Options":                   "选项",
+	"Change the options of %s?": "修改 %s 的选项？",
+	"The number of replicas holds for tables and partitions that the job makes on the destination from now on. What is there stays as it is.": "副本数只用于任务今后在目标端创建的表和分区。已有的保持不变。",
+	"The order of commits changes only while the job streams and is not stalled. Else the order is refused, and can be given again.":          "提交顺序只能在任务正在应用 binlog 且未停滞时更改。否则命令会被拒绝，可以稍后重试。",
+	"A port is a number up to 65535":                        "端口是不大于 65535 的数字",
+	"Nothing is to be changed.":                             "没有任何更改。",
+	"A field that stays empty changes nothing.":             "留空的字段不做更改。",
+	"Also if the cluster cannot be asked":                   "集群无法询问时也更改",
+	"Replicas on the destination (empty: as at the source)": "目标端副本数（留空：与源端相同）",
+	"as at the source":                                      "与源端相同",
+	"for each table as at the source":                       "每张表与源端相同",
+	"Host":                                                  "主机",
+	"Query port":                                            "查询端口",
 }
