@@ -28,7 +28,9 @@ func TestManifestHasTheKeysOfCreate(t *testing.T) {
 	} {
 		want := append([]string{}, here.more...)
 		for key := range document.Schemas[schema].Properties {
-			want = append(want, key)
+			if key != "except_table" { // a manifest has one word for a thing: exclude_tables
+				want = append(want, key)
+			}
 		}
 		var keys []string
 		for i := range here.typ.NumField() {
