@@ -96,7 +96,7 @@ bench: build ## throughput and latency on the simulator, as ratios to a baseline
 	go run -tags $(TAGS) ./e2e/cmd/bench $(BENCH_ARGS)
 
 .PHONY: bench-all
-bench-all: build ## every figure that docs/sizing.md says was to be reached, in a quarter of an hour (ONLY="ddl memory" runs some parts)
+bench-all: build ## every figure that docs/sizing.md says was to be reached, in half an hour (ONLY="ddl memory" runs some parts)
 	@TAGS=$(TAGS) ONLY='$(ONLY)' scripts/bench-all
 
 .PHONY: generate
