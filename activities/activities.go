@@ -78,6 +78,7 @@ func (a *Activities) Steps() map[string]any {
 		job.ActivitySelectTables:     a.SelectTables,
 		job.ActivityCheckSetup:       a.CheckSetup,
 		job.ActivityDescribeClusters: a.DescribeClusters,
+		job.ActivityDescribeTables:   a.DescribeTables,
 		job.ActivityNotify:           a.Notify,
 		job.ActivityCheckChange:      a.CheckChange,
 	}

@@ -25,3 +25,16 @@ func (a *Activities) DescribeClusters(ctx context.Context, wanted job.ClustersWa
 		return r.preflight.DescribeClusters(ctx, wanted), nil
 	})
 }
+
+// DescribeTables asks the clusters of a job how many rows and bytes tables have.
+func (a *Activities) DescribeTables(ctx context.Context, wanted job.TableSizesWanted) (job.TableSizes, error) {
+	in, err := a.Jobs.VerifyInput(ctx, wanted.Job, job.VerifyWanted{})
+	if err != nil {
+		return job.TableSizes{}, askFailed(fmt.Errorf("ask job %s for its clusters: %w", wanted.Job, err))
+	}
+	return step(ctx, a, in, endAtOnce, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.TableSizes, error) {
+		ctx, cancel := context.WithTimeout(ctx, describeTimeout)
+		defer cancel()
+		return r.preflight.DescribeTables(ctx, wanted), nil
+	})
+}

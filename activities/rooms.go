@@ -34,6 +34,7 @@ type (
 		Check(context.Context) (job.Checked, error)
 		CheckSetup(context.Context) (job.CheckReport, error)
 		DescribeClusters(context.Context, job.ClustersWanted) job.ClustersSeen
+		DescribeTables(context.Context, job.TableSizesWanted) job.TableSizes
 		CheckChange(context.Context, job.ChangeCheck) (job.ChangeChecked, error)
 	}
 	// snapshotter brings a database or a table as a whole, and removes what is left of it.

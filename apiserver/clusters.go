@@ -153,30 +153,35 @@ func (s *Server) look(ctx context.Context, wanted job.ClustersWanted) (job.Clust
 		return job.ClustersSeen{}, fmt.Errorf("look at the clusters of job %s: %w", wanted.Job, err)
 	}
 	return once(ctx, s.answers, clustersKept, "clusters", string(key), func(ctx context.Context) (seen job.ClustersSeen, _ error) {
-		fail := func(err error) (job.ClustersSeen, error) {
-			return job.ClustersSeen{}, fmt.Errorf("look at the clusters of job %s: %w", wanted.Job, s.jobs.explain(ctx, err))
-		}
-		workers, cancel := context.WithTimeout(ctx, s.jobs.try)
-		defer cancel()
-		if err := s.jobs.awaitWorker(workers); err != nil {
-			return fail(err)
-		}
-		id, err := randomHex(8)
+		err := s.runLook(ctx, job.WorkflowTypeClusters, job.ClustersWorkflowIDPrefix, "look at the clusters of "+wanted.Job, wanted, &seen)
 		if err != nil {
-			return fail(err)
-		}
-		run, err := s.jobs.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-			ID: job.ClustersWorkflowIDPrefix + id, TaskQueue: job.TaskQueue, WorkflowExecutionTimeout: clustersTimeout,
-			StaticSummary: "look at the clusters of " + wanted.Job,
-		}, job.WorkflowTypeClusters, wanted)
-		if err != nil {
-			return fail(err)
-		}
-		if err := run.Get(ctx, &seen); err != nil {
-			return fail(err)
+			return job.ClustersSeen{}, fmt.Errorf("look at the clusters of job %s: %w", wanted.Job, err)
 		}
 		return seen, nil
 	})
+}
+
+// runLook runs a short workflow that looks at clusters, and waits for what it has seen.
+func (s *Server) runLook(ctx context.Context, workflow, prefix, summary string, wanted, seen any) error {
+	workers, cancel := context.WithTimeout(ctx, s.jobs.try)
+	defer cancel()
+	if err := s.jobs.awaitWorker(workers); err != nil {
+		return s.jobs.explain(ctx, err)
+	}
+	id, err := randomHex(8)
+	if err != nil {
+		return s.jobs.explain(ctx, err)
+	}
+	run, err := s.jobs.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: prefix + id, TaskQueue: job.TaskQueue, WorkflowExecutionTimeout: clustersTimeout, StaticSummary: summary,
+	}, workflow, wanted)
+	if err == nil {
+		err = run.Get(ctx, seen)
+	}
+	if err != nil {
+		return s.jobs.explain(ctx, err)
+	}
+	return nil
 }
 
 // clusterGroup is what several jobs know of one cluster.

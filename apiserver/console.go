@@ -135,6 +135,13 @@ func (b consoleBackend) Clusters(c echo.Context) ([]console.Cluster, []string, e
 	return clusters, seen.Unanswered, nil
 }
 
+// TableSizes implements console.Backend.
+func (b consoleBackend) TableSizes(c echo.Context, wanted job.TableSizesWanted) (job.TableSizes, error) {
+	ctx, cancel := b.s.answerContext(c)
+	defer cancel()
+	return b.s.tableSizes(ctx, wanted)
+}
+
 // Check implements console.Backend.
 func (b consoleBackend) Check(c echo.Context, body []byte) (job.CheckReport, error) {
 	var request createRequest

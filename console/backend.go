@@ -26,6 +26,8 @@ type Backend interface {
 	// Clusters are the clusters that jobs are between, as a worker process sees them now, and the jobs that did
 	// not tell theirs.
 	Clusters(c echo.Context) (clusters []Cluster, unanswered []string, err error)
+	// TableSizes are the rows and bytes of tables of a job, as both clusters tell them now.
+	TableSizes(c echo.Context, wanted job.TableSizesWanted) (job.TableSizes, error)
 	// Check checks the body of a create_ccr, and changes nothing.
 	Check(c echo.Context, body []byte) (job.CheckReport, error)
 

@@ -40,6 +40,10 @@ type fakeBackend struct {
 	sampled    []string // the jobs that were asked for last
 	refusal    error    // of every order
 
+	sizes    job.TableSizes
+	sizesErr error
+	counted  []job.TableSizesWanted
+
 	mu     sync.Mutex // guards orders
 	orders []string   // what was ordered
 }
@@ -76,6 +80,11 @@ func (f *fakeBackend) Verification(echo.Context, string) (*job.VerifyReport, str
 
 func (f *fakeBackend) Clusters(echo.Context) ([]Cluster, []string, error) {
 	return f.clusters, f.unanswered, f.err
+}
+
+func (f *fakeBackend) TableSizes(_ echo.Context, wanted job.TableSizesWanted) (job.TableSizes, error) {
+	f.counted = append(f.counted, wanted)
+	return f.sizes, f.sizesErr
 }
 
 func (f *fakeBackend) Check(_ echo.Context, body []byte) (job.CheckReport, error) {

@@ -44,6 +44,7 @@ type jobData struct {
 	Settings []setting
 	Tables   *tablesData
 	Events   []job.Event // the newest first
+	Copies   []job.Event // those of full and partial syncs, the newest first
 	Menu     []menuGroup
 	// Done is what has just been carried out, "" if nothing has.
 	Done   string
@@ -96,6 +97,9 @@ func (s *Console) jobPage(v *visit) error {
 	if d.State == stateCopying || d.Verify != nil && d.Verify.Report != nil && !d.Verify.Over {
 		renew = busyRenew
 	}
+	if d.Tables != nil && d.Tables.Sizes != nil {
+		renew = 0 // nobody wants to count again and again
+	}
 	return v.page(http.StatusOK, "job", name, "jobs", renew, d)
 }
 
@@ -128,6 +132,14 @@ func (s *Console) fillTab(v *visit, d *jobData) error {
 	switch d.Tab {
 	case tabTables:
 		d.Tables = newTables(&p, &d.Status, v.c.QueryParam("q"), v.c.QueryParam("page"))
+		report, _, err := s.Backend.Verification(v.c, d.Name)
+		if err != nil {
+			return err
+		}
+		addVerified(d.Tables.Rows, report)
+		if v.c.QueryParam("count") != "" {
+			s.count(v, d)
+		}
 	case tabEvents:
 		d.Events = slices.Clone(p.Events)
 		slices.Reverse(d.Events)
@@ -135,11 +147,29 @@ func (s *Console) fillTab(v *visit, d *jobData) error {
 		d.Tab = tabOverview
 		d.Events = slices.Clone(p.Events)
 		slices.Reverse(d.Events)
+		d.Copies = copies(d.Events)
 		d.Events = d.Events[:min(len(d.Events), 6)]
 		d.Charts = newCharts(v.lang, s.Backend.Samples(v.c, []string{d.Name}, job.SamplesKept)[d.Name])
 		d.ChartEvery, d.ChartEnd = int64(job.SampleEvery/time.Second), d.At.Unix()
 	}
 	return nil
+}
+
+// copiesShown bounds the history of full and partial syncs that is shown.
+const copiesShown = 12
+
+// copyTexts are parts of the events that a job has about full and partial syncs.
+var copyTexts = []string{"full sync starts at ", "partial sync of ", " sync done, ", "taking the snapshot again: ", "the snapshot of "}
+
+// copies are the events about full and partial syncs.
+func copies(events []job.Event) []job.Event {
+	var list []job.Event
+	for _, e := range events {
+		if len(list) < copiesShown && slices.ContainsFunc(copyTexts, func(text string) bool { return strings.Contains(e.Text, text) }) {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 func newVerifyData(report *job.VerifyReport, schedule string) *verifyData {
@@ -239,6 +269,8 @@ type tablesData struct {
 	First, Last    int
 	// Filtered: binlogs up to the positions shown are contained in snapshots.
 	Filtered bool
+	// Sizes is nil unless somebody has asked for them.
+	Sizes *sizesData
 }
 
 // tableRow is one table or view.
@@ -252,6 +284,10 @@ type tableRow struct {
 	Differs       []job.Difference
 	NotCompared   string
 	PartialReason string
+	// Verified is what the last verification has found, nil if it was not about the table.
+	Verified *job.VerifiedTable
+	// Source and Destination are sizes, nil if they are not known.
+	Source, Destination *job.TableSize
 }
 
 // The states of a table that the console tells apart.

@@ -59,6 +59,7 @@ func (s *Console) functions(l lang) template.FuncMap {
 		"T":       l.text,
 		"asset":   func(file string) (string, error) { return s.assetPath(file) },
 		"number":  number,
+		"bytes":   byteText,
 		"seconds": l.seconds,
 		"ago":     func(t time.Time) string { return l.ago(s.now(), t) },
 		"stamp":   func(t time.Time) string { return t.Local().Format(time.DateTime) },

@@ -20,8 +20,12 @@ type sparkline struct {
 // newSparkline draws values of which -1 is unknown.
 func newSparkline(values []int64) sparkline {
 	var most int64
+	known := 0
 	for _, v := range values {
 		most = max(most, v)
+		if v >= 0 {
+			known++
+		}
 	}
 	var path strings.Builder
 	pen := "M"
@@ -32,6 +36,10 @@ func newSparkline(values []int64) sparkline {
 		}
 		x := 100 * float64(i) / float64(max(len(values)-1, 1))
 		y := 19 - 18*float64(v)/float64(max(most, 1))
+		if known == 1 { // a short line: a dot by itself looks like dirt
+			fmt.Fprintf(&path, "M%.1f %.1fh-5", max(x, 5), y)
+			break
+		}
 		fmt.Fprintf(&path, "%s%.1f %.1f", pen, x, y)
 		if pen == "M" {
 			path.WriteString("h.01") // a single point is seen, too

@@ -12,6 +12,8 @@ import (
 func TestSparkline(t *testing.T) {
 	require.Empty(t, newSparkline(nil).Path)
 	require.Empty(t, newSparkline([]int64{-1, -1}).Path)
+	require.Equal(t, "M50.0 1.0h-5", newSparkline([]int64{-1, 7, -1}).Path, "one sample is a short line")
+	require.Equal(t, "M5.0 1.0h-5", newSparkline([]int64{7}).Path)
 	l := newSparkline([]int64{0, 10, -1, 5})
 	require.Equal(t, int64(10), l.Most)
 	require.Equal(t, "M0.0 19.0h.01L33.3 1.0M100.0 10.0h.01", l.Path)

@@ -322,4 +322,12 @@ var chineseTexts = map[string]string{
 	"for each table as at the source":                       "每张表与源端相同",
 	"Host":                                                  "主机",
 	"Query port":                                            "查询端口",
+
+	// rows and sizes
+	"Full and partial syncs among the last events": "最近事件中的全量和部分同步",
+	"Count rows and sizes":                         "统计行数和大小",
+	"At the source":                                "源端",
+	"At the destination":                           "目标端",
+	"%s rows":                                      "%s 行",
+	"Rows and sizes are those that the frontends know of: they may be minutes old, rows that a later load replaces may be counted, and sizes are those of all replicas. To know whether both sides are equal, verify.": "行数和大小是 FE 所知的值：可能是几分钟前的，被后来的导入替换的行可能也计算在内，大小是所有副本之和。要确认两端是否一致，请校验。",
 }

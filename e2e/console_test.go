@@ -136,6 +136,12 @@ func consoleList(_ *env, p *browserPage) {
 }
 
 func consoleJobPages(_ *env, p *browserPage) {
+	// What the clusters say of tables comes when somebody asks for it.
+	p.job("shop", "tables")
+	p.click(`a[href*="count=1"]`)
+	p.see("1 rows", "minutes old")
+	p.job("shop", "")
+	p.await(`document.querySelector("#copies").textContent.includes("full sync starts at commit seq")`)
 	p.job("stock", "")
 	p.see("The job cannot go on", "What helps:", "host mapping", "Latest events", "172.168.1.1")
 	p.sound()

@@ -94,6 +94,11 @@ func (j *Job) DescribeClusters(ctx context.Context, wanted job.ClustersWanted) j
 	return preflight.New(j.pair).DescribeClusters(ctx, wanted)
 }
 
+// DescribeTables asks both clusters for the sizes of tables.
+func (j *Job) DescribeTables(ctx context.Context, wanted job.TableSizesWanted) job.TableSizes {
+	return preflight.New(j.pair).DescribeTables(ctx, wanted)
+}
+
 // CheckChange tries a change of the job at the clusters that it is about.
 func (j *Job) CheckChange(ctx context.Context, in job.ChangeCheck) (job.ChangeChecked, error) {
 	return preflight.New(j.pair).CheckChange(ctx, in)

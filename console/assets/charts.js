@@ -4,8 +4,9 @@
 (() => {
   const drawn = new Map(); // figure -> chart
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const seconds = (v) => v < 90 ? Math.round(v) + " s" : v < 5400 ? Math.round(v / 60) + " min" : (v / 3600).toFixed(1) + " h";
-  const units = { seconds, count: (v) => v >= 10000 ? Math.round(v / 1000) + "k" : String(Math.round(v * 10) / 10), rate: (v) => String(Math.round(v * 100) / 100) };
+  const tenths = (v) => String(Math.round(v * 10) / 10); // else labels of an axis repeat
+  const seconds = (v) => v < 90 ? tenths(v) + " s" : v < 5400 ? tenths(v / 60) + " min" : tenths(v / 3600) + " h";
+  const units = { seconds, count: (v) => v >= 10000 ? tenths(v / 1000) + "k" : tenths(v), rate: (v) => String(Math.round(v * 100) / 100) };
 
   // Whole binlogs and seconds.
   const steps = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18000, 36000, 86400, 172800, 864000, 8640000, 86400000];
@@ -24,7 +25,7 @@
       width: box.clientWidth, height: 130, padding: [8, 4, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false }, sync: { key: sync.key } },
-      scales: { y: { range: (u, low, high) => [0, Math.max(high || 0, 1) * 1.05] } },
+      scales: { y: { range: (u, low, high) => [0, Math.max(high || 0, figure.dataset.kind === "rate" ? 1 : 4) * 1.05] } },
       axes: [
         { ...axis, size: 22, space: 70, values: (u, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })) },
         { ...axis, size: 48, space: 30, values: (u, ticks) => ticks.map(unit), ...(figure.dataset.kind === "rate" ? {} : { incrs: steps }) },

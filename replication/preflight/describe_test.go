@@ -121,3 +121,19 @@ func TestDescribeClusters(t *testing.T) {
 	require.Len(t, seen.Frontends, 1)
 	require.Empty(t, seen.Logs)
 }
+
+// A look at tables takes those that are wanted and that the frontend knows the rows of.
+func TestDescribeTables(t *testing.T) {
+	b := pairtest.NewBench(t)
+	j := New(b.PairJob())
+	source := &told{rows: map[string][]sqlclient.Row{"SHOW TABLE STATUS FROM `" + j.Source.Spec.Database + "`": {
+		{"Name": "orders", "Rows": "12", "Data_length": "3456"}, {"Name": "other", "Rows": "1", "Data_length": "1"},
+		{"Name": "fresh", "Rows": "-1", "Data_length": "0"}, {"Name": "v"},
+	}}}
+	j.Source.SQL, j.Destination.SQL = source, &told{err: map[string]error{"SHOW TABLE STATUS": &sqlclient.Error{Code: 1044, Message: "denied"}}}
+	wanted := []string{"orders", "fresh", "v", "gone"}
+	sizes := j.DescribeTables(t.Context(), job.TableSizesWanted{Source: wanted, Destination: wanted})
+	require.Equal(t, map[string]job.TableSize{"orders": {Rows: 12, Bytes: 3456}}, sizes.Source.Tables)
+	require.Empty(t, sizes.Source.Error)
+	require.Contains(t, sizes.Destination.Error, "denied")
+}

@@ -1,0 +1,44 @@
+package job
+
+import "time"
+
+// WorkflowTypeTableSizes is the short workflow that asks the two clusters of a job how
+// many rows and bytes tables have. Its input is a TableSizesWanted, its result a
+// TableSizes. Names are part of the interface.
+const (
+	WorkflowTypeTableSizes     = "DescribeTables"
+	TableSizesWorkflowIDPrefix = "ccr-tables-"
+	ActivityDescribeTables     = "DescribeTables"
+)
+
+// MaxTableSizes bounds the tables that one look asks for.
+const MaxTableSizes = 200
+
+// TableSizesWanted names tables of a job, MaxTableSizes on each side at most.
+type TableSizesWanted struct {
+	Job         string   `json:"job"`
+	Source      []string `json:"src"`
+	Destination []string `json:"dest"`
+}
+
+// TableSizes is what both clusters say of tables.
+type TableSizes struct {
+	Source      SideSizes `json:"src"`
+	Destination SideSizes `json:"dest"`
+}
+
+// SideSizes is what one cluster says. A table that it does not tell of is absent.
+type SideSizes struct {
+	At     time.Time            `json:"at"`
+	Tables map[string]TableSize `json:"tables,omitempty"`
+	// Error is why nothing is known, "" if something is.
+	Error string `json:"error,omitempty"`
+}
+
+// TableSize is what a cluster says of a table: a frontend asks its backends once a
+// minute, so it is that old (doris-sql.md 5.6).
+type TableSize struct {
+	Rows int64 `json:"rows"`
+	// Bytes are those of all replicas.
+	Bytes int64 `json:"bytes"`
+}
