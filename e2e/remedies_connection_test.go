@@ -15,8 +15,8 @@ func connectionRemedies() []remedyRow {
 		denied      = "### Access denied"
 	)
 	// started is a server of the destination that is down and is started again.
-	started := func(name, text string, kill, start func(*harness.Pair) error) remedyRow {
-		return remedyRow{name: name, helps: []string{"check that the server runs and can be reached from here"}, pages: []string{unreachable},
+	started := func(name, text, help string, kill, start func(*harness.Pair) error) remedyRow {
+		return remedyRow{name: name, helps: []string{help}, pages: []string{unreachable},
 			play: func(t *trouble) {
 				t.tables("t")
 				t.replicate()
@@ -28,9 +28,9 @@ func connectionRemedies() []remedyRow {
 			}}
 	}
 	return []remedyRow{
-		started("a frontend is started", "connect",
+		started("a frontend is started", "connect", "check that the server runs and can be reached from here",
 			func(p *harness.Pair) error { return p.Destination.KillFE(0) }, func(p *harness.Pair) error { return p.Destination.RestartFE(0) }),
-		started("a backend is started", "destination backend",
+		started("a backend is started", "destination backend", "bring the backend in the text back",
 			func(p *harness.Pair) error { return p.Destination.KillBE(0) }, func(p *harness.Pair) error { return p.Destination.RestartBE(0) }),
 		{name: "the way between the backends is opened", helps: []string{"check that the destination's backend can reach the source's at the address in the text"}, pages: []string{"### The destination's backend cannot fetch from the source's (`be`)"},
 			play: func(t *trouble) {
