@@ -46,6 +46,7 @@ type fakeSyncer struct {
 }
 
 type fakeJob struct {
+	mu       sync.Mutex // held for a round: whoever pauses the job waits for it
 	paused   bool
 	database string
 	src, dst *sql.DB
@@ -87,10 +88,8 @@ func (f *fakeSyncer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = f.create(body.Name, body.Src, body.Dest)
 	case j == nil:
 		err = fmt.Errorf("job %s not exist", body.Name)
-	case operator == "pause":
-		j.paused = true
-	case operator == "resume":
-		j.paused = false
+	case operator == "pause", operator == "resume":
+		j.pause(operator == "pause")
 	case operator == "delete":
 		j.stop()
 		delete(f.jobs, body.Name)
@@ -118,18 +117,29 @@ func (f *fakeSyncer) create(name string, source, destination fakeSpec) error {
 	f.jobs[name] = j
 	go func() {
 		for ctx.Err() == nil {
-			f.mu.Lock()
-			paused := j.paused
-			f.mu.Unlock()
-			if !paused {
-				if err := j.round(ctx); err != nil && ctx.Err() == nil {
-					fmt.Println("job", name, err)
-				}
+			if err := j.work(ctx); err != nil && ctx.Err() == nil {
+				fmt.Println("job", name, err)
 			}
 			time.Sleep(5 * time.Millisecond)
 		}
 	}()
 	return nil
+}
+
+func (j *fakeJob) pause(paused bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.paused = paused
+}
+
+// work makes a round unless the job is paused.
+func (j *fakeJob) work(ctx context.Context) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.paused {
+		return nil
+	}
+	return j.round(ctx)
 }
 
 // round gives each table of the destination the rows that it lacks.
