@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -123,25 +122,12 @@ func runCheck(cmd *cobra.Command, cfg config.Config, f checkFlags) error {
 
 // readBody reads the request from a file or from standard input.
 func readBody(file string, stdin io.Reader) ([]byte, error) {
-	in := stdin
-	switch file {
-	case "":
+	if file == "" {
 		return nil, errors.New(`--file is missing: the body of create_ccr, "-" for standard input`)
-	case "-":
-	default:
-		opened, err := os.Open(file)
-		if err != nil {
-			return nil, fmt.Errorf("read the body of create_ccr: %w", err)
-		}
-		defer func() { _ = opened.Close() }() // it was only read
-		in = opened
 	}
-	text, err := io.ReadAll(io.LimitReader(in, checkBody+1))
-	if err == nil && len(text) > checkBody {
-		err = fmt.Errorf("it is longer than %d bytes", checkBody)
-	}
+	text, err := readInput(file, stdin, checkBody)
 	if err != nil {
-		return nil, fmt.Errorf("read the body of create_ccr: %w", err)
+		return nil, fmt.Errorf("read the body of create_ccr from %s: %w", file, err)
 	}
 	return text, nil
 }

@@ -93,20 +93,26 @@ func readManifests(files []string, stdin io.Reader, environ []string) ([]*manife
 	return all, nil
 }
 
-func readManifest(file string, stdin io.Reader, environ []string) (all []*manifest, err error) {
+// readInput reads a file, or standard input for "-", of at most limit bytes.
+func readInput(file string, stdin io.Reader, limit int) ([]byte, error) {
 	in := stdin
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, errors.Unwrap(err)
+			return nil, errors.Unwrap(err) // callers name the file
 		}
 		defer func() { _ = f.Close() }() // it was only read
 		in = f
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxManifest+1))
-	if err == nil && len(text) > maxManifest {
-		err = fmt.Errorf("it is longer than %d bytes", maxManifest)
+	text, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
+	if err == nil && len(text) > limit {
+		err = fmt.Errorf("it is longer than %d bytes", limit)
 	}
+	return text, err
+}
+
+func readManifest(file string, stdin io.Reader, environ []string) (all []*manifest, err error) {
+	text, err := readInput(file, stdin, maxManifest)
 	if err != nil {
 		return nil, err
 	}

@@ -158,14 +158,11 @@ func (s *Console) fillTab(v *visit, d *jobData) error {
 // copiesShown bounds the history of full and partial syncs that is shown.
 const copiesShown = 12
 
-// copyTexts are parts of the events that a job has about full and partial syncs.
-var copyTexts = []string{"full sync starts at ", "partial sync of ", " sync done, ", "taking the snapshot again: ", "the snapshot of "}
-
 // copies are the events about full and partial syncs.
 func copies(events []job.Event) []job.Event {
 	var list []job.Event
 	for _, e := range events {
-		if len(list) < copiesShown && slices.ContainsFunc(copyTexts, func(text string) bool { return strings.Contains(e.Text, text) }) {
+		if len(list) < copiesShown && e.Sync {
 			list = append(list, e)
 		}
 	}

@@ -59,7 +59,7 @@ func TestHistoryOfSyncs(t *testing.T) {
 	f := withTables()
 	p := f.progress["good"]
 	for _, text := range []string{"full sync starts at commit seq 0: new job", "db sync done, going on after commit seq 7", "partial sync of orders starts at commit seq 9: asked", "paused"} {
-		p.Events = append(p.Events, job.Event{Text: text, Level: "info"})
+		p.Events = append(p.Events, job.Event{Text: text, Level: "info", Sync: text != "paused"})
 	}
 	f.progress["good"] = p
 	page := newSite(t, f, false).get("/console/job?name=good")

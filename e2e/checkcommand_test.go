@@ -1,12 +1,9 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -19,22 +16,11 @@ import (
 // status and what it printed.
 func (e *env) checkCommand(body map[string]any, args ...string) (status int, out, told string) {
 	e.Helper()
-	path, err := harness.Binary("ccr")
-	require.NoError(e, err)
 	b, err := json.Marshal(body)
 	require.NoError(e, err)
 	file := filepath.Join(e.TempDir(), "job.json")
 	require.NoError(e, os.WriteFile(file, b, 0o600))
-	cmd := exec.CommandContext(e.ctx, path, append([]string{"check", "-f", file}, args...)...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return exit.ExitCode(), stdout.String(), stderr.String()
-	}
-	require.NoError(e, err)
-	return 0, stdout.String(), stderr.String()
+	return e.commandLine("ccr", append([]string{"check", "-f", file}, args...)...)
 }
 
 // The command makes the checks of check_ccr, with a server and without one, and

@@ -56,6 +56,8 @@ type Event struct {
 	Text string    `json:"text"`
 	// Level is "info", "warn" or "error".
 	Level string `json:"level"`
+	// Sync: it is about a full or partial sync. Jobs of before do not tell.
+	Sync bool `json:"sync,omitempty"`
 }
 
 // MaxEvents and MaxOutcomes bound what a job remembers.

@@ -104,7 +104,7 @@ func (r *run) finishSnapshot() {
 	if out.DestinationTableID != 0 {
 		r.spec.Destination.TableID = out.DestinationTableID
 	}
-	r.event(levelInfo, "%s sync done, going on after commit seq %d", r.snapshotKind(), r.p.Position.CommitSeq)
+	r.syncEvent(levelInfo, "%s sync done, going on after commit seq %d", r.snapshotKind(), r.p.Position.CommitSeq)
 	if len(out.Foreign) > 0 {
 		r.event(levelWarn, "not on the source, and left on the destination as they are: %s (feature_clean_table_and_partitions has a full sync drop them)",
 			oneLine(strings.Join(out.Foreign, ", "), eventLimit))
@@ -168,7 +168,7 @@ func (r *run) snapshotFailed(wanted *job.SnapshotWanted) {
 
 // takeSnapshotAgain makes a new backup within the same full or partial sync.
 func (r *run) takeSnapshotAgain(reason string) {
-	r.event(levelWarn, "taking the snapshot again: %s", oneLine(reason, eventLimit))
+	r.syncEvent(levelWarn, "taking the snapshot again: %s", oneLine(reason, eventLimit))
 	r.anotherAttempt()
 }
 
@@ -209,7 +209,7 @@ func (r *run) tableGone() {
 		table.CommitSeq, table.Gone = 0, true
 		r.p.Tables[part.TableID] = table
 	}
-	r.event(levelWarn, "the source has no table %s with the id %d any more: nothing to sync", part.Table, part.TableID)
+	r.syncEvent(levelWarn, "the source has no table %s with the id %d any more: nothing to sync", part.Table, part.TableID)
 	r.p.Deal(r.p.Snapshot.Trigger)
 	r.startIncremental(job.DBTablesIncrementalSync)
 }
@@ -277,13 +277,13 @@ func (r *run) startFullSyncUnasked(trigger int64, reason string) {
 func (r *run) beginFullSync(level string, trigger int64, reason string) {
 	reason = limit(reason, problemLimit)
 	r.p.StartFullSync(r.spec.Type(), r.now(), trigger, reason)
-	r.event(level, "full sync starts at commit seq %d: %s", trigger, oneLine(reason, eventLimit))
+	r.syncEvent(level, "full sync starts at commit seq %d: %s", trigger, oneLine(reason, eventLimit))
 }
 
 func (r *run) startPartialSync(trigger int64, part job.PartialSync, reason string) {
 	reason = limit(reason, problemLimit)
 	r.p.StartPartialSync(r.spec.Type(), r.now(), trigger, part, reason)
-	r.event(levelInfo, "partial sync of %s starts at commit seq %d: %s", part.Table, trigger, oneLine(reason, eventLimit))
+	r.syncEvent(levelInfo, "partial sync of %s starts at commit seq %d: %s", part.Table, trigger, oneLine(reason, eventLimit))
 }
 
 // snapshotSubject names what the snapshot is of.

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -364,6 +365,9 @@ func TestAFullSyncForLostBinlogsIsAWarning(t *testing.T) {
 	b.deleteAt(5 * time.Minute)
 	b.mustRun()
 	require.Contains(t, b.events(), "info full sync starts at commit seq 0: new job")
+	for _, e := range query[[]job.Event](b, job.QueryEvents) {
+		require.Equal(t, strings.Contains(e.Text, "sync starts") || strings.Contains(e.Text, "sync done"), e.Sync, e.Text)
+	}
 	require.Contains(t, b.events(), "warn full sync starts at commit seq 100: binlogs are lost")
 	require.Contains(t, b.events(), `warn create_ccr: the key "x" is not known, and ignored`)
 }

@@ -256,6 +256,12 @@ const (
 	levelError = "error"
 )
 
+// syncEvent is event for what a full or partial sync does.
+func (r *run) syncEvent(level, format string, args ...any) {
+	r.event(level, format, args...)
+	r.p.Events[len(r.p.Events)-1].Sync = true
+}
+
 // event records what people should know, in the state of the job and in the
 // log of the worker. The latter names the job and is silent during replays.
 func (r *run) event(level, format string, args ...any) {

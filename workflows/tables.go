@@ -46,7 +46,7 @@ func (r *run) updateTables(u job.UpdateTables) error {
 // replicate any more: its size may be why.
 func (r *run) abandonSnapshot() {
 	snap := r.p.Snapshot
-	r.event(levelWarn, "the snapshot of %s is given up: the job leaves the table out now", snap.Partial.Table)
+	r.syncEvent(levelWarn, "the snapshot of %s is given up: the job leaves the table out now", snap.Partial.Table)
 	delete(r.p.Tables, snap.Partial.TableID)
 	r.p.Deal(snap.Trigger)
 	r.startIncremental(job.DBTablesIncrementalSync)
