@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doris-ccr/ccr/apiserver"
-	"github.com/doris-ccr/ccr/client"
 	"github.com/doris-ccr/ccr/config"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication"
@@ -28,8 +28,8 @@ const (
 const checkLong = `check looks at both clusters as create_ccr would, and further, and changes nothing:
 versions, binlog settings and how long binlogs are kept, privileges, every
 frontend and backend through the host mappings, tables and their properties, what
-the destination has already. It takes the body of create_ccr from a file or, with
-"-f -", from standard input.
+the destination has already. It takes the body of create_ccr, or a file with jobs as
+"ccr job apply" takes it; with "-f -" from standard input.
 
 Without --api this process asks the clusters itself: neither a server nor Temporal
 is needed. Run it on the machine on which a worker will run, for what can be
@@ -41,6 +41,7 @@ The exit status is 0 if nothing stands in the way of the job (warnings are shown
 and 1 if a check has failed or could not be made.`
 
 const checkExample = `  ccr check -f job.json
+  ccr check -f jobs.yaml && ccr job apply -f jobs.yaml
   vault read -field=job secret/ccr | ccr check -f -
   ccr check -f job.json --output json
   CCR_TOKEN=... ccr check -f job.json --api https://ccr.example.com:9190`
@@ -69,7 +70,7 @@ func (p Program) checkCommand() *cobra.Command {
 	}
 	config.Bind(cmd.Flags(), config.GroupDoris, config.GroupLog)
 	flags := cmd.Flags()
-	flags.StringVarP(&f.file, "file", "f", "", `file with the body of create_ccr; "-" for standard input`)
+	flags.StringVarP(&f.file, "file", "f", "", `file with the body of create_ccr, or with jobs as "ccr job apply" takes them; "-" for standard input`)
 	flags.StringVarP(&f.output, "output", "o", "table", "table or json")
 	flags.StringVar(&f.server.api, "api", "", "ask the worker of a running ccr: address of an API server, e.g. http://127.0.0.1:9190")
 	f.server.bindServer(cmd, flags)
@@ -82,54 +83,102 @@ func runCheck(cmd *cobra.Command, cfg config.Config, f checkFlags) error {
 	if f.output != "table" && f.output != "json" {
 		return fmt.Errorf("--output %q: it is table or json", f.output)
 	}
-	text, err := readBody(f.file, cmd.InOrStdin())
+	bodies, err := readBodies(f.file, cmd.InOrStdin(), f.server.environ)
 	if err != nil {
 		return err
 	}
+	var failures []error
+	for _, text := range bodies {
+		err := checkOne(cmd, cfg, f, text, len(bodies) > 1)
+		if err != nil && len(bodies) == 1 {
+			return err
+		}
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
+}
+
+// checkOne makes the checks of one job, and prints them.
+func checkOne(cmd *cobra.Command, cfg config.Config, f checkFlags, text []byte, oneOfSeveral bool) error {
 	body, err := apiserver.ReadCreateBody(text)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), checkTimeout)
-	defer cancel()
-	var report job.CheckReport
-	asked := f.server.api != "" || f.server.context != ""
-	if asked {
-		var asker *client.Client
-		if asker, err = f.server.client(); err == nil {
-			err = asker.Operate(ctx, "/check_ccr", "admin", text, &report)
-		}
-	} else {
-		report, err = checkHere(ctx, cmd, cfg, body)
-	}
+	report, err := makeChecks(cmd, cfg, f, text, body)
 	if err != nil {
-		return err
+		return named(oneOfSeveral, body.Spec.Name, err)
 	}
 	if body.Ignored != "" {
 		report.Checks = append(report.Checks, job.CheckResult{Check: "request", Status: job.CheckWarn,
 			Detail: "create_ccr passes over a part of the body: " + body.Ignored, Remedy: "correct or remove it"})
 	}
+	heading := ""
+	if oneOfSeveral {
+		heading = body.Spec.Name
+	}
 	if f.output == "json" {
-		err = printJSON(cmd.OutOrStdout(), report)
+		err = printJSON(cmd.OutOrStdout(), heading, report)
 	} else {
-		err = printTable(cmd.OutOrStdout(), report, asked)
+		err = printTable(cmd.OutOrStdout(), heading, report, f.asksServer())
 	}
 	if err != nil {
 		return fmt.Errorf("print the checks: %w", err)
 	}
-	return verdict(report)
+	return named(oneOfSeveral, body.Spec.Name, verdict(report))
 }
 
-// readBody reads the request from a file or from standard input.
-func readBody(file string, stdin io.Reader) ([]byte, error) {
+// named says which of several jobs an error is about.
+func named(oneOfSeveral bool, name string, err error) error {
+	if err == nil || !oneOfSeveral {
+		return err
+	}
+	return fmt.Errorf("job %s: %w", name, err)
+}
+
+// asksServer tells whether a server is asked, and not the clusters.
+func (f *checkFlags) asksServer() bool { return f.server.api != "" || f.server.context != "" }
+
+func makeChecks(cmd *cobra.Command, cfg config.Config, f checkFlags, text []byte, body apiserver.CreateBody) (report job.CheckReport, err error) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), checkTimeout)
+	defer cancel()
+	if !f.asksServer() {
+		return checkHere(ctx, cmd, cfg, body)
+	}
+	asker, err := f.server.client()
+	if err != nil {
+		return report, err
+	}
+	err = asker.Operate(ctx, "/check_ccr", "admin", text, &report)
+	return report, err
+}
+
+// readBodies reads bodies of create_ccr from a file or from standard input: an object of
+// JSON is one, anything else describes jobs as the files of "ccr job apply" do.
+func readBodies(file string, stdin io.Reader, environ []string) ([][]byte, error) {
 	if file == "" {
-		return nil, errors.New(`--file is missing: the body of create_ccr, "-" for standard input`)
+		return nil, errors.New(`--file is missing: the body of create_ccr or a file for ccr job apply, "-" for standard input`)
 	}
 	text, err := readInput(file, stdin, checkBody)
 	if err != nil {
-		return nil, fmt.Errorf("read the body of create_ccr from %s: %w", file, err)
+		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
-	return text, nil
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && json.Valid(text) {
+		return [][]byte{text}, nil
+	}
+	jobs, err := manifestsIn(text, file, environ)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	if len(jobs) == 0 {
+		return nil, fmt.Errorf("read %s: it describes no job", file)
+	}
+	bodies := make([][]byte, len(jobs))
+	for i, m := range jobs {
+		if bodies[i], err = m.body(); err != nil {
+			return nil, err
+		}
+	}
+	return bodies, nil
 }
 
 // checkHere makes the checks in this process.
@@ -166,24 +215,29 @@ func verdict(report job.CheckReport) error {
 	return nil
 }
 
-func printJSON(w io.Writer, report job.CheckReport) error {
+// printJSON prints what check_ccr answers, with the name of the job if it is not "".
+func printJSON(w io.Writer, name string, report job.CheckReport) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(struct {
+		Name    string            `json:"name,omitempty"`
 		Overall job.CheckStatus   `json:"overall"`
 		Checks  []job.CheckResult `json:"checks"`
-	}{report.Overall(), report.Checks})
+	}{name, report.Overall(), report.Checks})
 }
 
 // printTable prints one line a check, and below it what to do where something is
-// to be done.
-func printTable(w io.Writer, report job.CheckReport, asked bool) error {
+// to be done. The name of the job stands above if it is not "".
+func printTable(w io.Writer, name string, report job.CheckReport, asked bool) error {
 	width := 0
 	for _, c := range report.Checks {
 		width = max(width, len(c.Check))
 	}
 	var b strings.Builder
+	if name != "" {
+		fmt.Fprintf(&b, "job %s\n", name)
+	}
 	for _, c := range report.Checks {
 		fmt.Fprintf(&b, "%-4s  %-*s  %s\n", strings.ToUpper(string(c.Status)), width, c.Check, c.Detail)
 		if c.Remedy != "" {

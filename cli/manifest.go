@@ -116,6 +116,11 @@ func readManifest(file string, stdin io.Reader, environ []string) (all []*manife
 	if err != nil {
 		return nil, err
 	}
+	return manifestsIn(text, file, environ)
+}
+
+// manifestsIn reads all documents of a file.
+func manifestsIn(text []byte, file string, environ []string) (all []*manifest, err error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	for {
 		var doc yaml.Node
@@ -217,11 +222,20 @@ func (s *manifestSide) readPassword(environ []string) (err error) {
 	return nil
 }
 
-// create creates the job, and pauses it if the file says so.
-func (m *manifest) create(ctx context.Context, asker *client.Client) error {
+// body is the body of create_ccr for the job.
+func (m *manifest) body() ([]byte, error) {
 	body, err := json.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("make the request: %w", err)
+		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	return body, nil
+}
+
+// create creates the job, and pauses it if the file says so.
+func (m *manifest) create(ctx context.Context, asker *client.Client) error {
+	body, err := m.body()
+	if err != nil {
+		return err
 	}
 	if err := asker.Create(ctx, body); err != nil {
 		return err

@@ -64,6 +64,22 @@ func TestCheckCommand(t *testing.T) {
 	delete(want, "other jobs")
 	require.Equal(t, want, alone)
 
+	// The files of "ccr job apply" are taken, too.
+	inline := func(spec map[string]any) string {
+		text, err := json.Marshal(spec)
+		require.NoError(t, err)
+		return string(text)
+	}
+	several := filepath.Join(t.TempDir(), "jobs.yaml")
+	require.NoError(t, os.WriteFile(several, []byte("name: good\nsrc: "+inline(e.pair.Source.Spec("d", ""))+"\ndest: "+inline(e.pair.Destination.Spec("d", ""))+
+		"\n---\nname: bad\nsrc: "+inline(e.pair.Source.Spec("nothing", ""))+"\ndest: "+inline(e.pair.Destination.Spec("nothing", ""))+"\n"), 0o600))
+	status, out, told = e.commandLine("ccr", "check", "-f", several)
+	require.Equal(t, 1, status, out+told)
+	require.Contains(t, out, "job good\nPASS")
+	require.Contains(t, out, "job bad\n")
+	require.Contains(t, told, "job bad: ")
+	require.NotContains(t, told, "job good")
+
 	// A warning does not fail, a misspelt key is one.
 	body["replication_mun"] = 1
 	status, out, told = e.checkCommand(body)
@@ -90,7 +106,7 @@ func TestCheckCommand(t *testing.T) {
 		want string
 	}{
 		{[]string{"--output", "xml"}, `--output "xml"`},
-		{[]string{"-f", "/does/not/exist"}, "read the body of create_ccr"},
+		{[]string{"-f", "/does/not/exist"}, "read /does/not/exist: no such file"},
 		{[]string{"--api", "127.0.0.1:1"}, "connection refused"},
 	} {
 		status, _, told = e.checkCommand(body, tt.args...)
