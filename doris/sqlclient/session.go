@@ -41,8 +41,12 @@ var quotedName = regexp.MustCompile("`(?:[^`]|``)+`")
 
 // ExecWith is Exec in a session with variables set. The session ends with the
 // statement. A variable that the server does not know is left out: an older one
-// may do without. What the names in the statement need is set as well.
+// may do without. What the names in the statement need is set as well. A text that may be
+// several statements is ErrSeveralStatements.
 func (c *Client) ExecWith(ctx context.Context, set Setting, statement string) error {
+	if err := CheckSingle(statement); err != nil {
+		return err
+	}
 	if needed := neededBy(statement); needed != nil {
 		maps.Copy(needed, set)
 		set = needed

@@ -349,6 +349,9 @@ func (a *application) onTable(source int64, make func(destination string) (strin
 		return job.ApplyResult{}, err
 	}
 	statement, err := make(name)
+	if errors.Is(err, errDoubtful) {
+		return a.replaceTable(source, "%v", err)
+	}
 	if err != nil {
 		return job.ApplyResult{}, problem.WithRemedy(err, "job_skip_binlog with skip_by partialsync brings the table by a snapshot")
 	}
@@ -356,6 +359,9 @@ func (a *application) onTable(source int64, make func(destination string) (strin
 		return job.ApplyResult{Summary: nothingToDo}, nil
 	}
 	result, err := a.exec(statement)
+	if isDoubtful(err) {
+		return a.replaceTable(source, "%v", err)
+	}
 	var refused *sqlclient.Error
 	if errors.As(err, &refused) && a.j.Spec.Type() == job.DatabaseSync {
 		// What is gone from the source need not block the job.

@@ -84,6 +84,9 @@ func (d *ddl) Meta(ctx context.Context, req fe.MetaRequest) (*meta.Database, err
 }
 
 func (d *ddl) Exec(ctx context.Context, statement string) error {
+	if err := sqlclient.CheckSingle(statement); err != nil {
+		return err // as the client does
+	}
 	for part, err := range d.refuse {
 		if strings.Contains(statement, part) {
 			return err

@@ -63,12 +63,17 @@ func (a *application) createTable(create binlog.CreateTable, name string) (job.A
 		return result, err
 	}
 	statement, err := rewriteCreateTable(create.SQL, db, name, a.j.Spec.ReplicationNum, !a.j.Options.Features.FilterStorageMedium)
-	if err != nil {
+	if err != nil && !isDoubtful(err) {
 		return job.ApplyResult{}, problem.WithRemedy(err, problem.RemedySnapshot)
 	}
-	result, err := a.exec(statement)
+	var result job.ApplyResult
+	if err == nil {
+		result, err = a.exec(statement)
+	}
 	var refused *sqlclient.Error
 	switch {
+	case isDoubtful(err):
+		return a.snapshotOf(create.TableID, name, false, "table %s: %v", name, err)
 	case errors.As(err, &refused) && refused.Contains("Can not find resource"):
 		return job.ApplyResult{Summary: "not created", Refused: refused.Error()}, nil
 	case errors.As(err, &refused) && needsSession.MatchString(refused.Message):
@@ -133,6 +138,9 @@ func (a *application) createView(create binlog.CreateTable, name string) (job.Ap
 	}
 	view.Query = rewriteDatabase(view.Query, src, db)
 	statement := view.Create(sqlclient.Name(db, name))
+	if err := sqlclient.CheckSingle(statement); err != nil {
+		return wantView(create.TableID, name, err), nil
+	}
 	if a.j.Options.Features.CreateViewDropExists {
 		if err := a.j.Destination.SQL.DropView(a.ctx, db, name); err != nil {
 			return job.ApplyResult{}, fmt.Errorf("make room for view %s: %w", name, err)

@@ -150,5 +150,8 @@ func rewriteAddPartition(fragment, database, table string, d distribution) (stri
 	case !bucketsCount.MatchString(rest):
 		rest += bucketsMissing + strconv.Itoa(d.Buckets)
 	}
+	if !wordsOf(bareName.ReplaceAllString(rest, ""), partitionWords) {
+		return "", fmt.Errorf("the ADD PARTITION record: %w: %.200q", errDoubtful, fragment)
+	}
 	return "ALTER TABLE " + sqlclient.Name(database, table) + " ADD PARTITION IF NOT EXISTS " + rest, nil
 }

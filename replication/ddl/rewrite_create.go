@@ -46,7 +46,11 @@ func rewriteCreateTable(sql, database, name string, replicas int, keepMedium boo
 		}
 	}
 	if t.Partitioning != "" {
-		lines = append(lines, "("+strings.Join(rewritePartitions(t.Partitions), ",\n")+")")
+		partitions, err := rewritePartitions(t.Partitions)
+		if err != nil {
+			return "", err
+		}
+		lines = append(lines, "("+strings.Join(partitions, ",\n")+")")
 	}
 	if t.Distribution != "" {
 		lines = append(lines, t.Distribution)
@@ -55,7 +59,7 @@ func rewriteCreateTable(sql, database, name string, replicas int, keepMedium boo
 	if t.Properties != "" {
 		statement += rewriteProperties(t.Properties, replicas, keepMedium, t.Engine)
 	}
-	return statement, nil
+	return statement, checkCreate(statement)
 }
 
 // rewriteItem quotes the texts of a column or index.
@@ -119,7 +123,7 @@ func quotedComment(printed string) (string, error) {
 }
 
 // rewritePartitions quotes the names and separates the bounds of partitions.
-func rewritePartitions(partitions []string) []string {
+func rewritePartitions(partitions []string) ([]string, error) {
 	list := make([]string, len(partitions))
 	for i, p := range partitions {
 		name, values, _ := strings.Cut(p, " ")
@@ -127,8 +131,11 @@ func rewritePartitions(partitions []string) []string {
 		if values != "" {
 			list[i] += " " + outsideTexts(values, schema.LiteralRuns.Replace)
 		}
+		if !wordsOf(list[i], partitionWords) {
+			return nil, fmt.Errorf("partition %s: %w: %.200q", name, errDoubtful, values)
+		}
 	}
-	return list
+	return list, nil
 }
 
 // outsideTexts changes a statement outside of its string literals.

@@ -49,7 +49,7 @@ func applyViewDef(a *application) (job.ApplyResult, error) {
 		return job.ApplyResult{Summary: "not altered", Refused: refused.Error()}, nil
 	case excluded:
 		return job.ApplyResult{Summary: fmt.Sprintf("view %s not altered, for it needs a table that is left out: %v", view.Name, err)}, nil
-	case baseChanged(err):
+	case baseChanged(err), isDoubtful(err):
 		return wantView(def.TableID, view.Name, err), nil
 	case err != nil || def.InlineViewDef == "":
 		return result, err
