@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"go.temporal.io/sdk/client"
 
 	"github.com/doris-ccr/ccr/job"
 )
@@ -230,31 +229,22 @@ func (s *Server) tried(ctx context.Context, name string, change func(*job.Change
 
 // checkChange runs the workflow that tries a change.
 func (s *Server) checkChange(ctx context.Context, check job.ChangeCheck) (checked job.ChangeChecked, _ error) {
-	workers, cancel := context.WithTimeout(ctx, s.jobs.try)
-	defer cancel()
-	if err := s.jobs.awaitWorker(workers); err != nil {
-		return checked, err
-	}
-	id, err := randomHex(8)
-	if err != nil {
-		return checked, err
-	}
-	run, err := s.jobs.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       changeWorkflowIDPrefix + id,
-		TaskQueue:                job.TaskQueue,
-		WorkflowExecutionTimeout: changeTimeout,
-		StaticSummary:            "try a change of job " + check.Spec.Name,
-	}, job.WorkflowTypeCheckChange, check)
-	if err != nil {
-		return checked, fmt.Errorf("start the checks: %w", err)
-	}
-	if err := run.Get(ctx, &checked); err != nil {
-		if timedOut(err) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			err = fmt.Errorf("a cluster has not answered within %s", s.createTimeout)
-		}
-		return checked, fmt.Errorf("the checks did not end: %w", err)
+	w := shortWorkflow{job.WorkflowTypeCheckChange, changeWorkflowIDPrefix, "try a change of job " + check.Spec.Name, changeTimeout}
+	if err := s.jobs.run(ctx, w, check, &checked); err != nil {
+		return checked, s.unchecked(ctx, err)
 	}
 	return checked, nil
+}
+
+// unchecked says why checks have brought nothing.
+func (s *Server) unchecked(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, errNoWorker), errors.Is(err, errTemporalDown), errors.Is(err, errOldWorkers):
+		return fmt.Errorf("nothing is checked: %w", err)
+	case timedOut(err) && errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("the checks did not end: a cluster has not answered within %s", s.createTimeout)
+	}
+	return fmt.Errorf("the checks did not end: %w", err)
 }
 
 const (

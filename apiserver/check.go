@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/doris-ccr/ccr/job"
 )
@@ -51,28 +51,15 @@ func (s *Server) check(ctx context.Context, request createRequest) (job.CheckRep
 	if spec.UID, err = randomHex(8); err != nil {
 		return job.CheckReport{}, err
 	}
-	workers, cancel := context.WithTimeout(ctx, s.jobs.try)
-	defer cancel()
-	if err := s.jobs.awaitWorker(workers); err != nil {
-		return job.CheckReport{}, fmt.Errorf("nothing is checked: %w", err)
-	}
-	var report job.CheckReport
-	report.Checks = append(report.Checks, s.checkName(ctx, spec.Name), s.checkOtherJobs(ctx, &spec))
-	run, err := s.jobs.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       job.CheckWorkflowIDPrefix + spec.UID,
-		TaskQueue:                job.TaskQueue,
-		WorkflowExecutionTimeout: checkTimeout,
-		StaticSummary:            fmt.Sprintf("check %s and %s", object(spec.Source), object(spec.Destination)),
-	}, job.WorkflowTypeCheck, spec)
-	if err != nil {
-		return job.CheckReport{}, fmt.Errorf("start the checks: %w", err)
-	}
+	w := shortWorkflow{job.WorkflowTypeCheck, job.CheckWorkflowIDPrefix, fmt.Sprintf("check %s and %s", object(spec.Source), object(spec.Destination)), checkTimeout}
 	var found job.CheckReport
-	if err := run.Get(ctx, &found); err != nil {
-		return job.CheckReport{}, fmt.Errorf("the checks did not end: %w", err)
+	var workers errgroup.Group
+	workers.Go(func() error { return s.jobs.run(ctx, w, spec, &found) })
+	checks := []job.CheckResult{s.checkName(ctx, spec.Name), s.checkOtherJobs(ctx, &spec)}
+	if err := workers.Wait(); err != nil {
+		return job.CheckReport{}, s.unchecked(ctx, err)
 	}
-	report.Checks = append(report.Checks, found.Checks...)
-	return report, nil
+	return job.CheckReport{Checks: append(checks, found.Checks...)}, nil
 }
 
 // checkTimeout bounds the workflow of a check_ccr whose caller has gone.

@@ -3,9 +3,7 @@ package apiserver
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -13,21 +11,13 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/doris-ccr/ccr/job"
 )
 
-const (
-	// clustersKept is how long a look at clusters is shown again: each costs a short
-	// workflow, and a page may be reloaded all the time.
-	clustersKept = 15 * time.Second
-	// clustersAtOnce bounds the looks of one request that are under way.
-	clustersAtOnce = 4
-	// clustersTimeout bounds the workflow of a look whose caller has gone.
-	clustersTimeout = time.Minute
-)
+// clustersAtOnce bounds the looks of one request that are under way.
+const clustersAtOnce = 4
 
 // Sides of a job, as its keys call them.
 const (
@@ -129,9 +119,9 @@ func (s *Server) lookAt(ctx context.Context, rows []overviewRow) (Clusters, erro
 	g.SetLimit(clustersAtOnce)
 	for _, l := range looks {
 		g.Go(func() error {
-			seen, err := s.look(ctx, l.wanted())
+			seen, err := s.clustersSeen(ctx, l.wanted())
 			l.show(seen, err)
-			if errors.Is(err, errNoWorker) || errors.Is(err, errTemporalDown) {
+			if errors.Is(err, errNoWorker) || errors.Is(err, errTemporalDown) || errors.Is(err, errOldWorkers) {
 				return err // nobody can look anywhere
 			}
 			return nil
@@ -144,44 +134,6 @@ func (s *Server) lookAt(ctx context.Context, rows []overviewRow) (Clusters, erro
 		all.Clusters = append(all.Clusters, group.cluster())
 	}
 	return all, nil
-}
-
-// look has a worker process look at both clusters of a job.
-func (s *Server) look(ctx context.Context, wanted job.ClustersWanted) (job.ClustersSeen, error) {
-	key, err := json.Marshal(wanted)
-	if err != nil {
-		return job.ClustersSeen{}, fmt.Errorf("look at the clusters of job %s: %w", wanted.Job, err)
-	}
-	return once(ctx, s.answers, clustersKept, "clusters", string(key), func(ctx context.Context) (seen job.ClustersSeen, _ error) {
-		err := s.runLook(ctx, job.WorkflowTypeClusters, job.ClustersWorkflowIDPrefix, "look at the clusters of "+wanted.Job, wanted, &seen)
-		if err != nil {
-			return job.ClustersSeen{}, fmt.Errorf("look at the clusters of job %s: %w", wanted.Job, err)
-		}
-		return seen, nil
-	})
-}
-
-// runLook runs a short workflow that looks at clusters, and waits for what it has seen.
-func (s *Server) runLook(ctx context.Context, workflow, prefix, summary string, wanted, seen any) error {
-	workers, cancel := context.WithTimeout(ctx, s.jobs.try)
-	defer cancel()
-	if err := s.jobs.awaitWorker(workers); err != nil {
-		return s.jobs.explain(ctx, err)
-	}
-	id, err := randomHex(8)
-	if err != nil {
-		return s.jobs.explain(ctx, err)
-	}
-	run, err := s.jobs.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: prefix + id, TaskQueue: job.TaskQueue, WorkflowExecutionTimeout: clustersTimeout, StaticSummary: summary,
-	}, workflow, wanted)
-	if err == nil {
-		err = run.Get(ctx, seen)
-	}
-	if err != nil {
-		return s.jobs.explain(ctx, err)
-	}
-	return nil
 }
 
 // clusterGroup is what several jobs know of one cluster.

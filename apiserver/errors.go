@@ -16,6 +16,8 @@ var (
 	errUnknownJob = errors.New("job not exist")
 	// errNoWorker: no worker runs, so nothing can happen.
 	errNoWorker = errors.New("no worker is running")
+	// errOldWorkers: the workers that have taken a short workflow do not know it.
+	errOldWorkers = errors.New("the workers are older than this server")
 	// errTaskFails: the job's workflow task fails again and again, so that it can
 	// answer nothing.
 	errTaskFails = errors.New("its workflow task fails again and again: look at the workers' log; run workers of the version that the job ran on before, or a newer one")

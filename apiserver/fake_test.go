@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -71,6 +72,12 @@ type fakeTemporal struct {
 	// what was to be checked.
 	onCheck func(job.ChangeCheck) (job.ChangeChecked, error)
 	changes []job.ChangeCheck
+
+	// old are the types of workflows that the workers do not know; terminated those that were ended.
+	old        []string
+	terminated []string
+	// why is what the workflow task failed with that is asked for.
+	why string
 
 	// verifications that were started, and what the schedules are.
 	verifications []job.VerifyInput
@@ -173,6 +180,13 @@ func (f *fakeTemporal) find(id string) (*fakeJob, error) {
 func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if kind, ok := workflow.(string); ok && slices.Contains(f.old, kind) {
+		f.why = "unable to find workflow type: " + kind + ". Supported types: [ReplicationJob]"
+		f.jobs[o.ID] = &fakeJob{held: func(d *workflowservice.DescribeWorkflowExecutionResponse) {
+			d.PendingWorkflowTask = &workflowpb.PendingWorkflowTaskInfo{Attempt: failingAttempts}
+		}}
+		return &fakeStuck{id: o.ID}, nil
+	}
 	if workflow == job.WorkflowTypeClusters {
 		wanted := args[0].(job.ClustersWanted)
 		f.looks = append(f.looks, wanted)
@@ -209,6 +223,28 @@ func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, o client.StartWorkflow
 	}
 	f.jobs[o.ID] = j
 	return &fakeRun{f: f, job: j}, nil
+}
+
+// fakeStuck is a run that no worker can go on with.
+type fakeStuck struct {
+	client.WorkflowRun
+	id string
+}
+
+func (r *fakeStuck) GetID() string { return r.id }
+
+func (r *fakeStuck) GetRunID() string { return "run1" }
+
+func (r *fakeStuck) Get(ctx context.Context, _ any) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (f *fakeTemporal) TerminateWorkflow(_ context.Context, id, _, _ string, _ ...any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.terminated = append(f.terminated, id)
+	return nil
 }
 
 // fakeLook is the run of a look at clusters.
@@ -375,17 +411,22 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 }
 
 // WorkflowService has the calls that the client does not wrap.
-func (f *fakeTemporal) WorkflowService() workflowservice.WorkflowServiceClient { return fakeService{} }
+func (f *fakeTemporal) WorkflowService() workflowservice.WorkflowServiceClient {
+	return fakeService{f: f}
+}
 
 type fakeService struct {
 	workflowservice.WorkflowServiceClient
+	f *fakeTemporal
 }
 
-func (fakeService) GetWorkflowExecutionHistoryReverse(context.Context, *workflowservice.GetWorkflowExecutionHistoryReverseRequest, ...grpc.CallOption) (*workflowservice.GetWorkflowExecutionHistoryReverseResponse, error) {
+func (s fakeService) GetWorkflowExecutionHistoryReverse(context.Context, *workflowservice.GetWorkflowExecutionHistoryReverseRequest, ...grpc.CallOption) (*workflowservice.GetWorkflowExecutionHistoryReverseResponse, error) {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
 	return &workflowservice.GetWorkflowExecutionHistoryReverseResponse{History: &historypb.History{Events: []*historypb.HistoryEvent{
 		{},
 		{Attributes: &historypb.HistoryEvent_WorkflowTaskFailedEventAttributes{WorkflowTaskFailedEventAttributes: &historypb.WorkflowTaskFailedEventAttributes{
-			Failure: &failurepb.Failure{Message: "nondeterministic workflow"},
+			Failure: &failurepb.Failure{Message: cmp.Or(s.f.why, "nondeterministic workflow")},
 		}}},
 	}}}, nil
 }

@@ -62,7 +62,7 @@ func statusOf(err error) int {
 		return http.StatusUnprocessableEntity
 	case errors.Is(err, errPending):
 		return http.StatusAccepted
-	case errors.Is(err, errNoWorker), errors.Is(err, errTemporalDown), errors.Is(err, errUndecided), errors.As(err, &down):
+	case errors.Is(err, errNoWorker), errors.Is(err, errOldWorkers), errors.Is(err, errTemporalDown), errors.Is(err, errUndecided), errors.As(err, &down):
 		return http.StatusServiceUnavailable
 	case timedOut(err):
 		return http.StatusGatewayTimeout

@@ -120,7 +120,7 @@ func (j *jobs) withoutAnswer(ctx context.Context, name string) (job.Status, bool
 		return job.Status{}, false
 	}
 	s := job.Status{Name: name, Running: true, Checked: true, Stalled: true, Problem: standstill(name, d, time.Now())}
-	if why := j.taskFailure(ctx, name); why != "" && !paused {
+	if why := j.taskFailure(ctx, job.WorkflowID(name)); why != "" && !paused {
 		s.Problem.Text += ": " + why
 	}
 	s.ProgressState = j.lastState(d)
@@ -141,11 +141,11 @@ func (j *jobs) lastState(d *workflowservice.DescribeWorkflowExecutionResponse) j
 // failureEvents is how many events taskFailure reads, the newest first.
 const failureEvents = 20
 
-// taskFailure is why the job's workflow task failed, "" if that cannot be found
+// taskFailure is why a workflow task of a workflow failed, "" if that cannot be found
 // out. Only the first of several failures in a row is an event.
-func (j *jobs) taskFailure(ctx context.Context, name string) string {
+func (j *jobs) taskFailure(ctx context.Context, id string) string {
 	page, err := j.client.WorkflowService().GetWorkflowExecutionHistoryReverse(ctx, &workflowservice.GetWorkflowExecutionHistoryReverseRequest{
-		Namespace: j.namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: job.WorkflowID(name)}, MaximumPageSize: failureEvents,
+		Namespace: j.namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: id}, MaximumPageSize: failureEvents,
 	})
 	if err != nil {
 		return ""
