@@ -176,3 +176,8 @@ func TestButtonsOnlyWorkOnTheirPage(t *testing.T) {
 	require.Contains(t, rec.Body.String(), "job &lt;b&gt; not exist")
 	require.Equal(t, http.StatusUnprocessableEntity, press("Sec-Fetch-Site", "same-origin", "").Code)
 }
+
+// The text forms are read on terminals, and have texts of frontends.
+func TestFlatTextOrdersNoTerminal(t *testing.T) {
+	require.Equal(t, "a [2Jb 1mc d e", flat("a\x1b[2Jb\u009b1mc\u202ed\r\n\te"))
+}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/labstack/echo/v4"
 )
@@ -75,5 +76,7 @@ func viewText(c echo.Context, text string) error {
 	return c.Blob(http.StatusOK, contentType, []byte(text))
 }
 
-// flat keeps a text on one line and in one cell.
-func flat(text string) string { return strings.Join(strings.Fields(text), " ") }
+// flat keeps a text on one line and in one cell, without what a terminal would obey.
+func flat(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.C, r) }), " ")
+}

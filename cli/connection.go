@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -25,6 +26,8 @@ type connection struct {
 	now     func() time.Time
 
 	api, ca, tokenFile, context string
+	// warnings is where a person reads what is not safe; nil before bindServer.
+	warnings func() io.Writer
 }
 
 func (p Program) connection() *connection {
@@ -44,6 +47,7 @@ func (c *connection) bind(cmd *cobra.Command, flags *pflag.FlagSet) {
 
 // bindServer adds the flags beside --api and --ca-file, which some commands have always had.
 func (c *connection) bindServer(cmd *cobra.Command, flags *pflag.FlagSet) {
+	c.warnings = cmd.ErrOrStderr
 	flags.StringVar(&c.context, "context", "", "context that says which server to ask, see ccr context (environment "+contextEnv+")")
 	flags.StringVar(&c.tokenFile, "token-file", "", "file with the token for the API server (environment "+tokenFileEnv+"; the token itself: "+tokenEnv+")")
 	_ = cmd.RegisterFlagCompletionFunc("context", c.completeContexts) // the flag exists
@@ -128,6 +132,9 @@ func (c *connection) client() (*client.Client, error) {
 	asker, err := client.New(o)
 	if err != nil {
 		return nil, &statusError{err, exitUsage}
+	}
+	if asker.ClearToken() && c.warnings != nil {
+		fmt.Fprintf(c.warnings(), "warning: the token is sent to %s without TLS: whoever listens in between can use it\n", asker.Address())
 	}
 	return asker, nil
 }

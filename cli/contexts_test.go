@@ -140,3 +140,13 @@ func TestCompletion(t *testing.T) {
 		require.Contains(t, out, "__complete", shell)
 	}
 }
+
+// Who sends a token through a network is told that others can read it.
+func TestATokenInTheClearIsToldOf(t *testing.T) {
+	t.Parallel()
+	for address, warned := range map[string]bool{"http://ccr.invalid:1": true, "https://ccr.invalid:1": false, "http://127.0.0.1:1": false} {
+		out, _, status := session{environ: []string{"CCR_API=" + address, "CCR_TOKEN=t1"}}.run(t.Context(), "job", "list")
+		require.Equal(t, exitUnavailable, status)
+		require.Equal(t, warned, strings.Contains(out, "is sent to "+address+" without TLS"), out)
+	}
+}

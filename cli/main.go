@@ -18,8 +18,10 @@ func Main(root *cobra.Command) int {
 	defer stop()
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
+	root.SetOut(printable{os.Stdout})
+	root.SetErr(printable{os.Stderr})
 	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", root.Name(), err)
+		fmt.Fprintf(root.ErrOrStderr(), "%s: %v\n", root.Name(), err)
 		return exitStatus(err)
 	}
 	return 0

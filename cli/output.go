@@ -106,6 +106,9 @@ func (o *output) follow(cmd *cobra.Command, find func(context.Context) (view, er
 				return fmt.Errorf("print the answer: %w", err)
 			}
 			text.WriteString("\n")
+			safe := escaped(text.Bytes())
+			text.Reset()
+			text.Write(safe)
 		default:
 			if o.form == formYAML {
 				text.WriteString("---\n")
@@ -134,7 +137,9 @@ const clearScreen = "\x1b[H\x1b[2J\x1b[3J"
 func reprint(out io.Writer, text string, screen, first bool, form string) error {
 	switch {
 	case screen:
-		text = clearScreen + text
+		if _, err := io.WriteString(terminalOf(out), clearScreen); err != nil {
+			return err
+		}
 	case !first && form != formJSON && form != formYAML:
 		text = "\n" + text
 	}
@@ -142,9 +147,20 @@ func reprint(out io.Writer, text string, screen, first bool, form string) error 
 	return err
 }
 
-func isTerminal(out any) bool {
-	f, ok := out.(*os.File)
+func isTerminal(stream any) bool {
+	if p, ok := stream.(printable); ok {
+		stream = p.File
+	}
+	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// terminalOf is where the orders go that are our own.
+func terminalOf(out io.Writer) io.Writer {
+	if p, ok := out.(printable); ok {
+		return p.File
+	}
+	return out
 }
 
 func (o *output) print(w io.Writer, v view) error {
@@ -155,7 +171,7 @@ func (o *output) print(w io.Writer, v view) error {
 			return fmt.Errorf("print the answer: %w", err)
 		}
 		text.WriteString("\n")
-		_, err := text.WriteTo(w)
+		_, err := w.Write(escaped(text.Bytes()))
 		return err
 	case formYAML:
 		return printYAML(w, v.JSON)

@@ -65,7 +65,23 @@ func New(o Options) (*Client, error) {
 			return nil, err
 		}
 	}
-	return &Client{base: strings.TrimRight(base, "/"), token: o.Token, http: &http.Client{Transport: transport}}, nil
+	return &Client{base: strings.TrimRight(base, "/"), token: o.Token, http: &http.Client{Transport: transport, CheckRedirect: stay}}, nil
+}
+
+// stay follows no redirect: the API has none, and where one leads the token and the passwords in a
+// body would be sent, too, to another port or without TLS.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// ClearToken tells whether the token is sent over a network that may be others' without being
+// encrypted.
+func (c *Client) ClearToken() bool {
+	u, err := url.Parse(c.base)
+	if err != nil || u.Scheme == "https" || c.token == "" {
+		return false
+	}
+	host := u.Hostname()
+	ip := net.ParseIP(host)
+	return host != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 func authorities(file string) (*x509.CertPool, error) {
@@ -167,6 +183,9 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (statu
 	defer func() { _ = resp.Body.Close() }() // the body has been read
 	if said, err = io.ReadAll(io.LimitReader(resp.Body, replyLimit)); err != nil {
 		return fail(err)
+	}
+	if location := resp.Header.Get("Location"); resp.StatusCode >= 300 && resp.StatusCode < 400 {
+		return 0, nil, &Error{Address: c.base, Path: path, Status: resp.StatusCode, moved: location, stranger: true}
 	}
 	return resp.StatusCode, said, nil
 }

@@ -76,3 +76,40 @@ func TestRequests(t *testing.T) {
 	_, err = New(Options{Address: "h:1", CAFile: "client.go"})
 	require.ErrorContains(t, err, "holds no PEM certificate")
 }
+
+// A redirect is not followed, wherever it leads: the token and the passwords of a new job would be
+// sent there.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		var followed []string
+		other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			followed = append(followed, r.Header.Get("Authorization"), string(body))
+		}))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, other.URL+r.URL.Path, status)
+		}))
+		c, err := New(Options{Address: server.URL, Token: "t"})
+		require.NoError(t, err)
+		_, err = c.Job(t.Context(), "a")
+		require.ErrorContains(t, err, other.URL)
+		require.ErrorContains(t, c.Create(t.Context(), []byte(`{"src":{"password":"p"}}`)), "which is not followed")
+		server.Close()
+		other.Close()
+		require.Empty(t, followed, status)
+	}
+}
+
+func TestATokenInTheClear(t *testing.T) {
+	for address, clear := range map[string]bool{
+		"http://ccr.example:9190": true, "10.0.0.1:9190": true, "http://[2001:db8::1]:9190": true,
+		"https://ccr.example": false, "http://127.0.0.1:9190": false, "localhost:9190": false, "http://[::1]:9190": false,
+	} {
+		c, err := New(Options{Address: address, Token: "t"})
+		require.NoError(t, err)
+		require.Equal(t, clear, c.ClearToken(), address)
+		c, err = New(Options{Address: address})
+		require.NoError(t, err)
+		require.False(t, c.ClearToken(), address)
+	}
+}

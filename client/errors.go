@@ -37,11 +37,15 @@ type Error struct {
 	Role    string // what the token has to permit
 	// stranger: the answer is none of ccr.
 	stranger bool
+	// moved is where a redirect leads.
+	moved string
 }
 
 // Error implements error.
 func (e *Error) Error() string {
 	switch {
+	case e.moved != "":
+		return fmt.Sprintf("%s answers %s with %d and leads to %q, which is not followed: the token would go there, too. If that is the server, give its address", e.Address, e.Path, e.Status, e.moved)
 	case e.stranger:
 		return fmt.Sprintf("%s answers %s with %d %s, which is not an answer of ccr of this release", e.Address, e.Path, e.Status, http.StatusText(e.Status))
 	case errors.Is(e, ErrUnauthorized):
