@@ -48,6 +48,9 @@ type Config struct {
 	ConnectTimeout time.Duration // default 10 s
 	// StatementTimeout of one statement on one frontend (default 5 min).
 	StatementTimeout time.Duration
+	// MaxAnswer bounds the answer to a statement, in bytes (default 1 GiB); a larger one is
+	// ErrTooLarge.
+	MaxAnswer int64
 	// TLS encrypts the connections, nil does not. A name that it does not give is the
 	// frontend's host.
 	TLS *tls.Config
@@ -81,6 +84,7 @@ type Client struct {
 type pool struct {
 	endpoint Endpoint
 	db       *sql.DB
+	limits   *limits
 }
 
 // New returns a client. It opens no connection.
@@ -91,20 +95,25 @@ func New(cfg Config) *Client {
 	if cfg.StatementTimeout <= 0 {
 		cfg.StatementTimeout = DefaultStatementTimeout
 	}
+	if cfg.MaxAnswer <= 0 {
+		cfg.MaxAnswer = DefaultMaxAnswer
+	}
 	c := &Client{cfg: cfg}
 	for i, ep := range cfg.Frontends {
 		if !slices.Contains(cfg.Frontends[:i], ep) {
-			c.pools = append(c.pools, &pool{endpoint: ep, db: open(cfg, ep)})
+			p := &pool{endpoint: ep, limits: &limits{most: cfg.MaxAnswer}}
+			p.db = open(cfg, ep, p.limits)
+			c.pools = append(c.pools, p)
 		}
 	}
 	return c
 }
 
-func open(cfg Config, ep Endpoint) *sql.DB {
+func open(cfg Config, ep Endpoint, l *limits) *sql.DB {
 	dsn := mysql.NewConfig()
 	dsn.User, dsn.Passwd = cfg.User, cfg.Password
 	dsn.Net, dsn.Addr = "tcp", ep.String()
-	dsn.Timeout = cfg.ConnectTimeout
+	dsn.Timeout, dsn.DialFunc = cfg.ConnectTimeout, l.dial
 	dsn.MaxAllowedPacket = maxPacket
 	if cfg.TLS != nil {
 		dsn.TLS = cfg.TLS.Clone()
@@ -158,7 +167,7 @@ func (c *Client) Exec(ctx context.Context, statement string) error {
 func (c *Client) Query(ctx context.Context, statement string) ([]Row, error) {
 	var rows []Row
 	err := c.run(ctx, statement, true, func(ctx context.Context, conn *sql.Conn) (err error) {
-		rows, err = read(ctx, conn, statement)
+		rows, err = c.read(ctx, conn, statement)
 		return err
 	})
 	if err != nil {
@@ -167,7 +176,7 @@ func (c *Client) Query(ctx context.Context, statement string) ([]Row, error) {
 	return rows, nil
 }
 
-func read(ctx context.Context, conn *sql.Conn, statement string) ([]Row, error) {
+func (c *Client) read(ctx context.Context, conn *sql.Conn, statement string) ([]Row, error) {
 	result, err := conn.QueryContext(ctx, statement)
 	if err != nil {
 		return nil, err
@@ -183,9 +192,16 @@ func read(ctx context.Context, conn *sql.Conn, statement string) ([]Row, error) 
 		targets[i] = &cells[i]
 	}
 	var rows []Row
+	kept := int64(0)
 	for result.Next() {
 		if err := result.Scan(targets...); err != nil {
 			return nil, err
+		}
+		for _, cell := range cells {
+			kept += int64(len(cell.String)) + cellCost
+		}
+		if kept > c.cfg.MaxAnswer {
+			return nil, fmt.Errorf("%w: %d rows and more", ErrTooLarge, len(rows))
 		}
 		row := make(Row, len(names))
 		for i, name := range names {
@@ -281,7 +297,7 @@ func (c *Client) onFrontend(ctx context.Context, timeout time.Duration, p *pool,
 		if err != nil && ctx.Err() == nil && stmtCtx.Err() != nil {
 			err = fmt.Errorf("no answer in %v", timeout)
 		}
-		return replyError(p.endpoint, statement, sent, err)
+		return replyError(p.endpoint, statement, sent, p.limits.explain(err))
 	}
 }
 

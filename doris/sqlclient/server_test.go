@@ -20,6 +20,8 @@ type reply struct {
 	text    string
 	drop    bool // close the connection instead
 	hang    bool // answer nothing until the test ends
+	raw     []byte
+	endless bool // send raw again and again
 }
 
 func table(columns []string, rows ...[]any) reply { return reply{columns: columns, rows: rows} }
@@ -182,6 +184,12 @@ func (f *frontend) query(c net.Conn, statement string) (more bool, err error) {
 		return false, nil
 	case r.drop:
 		return false, nil
+	case r.raw != nil:
+		_, err := c.Write(r.raw)
+		for err == nil && r.endless {
+			_, err = c.Write(r.raw)
+		}
+		return true, err
 	case r.text != "":
 		return true, writePacket(c, 1, errPacket(r.code, r.text))
 	case r.columns == nil:

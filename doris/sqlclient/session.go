@@ -64,7 +64,7 @@ func (c *Client) QueryWith(ctx context.Context, set Setting, statement string) (
 	var rows []Row
 	err := c.run(ctx, statement, true, func(ctx context.Context, conn *sql.Conn) error {
 		return within(ctx, conn, set, func() (err error) {
-			rows, err = read(ctx, conn, statement)
+			rows, err = c.read(ctx, conn, statement)
 			return err
 		})
 	})
@@ -86,7 +86,7 @@ func (c *Client) Session(ctx context.Context, set Setting, timeout time.Duration
 	err := c.runFor(ctx, timeout, "a session", true, func(ctx context.Context, conn *sql.Conn) error {
 		var refused error
 		query := func(ctx context.Context, statement string) (rows []Row, err error) {
-			if rows, err = read(ctx, conn, statement); err != nil {
+			if rows, err = c.read(ctx, conn, statement); err != nil {
 				refused = fmt.Errorf("%s: %w", shorten(statement), err)
 			}
 			return rows, err

@@ -81,7 +81,7 @@ func (p *Pool) Idle(t Target) int {
 type conn struct {
 	raw      *meter
 	socket   *thrift.TSocket
-	protocol *thrift.TBinaryProtocol
+	protocol thrift.TProtocol
 	seq      int32
 	idleAt   time.Time
 }
@@ -99,10 +99,10 @@ func dial(ctx context.Context, t Target) (*conn, error) {
 	socket := thrift.NewTSocketFromConnConf(raw, conf)
 	var transport thrift.TTransport = thrift.NewTBufferedTransport(socket, bufferSize)
 	if !t.Framed {
-		return &conn{raw: raw, socket: socket, protocol: thrift.NewTBinaryProtocolConf(transport, conf)}, nil
+		return &conn{raw: raw, socket: socket, protocol: bounded{thrift.NewTBinaryProtocolConf(transport, conf)}}, nil
 	}
 	framed := thrift.NewTFramedTransportConf(transport, conf)
-	protocol := thrift.NewTBinaryProtocolConf(framed, conf)
+	protocol := bounded{thrift.NewTBinaryProtocolConf(framed, conf)}
 	// How large a frame may be is the meter's to say.
 	framed.SetTConfiguration(&thrift.TConfiguration{MaxMessageSize: math.MaxInt32, MaxFrameSize: math.MaxInt32})
 	return &conn{raw: raw, socket: socket, protocol: protocol}, nil
