@@ -35,9 +35,11 @@ type Options struct {
 // Console answers the requests of browsers.
 type Console struct {
 	Options
-	pages  map[lang]*pageSet
-	assets map[string]asset
-	now    func() time.Time
+	pages map[lang]*pageSet
+	// jobTexts translate what jobs say; English needs none.
+	jobTexts map[lang]*jobTexts
+	assets   map[string]asset
+	now      func() time.Time
 }
 
 // Route is one address of the console.
@@ -55,7 +57,7 @@ var assetFiles embed.FS
 
 // New makes a console.
 func New(o Options) (*Console, error) {
-	s := &Console{Options: o, now: time.Now}
+	s := &Console{Options: o, now: time.Now, jobTexts: map[lang]*jobTexts{chinese: newChineseJobTexts()}}
 	var err error
 	if s.assets, err = readAssets(); err != nil {
 		return nil, err

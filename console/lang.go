@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// lang is a language of the console. What jobs, Doris and Temporal say is English in both.
+// lang is a language of the console. What Doris and Temporal say is English in both.
 type lang string
 
 const (

@@ -53,10 +53,13 @@ func (p *pageSet) execute(out io.Writer, page string, f *frame) error {
 	return t.ExecuteTemplate(out, "layout", f)
 }
 
-// functions are what templates can call. T is a text in the language of the page.
+// functions are what templates can call. T is a text in the language of the page, J one of a job, and jobText the same
+// where no elements can be.
 func (s *Console) functions(l lang) template.FuncMap {
 	return template.FuncMap{
 		"T":       l.text,
+		"J":       func(text any) any { return s.jobText(l, fmt.Sprint(text)) },
+		"jobText": func(text string) string { return s.plainJobText(l, text) },
 		"asset":   func(file string) (string, error) { return s.assetPath(file) },
 		"number":  number,
 		"bytes":   byteText,

@@ -77,6 +77,7 @@ var chineseTexts = map[string]string{
 	"since":                         "始于",
 	"tried %d times":                "已尝试 %d 次",
 	"What helps:":                   "处理办法：",
+	"In English":                    "英文原文",
 	"The job is paused":             "任务已暂停",
 	"Source and destination differ": "源端与目标端不一致",
 	"Parts of the job":              "任务详情",
