@@ -2,6 +2,7 @@ package job
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -99,4 +100,29 @@ func TestTableFiltersOverlap(t *testing.T) {
 		require.Equal(t, c.want, c.a.Overlaps(c.b), "%+v and %+v", c.a, c.b)
 		require.Equal(t, c.want, c.b.Overlaps(c.a), "%+v and %+v", c.b, c.a)
 	}
+}
+
+// Whether two filters overlap is answered soon, however they are chosen: many names are compared,
+// and what would take minutes is taken for an overlap.
+func TestOverlapsIsBounded(t *testing.T) {
+	var x, y, names, others TableFilter
+	for i := range 1000 {
+		x.Include = append(x.Include, fmt.Sprintf("%s%03d", strings.Repeat("a*", 120), i))
+		y.Include = append(y.Include, fmt.Sprintf("b%s%03d", strings.Repeat("*b", 120), i))
+		names.Include, others.Include = append(names.Include, fmt.Sprintf("orders_of_a_year_%d", i)), append(others.Include, fmt.Sprintf("orders_of_a_year_%d", -i-1))
+	}
+	require.True(t, x.Overlaps(y))
+	require.False(t, names.Overlaps(others))
+	require.False(t, names.Overlaps(y))
+	require.True(t, names.Overlaps(TableFilter{Include: []string{"*_999"}}))
+	few := TableFilter{Include: y.Include[:20]}
+	require.False(t, few.Overlaps(TableFilter{Include: x.Include[:20]}))
+
+	// Excluded names cost, too.
+	all, without := TableFilter{Exclude: x.Include}, TableFilter{Exclude: y.Include}
+	for i := range 1000 {
+		all.Include = append(all.Include, fmt.Sprintf("*%d*%s", i, strings.Repeat("c", 200)))
+	}
+	without.Include = all.Include
+	require.True(t, all.Overlaps(without))
 }
