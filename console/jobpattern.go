@@ -117,6 +117,15 @@ func (p *jobPattern) matchHoles(text string, holes []string, tries *int) ([]stri
 		value, ok := strings.CutSuffix(text, literal)
 		return append(holes, value), ok && p.fits(n, value)
 	}
+	// What is in brackets at the end is the last that is in brackets.
+	if n == len(p.verbs)-2 && literal == " (" && p.literals[n+2] == ")" {
+		at := strings.LastIndex(text, literal)
+		if at >= 0 && p.fits(n, text[:at]) {
+			if all, ok := p.matchHoles(text[at+len(literal):], append(holes, text[:at]), tries); ok {
+				return all, true
+			}
+		}
+	}
 	for at := 0; *tries > 0; at++ {
 		*tries--
 		next := strings.Index(text[at:], literal)
@@ -153,8 +162,7 @@ func (p *jobPattern) fits(hole int, value string) bool {
 	if p.anything || p.nested[hole] {
 		return true
 	}
-	// A name is no chain of errors, and no sentence of somebody else.
-	return !strings.Contains(value, ": ") && (p.literals[0] != "" || !strings.Contains(value, " "))
+	return !strings.Contains(value, " ") // a name, no sentence of somebody else
 }
 
 // hidesText tells whether what was taken for a name may be two texts.

@@ -20,6 +20,8 @@ type jobTexts struct {
 	others []*jobPattern
 	// definitions say in what two definitions differ.
 	definitions *jobTexts
+	// anything: all texts may stand in all holes, however little a pattern has besides.
+	anything bool
 }
 
 // newChineseJobTexts are the texts of jobs in Chinese.
@@ -29,10 +31,9 @@ func newChineseJobTexts() *jobTexts {
 	return t
 }
 
-// newJobTexts reads catalogues; anything tells whether all texts may stand in all holes, however little a pattern
-// has besides.
+// newJobTexts reads catalogues.
 func newJobTexts(anything bool, catalogues ...map[string]string) *jobTexts {
-	t := &jobTexts{byWord: map[string][]*jobPattern{}}
+	t := &jobTexts{byWord: map[string][]*jobPattern{}, anything: anything}
 	for _, catalogue := range catalogues {
 		for english, translated := range catalogue {
 			p := newJobPattern(english, translated)
@@ -53,17 +54,18 @@ func newJobTexts(anything bool, catalogues ...map[string]string) *jobTexts {
 
 // moreTelling orders patterns: more fixed text first. Equal ones have an order, too, so that each server shows the same.
 func moreTelling(a, b *jobPattern) int {
-	return cmp.Or(cmp.Compare(b.weight, a.weight), strings.Compare(a.english, b.english))
+	return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(len(a.verbs), len(b.verbs)), strings.Compare(a.english, b.english))
 }
 
 // find is the most telling pattern that fits a text, and what stands in its holes.
 func (t *jobTexts) find(text string) (*jobPattern, []string) {
 	word, _, _ := strings.Cut(text, " ")
 	known := t.byWord[word]
-	// Both lists are sorted: whichever is more telling is tried first.
+	// Both lists are sorted: whichever is more telling is tried first. How a text begins tells more than what is
+	// somewhere in it, which may be a text in the text.
 	for i, k := 0, 0; i < len(known) || k < len(t.others); {
 		var p *jobPattern
-		if k == len(t.others) || i < len(known) && moreTelling(known[i], t.others[k]) < 0 {
+		if k == len(t.others) || i < len(known) && (known[i].anything || moreTelling(known[i], t.others[k]) < 0) {
 			p, i = known[i], i+1
 		} else {
 			p, k = t.others[k], k+1
@@ -145,7 +147,7 @@ type joint struct{ english, chinese string }
 // maxJoints bounds how many places of a text are tried.
 const maxJoints = 6
 
-// translateJoined translates two texts that were put together, the first of which is known, and says no less than whole,
+// translateJoined translates two texts that were put together, the first of which is known, and says more than whole,
 // which fits both together.
 func (t *jobTexts) translateJoined(text string, depth int, whole *jobPattern) ([]jobTextPiece, bool) {
 	for _, joint := range joints {
@@ -166,7 +168,7 @@ func (t *jobTexts) translateJoined(text string, depth int, whole *jobPattern) ([
 				second, end = strings.TrimSuffix(second, ")"), "）"
 			}
 			p, holes := t.find(first)
-			if p == nil || p.hidesText(holes) || whole != nil && p.weight < whole.weight {
+			if p == nil || p.hidesText(holes) || whole != nil && !t.saysMore(p, whole) {
 				continue
 			}
 			pieces := append(t.fill(p, holes, depth), jobTextPiece{text: joint.chinese})
@@ -181,6 +183,12 @@ func (t *jobTexts) translateJoined(text string, depth int, whole *jobPattern) ([
 	return nil, false
 }
 
+// saysMore tells whether the first of two texts says more than what fits both together. In a list of differences
+// the first may be of the same kind.
+func (t *jobTexts) saysMore(first, whole *jobPattern) bool {
+	return first.weight > whole.weight || t.anything && first == whole
+}
+
 // html is a text for a page in Chinese: the English one is its title, and what is English is marked as that.
 func (t *jobTexts) html(text string) template.HTML {
 	pieces, known := t.translate(text)
@@ -188,7 +196,10 @@ func (t *jobTexts) html(text string) template.HTML {
 	if known {
 		b.WriteString(`<span title="` + template.HTMLEscapeString(text) + `">`)
 	}
-	for _, p := range pieces {
+	for _, p := range mergedCode(pieces) {
+		if p.text == "" {
+			continue
+		}
 		escaped := template.HTMLEscapeString(p.text)
 		switch {
 		case p.code:
@@ -203,6 +214,19 @@ func (t *jobTexts) html(text string) template.HTML {
 		b.WriteString("</span>")
 	}
 	return template.HTML(b.String()) //nolint:gosec // each piece is escaped above
+}
+
+// mergedCode makes one piece of those of the same code.
+func mergedCode(pieces []jobTextPiece) []jobTextPiece {
+	merged := make([]jobTextPiece, 0, len(pieces))
+	for _, p := range pieces {
+		if last := len(merged) - 1; p.code && last >= 0 && merged[last].code {
+			merged[last].text += p.text
+			continue
+		}
+		merged = append(merged, p)
+	}
+	return merged
 }
 
 // plain is a text where no elements can be.

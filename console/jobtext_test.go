@@ -44,8 +44,13 @@ func TestTextsOfJobsInChinese(t *testing.T) {
 		"[normal] name is empty":                                     "[normal] 名称为空",
 		"source and destination differ in columns: only the first has a INT; b INT and b BIGINT; indexes: only the second has i": "源端与目标端不一致：列：只有前者有 a INT；分别为 b INT 和 b BIGINT；索引：只有后者有 i",
 		// What Doris says stays English, and is marked.
-		"backup s was cancelled: Table t is not a OLAP table, it is a view": "备份 s 被取消：<span lang=\"en\">Table t is not a OLAP table, it is a view</span>",
-		"fe1:9030: Error 1105: no such thing":                               "<span lang=\"en\">fe1:9030: Error 1105: no such thing</span>",
+		"backup s was cancelled: Table t is not a OLAP table, it is a view":                                                         "备份 s 被取消：<span lang=\"en\">Table t is not a OLAP table, it is a view</span>",
+		"fe1:9030: Error 1105: no such thing":                                                                                       "<span lang=\"en\">fe1:9030: Error 1105: no such thing</span>",
+		"restoring the snapshot fails again and again: 3 restores were cancelled, the last one: [COMMON_ERROR, msg: something new]": "恢复快照反复失败：3 次恢复被取消，最后一次：<span lang=\"en\">[COMMON_ERROR, msg: something new]</span>",
+		"cannot go on: apply UPSERT at commit seq 5: commit transaction 7: disk full":                                               "无法继续：应用 UPSERT，commit seq 5：提交事务 7：<span lang=\"en\">disk full</span>",
+		"command resume: ignored unknown field \"x\"":                                                                               "命令 <code>resume</code>：忽略了未知的字段 &#34;x&#34;",
+		"[normal] the job could not go on: src database d not exists (create it, or correct its name) (nothing is changed)":         "[normal] 任务将无法继续：源端库 d 不存在（创建它，或更正名称）（未做任何更改）",
+		"database as it was": "<span lang=\"en\">database as it was</span>",
 		// What is in the language already.
 		"commit seq 必须是数字。": "commit seq 必须是数字。",
 		"":                  "",
@@ -190,7 +195,7 @@ func TestPagesShowTextsOfJobsInChinese(t *testing.T) {
 	require.NotContains(t, b.get("/console/job?name=j1"), `lang="en">source table`)
 	b.header = http.Header{"Accept-Language": {"zh-CN"}, "Accept": {"text/html"}}
 	page := b.get("/console/job?name=j1")
-	require.Contains(t, page, "源端表 <code>d</code><code>.</code><code>t</code> 已不存在")
+	require.Contains(t, page, "源端表 <code>d.t</code> 已不存在")
 	require.Contains(t, page, "在源端恢复或创建该表，或删除任务")
 	require.Contains(t, page, `<p lang="en">source table d.t does not exist any more</p><p lang="en">recover or create`, "the English text is there, too")
 	require.Contains(t, b.get("/"), `title="source table d.t does not exist any more"`)

@@ -90,7 +90,7 @@ var chineseChangeProblems = map[string]string{
 	"table %s":                 "表 %s",
 	"partition %s of table %s": "表 %[2]s 的分区 %[1]s",
 	"%s of table %s finished":  "表 %[2]s 的 %[1]s 已完成",
-	"%s was recovered":         "%w已恢复",
+	"%s was recovered":         "%w 已恢复",
 	"%s of %s: %s":             "%[2]s 的 %[1]s：%[3]w",
 	"%s at commit seq %d, before the end of a snapshot of the table's partitions":                "%s，commit seq %d，早于该表分区快照的结束",
 	"binlog type %s at commit seq %d is not handled yet: %s":                                     "尚不支持 binlog 类型 `%s`（commit seq %d）：%s",

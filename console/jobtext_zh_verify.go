@@ -61,7 +61,6 @@ var chineseFindings = map[string]string{
 	// rows
 	"the source has %d rows, the destination %d":                                                    "源端有 %d 行，目标端有 %d 行",
 	"partition %s: the source has %d rows, the destination %d":                                      "分区 %s：源端有 %d 行，目标端有 %d 行",
-	"%sthe source has %d rows, the destination %d":                                                  "%s源端有 %d 行，目标端有 %d 行",
 	"partition %s: both sides have %d rows, of different content":                                   "分区 %s：两端都有 %d 行，内容不同",
 	"partition %s: both sides have %d rows, of different content; its rows could not be listed: %s": "分区 %s：两端都有 %d 行，内容不同；无法列出其中的行：%w",
 	"partition %s could not be compared: %s":                                                        "分区 %s 无法比对：%w",
