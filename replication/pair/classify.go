@@ -170,8 +170,9 @@ func Contained(rec binlog.Record, spec *job.Spec, p *job.Progress) bool {
 	table, known := p.Tables[ids[0]]
 	if !known {
 		// A view that is gone was left on the destination: its DROP, if it is recorded,
-		// is what drops it.
-		return beforeComparison(rec.CommitSeq, p) && rec.Type != binlog.TypeDropTable
+		// is what drops it. A table that the comparison found was dropped and recovered
+		// before it, if both are recorded: its DROP has just been applied.
+		return beforeComparison(rec.CommitSeq, p) && rec.Type != binlog.TypeDropTable && rec.Type != binlog.TypeRecoverInfo
 	}
 	if !table.Contains(rec.CommitSeq) {
 		return false

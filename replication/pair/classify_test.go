@@ -125,6 +125,10 @@ func TestBinlogsOfTablesThatVanishedInAGap(t *testing.T) {
 		action, err = pair.ClassifyBinlog(binlog.Record{CommitSeq: seq, Type: binlog.TypeDropTable, TableIDs: []int64{11}, Data: `{"tableId":11,"tableName":"u","isView":true}`}, pairtest.DatabaseSpec(), p)
 		require.NoError(t, err)
 		require.Equal(t, pair.ActionHandOver, action, "the view was left on the destination")
+
+		action, err = pair.ClassifyBinlog(binlog.Record{CommitSeq: seq, Type: binlog.TypeRecoverInfo, TableIDs: []int64{11}, Data: `{"tableId":11,"tableName":"u","partitionId":-1}`}, pairtest.DatabaseSpec(), p)
+		require.NoError(t, err)
+		require.Equal(t, pair.ActionHandOver, action, "its drop, replayed before, has ended a table that the comparison had found")
 	}
 }
 
