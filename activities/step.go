@@ -139,5 +139,5 @@ func describeError(err error) job.Problem {
 	if errors.Is(err, errTablesUnknown) {
 		kind, remedy = job.KindRPC, remedyTablesUnknown
 	}
-	return job.Problem{Text: err.Error(), Kind: kind, Remedy: remedy}
+	return job.Problem{Text: problem.Text(err), Kind: kind, Remedy: remedy}
 }

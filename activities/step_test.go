@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
@@ -288,4 +289,15 @@ func TestAStepAsksBeforeItChangesAnything(t *testing.T) {
 	h, ctx = stoodStill(away)
 	time.AfterFunc(50*time.Millisecond, func() { away.set(nil) })
 	require.NoError(t, h.mayAct(ctx))
+}
+
+// An error that Temporal would not take from the worker is told all the same: else the job
+// learns nothing but that no worker has finished the step.
+func TestErrorsCanBeTold(t *testing.T) {
+	for _, text := range []string{"bad \xff\xfe\x80 text", strings.Repeat("x", 5<<20)} {
+		described := describeError(errors.New("cannot ask: " + text))
+		require.True(t, utf8.ValidString(described.Text))
+		require.Less(t, len(described.Text), 16<<10)
+		require.Contains(t, described.Text, "cannot ask: "+text[:3])
+	}
 }

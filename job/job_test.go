@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/converter"
@@ -229,4 +230,14 @@ func TestOutcomesTravelBesideTheHeartbeat(t *testing.T) {
 		require.NoError(t, dc.FromPayloads(payloads, &first))
 		require.Equal(t, sent.Note, first.Note)
 	}
+}
+
+// A hundred events have to find room in the state of a job.
+func TestEventsAreBounded(t *testing.T) {
+	var p Progress
+	p.AddEvent(time.Time{}, "info", "applied %s", strings.Repeat("表", 1<<20))
+	require.Less(t, len(p.Events[0].Text), 5<<10)
+	require.True(t, utf8.ValidString(p.Events[0].Text))
+	p.AddEvent(time.Time{}, "info", "applied %s", "DROP TABLE t")
+	require.Equal(t, "applied DROP TABLE t", p.Events[1].Text)
 }

@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/doris-ccr/ccr/doris/binlog"
@@ -66,9 +67,17 @@ const (
 	MaxOutcomes = 32
 )
 
+// maxEventText bounds the text of an event, in bytes: the state of a job has to hold a hundred of them,
+// and an applied statement may be as long as it likes.
+const maxEventText = 4 << 10
+
 // AddEvent appends an event and forgets the oldest beyond MaxEvents.
 func (p *Progress) AddEvent(at time.Time, level, format string, args ...any) {
-	p.Events = append(p.Events, Event{At: at, Level: level, Text: fmt.Sprintf(format, args...)})
+	text := fmt.Sprintf(format, args...)
+	if len(text) > maxEventText {
+		text = strings.ToValidUTF8(text[:maxEventText], "") + "..."
+	}
+	p.Events = append(p.Events, Event{At: at, Level: level, Text: text})
 	if extra := len(p.Events) - MaxEvents; extra > 0 {
 		p.Events = append([]Event(nil), p.Events[extra:]...)
 	}

@@ -3,7 +3,6 @@ package be
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/doris-ccr/ccr/doris/status"
@@ -70,7 +69,7 @@ func replyError(method string, addr Endpoint, s *wire.TStatus) error {
 		return fmt.Errorf("be %s: %s: the status is missing: %w", addr, method, ErrIncomplete)
 	}
 	if code := status.Code(s.GetStatusCode()); code != status.OK {
-		return &StatusError{Server: "be", Addr: addr.String(), Method: method, Code: code, Messages: slices.Clone(s.GetErrorMsgs())}
+		return &StatusError{Server: "be", Addr: addr.String(), Method: method, Code: code, Messages: status.ReadableAll(s.GetErrorMsgs())}
 	}
 	return nil
 }

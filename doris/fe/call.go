@@ -140,7 +140,7 @@ func replyError[R reply](method, addr string, r R, err error) error {
 	}
 	s := r.GetStatus()
 	if code := Code(s.GetStatusCode()); code != status.OK {
-		return &StatusError{Server: "fe", Addr: addr, Method: method, Code: code, Messages: s.GetErrorMsgs()}
+		return &StatusError{Server: "fe", Addr: addr, Method: method, Code: code, Messages: status.ReadableAll(s.GetErrorMsgs())}
 	}
 	return nil
 }

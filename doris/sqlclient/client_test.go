@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
@@ -238,4 +239,17 @@ func TestLongStatementInError(t *testing.T) {
 	f := startFrontend(t, always(refuse(1105, "no")))
 	err := newClient(t, sqlclient.Config{}, f).Exec(t.Context(), strings.Repeat("ä", 1<<20))
 	require.Less(t, len(err.Error()), 4<<10)
+}
+
+// A refusal is told in characters that everybody takes, and not longer than a person reads: some have
+// the whole statement in them.
+func TestRefusalIsReadable(t *testing.T) {
+	f := startFrontend(t, always(refuse(1105, "Unknown table \xff\xfe"+strings.Repeat("x", 100<<10))))
+	err := newClient(t, sqlclient.Config{}, f).Exec(t.Context(), "DROP TABLE `d`.`t`")
+	require.ErrorIs(t, err, sqlclient.ErrUnknownTable)
+	require.True(t, utf8.ValidString(err.Error()))
+	require.Less(t, len(err.Error()), 16<<10)
+	var driver *mysql.MySQLError
+	require.ErrorAs(t, err, &driver)
+	require.Less(t, len(driver.Message), 16<<10)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/doris-ccr/ccr/doris/status"
 )
 
 // maxStatement bounds how much of a statement an error shows, in bytes.
@@ -16,7 +18,7 @@ const maxStatement = 2 << 10
 // sentinels below to tell why.
 type Error struct {
 	Code      uint16
-	Message   string // the server's text, unchanged
+	Message   string // the server's text, as status.Readable leaves it
 	Statement string
 	Host      string
 	err       *mysql.MySQLError
@@ -124,6 +126,8 @@ func replyError(ep Endpoint, statement string, sent bool, err error) error {
 	}
 	var refusal *mysql.MySQLError
 	if errors.As(err, &refusal) {
+		refusal = &mysql.MySQLError{Number: refusal.Number, SQLState: refusal.SQLState, Message: status.Readable(refusal.Message)}
+		err = refusal
 		for _, part := range networkParts {
 			if strings.Contains(refusal.Message, part) {
 				return &NetworkError{Sent: sent, Statement: statement, Host: ep.String(), Err: err}

@@ -14,6 +14,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/doris/fe"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
+	"github.com/doris-ccr/ccr/doris/status"
 	"github.com/doris-ccr/ccr/job"
 )
 
@@ -142,10 +143,13 @@ func Of(err error, seq int64, t binlog.Type) *job.Problem {
 		remedy = RemedyAt(seq, t)
 	}
 	return &job.Problem{
-		Text: err.Error(), Kind: kind, CommitSeq: seq, BinlogType: t,
+		Text: Text(err), Kind: kind, CommitSeq: seq, BinlogType: t,
 		Since: time.Now(), Tries: 1, Remedy: remedy,
 	}
 }
+
+// Text is what is told of an error: as much as a job can keep, in characters that Temporal takes.
+func Text(err error) string { return status.Readable(err.Error()) }
 
 // ErrOtherAttempt: a transaction of another attempt holds one of our labels.
 var ErrOtherAttempt = errors.New("another attempt has applied or is applying a part of these binlogs")
