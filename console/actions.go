@@ -208,7 +208,13 @@ func (s *Console) actionPage(v *visit) error {
 	if !ok {
 		return v.failPage(http.StatusNotFound, errNoPage)
 	}
-	return s.ask(v, a, v.c.QueryParam("name"), v.c.QueryParams(), "", http.StatusOK)
+	form := v.c.QueryParams()
+	if a.Role > access.Operate {
+		// A link of a stranger must not fill in where the passwords go, so that a person only has to
+		// press the button.
+		form = url.Values{}
+	}
+	return s.ask(v, a, v.c.QueryParam("name"), form, "", http.StatusOK)
 }
 
 // ask shows the page of an action.

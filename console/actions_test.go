@@ -224,3 +224,19 @@ func TestVerificationOfAJob(t *testing.T) {
 	}
 	require.Contains(t, b.get("/console/do?action=repair&name=good"), "2 rows are missing")
 }
+
+// A link of a stranger fills in no field that says where passwords go; a person would only have to
+// press the button, or to type the password.
+func TestLinksFillInNoHosts(t *testing.T) {
+	b := newSite(t, withTables(), false)
+	const hosts = "&src.host=evil.example&dest.host=evil.example&src=10.0.0.1+%3D+evil.example&dest=evil.example&src.host_mapping=10.0.0.1+%3D+evil.example&name=good&force=1&src.port=666"
+	for _, page := range []string{"new?", "do?action=hosts", "do?action=addresses", "do?action=credentials", "do?action=options"} {
+		shown := b.get("/console/" + page + hosts)
+		require.NotContains(t, strings.ReplaceAll(shown, "language?", ""), `value="evil.example"`, page)
+		require.NotContains(t, shown, "> 10.0.0.1 = evil", page)
+		require.NotContains(t, shown, ">10.0.0.1 = evil", page)
+		require.NotContains(t, shown, `value="666"`, page)
+		require.NotContains(t, shown, `value="1" checked`, page)
+	}
+	require.Contains(t, b.get("/console/do?action=skip&name=good&commit_seq=4711"), `value="4711"`, "what a page of ours links to is filled in")
+}

@@ -61,13 +61,12 @@ type newJobFields struct{ Key, Title string }
 // At is a value of the form. Passwords never come back.
 func (d *newJobData) At(key string) string { return d.Form.Get(key) }
 
-// newJobPage is the empty form.
+// newJobPage is the empty form. Nothing of the address fills it in: the form is checked by itself when
+// a password is typed, and a link of a stranger would say to which host that goes.
 func (s *Console) newJobPage(v *visit) error {
-	form := v.c.QueryParams()
+	form := url.Values{}
 	for key, usual := range map[string]string{"src.port": "9030", "src.thrift_port": "9020", "dest.port": "9030", "dest.thrift_port": "9020"} {
-		if !form.Has(key) {
-			form.Set(key, usual)
-		}
+		form.Set(key, usual)
 	}
 	return s.showNewJob(v, http.StatusOK, &newJobData{Form: form, Missing: true})
 }
