@@ -112,6 +112,23 @@ func (b consoleBackend) Verification(c echo.Context, name string) (*job.VerifyRe
 	return o.Report, schedule, nil
 }
 
+// reportKept is how long the report of a verification that has ended is shown again: it never changes, and may have
+// megabytes.
+const reportKept = 5 * time.Minute
+
+// EndedVerification implements console.Backend.
+func (b consoleBackend) EndedVerification(c echo.Context, name, report string) (*job.VerifyReport, error) {
+	ctx, cancel := b.s.answerContext(c)
+	defer cancel()
+	return once(ctx, b.s.reports, reportKept, report, name, slotted(b.s.answers, func(ctx context.Context) (*job.VerifyReport, error) {
+		r, err := b.s.jobs.verifyReport(ctx, name, report)
+		if errors.Is(err, errNoVerification) {
+			return nil, nil // Temporal has forgotten it
+		}
+		return r, err
+	}))
+}
+
 // Clusters implements console.Backend.
 func (b consoleBackend) Clusters(c echo.Context) ([]console.Cluster, []string, error) {
 	ctx, cancel := b.s.answerContext(c)
@@ -146,7 +163,7 @@ func (b consoleBackend) TableSizes(c echo.Context, wanted job.TableSizesWanted) 
 func (b consoleBackend) Check(c echo.Context, body []byte) (job.CheckReport, error) {
 	var request createRequest
 	if err := json.Unmarshal(body, &request); err != nil {
-		return job.CheckReport{}, err
+		return job.CheckReport{}, inJSONWords(err)
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), b.s.createTimeout)
 	defer cancel()
@@ -157,7 +174,7 @@ func (b consoleBackend) Check(c echo.Context, body []byte) (job.CheckReport, err
 func (b consoleBackend) Create(c echo.Context, body []byte) error {
 	var request createRequest
 	if err := json.Unmarshal(body, &request); err != nil {
-		return err
+		return inJSONWords(err)
 	}
 	return consoleError(b.s.createJob(c, request, passedOver(body)))
 }

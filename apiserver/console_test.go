@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -117,4 +118,40 @@ func TestSamplesOfAllProcesses(t *testing.T) {
 	require.Equal(t, []int64{4, 3}, known["j"].Lag, "it has moved from one process to the other")
 	require.Equal(t, []int64{1, 2}, known["j"].Applied)
 	require.Equal(t, []int64{1, 1}, known["k"].Lag)
+}
+
+// TestAReportOfAVerificationIsReadOnce: pages that renew themselves do not read megabytes again and again, also when
+// something is ordered meanwhile.
+func TestAReportOfAVerificationIsReadOnce(t *testing.T) {
+	f := newFake()
+	f.add("j1", func(j *fakeJob) {
+		j.status.Verified = &job.Verified{Report: "r1"}
+		j.progress.Tables = map[int64]job.Table{11: {Name: "orders"}}
+	})
+	f.add("verified", nil)
+	f.with(func() {
+		v := f.jobs[job.WorkflowID("verified")]
+		v.closed, v.report = true, &job.VerifyReport{ID: "r1", State: job.VerifyDone, EndedAt: time.Now(), Tables: []job.VerifiedTable{{Table: "orders", TableID: 11, Outcome: job.VerifyEqual}}}
+		f.jobs[job.VerifyWorkflowID("j1")] = v
+	})
+	b := newBrowser(t, newServer(t, f, nil))
+	for range 3 {
+		require.Contains(t, b.do(http.MethodGet, "/console/job?name=j1&tab=tables", nil).Body.String(), `class="result equal"`)
+		require.Equal(t, http.StatusSeeOther, b.send("/console/do?action=pause&name=j1", "/console/do", url.Values{"action": {"pause"}, "name": {"j1"}}).Code)
+	}
+	f.with(func() { require.Equal(t, 1, f.jobs[job.VerifyWorkflowID("j1")].describes) })
+}
+
+// TestMistakesInTheConsole are told as the interface tells them.
+func TestMistakesInTheConsole(t *testing.T) {
+	b := consoleBackend{newServer(t, newFake(), nil)}
+	c := b.s.echo.NewContext(httptest.NewRequest(http.MethodPost, "/console/new", nil), httptest.NewRecorder())
+	for body, text := range map[string]string{
+		`{"src":{"port":"abc"}}`:     "json: a port is a number, or a string of digits",
+		`{"replication_num":"many"}`: `json: cannot unmarshal string into "replication_num": it has to be a number`,
+	} {
+		_, err := b.Check(c, []byte(body))
+		require.EqualError(t, err, text)
+		require.EqualError(t, b.Create(c, []byte(body)), text)
+	}
 }

@@ -120,6 +120,7 @@ type Server struct {
 	list           *jobList
 	overview       *overview
 	answers        *answers
+	reports        *answers // of verifications that have ended: no command changes them
 	keyring        *secret.Keyring
 	tokens         *access.Tokens
 	hosts          access.Hosts
@@ -153,7 +154,7 @@ func New(opts Options) (*Server, error) {
 		createTimeout:  opts.CreateTimeout,
 	}
 	s.list = newJobList(s.jobs)
-	s.answers = newAnswers()
+	s.answers, s.reports = newAnswers(), newAnswers()
 	s.overview = &overview{jobs: s.jobs, list: s.list, answers: s.answers}
 	if err := opts.Registry.Register(newJobGauges(s.jobs, s.overview)); err != nil {
 		return nil, fmt.Errorf("register job gauges: %w", err)

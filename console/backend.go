@@ -22,6 +22,9 @@ type Backend interface {
 	// Verification is the report of the verification that runs, or of the last one, nil if there is
 	// none; schedule says when the job is verified by itself, "" if it is not.
 	Verification(c echo.Context, name string) (report *job.VerifyReport, schedule string, err error)
+	// EndedVerification is the report of a verification that has ended, nil if nobody knows it any more. Asking for it
+	// again costs nothing.
+	EndedVerification(c echo.Context, name, report string) (*job.VerifyReport, error)
 
 	// Clusters are the clusters that jobs are between, as a worker process sees them now, and the jobs that did
 	// not tell theirs.

@@ -78,6 +78,13 @@ func (f *fakeBackend) Verification(echo.Context, string) (*job.VerifyReport, str
 	return f.report, f.schedule, nil
 }
 
+func (f *fakeBackend) EndedVerification(_ echo.Context, _, report string) (*job.VerifyReport, error) {
+	if f.report == nil || f.report.ID != report {
+		return nil, nil
+	}
+	return f.report, nil
+}
+
 func (f *fakeBackend) Clusters(echo.Context) ([]Cluster, []string, error) {
 	return f.clusters, f.unanswered, f.err
 }

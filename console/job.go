@@ -132,11 +132,13 @@ func (s *Console) fillTab(v *visit, d *jobData) error {
 	switch d.Tab {
 	case tabTables:
 		d.Tables = newTables(&p, &d.Status, v.c.QueryParam("q"), v.c.QueryParam("page"))
-		report, _, err := s.Backend.Verification(v.c, d.Name)
-		if err != nil {
-			return err
+		if last := d.Status.Verified; last != nil {
+			report, err := s.Backend.EndedVerification(v.c, d.Name, last.Report)
+			if err != nil {
+				return err
+			}
+			addVerified(d.Tables.Rows, report)
 		}
-		addVerified(d.Tables.Rows, report)
 		if v.c.QueryParam("count") != "" {
 			s.count(v, d)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -86,6 +87,11 @@ func (s *Console) newJob(v *visit) error {
 	form := v.c.Request().PostForm
 	d := &newJobData{Form: form}
 	request, err := readNewJob(v, form)
+	create := form.Get("do") == "create"
+	if err != nil && !create {
+		d.Problem = err.Error() // beside the form, while somebody fills it in
+		return s.showNewJob(v, http.StatusOK, d)
+	}
 	if err != nil {
 		d.Failure, d.Missing = err.Error(), true
 		return s.showNewJob(v, http.StatusUnprocessableEntity, d)
@@ -94,7 +100,7 @@ func (s *Console) newJob(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if form.Get("do") != "create" {
+	if !create {
 		s.checkNewJob(v, d, request, body)
 		return s.showNewJob(v, http.StatusOK, d)
 	}
@@ -146,6 +152,15 @@ func readNewJob(v *visit, form url.Values) (newJobRequest, error) {
 	r.Dest, errDest = side("dest")
 	if err = errors.Join(err, errDest); err != nil {
 		return r, err
+	}
+	for _, p := range []struct{ side, name, value string }{
+		{"Source", "MySQL port", r.Src.Port}, {"Source", "Thrift port", r.Src.ThriftPort},
+		{"Destination", "MySQL port", r.Dest.Port}, {"Destination", "Thrift port", r.Dest.ThriftPort},
+	} {
+		// Not shown: whoever mixes up lines may have put a password here.
+		if n, err := strconv.Atoi(p.value); p.value != "" && (err != nil || n < 1 || n > 65535) {
+			return r, fmt.Errorf("%s, %s: %s", v.t(p.side), v.t(p.name), v.t("A port is a number up to 65535"))
+		}
 	}
 	if include := words(at("include")); len(include) > 0 {
 		r.Include = include

@@ -62,10 +62,30 @@ func TestNewJob(t *testing.T) {
 	b.backend.refusal = Pending(errors.New("the checks go on"))
 	require.Equal(t, http.StatusAccepted, b.send("/console/new", "/console/new", form).Code)
 
-	for key, wrong := range map[string]string{"replication_num": "many", "src.host_mapping": "nonsense"} {
-		form = newJobForm()
-		form.Set(key, wrong)
-		require.Equal(t, http.StatusUnprocessableEntity, b.send("/console/new", "/console/new", form).Code, key)
+}
+
+// TestMistakesInTheFormOfANewJob: each is told in the form's words, beside the form while somebody fills it in, and when the
+// job is to be created. Nobody is asked then.
+func TestMistakesInTheFormOfANewJob(t *testing.T) {
+	for key, wrong := range map[string]struct{ value, text string }{
+		"replication_num":  {"many", "The number of replicas is a number."},
+		"src.host_mapping": {"nonsense", "A line is: private address = public address: nonsense"},
+		"src.port":         {"s3cret", "Source, MySQL port: A port is a number up to 65535"},
+		"src.thrift_port":  {"70000", "Source, Thrift port: A port is a number up to 65535"},
+		"dest.port":        {"0", "Destination, MySQL port: A port is a number up to 65535"},
+		"dest.thrift_port": {"9020.5", "Destination, Thrift port: A port is a number up to 65535"},
+	} {
+		b := newSite(t, &fakeBackend{}, false)
+		form := newJobForm()
+		form.Set(key, wrong.value)
+		for do, status := range map[string]int{"check": http.StatusOK, "create": http.StatusUnprocessableEntity} {
+			form.Set("do", do)
+			rec := b.send("/console/new", "/console/new", form)
+			require.Equal(t, status, rec.Code, key)
+			require.Contains(t, rec.Body.String(), `<p class="notice bad"`+map[string]string{"create": ` role="alert"`}[do]+`>`+wrong.text+"</p>", key)
+		}
+		require.Empty(t, b.backend.checked)
+		require.Empty(t, b.backend.orders)
 	}
 }
 

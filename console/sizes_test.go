@@ -43,7 +43,8 @@ func TestATableOfAnotherNameIsCounted(t *testing.T) {
 
 func TestTablesTellTheirLastVerification(t *testing.T) {
 	f := withTables()
-	f.report = &job.VerifyReport{State: job.VerifyDone, EndedAt: time.Now(), Tables: []job.VerifiedTable{{Table: "was-orders", TableID: 7, Outcome: job.VerifyEqual, At: time.Now().Add(-3 * time.Hour)}}}
+	f.jobs[0].Status.Verified = &job.Verified{Report: "r1"}
+	f.report = &job.VerifyReport{ID: "r1", State: job.VerifyDone, EndedAt: time.Now(), Tables: []job.VerifiedTable{{Table: "was-orders", TableID: 7, Outcome: job.VerifyEqual, At: time.Now().Add(-3 * time.Hour)}}}
 	page := newSite(t, f, false).get("/console/job?name=good&tab=tables")
 	require.Contains(t, page, `class="result equal"`)
 	require.Contains(t, page, "3 h ago")
