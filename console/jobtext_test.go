@@ -31,7 +31,7 @@ func TestTextsOfJobsInChinese(t *testing.T) {
 		"add it to the host mapping with update_host_mapping": "用 <code>update_host_mapping</code> 把它加入主机映射",
 		// Names and numbers are where the other language wants them.
 		"the source has no table orders with the id 7 any more: nothing to sync": "源端已没有 id 为 7 的表 orders：无需同步",
-		"command pause by alice@ops carried out":                                 "命令 <code>pause</code> 已执行（alice@ops）",
+		"command pause by alice@ops carried out":                                 "命令 <code>pause</code> 由 alice@ops 执行",
 		"command pause carried out":                                              "命令 <code>pause</code> 已执行",
 		// A text in a text.
 		"cannot go on: the source database d does not exist any more":             "无法继续：源端库 d 已不存在",
@@ -200,6 +200,28 @@ func TestPagesShowTextsOfJobsInChinese(t *testing.T) {
 	require.Contains(t, page, `<p lang="en">source table d.t does not exist any more</p><p lang="en">recover or create`, "the English text is there, too")
 	require.Contains(t, b.get("/"), `title="source table d.t does not exist any more"`)
 	require.Contains(t, b.get("/console/job?name=j1&tab=events"), "任务已创建")
+}
+
+// shownText is a template's value whose name is that of a text of a job.
+var shownText = regexp.MustCompile(`\{\{[$\w.]*\.(?:Text|Remedy|Doing|Detail|Check|Error|Failure|Outcome|Result|Why|Problem|NextStep|Note|Reason|Schedule|Level)\}\}`)
+
+// A template that shows a text of a job shows it in the language of the page, but where it says that it is English.
+func TestTemplatesTranslateTextsOfJobs(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("templates/*.html")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, at := range shownText.FindAllStringIndex(string(text), -1) {
+			before := string(text[:at[0]])
+			inTag := strings.LastIndex(before, "<") > strings.LastIndex(before, ">")
+			if !inTag && !strings.HasSuffix(before, `lang="en">`) {
+				t.Errorf("%s: %s is shown without J", file, text[at[0]:at[1]])
+			}
+		}
+	}
 }
 
 // Only what is shown is translated: a page of the list, however many jobs there are.

@@ -23,13 +23,13 @@ var chineseEvents = map[string]string{
 
 	// commands
 	"command %s carried out":                                "命令 `%s` 已执行",
-	"command %s by %s carried out":                          "命令 `%s` 已执行（%s）",
+	"command %s by %s carried out":                          "命令 `%s` 由 %s 执行",
 	"command %s carried out: %s":                            "命令 `%s` 已执行：%w",
-	"command %s by %s carried out: %s":                      "命令 `%s` 已执行（%s）：%w",
+	"command %s by %s carried out: %s":                      "命令 `%s` 由 %s 执行：%w",
 	"command %s refused: %s":                                "命令 `%s` 被拒绝：%w",
-	"command %s by %s refused: %s":                          "命令 `%s` 被拒绝（%s）：%w",
+	"command %s by %s refused: %s":                          "%[2]s 的命令 `%[1]s` 被拒绝：%[3]w",
 	"command %s: ignored %s":                                "命令 `%s`：忽略了%w",
-	"command %s by %s: ignored %s":                          "命令 `%s`（%s）：忽略了%w",
+	"command %s by %s: ignored %s":                          "%[2]s 的命令 `%[1]s`：忽略了%[3]w",
 	"command %s%s carried out%s":                            "命令 `%s`%s 已执行%s",
 	"command %s%s refused: %s":                              "命令 `%s`%s 被拒绝：%w",
 	"command %s%s: ignored %s":                              "命令 `%s`%s：忽略了%w",
