@@ -36,8 +36,6 @@ const (
 	// host mapping of a large cluster.
 	bodyLimit = 1 << 20
 
-	// headerLimit bounds the header of a request, in bytes.
-	headerLimit = 64 << 10
 	// writeTimeout bounds a request from its header to the end of its reply. The
 	// longest ones wait half a minute for a job.
 	writeTimeout = 2 * time.Minute
@@ -212,16 +210,8 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	requests, cancelRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancelRequests()
-	srv := &http.Server{
-		Handler:           s.handler,
-		BaseContext:       func(net.Listener) context.Context { return requests },
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      writeTimeout,
-		MaxHeaderBytes:    headerLimit,
-		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          access.ServerLog(s.log),
-	}
+	srv := access.NewServer(s.handler, s.log)
+	srv.BaseContext, srv.WriteTimeout = func(net.Listener) context.Context { return requests }, writeTimeout
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
@@ -50,12 +49,9 @@ func startUI(ctx context.Context, opts Options, frontend string) (*webUI, error)
 	u := &webUI{
 		address: net.JoinHostPort(host, strconv.Itoa(l.Addr().(*net.TCPAddr).Port)),
 		done:    make(chan struct{}),
-		server: &http.Server{
-			Handler:           access.NewHosts(opts.UIHosts...).Protect(uiHeaders(handler)),
-			ReadHeaderTimeout: 10 * time.Second,
-			ErrorLog:          slog.NewLogLogger(opts.Logger.Handler(), slog.LevelDebug),
-		},
+		server:  access.NewServer(access.NewHosts(opts.UIHosts...).Protect(uiHeaders(handler)), opts.Logger),
 	}
+	u.server.ErrorLog = slog.NewLogLogger(opts.Logger.Handler(), slog.LevelDebug)
 	go func() {
 		defer close(u.done)
 		if err := u.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
