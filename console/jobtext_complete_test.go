@@ -91,7 +91,7 @@ var staysEnglish = map[string]string{
 type foundText struct{ text, at string }
 
 // packagesThatTell make texts that jobs, checks and verifications show.
-var packagesThatTell = []string{"replication/*", "workflows", "activities", "apiserver", "job", "importer"}
+var packagesThatTell = []string{"replication/*", "workflows", "activities", "apiserver", "job", "importer", "doris/be", "doris/fe", "doris/thriftpool", "doris/sqlclient"}
 
 // textArguments are the functions that take texts for people, and which arguments these are. The key is the name of
 // the function, or package and name where the name alone says too little.

@@ -51,6 +51,9 @@ func TestTextsOfJobsInChinese(t *testing.T) {
 		"command resume: ignored unknown field \"x\"":                                                                               "命令 <code>resume</code>：忽略了未知的字段 &#34;x&#34;",
 		"[normal] the job could not go on: src database d not exists (create it, or correct its name) (nothing is changed)":         "[normal] 任务将无法继续：源端库 d 不存在（创建它，或更正名称）（未做任何更改）",
 		"database as it was": "<span lang=\"en\">database as it was</span>",
+		"look for the oldest binlog: fe1:9020: GetBinlog: not sent: dial tcp 10.0.0.1:9020: connect: connection refused":            "查找最早的 binlog：fe1:9020：GetBinlog：未发送：<span lang=\"en\">dial tcp 10.0.0.1:9020: connect: connection refused</span>",
+		"list the views of the source: fe1:9030: no answer, outcome unknown: no answer in 30s (statement: SHOW TABLES FROM `d`)":    "列出源端的视图：fe1:9030：没有应答，结果未知：30s 内没有应答（语句：<code>SHOW TABLES FROM `d`</code>）",
+		"be b1:9060: ingest_binlog: FAILED no route: transaction 5, tablet 7 from b9:8040: download from the source backend failed": "BE b1:9060：ingest_binlog：FAILED no route：事务 5，来自 b9:8040 的 tablet 7：从源端 BE 下载失败",
 		// What is in the language already.
 		"commit seq 必须是数字。": "commit seq 必须是数字。",
 		"":                  "",
