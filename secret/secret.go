@@ -34,6 +34,9 @@ var (
 	ErrNoKey = errors.New("no secret key: set CCR_SECRET_KEY or name a key file with --secret-key-file")
 	// ErrUnknownKey: the secret was sealed with a key that is not known here.
 	ErrUnknownKey = errors.New("sealed with a key that this process does not have: give every worker and API server the same keys")
+	// errNoKeyInFile: a disk was full, or the file is another one. Without it a process would run, and
+	// learn with its first password that it has no key.
+	errNoKeyInFile = errors.New("it holds no secret key (make one with: openssl rand -base64 32); the jobs' passwords can only be opened with the key that sealed them")
 	// ErrCorrupt: the sealed text is damaged.
 	ErrCorrupt = errors.New("sealed secret is damaged")
 )
@@ -119,6 +122,9 @@ func Load(text, file string) (*Keyring, error) {
 		return nil, fmt.Errorf("read secret key file: %w", err)
 	}
 	k, err := Parse(string(b))
+	if err == nil && len(k.keys) == 0 {
+		err = errNoKeyInFile
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

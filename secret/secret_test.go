@@ -147,3 +147,15 @@ func TestKeyFileThatOthersReadIsRefused(t *testing.T) {
 	_, err = Load("", file)
 	require.NoError(t, err)
 }
+
+// A file that is named and has no key is a mistake, not a choice.
+func TestFileWithoutAKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	for _, text := range []string{"", "\n", "# a comment\n"} {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		_, err := Load("", file)
+		require.ErrorContains(t, err, file+": it holds no secret key")
+		_, err = LoadOrCreate("", file)
+		require.ErrorContains(t, err, "it holds no secret key", "what was in it may be in a backup")
+	}
+}
