@@ -50,7 +50,7 @@ func tap(t *testing.T, to string) *wiretap {
 				client.Close()
 				continue
 			}
-			wg.Go(func() { defer server.Close(); _, _ = io.Copy(io.MultiWriter(server, w), client) })
+			wg.Go(func() { defer server.Close(); _, _ = io.Copy(io.MultiWriter(w, server), client) })
 			wg.Go(func() { defer client.Close(); _, _ = io.Copy(client, server) })
 		}
 	})

@@ -177,6 +177,9 @@ func (c *Client) Query(ctx context.Context, statement string) ([]Row, error) {
 }
 
 func (c *Client) read(ctx context.Context, conn *sql.Conn, statement string) ([]Row, error) {
+	if err := CheckSingle(statement); err != nil {
+		return nil, err
+	}
 	result, err := conn.QueryContext(ctx, statement)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,8 @@ func TestSeveralStatementsAreNotSent(t *testing.T) {
 	f := startFrontend(t, always(reply{}))
 	c := newClient(t, sqlclient.Config{}, f)
 	require.ErrorIs(t, c.Exec(t.Context(), "TRUNCATE TABLE t; DROP TABLE x"), sqlclient.ErrSeveralStatements)
+	_, err := c.Query(t.Context(), "SELECT 1; DROP TABLE x")
+	require.ErrorIs(t, err, sqlclient.ErrSeveralStatements)
 	require.NoError(t, c.Exec(t.Context(), "TRUNCATE TABLE t;"))
 	require.Equal(t, []string{"TRUNCATE TABLE t;"}, f.seen())
 }

@@ -322,6 +322,16 @@ func (v *verification) atVersion(ctx context.Context, s *side, u *unit, version 
 	return v.pace(ctx, started, 0, bytes)
 }
 
+// groupOf is the number of the group that a row is about. It becomes a part of statements to the other
+// cluster: whoever answers for one must not say what the other executes.
+func groupOf(row sqlclient.Row) (string, error) {
+	g := row.Get("g")
+	if n, err := strconv.ParseUint(g, 10, 32); g != "" && (err != nil || n >= keyGroups) {
+		return "", fmt.Errorf("%.80q is no group of keys: %w", g, sqlclient.ErrIncomplete)
+	}
+	return g, nil
+}
+
 // groups are the checksums of the groups of a unit's keys.
 func (v *verification) groups(ctx context.Context, s *side, q rowQuestions, u *unit, version int64) (map[string]string, error) {
 	found := map[string]string{}
@@ -329,7 +339,11 @@ func (v *verification) groups(ctx context.Context, s *side, q rowQuestions, u *u
 		clear(found)
 		rows, err := query(ctx, q.groups(s.reading(u, v.hasRollups)))
 		for _, row := range rows {
-			found[row.Get("g")] = row.Get("n") + " " + row.Get("a")
+			g, err := groupOf(row)
+			if err != nil {
+				return fmt.Errorf("%s: table %s: %w", s.Side, s.table.Name, err)
+			}
+			found[g] = row.Get("n") + " " + row.Get("a")
 			v.count(row.Int("n"), 0)
 		}
 		return err

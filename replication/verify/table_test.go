@@ -313,3 +313,16 @@ func TestWhatTheSourceHas(t *testing.T) {
 	require.EqualValues(t, 3072, got.SourceBytes)
 	require.EqualValues(t, 3072, got.Differences[0].SourceBytes)
 }
+
+// What one cluster answers does not become a statement of the other.
+func TestGroupsAreNumbers(t *testing.T) {
+	for _, g := range []string{"0", "17", "4095"} {
+		got, err := groupOf(sqlclient.Row{"g": g})
+		require.NoError(t, err)
+		require.Equal(t, g, got)
+	}
+	for _, g := range []string{"4096", "-1", "1)) AS r; DROP TABLE victim.keep; -- ", "1 UNION SELECT * FROM secret.t", "0x1", " 1"} {
+		_, err := groupOf(sqlclient.Row{"g": g})
+		require.ErrorIs(t, err, sqlclient.ErrIncomplete, g)
+	}
+}
