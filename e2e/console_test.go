@@ -129,6 +129,7 @@ func consoleList(_ *env, p *browserPage) {
 	p.do(chromedp.KeyEvent("/"))
 	p.await(`document.activeElement.type === "search"`)
 	p.open("/")
+	p.reachable()
 	// What is ticked stays ticked when the list renews itself.
 	p.click(`input[value=shop]`)
 	p.do(chromedp.Evaluate(`document.querySelector("#list").dataset.old = "yes"; htmx.ajax("GET", location.href, {target: "#list", select: "#list", swap: "outerHTML"}); 0`, nil))
@@ -148,6 +149,7 @@ func consoleJobPages(_ *env, p *browserPage) {
 	p.picture("stalled")
 	p.click("Actions")
 	p.see("Copy everything", "Delete")
+	p.reachable()
 	p.job("shop", "tables")
 	p.see("orders", "items", "follows")
 	p.sound()
@@ -256,6 +258,9 @@ func consoleActions(e *env, p *browserPage) {
 	p.order("hosts", "stock", map[string]string{"#src": ""})
 	p.see("Carried out: Host mapping")
 	await("job stock goes on", func(context.Context) (bool, error) { return !status("stock").Stalled, nil })
+	var rows int
+	require.NoError(e, e.dst.QueryRowContext(e.ctx, "SELECT COUNT(*) FROM stock.orders WHERE id = 3").Scan(&rows))
+	require.Zero(e, rows, "the load was left out")
 	p.order("hosts", "stock", map[string]string{"#src": "nonsense"})
 	p.see("private address = public address: nonsense")
 }
@@ -267,6 +272,8 @@ func consoleNewJob(e *env, p *browserPage) {
 	p.click("New job")
 	p.see("Nothing is changed by that.")
 	p.sound()
+	p.click("More")
+	p.reachable()
 	for side, cluster := range map[string]*harness.Cluster{"src": e.pair.Source, "dest": e.pair.Destination} {
 		spec := cluster.Spec("crm", "")
 		for _, key := range []string{"host", "port", "thrift_port", "user", "database"} {
@@ -309,21 +316,35 @@ func consoleBulk(e *env, p *browserPage) {
 	p.sound()
 	p.click("button.primary")
 	p.see("Carried out: Pause", "3 paused")
+	states := func(want map[string]string) {
+		e.Helper()
+		for name, state := range want {
+			s, err := e.ccr.Status(e.ctx, name)
+			require.NoError(e, err)
+			require.Equal(e, state, s.State, name)
+		}
+	}
+	states(map[string]string{"shop": "paused", "stock": "paused", "billing_orders": "paused"})
 	p.open("/?q=sto")
 	p.click("input[name=all]")
 	p.click("button[value=resume]")
 	p.see("Let 1 jobs go on?")
 	p.click("button.primary")
 	p.see("Carried out: Resume", "2 paused")
-	s, err := e.ccr.Status(e.ctx, "stock")
-	require.NoError(e, err)
-	require.Equal(e, "running", s.State)
+	states(map[string]string{"shop": "paused", "stock": "running", "billing_orders": "paused"})
 }
 
 // consoleWithoutScript does without script what can be done without.
 func consoleWithoutScript(_ *env, p *browserPage) {
 	p.withoutScript(true)
 	defer p.withoutScript(false)
+	for path, text := range map[string]string{
+		"/console/job?name=shop": "Latest events", "/console/job?name=shop&tab=tables": "orders", "/console/job?name=shop&tab=events": "full sync done",
+		"/console/job?name=shop&tab=verify": "Last verification", "/console/clusters": "How long binlogs are kept", "/console/new": "As a file for", "/console/do?action=verify&name=shop": "What will happen",
+	} {
+		p.open(path)
+		p.do(chromedp.WaitVisible(`//*[contains(text(), "`+text+`")]`, chromedp.BySearch))
+	}
 	p.open("/")
 	p.do(chromedp.WaitVisible("table.jobs", chromedp.ByQuery))
 	p.do(chromedp.SetValue("input[type=search]", "shop", chromedp.ByQuery), chromedp.Click("form.filter button", chromedp.ByQuery),
@@ -358,7 +379,7 @@ func consoleElsewhere(_ *env, p *browserPage) {
 	p.inTheDark(false)
 }
 
-func consoleRoles(_ *env, p *browserPage) {
+func consoleRoles(e *env, p *browserPage) {
 	p.open("/")
 	p.click("Log out")
 	p.logIn(consoleToken("operate"))
@@ -370,13 +391,38 @@ func consoleRoles(_ *env, p *browserPage) {
 	p.logIn(consoleToken("read"))
 	p.see("grafana", "shop")
 	p.await(`!document.querySelector("input[type=checkbox]")`)
-	p.job("shop", "")
-	p.see("Latest events")
-	p.lacks("Actions")
+	for _, tab := range []string{"", "tables", "events", "verify"} {
+		p.job("shop", tab)
+		p.see("Overview")
+		p.lacks("Actions")
+		// Nothing but the search and the way out can be sent, and no link leads to an order.
+		p.await(`!document.querySelector("form[method=post]:not([action$=logout]), a[href*='console/do']")`)
+	}
+	p.lacks("New job")
+	p.open("/console/new")
+	p.see("this needs admin")
+	consoleForged(e, p)
 	p.open("/")
 	p.click("Log out")
 	p.logIn(consoleToken("admin"))
 	p.see("ops")
+}
+
+// consoleForged sends orders that no page of this reader offers: with the code of another form, and without any.
+func consoleForged(e *env, p *browserPage) {
+	before, err := e.ccr.Status(e.ctx, "stock")
+	require.NoError(e, err)
+	require.Equal(e, "running", before.State)
+	for _, token := range []string{"document.querySelector('[name=form_token]').value", "'made up'"} {
+		for path, form := range map[string]string{"do": "action: 'pause', name: 'stock'", "bulk": "action: 'pause', job: 'stock', sure: 'yes'", "new": "do: 'create', name: 'x'"} {
+			p.do(chromedp.Evaluate("window.answer = 0; fetch('/console/"+path+"', { method: 'POST', body: new URLSearchParams({ form_token: "+token+", "+form+" }) }).then((r) => { window.answer = r.status; }); 0", nil))
+			p.await("window.answer")
+			p.await("window.answer === 403")
+		}
+	}
+	after, err := e.ccr.Status(e.ctx, "stock")
+	require.NoError(e, err)
+	require.Equal(e, "running", after.State)
 }
 
 func consoleDelete(e *env, p *browserPage) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/doris-ccr/ccr/e2e/harness"
@@ -45,19 +45,9 @@ type browserPage struct {
 // test is over.
 func openBrowser(t *testing.T, base string) *browserPage {
 	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	require.NoError(t, err, "make setup installs it")
-	home := t.TempDir()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium), chromedp.UserDataDir(filepath.Join(home, "profile")), chromedp.Env("HOME="+home), chromedp.WSURLReadTimeout(time.Minute),
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Headless, chromedp.WindowSize(1280, 860),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("accept-lang", "en-GB"),
-	)
-	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	ctx, stop, err := harness.OpenChromium(t.Context(), t.TempDir())
+	require.NoError(t, err)
 	t.Cleanup(stop)
-	ctx, closePage := chromedp.NewContext(allocator)
-	t.Cleanup(closePage)
 	p := &browserPage{T: t, ctx: ctx, base: base}
 	p.watch()
 	// The first actions start the browser, for as long as their context lasts.
@@ -205,11 +195,30 @@ const soundness = `(() => {
 	const named = (e) => e.labels && e.labels.length || e.getAttribute("aria-label") || e.getAttribute("aria-labelledby");
 	document.querySelectorAll("input:not([type=hidden]), select, textarea").forEach((e) => is(named(e), "no label: " + e.outerHTML));
 	document.querySelectorAll("a, button, summary").forEach((e) => is(e.textContent.trim() || e.getAttribute("aria-label"), "no text: " + e.outerHTML));
+	const headings = [...document.querySelectorAll("h1, h2, h3, h4")].filter((e) => e.checkVisibility()).map((e) => Number(e.tagName[1]));
+	headings.reduce((before, level) => { is(level <= before + 1, "h" + level + " after h" + before); return level; }, 0);
+	["header", "footer", "nav"].forEach((e) => is(document.querySelector(e), "no " + e));
+	document.querySelectorAll("section").forEach((e) => is(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.querySelector("h2, h3"), "section without a name: " + e.className));
+	document.querySelectorAll("[aria-labelledby], [aria-describedby]").forEach((e) => (e.getAttribute("aria-labelledby") || e.getAttribute("aria-describedby")).split(" ").forEach((id) => is(document.getElementById(id), "refers to nothing: " + id)));
+	document.querySelectorAll("fieldset").forEach((e) => is(e.querySelector("legend"), "fieldset without a legend"));
+	document.querySelectorAll("[tabindex]").forEach((e) => is(Number(e.tabIndex) <= 0, "an order of its own: " + e.outerHTML));
 	document.querySelectorAll("th").forEach((e) => is(e.scope, "no scope: " + e.outerHTML));
 	document.querySelectorAll("nav").forEach((e) => is(e.getAttribute("aria-label"), "nav without a name"));
 	document.querySelectorAll("svg").forEach((e) => is(e.getAttribute("aria-hidden") || e.getAttribute("aria-label"), "svg without a name"));
 	const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
 	is(new Set(ids).size === ids.length, "an id twice");
+	// Contrast of each text with what is behind it (WCAG 2: 4.5, of large texts 3).
+	const colour = (text) => { const n = text.match(/[\d.]+/g).map(Number); return { rgb: text.startsWith("color(") ? n.slice(0, 3).map((v) => v * 255) : n.slice(0, 3), alpha: n.length > 3 ? n[3] : 1 }; };
+	const light = (rgb) => { const [r, g, b] = rgb.map((v) => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
+	const behind = (e) => { for (; e; e = e.parentElement) { const c = colour(getComputedStyle(e).backgroundColor); if (c.alpha > .99) return c.rgb; } return [255, 255, 255]; };
+	const faint = new Set();
+	document.querySelectorAll("body *").forEach((e) => {
+		if (!e.checkVisibility() || e.closest(".hidden, .skip, svg, canvas, .u-wrap") || ![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim())) return;
+		const style = getComputedStyle(e), size = parseFloat(style.fontSize), least = size >= 24 || size >= 18.66 && style.fontWeight >= 700 ? 3 : 4.5;
+		const [a, b] = [light(colour(style.color).rgb), light(behind(e))].sort((x, y) => y - x), ratio = (a + .05) / (b + .05);
+		if (ratio < least) faint.add("contrast " + ratio.toFixed(2) + " of " + e.tagName + "." + e.className + " " + style.color + ": " + e.textContent.trim().slice(0, 30));
+	});
+	wrong.push(...faint);
 	const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
 	is(wide <= 0, "wider than the screen by " + wide);
 	return wrong;
@@ -223,6 +232,23 @@ func (p *browserPage) sound() {
 	var where string
 	p.do(chromedp.Location(&where))
 	require.Empty(p, wrong, where)
+}
+
+// reachable requires that the keyboard alone comes to everything that can be clicked or filled in, in the order of the page.
+func (p *browserPage) reachable() {
+	p.Helper()
+	const things = `(() => { window.things = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")].filter((e) => e.checkVisibility() && !e.disabled); return things.length; })()`
+	var n int
+	p.do(chromedp.Evaluate(`document.activeElement.blur(); getSelection().collapse(document.body, 0); 0`, nil), chromedp.Evaluate(things, &n))
+	require.Positive(p, n)
+	for i := range n {
+		var at struct {
+			Index int
+			HTML  string
+		}
+		p.do(chromedp.KeyEvent(kb.Tab), chromedp.Evaluate(`({ index: things.indexOf(document.activeElement), html: document.activeElement.outerHTML.slice(0, 200) })`, &at))
+		require.Equal(p, i, at.Index, "the stop %d of %d is %s", i, n, at.HTML)
+	}
 }
 
 // onPhone and inTheDark change what the page is shown on.

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -41,12 +42,17 @@ func main() {
 	s := standalonePart{}
 	flag.StringVar(&s.args, "standalone-args", "", "arguments of ccr-standalone in addition (with -standalone)")
 	flag.StringVar(&s.profile, "cpuprofile", "", "write a CPU profile of ccr-standalone, for as long as it is measured, to this file (with -standalone)")
+	flag.BoolVar(&s.console, "console", false, "measure the web console in Chromium instead of what idle jobs cost (with -standalone)")
+	consoleOf := flag.String("console-of", "", "only measure the web console of the ccr that runs at this address, with as many jobs as -jobs says: all of them are paused, and go on")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	measured := run
 	if *alone {
 		measured = func(ctx context.Context, o options) error { return measureStandalone(ctx, o, s) }
+	}
+	if *consoleOf != "" {
+		measured = func(ctx context.Context, o options) error { return measureConsole(ctx, *consoleOf, o.jobs) }
 	}
 	if err := measured(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "manyjobs:", err)
@@ -235,12 +241,7 @@ func (f *fleet) create(ctx context.Context, pair *harness.Pair) error {
 				return fmt.Errorf("%s: %w", s, err)
 			}
 		}
-		_, err := f.APIs[0].Call(ctx, "create_ccr", map[string]any{"name": name,
-			"src": pair.Source.Spec(name, ""), "dest": pair.Destination.Spec(name, "")})
-		if err != nil && strings.Contains(err.Error(), "is created") {
-			return nil // and its checks take longer than a caller waits: the machine is busy
-		}
-		return err
+		return f.createJob(ctx, name, map[string]any{"name": name, "src": pair.Source.Spec(name, ""), "dest": pair.Destination.Spec(name, "")})
 	})
 	if err != nil {
 		return err
@@ -254,6 +255,19 @@ func (f *fleet) create(ctx context.Context, pair *harness.Pair) error {
 			return err
 		})
 	})
+}
+
+// createJob creates one job on a machine that is busy with the others.
+func (f *fleet) createJob(ctx context.Context, name string, request map[string]any) error {
+	for {
+		_, err := f.APIs[0].Call(ctx, "create_ccr", request)
+		switch {
+		case err == nil, strings.Contains(err.Error(), "is created"), strings.Contains(err.Error(), "already exist"):
+			return nil // its checks may take longer than a caller waits
+		case !strings.Contains(err.Error(), context.DeadlineExceeded.Error()) || ctx.Err() != nil:
+			return fmt.Errorf("create job %s: %w", name, err)
+		}
+	}
 }
 
 // follow writes rows into all jobs in turn and waits until all have arrived.

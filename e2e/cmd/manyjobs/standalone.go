@@ -19,6 +19,7 @@ import (
 type standalonePart struct {
 	args    string // of the process, in addition
 	profile string // file for a CPU profile of it, "" for none
+	console bool   // measure the web console
 }
 
 // settling is the time in which a process comes to rest after the jobs were created.
@@ -62,6 +63,9 @@ func measureStandalone(ctx context.Context, o options, s standalonePart) (err er
 	}
 	if err := sleep(ctx, settling); err != nil {
 		return err
+	}
+	if s.console {
+		return measureConsole(ctx, "http://"+ccr.API, o.jobs)
 	}
 	return f.idleStandalone(ctx, ccr, pprof, s.profile)
 }
