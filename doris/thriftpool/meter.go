@@ -18,10 +18,13 @@ var ErrTooLarge = errors.New("the answer is larger than this client accepts")
 type meter struct {
 	net.Conn
 	limit, left int64 // bytes
+	elements    int64 // of lists that the answer may still have, see bounded
 }
 
 // begin lets an answer have so many bytes.
-func (m *meter) begin(limit int32) { m.limit, m.left = int64(limit), int64(limit) }
+func (m *meter) begin(limit int32) {
+	m.limit, m.left, m.elements = int64(limit), int64(limit), allElements
+}
 
 // Read implements net.Conn.
 func (m *meter) Read(p []byte) (int, error) {

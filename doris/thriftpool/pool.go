@@ -99,10 +99,10 @@ func dial(ctx context.Context, t Target) (*conn, error) {
 	socket := thrift.NewTSocketFromConnConf(raw, conf)
 	var transport thrift.TTransport = thrift.NewTBufferedTransport(socket, bufferSize)
 	if !t.Framed {
-		return &conn{raw: raw, socket: socket, protocol: bounded{thrift.NewTBinaryProtocolConf(transport, conf)}}, nil
+		return &conn{raw: raw, socket: socket, protocol: bounded{thrift.NewTBinaryProtocolConf(transport, conf), raw}}, nil
 	}
 	framed := thrift.NewTFramedTransportConf(transport, conf)
-	protocol := bounded{thrift.NewTBinaryProtocolConf(framed, conf)}
+	protocol := bounded{thrift.NewTBinaryProtocolConf(framed, conf), raw}
 	// How large a frame may be is the meter's to say.
 	framed.SetTConfiguration(&thrift.TConfiguration{MaxMessageSize: math.MaxInt32, MaxFrameSize: math.MaxInt32})
 	return &conn{raw: raw, socket: socket, protocol: protocol}, nil
