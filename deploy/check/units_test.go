@@ -63,7 +63,7 @@ func requireVariables(t *testing.T, unit string) {
 var since = map[string]int{
 	"Description": 0, "Documentation": 0, "After": 0, "Wants": 0, "WantedBy": 0, "StartLimitIntervalSec": 230,
 	"ExecStart": 0, "EnvironmentFile": 0, "Environment": 0, "Restart": 0, "RestartSec": 0, "TimeoutStopSec": 0, "UMask": 0,
-	"NoNewPrivileges": 0, "CapabilityBoundingSet": 0, "ProtectHome": 0, "PrivateTmp": 0, "PrivateDevices": 0,
+	"NoNewPrivileges": 0, "LimitCORE": 0, "CapabilityBoundingSet": 0, "ProtectHome": 0, "PrivateTmp": 0, "PrivateDevices": 0,
 	"RestrictAddressFamilies": 0, "SystemCallArchitectures": 0, "SystemCallFilter": 231, "SystemCallErrorNumber": 0,
 	"RestrictRealtime": 231, "MemoryDenyWriteExecute": 231, "DynamicUser": 232, "ProtectSystem": 232, "ProtectKernelTunables": 232,
 	"ProtectKernelModules": 232, "ProtectControlGroups": 232, "RestrictNamespaces": 233, "StateDirectory": 235, "StateDirectoryMode": 235,
