@@ -42,6 +42,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- join "," (concat $hosts .Values.access.allowedHosts) }}
 {{- end }}
 
+{{/* A value as its file writes it: Helm makes a float64 of each number, which prints as 1e+06. */}}
+{{- define "ccr.text" -}}
+{{ if kindIs "string" . }}{{ . }}{{ else }}{{ toJson . }}{{ end }}
+{{- end }}
+
 {{/* Mistakes that would only show in the logs of pods that do not start. */}}
 {{- define "ccr.check" -}}
 {{- if not (or .Values.secretKey.existingSecret .Values.secretKey.keys) }}
@@ -178,7 +183,7 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
         {{- range $name, $value := .values.env }}
-        - {name: {{ $name }}, value: {{ $value | quote }}}
+        - {name: {{ $name }}, value: {{ include "ccr.text" $value | quote }}}
         {{- end }}
       ports:
         - {name: http, containerPort: {{ .port }}}
