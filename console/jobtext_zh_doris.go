@@ -23,7 +23,7 @@ var chineseCalls = map[string]string{
 	"the answer is larger than this client accepts": "应答超过该客户端所能接受的大小",
 	"%w: more than %d bytes":                        "%w：超过 %d 字节",
 	"%w: %d rows and more":                          "%w：%d 行以上",
-	"a list of %d elements":                         "有 %d 个元素的列表",
+	"a list of %d elements, of %d in all":           "有 %d 个元素的列表，总共 %d 个",
 	"the frontend's answer is incomplete":           "FE 的应答不完整",
 	"the backend's answer is incomplete":            "BE 的应答不完整",
 	"%s: a frontend has no host or port: %w":        "%s：有 FE 没有主机或端口：%w",

@@ -120,6 +120,9 @@ var chineseFindings = map[string]string{
 	"verify %s: %s":         "校验 %s：%w",
 	"verify %s again: %s":   "重新校验 %s：%w",
 
+	"%.80q is no group of keys: %w": "%s 不是 key 的分组：%w",
+	"%s: table %s: %w":              "%w：表 %s：%w",
+
 	// repairs
 	"still different": "仍不一致",
 	"not verified":    "未校验",
