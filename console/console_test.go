@@ -296,6 +296,9 @@ func TestPageOfAJob(t *testing.T) {
 	page = b.get("/console/job?name=good")
 	require.Contains(t, page, "30 of 120 tablets are still to be copied, about 30 s more at the pace so far")
 	require.Contains(t, page, `value="75"`)
+	require.NotContains(t, page, "all replicas counted", "nobody has told")
+	f.jobs[0].Status.Copying.AboutBytes = 40 << 30
+	require.Contains(t, b.get("/console/job?name=good"), "about 30.0 GiB of 40.0 GiB (all replicas counted)")
 	f.jobs[0].Status.Copying = &job.Copying{Left: 119, Most: 120, Since: time.Now()}
 	require.NotContains(t, b.get("/console/job?name=good"), "at the pace so far", "too early to say")
 	page = b.get("/console/job?name=stuck")

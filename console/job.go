@@ -274,15 +274,16 @@ type tablesData struct {
 
 // tableRow is one table or view.
 type tableRow struct {
-	Name          string
-	ID, DestID    int64
-	Kind          string
-	State         string
-	Note          string
-	CommitSeq     int64
-	Differs       []job.Difference
-	NotCompared   string
-	PartialReason string
+	Name        string
+	ID, DestID  int64
+	Kind        string
+	State       string
+	Note        string
+	CommitSeq   int64
+	Differs     []job.Difference
+	NotCompared string
+	// Brought is which snapshot has brought it, and why.
+	Brought job.TableBrought
 	// Verified is what the last verification has found, nil if it was not about the table.
 	Verified *job.VerifiedTable
 	// Source and Destination are sizes, nil if they are not known.
@@ -365,8 +366,8 @@ func newTableRow(id int64, t job.Table, p *job.Progress, s *job.Status) tableRow
 	case t.CommitSeq > p.Position.CommitSeq:
 		r.State = tableAhead
 	}
-	if p.PartialSyncInfo.Table == t.Name {
-		r.PartialReason = p.PartialSyncInfo.Info
+	if !t.External {
+		r.Brought = p.BroughtTable(id)
 	}
 	return r
 }

@@ -19,11 +19,11 @@ func TestTablesAreCountedOnDemand(t *testing.T) {
 	require.Contains(t, page, "&amp;count=1")
 	require.Empty(t, f.counted, "nobody has asked")
 
-	f.sizes.Source.Tables = map[string]job.TableSize{"orders": {Rows: 1234567, Bytes: 3 << 29}}
+	f.sizes.Source.Tables = map[string]job.TableSize{"orders": {Rows: 1234567, Bytes: 3 << 29, Changed: time.Now().Add(-5 * time.Hour)}}
 	f.sizes.Destination.Error = "destination: no answer"
 	page = b.get("/console/job?name=good&tab=tables&count=1")
 	require.Equal(t, []job.TableSizesWanted{{Job: "good", Source: []string{"orders"}, Destination: []string{"orders"}}}, f.counted, "a view has no rows")
-	for _, text := range []string{"1,234,567", "1.5 GiB", "destination: no answer", "minutes old", `data-renew="0"`} {
+	for _, text := range []string{"1,234,567", "1.5 GiB", "destination: no answer", "minutes old", "last changed <time", "5 h ago", `data-renew="0"`} {
 		require.Contains(t, page, text)
 	}
 
@@ -68,4 +68,23 @@ func TestHistoryOfSyncs(t *testing.T) {
 	require.Less(t, strings.Index(part, "partial sync of orders"), strings.Index(part, "full sync starts"), "the newest first")
 	require.Contains(t, part, "sync done")
 	require.NotContains(t, part, "paused")
+}
+
+func TestTablesTellTheirLastSnapshot(t *testing.T) {
+	f := withTables()
+	p := f.progress["good"]
+	p.Tables[9] = job.Table{Name: "young"}
+	p.Brought = job.Brought{
+		Full: &job.FullSnapshot{At: time.Now().Add(-30 * time.Hour), Reason: "new job", Newest: 8}, Before: time.Now().Add(-2 * time.Hour),
+		Own: []job.OwnSnapshot{{TableID: 7, At: time.Now().Add(-time.Hour), Reason: "schema change of <orders>"}},
+	}
+	f.progress["good"] = p
+	page := newSite(t, f, false).get("/console/job?name=good&tab=tables")
+	rows := strings.Split(page, `<th scope="row">`)
+	require.Contains(t, rows[1], "partial sync <time")
+	require.Contains(t, rows[1], "schema change of &lt;orders&gt;")
+	require.NotContains(t, rows[1], "not remembered")
+	require.Contains(t, rows[2], "full sync <time")
+	require.Contains(t, rows[2], "or a partial sync that is not remembered any more, before")
+	require.Contains(t, rows[3], "its binlogs")
 }

@@ -330,5 +330,16 @@ var chineseTexts = map[string]string{
 	"At the source":                                "源端",
 	"At the destination":                           "目标端",
 	"%s rows":                                      "%s 行",
-	"Rows and sizes are those that the frontends know of: they may be minutes old, rows that a later load replaces may be counted, and sizes are those of all replicas. To know whether both sides are equal, verify.": "行数和大小是 FE 所知的值：可能是几分钟前的，被后来的导入替换的行可能也计算在内，大小是所有副本之和。要确认两端是否一致，请校验。",
+	"Rows and sizes are those that the frontends know of: they may be minutes old, rows that a later load replaces may be counted, and sizes are those of all replicas. The data changed last with a load, a restore, a truncation or a new partition. To know whether both sides are equal, verify.": "行数和大小是 FE 所知的值：可能是几分钟前的，被后来的导入替换的行可能也计算在内，大小是所有副本之和。数据最近变更的原因可能是导入、恢复、清空或新建分区。要确认两端是否一致，请校验。",
+
+	// last change and last snapshot of a table
+	"last changed":                          "最近变更",
+	"about %s of %s (all replicas counted)": "约 %s / %s（含所有副本）",
+	"Last snapshot":                         "最近快照",
+	"full sync":                             "全量同步",
+	"partial sync":                          "部分同步",
+	"partial sync of partitions":            "分区的部分同步",
+	"its binlogs":                           "由 binlog 建立",
+	"not known":                             "未知",
+	"or a partial sync that is not remembered any more, before": "或已不再记录的部分同步，早于",
 }

@@ -140,7 +140,7 @@ func consoleJobPages(_ *env, p *browserPage) {
 	// What the clusters say of tables comes when somebody asks for it.
 	p.job("shop", "tables")
 	p.click(`a[href*="count=1"]`)
-	p.see("1 rows", "minutes old")
+	p.see("1 rows", "minutes old", "last changed")
 	p.job("shop", "")
 	p.await(`document.querySelector("#copies").textContent.includes("full sync starts at commit seq")`)
 	p.job("stock", "")

@@ -147,6 +147,9 @@ type Progress struct {
 	FullSyncInfo    FullSyncInfo    `json:"full_sync_info"`
 	PartialSyncInfo PartialSyncInfo `json:"partial_sync_info,omitzero"`
 
+	// Brought is which snapshots have brought the tables, and why.
+	Brought Brought `json:"brought,omitzero"`
+
 	CreatedAt              time.Time `json:"created_at"`
 	FullSyncStartedAt      time.Time `json:"full_sync_started_at,omitzero"`
 	PartialSyncStartedAt   time.Time `json:"partial_sync_started_at,omitzero"`

@@ -178,6 +178,14 @@ type Copying struct {
 	Left  int       `json:"left"`
 	Most  int       `json:"most"`
 	Since time.Time `json:"since"`
+	// AboutBytes is how much the source has of what is copied, all replicas counted, as its frontend knew when the
+	// step began to wait. 0: not known.
+	AboutBytes int64 `json:"about_bytes,omitempty"`
+}
+
+// AboutDone is how many of AboutBytes are done, as if all tablets were of one size.
+func (c *Copying) AboutDone() int64 {
+	return int64(float64(c.AboutBytes) * float64(c.Most-c.Left) / float64(max(c.Most, 1)))
 }
 
 // Percent is how much is done.

@@ -41,4 +41,7 @@ type TableSize struct {
 	Rows int64 `json:"rows"`
 	// Bytes are those of all replicas.
 	Bytes int64 `json:"bytes"`
+	// Changed is when its data changed last by that cluster's clock: a load, a restore, a truncation, or a new
+	// partition (Update_time, doris-sql.md 5.6). The zero time: it does not tell.
+	Changed time.Time `json:"changed,omitzero"`
 }

@@ -101,6 +101,7 @@ func (r *run) finishSnapshot() {
 	}
 	r.p.Tables = out.Tables
 	r.p.Partitions = out.Partitions
+	r.p.NoteSnapshot(r.now())
 	if out.DestinationTableID != 0 {
 		r.spec.Destination.TableID = out.DestinationTableID
 	}
@@ -218,6 +219,7 @@ func (r *run) tableGone() {
 func (r *run) startFromNothing(commitSeq int64) {
 	r.p.Position = job.Position{CommitSeq: commitSeq, Applied: r.p.Position.Applied, Partition: r.p.Position.Partition}
 	r.p.Tables, r.p.Partitions, r.p.ShadowIndexes = nil, nil, nil
+	r.p.NoteSnapshot(r.now())
 	r.event(levelInfo, "the database has no tables yet, following its binlogs after commit seq %d", commitSeq)
 	r.startIncremental(job.DBIncrementalSync)
 }

@@ -73,7 +73,10 @@ func TestAPartialSyncThatADDLAskedFor(t *testing.T) {
 	b.idle()
 	b.at(2*time.Minute, func() {
 		require.Equal(t, 1, b.status().PartialSyncs)
-		require.Equal(t, job.PartialSyncInfo{CommitSeq: 120, Table: "orders", Info: "schema change of orders"}, b.progress().PartialSyncInfo)
+		p := b.progress()
+		require.Equal(t, job.PartialSyncInfo{CommitSeq: 120, Table: "orders", Info: "schema change of orders"}, p.PartialSyncInfo)
+		require.Equal(t, "schema change of orders", p.BroughtTable(11).Reason)
+		require.NotNil(t, p.Brought.Full, "the full sync before it is noted")
 		require.Equal(t, 1, b.status().FullSyncs)
 		require.Equal(t, int64(120), b.status().Position.CommitSeq)
 	})

@@ -244,6 +244,7 @@ func (r *run) continueAsNew() error {
 func (r *run) input() job.StepInput {
 	p := r.p
 	p.Events, p.Outcomes, p.Notices = nil, nil, nil
+	p.Brought = job.Brought{}
 	return job.StepInput{Spec: r.spec, Progress: p}
 }
 

@@ -258,3 +258,26 @@ func TestMaterializedViewColumns(t *testing.T) {
 	require.Equal(t, []string{"k", "v", "mv_k", "mva_SUM__`v`"}, names)
 	require.Equal(t, []string{"", "", "`k`", "`v`"}, expressions)
 }
+
+// TestUpdateTime: Update_time is when a partition got its newest version, in the time zone of the session (doris-sql.md 5.6).
+func TestUpdateTime(t *testing.T) {
+	s := source(t)
+	db := s.rangedTable()
+	told := func() time.Time {
+		at, err := time.Parse(time.DateTime, s.query("SHOW TABLE STATUS FROM `%s`", db)[0]["Update_time"])
+		require.NoError(t, err)
+		return at
+	}
+	s.exec("SET time_zone = '+00:00'")
+	made := told()
+	require.WithinDuration(t, time.Now().UTC(), made, time.Minute, "an empty table tells its creation")
+	require.Eventually(t, func() bool {
+		s.exec("INSERT INTO `%s`.t VALUES (1, 10)", db)
+		return told().After(made)
+	}, time.Minute, 100*time.Millisecond)
+	loaded := told()
+	s.exec("SET time_zone = '+08:00'")
+	require.Equal(t, 8*time.Hour, told().Sub(loaded))
+	s.exec("SET time_zone = 'Asia/Tokyo'")
+	require.Equal(t, 9*time.Hour, told().Sub(loaded))
+}

@@ -291,7 +291,7 @@ func (s *session) schemaTables() *listing {
 			average = stats.Bytes / stats.Rows
 		}
 		l.add(internalCatalog, db.Name, t.Name, kind, engine, null, null, stats.Rows,
-			average, stats.Bytes, null, 0, null, null, t.Created, t.Created,
+			average, stats.Bytes, null, 0, null, null, s.timeText(t.Created), s.updateTime(t),
 			null, "utf-8", null, null, t.Comment)
 	}
 	return l

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dolthub/vitess/go/sqltypes"
 
@@ -104,11 +105,30 @@ func (s *session) showTableStatus(ctx context.Context, c *cursor) (*sqltypes.Res
 				continue
 			}
 			stats := s.server.core.TableStats(t)
-			l.add(t.Name, engine, null, null, stats.Rows, stats.Bytes/max(stats.Rows, 1), stats.Bytes, null, null, null, null, t.Created, t.Created, null, "utf-8", null, null, t.Comment)
+			l.add(t.Name, engine, null, null, stats.Rows, stats.Bytes/max(stats.Rows, 1), stats.Bytes, null, null, null, null, s.timeText(t.Created), s.updateTime(t), null, "utf-8", null, null, t.Comment)
 		}
 	}
 	s.server.core.RUnlock()
 	return s.filter(ctx, c, l, "Name", false)
+}
+
+// updateTime is the Update_time of a table: of what has no partitions, NULL.
+func (s *session) updateTime(t *catalog.Table) string { return s.timeText(newest(t)) }
+
+// timeText is a moment in the session's time zone, NULL for none (doris-sql.md 5.6).
+func (s *session) timeText(at time.Time) string {
+	if at.IsZero() || at.Unix() <= 0 {
+		return null
+	}
+	zone := time.Local
+	if name, set := s.vars["time_zone"]; set {
+		if offset, err := time.Parse("-07:00", name); err == nil {
+			zone = offset.Location()
+		} else if known, err := time.LoadLocation(name); err == nil {
+			zone = known
+		}
+	}
+	return at.In(zone).Format(time.DateTime)
 }
 
 // showCreate is SHOW CREATE TABLE|VIEW|DATABASE|MATERIALIZED VIEW

@@ -2,6 +2,7 @@ package pairtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,6 +47,19 @@ type Script struct {
 	// Open are the job's transactions, RolledBack those that were given up.
 	Open       []sqlclient.Transaction
 	RolledBack []int64
+	// TableStatus is what SHOW TABLE STATUS answers, StatusErr its refusal, StatusAsked how often it was asked.
+	TableStatus []sqlclient.Row
+	StatusErr   error
+	StatusAsked int
+}
+
+// Query answers SHOW TABLE STATUS.
+func (s *Script) Query(_ context.Context, statement string) ([]sqlclient.Row, error) {
+	if !strings.HasPrefix(statement, "SHOW TABLE STATUS FROM ") {
+		return nil, errors.ErrUnsupported
+	}
+	s.StatusAsked++
+	return s.TableStatus, s.StatusErr
 }
 
 // Binlogs fakes the call.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,6 +22,12 @@ type told struct {
 	pair.Database
 	rows map[string][]sqlclient.Row
 	err  map[string]error
+	set  sqlclient.Setting
+}
+
+func (c *told) Session(ctx context.Context, set sqlclient.Setting, _ time.Duration, work func(context.Context, sqlclient.QueryFunc) error) error {
+	c.set = set
+	return work(ctx, c.Query)
 }
 
 func (c *told) Query(_ context.Context, statement string) ([]sqlclient.Row, error) {
@@ -127,13 +134,14 @@ func TestDescribeTables(t *testing.T) {
 	b := pairtest.NewBench(t)
 	j := New(b.PairJob())
 	source := &told{rows: map[string][]sqlclient.Row{"SHOW TABLE STATUS FROM `" + j.Source.Spec.Database + "`": {
-		{"Name": "orders", "Rows": "12", "Data_length": "3456"}, {"Name": "other", "Rows": "1", "Data_length": "1"},
+		{"Name": "orders", "Rows": "12", "Data_length": "3456", "Update_time": "2026-12-01 03:04:05"}, {"Name": "other", "Rows": "1", "Data_length": "1"},
 		{"Name": "fresh", "Rows": "-1", "Data_length": "0"}, {"Name": "v"},
 	}}}
 	j.Source.SQL, j.Destination.SQL = source, &told{err: map[string]error{"SHOW TABLE STATUS": &sqlclient.Error{Code: 1044, Message: "denied"}}}
 	wanted := []string{"orders", "fresh", "v", "gone"}
 	sizes := j.DescribeTables(t.Context(), job.TableSizesWanted{Source: wanted, Destination: wanted})
-	require.Equal(t, map[string]job.TableSize{"orders": {Rows: 12, Bytes: 3456}}, sizes.Source.Tables)
+	require.Equal(t, map[string]job.TableSize{"orders": {Rows: 12, Bytes: 3456, Changed: time.Date(2026, 12, 1, 3, 4, 5, 0, time.UTC)}}, sizes.Source.Tables)
+	require.Equal(t, sqlclient.Setting{"time_zone": "+00:00"}, source.set, "or nobody knows of which zone that is")
 	require.Empty(t, sizes.Source.Error)
 	require.Contains(t, sizes.Destination.Error, "denied")
 }

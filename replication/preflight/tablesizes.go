@@ -12,8 +12,8 @@ import (
 	"github.com/doris-ccr/ccr/replication/pair"
 )
 
-// DescribeTables asks both clusters how many rows and bytes tables have, with one
-// statement each that reads no data.
+// DescribeTables asks both clusters how many rows and bytes tables have and when those
+// changed last, with one statement each that reads no data.
 func (j *Job) DescribeTables(ctx context.Context, wanted job.TableSizesWanted) (sizes job.TableSizes) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -32,7 +32,11 @@ func (j *Job) DescribeTables(ctx context.Context, wanted job.TableSizesWanted) (
 
 func tableSizes(ctx context.Context, c *pair.Cluster, wanted []string) job.SideSizes {
 	side := job.SideSizes{At: time.Now().UTC(), Tables: map[string]job.TableSize{}}
-	rows, err := c.SQL.Query(ctx, "SHOW TABLE STATUS FROM "+sqlclient.Quote(c.Spec.Database))
+	var rows []sqlclient.Row
+	err := c.SQL.Session(ctx, inUTC, askTimeout, func(ctx context.Context, query sqlclient.QueryFunc) (err error) {
+		rows, err = query(ctx, "SHOW TABLE STATUS FROM "+sqlclient.Quote(c.Spec.Database))
+		return err
+	})
 	if err != nil {
 		side.Error = Refused(c, "ask for the sizes of tables", err).Error()
 		return side
@@ -44,7 +48,23 @@ func tableSizes(ctx context.Context, c *pair.Cluster, wanted []string) job.SideS
 		if !slices.Contains(wanted, name) || row.Null("Rows") || row.Int("Rows") < 0 {
 			continue
 		}
-		side.Tables[name] = job.TableSize{Rows: row.Int("Rows"), Bytes: row.Int("Data_length")}
+		side.Tables[name] = job.TableSize{Rows: row.Int("Rows"), Bytes: row.Int("Data_length"), Changed: changed(row)}
 	}
 	return side
+}
+
+// inUTC makes a frontend tell moments as they are in UTC: it writes them in the time zone of the session, and does not
+// say which that is (doris-sql.md 5.6).
+var inUTC = sqlclient.Setting{"time_zone": "+00:00"}
+
+// changed is when the data of a table changed last, the zero time if the frontend does not tell.
+func changed(row sqlclient.Row) time.Time {
+	if row.Null("Update_time") {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.DateTime, row.Get("Update_time"))
+	if err != nil {
+		return time.Time{} // nothing rather than a wrong moment
+	}
+	return at
 }

@@ -240,6 +240,7 @@ func (r *restore) run(ctx context.Context) (*job.SnapshotRestored, error) {
 			return &result, nil
 		default:
 			r.j.Options.Metrics.SnapshotLeft(r.j.Spec.Name, pair.StepRestore, last.Unfinished)
+			r.w.weigh(ctx, r.ordered.Partial)
 			r.w.left(last.Unfinished)
 			r.w.works("restore %s: %s %s", last.Label, last.State, last.Progress)
 		}

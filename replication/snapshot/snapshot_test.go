@@ -478,3 +478,25 @@ func TestHowFarASnapshotIs(t *testing.T) {
 	w.left("1=10, 2=10, 3=11, 4=11")
 	require.Equal(t, []int{4, 4}, []int{w.copying.Left, w.copying.Most}, "the next step has its own tablets")
 }
+
+// TestAboutHowMuchIsCopied: the source is asked once, for what is selected; what it does not tell stays unknown.
+func TestAboutHowMuchIsCopied(t *testing.T) {
+	rows := []sqlclient.Row{{"Name": "t", "Data_length": "1000"}, {"Name": "u", "Data_length": "500"}, {"Name": "x_tmp", "Data_length": "7"}, {"Name": "v"}}
+	filtered := pairtest.DatabaseSpec()
+	filtered.Exclude = []string{"*_tmp"}
+	about := func(spec *job.Spec, partial *job.PartialSync, src *pairtest.Script) job.Copying {
+		w := waiter{j: New(pairtest.Scripted(spec, src, nil))}
+		w.weigh(t.Context(), partial)
+		w.weigh(t.Context(), partial)
+		w.left("1=10, 2=10, 3=10, 4=10")
+		w.left("4=10")
+		return *w.copying
+	}
+	src := &pairtest.Script{TableStatus: rows}
+	c := about(filtered, nil, src)
+	require.Equal(t, []int64{1500, 1125}, []int64{c.AboutBytes, c.AboutDone()})
+	require.Equal(t, 1, src.StatusAsked)
+	require.Equal(t, int64(500), about(filtered, &job.PartialSync{TableID: 2, Table: "u"}, src).AboutBytes)
+	require.Zero(t, about(filtered, &job.PartialSync{TableID: 2, Table: "u", Partitions: []string{"p"}}, src).AboutBytes, "nobody tells of partitions")
+	require.Zero(t, about(filtered, nil, &pairtest.Script{StatusErr: errors.New("denied")}).AboutBytes)
+}

@@ -66,6 +66,7 @@ func (j *Job) TakeSnapshot(ctx context.Context, in job.StepInput, report func(jo
 			}}, nil
 		case found:
 			j.Options.Metrics.SnapshotLeft(j.Spec.Name, pair.StepBackup, backup.Unfinished)
+			w.weigh(ctx, snap.Partial)
 			w.left(backup.Unfinished)
 			w.works("backup %s: %s %s", name, backup.State, backup.Progress)
 		default:
@@ -248,6 +249,8 @@ type waiter struct {
 	position job.Position
 	delay    time.Duration
 	copying  *job.Copying
+	bytes    int64
+	weighed  bool
 }
 
 const (
@@ -265,10 +268,10 @@ func (w *waiter) left(unfinished string) {
 	switch {
 	case w.copying == nil && n == 0:
 	case w.copying == nil || n > w.copying.Most:
-		w.copying = &job.Copying{Left: n, Most: n, Since: time.Now()}
+		w.copying = &job.Copying{Left: n, Most: n, Since: time.Now(), AboutBytes: w.bytes}
 	default:
 		// A new one: the last is in a heartbeat that may be being encoded.
-		w.copying = &job.Copying{Left: n, Most: w.copying.Most, Since: w.copying.Since}
+		w.copying = &job.Copying{Left: n, Most: w.copying.Most, Since: w.copying.Since, AboutBytes: w.bytes}
 	}
 }
 
