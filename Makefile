@@ -50,7 +50,7 @@ test-e2e: build temporal-tools ## end-to-end tests only (RUN=regexp picks some)
 	go test -tags $(TAGS) -count=1 -parallel 5 -timeout 20m $(if $(RUN),-run '$(RUN)') -v ./e2e/...
 
 # The tests whose jobs' histories are kept: together they have every step.
-RECORDED := TestDatabaseJob|TestEmptyDatabase|TestLostBinlogs|TestPartitionAddedWrittenDropped|TestPauseAndResume|TestTableCreatedAndDropped|TestTableJobWithAnotherNameTwoFullSyncs|TestUnknownBinlog|TestTablesIncluded|TestTablesRenamed|TestSkip|TestWebhook|TestLagIsLive|TestAStalledJobIsPatient|TestBadPayloadsByHand|TestPartialSyncOrderedAtTheDrop|TestAStateOfManyEntriesIsMeasured|TestADDLOfAJobWithManyTables|TestBadInputChangesNothing|TestDDLsShareAStep$$|TestTablesSelectedWhileAGapIsClosed|TestCredentialsAreRotated|TestHostsAndOptionsChange|TestRemediesHelp/a_snapshot_is_taken_again_by_itself
+RECORDED := TestDatabaseJob|TestEmptyDatabase|TestLostBinlogs|TestPartitionAddedWrittenDropped|TestPauseAndResume|TestTableCreatedAndDropped|TestTableJobWithAnotherNameTwoFullSyncs|TestUnknownBinlog|TestTablesIncluded|TestTablesRenamed|TestSkip|TestWebhook|TestLagIsLive|TestAStalledJobIsPatient|TestBadPayloadsByHand|TestPartialSyncOrderedAtTheDrop|TestAStateOfManyEntriesIsMeasured|TestADDLOfAJobWithManyTables|TestBadInputChangesNothing|TestDDLsShareAStep$$|TestTablesSelectedWhileAGapIsClosed|TestCredentialsAreRotated|TestHostsAndOptionsChange|TestTLSOfASide|TestRemediesHelp/a_snapshot_is_taken_again_by_itself
 
 .PHONY: record-histories
 record-histories: build ## keep the histories of this release for the replay test (RELEASE=0.4; docs/upgrade.md)

@@ -99,13 +99,16 @@ type addressRequest struct {
 	Host       string `json:"host"`
 	Port       port   `json:"port"`
 	ThriftPort port   `json:"thrift_port"`
+	// TLS and TLSCA are those of create_ccr; "" is what the workers' process says.
+	TLS   *string `json:"tls"`
+	TLSCA *string `json:"tls_ca"`
 }
 
 func (a *addressRequest) change() *job.ClusterChange {
 	if a == nil || *a == (addressRequest{}) {
 		return nil
 	}
-	return &job.ClusterChange{Host: a.Host, Port: int(a.Port), ThriftPort: int(a.ThriftPort)}
+	return &job.ClusterChange{Host: a.Host, Port: int(a.Port), ThriftPort: int(a.ThriftPort), TLS: a.TLS, TLSCA: a.TLSCA}
 }
 
 // handleUpdateHosts answers /update_hosts.
@@ -118,6 +121,9 @@ func (s *Server) handleUpdateHosts(c echo.Context, request hostsRequest) (any, e
 func (s *Server) updateHosts(c echo.Context, name string, request hostsChange) error {
 	changes := job.ClusterChanges{Src: request.Src.change(), Dest: request.Dest.change()}
 	if err := changes.CheckHosts(); err != nil {
+		return classify(errInvalid, err)
+	}
+	if err := changes.NormalizeTLS(); err != nil {
 		return classify(errInvalid, err)
 	}
 	var spec job.Spec

@@ -189,7 +189,7 @@ func (b consoleBackend) ChangeCredentials(c echo.Context, name string, source, d
 // ChangeAddresses implements console.Backend.
 func (b consoleBackend) ChangeAddresses(c echo.Context, name string, source, destination console.Address, force bool) error {
 	request := func(a console.Address) *addressRequest {
-		return &addressRequest{Host: a.Host, Port: port(a.Port), ThriftPort: port(a.ThriftPort)}
+		return &addressRequest{Host: a.Host, Port: port(a.Port), ThriftPort: port(a.ThriftPort), TLS: a.TLS, TLSCA: a.TLSCA}
 	}
 	return consoleError(b.s.updateHosts(c, name, hostsChange{Src: request(source), Dest: request(destination), Force: force}))
 }

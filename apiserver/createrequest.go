@@ -39,6 +39,7 @@ type clusterRequest struct {
 	Database    string            `json:"database"`
 	Table       string            `json:"table"`
 	HostMapping map[string]string `json:"host_mapping"`
+	job.SideTLS
 }
 
 // port is written as a string in the interface; a number is accepted, too.
@@ -93,6 +94,12 @@ func (r *createRequest) spec() (job.Spec, error) {
 			return job.Spec{}, fmt.Errorf("job is invalid: %s spec is invalid: %w", side, err)
 		}
 	}
+	for side, c := range map[string]*job.Cluster{"src": &s.Source, "dest": &s.Destination} {
+		var err error
+		if c.SideTLS, err = c.Normalized(); err != nil {
+			return job.Spec{}, fmt.Errorf("job is invalid: %s spec is invalid: %w", side, err)
+		}
+	}
 	if err := job.CheckReplicationNum(r.ReplicationNum); err != nil {
 		return job.Spec{}, fmt.Errorf("job is invalid: %w", err)
 	}
@@ -113,5 +120,6 @@ func (r *clusterRequest) cluster() job.Cluster {
 		Table:      r.Table,
 	}
 	c.MergeHostMapping(r.HostMapping)
+	c.SideTLS = r.SideTLS
 	return c
 }

@@ -54,6 +54,7 @@ type clusterDetail struct {
 	// called otherwise.
 	JobTable    string            `json:"job_table,omitempty"`
 	HostMapping map[string]string `json:"host_mapping,omitempty"`
+	job.SideTLS
 }
 
 // extraDetail shows a pending job_skip_binlog beside an option of creation.
@@ -158,6 +159,7 @@ func newClusterDetail(c job.Cluster) clusterDetail {
 		TableID:        c.TableID,
 		JobTable:       c.JobTable,
 		HostMapping:    c.HostMapping,
+		SideTLS:        c.SideTLS,
 	}
 	for _, f := range c.Frontends {
 		d.Frontends = append(d.Frontends, newFrontendDetail(f))

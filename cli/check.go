@@ -183,7 +183,7 @@ func readBodies(file string, stdin io.Reader, environ []string) ([][]byte, error
 
 // checkHere makes the checks in this process.
 func checkHere(ctx context.Context, cmd *cobra.Command, cfg config.Config, body apiserver.CreateBody) (job.CheckReport, error) {
-	sqlTLS, err := cfg.DorisTLSConfig()
+	sqlTLS, err := cfg.SQLTLS()
 	if err != nil {
 		return job.CheckReport{}, err
 	}

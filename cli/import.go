@@ -118,7 +118,7 @@ func runImport(cmd *cobra.Command, environ []string, cfg config.Config, f import
 	if err != nil {
 		return err
 	}
-	sqlTLS, err := cfg.DorisTLSConfig()
+	sqlTLS, err := cfg.SQLTLS()
 	if err != nil {
 		return err
 	}

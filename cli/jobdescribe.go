@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doris-ccr/ccr/client"
+	"github.com/doris-ccr/ccr/job"
 )
 
 // eventsDescribed is how many events describe shows.
@@ -156,6 +157,12 @@ func printOrders(w io.Writer, j client.Job) {
 	field(w, "Exclude tables", "%s", strings.Join(j.ExcludeTables, ", "))
 	field(w, "Source hosts", "%s", mappings(j.Src.HostMapping))
 	field(w, "Destination hosts", "%s", mappings(j.Dest.HostMapping))
+	for _, side := range []struct {
+		title string
+		is    client.Cluster
+	}{{"Source TLS", j.Src}, {"Destination TLS", j.Dest}} {
+		field(w, side.title, "%s", job.SideTLS{TLS: side.is.TLS, TLSCA: side.is.TLSCA}.Words())
+	}
 	field(w, "Commit order", "%s", j.CommitOrder)
 	if j.ReplicationNum > 0 {
 		field(w, "Replicas", "%d", j.ReplicationNum)

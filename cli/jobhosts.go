@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doris-ccr/ccr/client"
+	"github.com/doris-ccr/ccr/job"
 )
 
 func (c *connection) jobHosts() *cobra.Command {
@@ -30,15 +31,24 @@ private= removes it. The running step starts over with the new addresses.
 
 With --src-host, --src-port or --src-thrift-port (--dest-...) it names another frontend, or another
 address, of the same cluster. A worker looks first that it is the same one; --force tells the job
-although nobody answers there, never if another cluster does.`,
-		Example: "  ccr job hosts sales\n  ccr job hosts sales --src 172.16.1.1=10.0.10.1 --src 172.16.1.5= --dest 172.16.2.3=10.0.10.9",
+although nobody answers there, never if another cluster does.
+
+With --src-tls and --src-tls-ca (--dest-...) it changes how SQL goes to that side; "" is as the workers
+say (--doris-tls), and less than they allow is refused.`,
+		Example: "  ccr job hosts sales\n  ccr job hosts sales --src 172.16.1.1=10.0.10.1 --src 172.16.1.5= --dest 172.16.2.3=10.0.10.9\n  ccr job hosts sales --src-tls verify-ca --src-tls-ca their-ca.pem",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: c.completeJobs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asker, err := c.client()
 			if err != nil {
 				return err
 			}
-			moved := client.Addresses{Source: sourceAt.address(), Destination: dstAt.address(), Force: force}
+			moved := client.Addresses{Force: force}
+			if moved.Source, err = sourceAt.address(cmd, "src"); err != nil {
+				return err
+			}
+			if moved.Destination, err = dstAt.address(cmd, "dest"); err != nil {
+				return err
+			}
 			if moved.Source != nil || moved.Destination != nil {
 				if len(source)+len(dest) > 0 {
 					return usageErrorf("change the mappings (--src, --dest) and the frontends (--src-host, ...) one after the other")
@@ -74,21 +84,42 @@ although nobody answers there, never if another cluster does.`,
 }
 
 // givenAddress is where a frontend is, as flags say it.
-type givenAddress struct{ host, port, thrift string }
+type givenAddress struct{ host, port, thrift, tls, caFile string }
 
 func (g *givenAddress) bind(cmd *cobra.Command, side, name string) {
 	cmd.Flags().StringVar(&g.host, side+"-host", "", "host of a frontend of the "+name)
 	cmd.Flags().StringVar(&g.port, side+"-port", "", "its MySQL port")
 	cmd.Flags().StringVar(&g.thrift, side+"-thrift-port", "", "its Thrift port")
+	cmd.Flags().StringVar(&g.tls, side+"-tls", "", "how SQL goes to the "+name+": "+strings.Join(job.TLSModes(), ", "))
+	cmd.Flags().StringVar(&g.caFile, side+"-tls-ca", "", "PEM file of the authority of its certificates")
+	_ = cmd.RegisterFlagCompletionFunc(side+"-tls", words(job.TLSModes()...))
 }
 
 // address is nil if nothing is given.
-func (g *givenAddress) address() *client.Address {
-	if *g == (givenAddress{}) {
-		return nil
+func (g *givenAddress) address(cmd *cobra.Command, side string) (*client.Address, error) {
+	a := client.Address{Host: g.host, Port: g.port, ThriftPort: g.thrift}
+	if cmd.Flags().Changed(side + "-tls") {
+		a.TLS = &g.tls
 	}
-	return &client.Address{Host: g.host, Port: g.port, ThriftPort: g.thrift}
+	if cmd.Flags().Changed(side + "-tls-ca") {
+		ca := ""
+		if g.caFile != "" {
+			text, err := readInput(g.caFile, cmd.InOrStdin(), maxAuthority)
+			if err != nil {
+				return nil, usageErrorf("--%s-tls-ca %s: %w", side, g.caFile, err)
+			}
+			ca = string(text)
+		}
+		a.TLSCA = &ca
+	}
+	if a == (client.Address{}) {
+		return nil, nil
+	}
+	return &a, nil
 }
+
+// maxAuthority bounds what is read of a file of certificates.
+const maxAuthority = 1 << 20
 
 // pairs reads private=public.
 func pairs(flag string, given []string) (map[string]string, error) {

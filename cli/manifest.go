@@ -49,6 +49,8 @@ type manifestSide struct {
 	Database    string             `yaml:"database" json:"database"`
 	Table       string             `yaml:"table" json:"table"`
 	HostMapping *map[string]string `yaml:"host_mapping" json:"host_mapping,omitempty"`
+	TLS         *string            `yaml:"tls" json:"tls,omitempty"`
+	TLSCA       *string            `yaml:"tls_ca" json:"tls_ca,omitempty"`
 	// Where the password is, if it is not in the file itself.
 	PasswordFile string `yaml:"password_file" json:"-"`
 	PasswordEnv  string `yaml:"password_env" json:"-"`

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/doris-ccr/ccr/client"
+	"github.com/doris-ccr/ccr/job"
 )
 
 // What is to be done about a job.
@@ -180,15 +182,43 @@ func (d *planned) compareAddresses(asker *client.Client, m *manifest, is *client
 		from := net.JoinHostPort(side.is.Host, side.is.Port) + " thrift " + side.is.ThriftPort
 		host, port, thrift := side.want.Host, number(side.want.Port), number(side.want.ThriftPort)
 		same := host == side.is.Host || follows(side.is, side.want)
-		if same && port == side.is.Port && thrift == side.is.ThriftPort {
+		same = same && port == side.is.Port && thrift == side.is.ThriftPort
+		tls := d.compareTLS(side.key, side.want, side.is)
+		if same && tls == nil {
 			continue
 		}
-		*side.into = &client.Address{Host: host, Port: port, ThriftPort: thrift}
+		*side.into = cmp.Or(tls, &client.Address{})
+		if same {
+			continue
+		}
+		(*side.into).Host, (*side.into).Port, (*side.into).ThriftPort = host, port, thrift
 		d.change(side.key+" address", from, net.JoinHostPort(host, port)+" thrift "+thrift, nil)
 	}
 	if change.Source != nil || change.Destination != nil {
 		d.steps = append(d.steps, func(ctx context.Context) error { return asker.UpdateHosts(ctx, m.Name, change) })
 	}
+}
+
+// compareTLS is what makes the way of SQL to a side that of the file, nil if it is already.
+func (d *planned) compareTLS(key string, want manifestSide, is client.Cluster) *client.Address {
+	var change client.Address
+	if want.TLS != nil && *want.TLS != is.TLS {
+		change.TLS = want.TLS
+		d.change(key+".tls", is.TLS, *want.TLS, nil)
+	}
+	if want.TLSCA != nil {
+		// Whoever creates a job with remarks around the certificates has them taken away.
+		normal, err := job.SideTLS{TLS: job.TLSVerifyCA, TLSCA: *want.TLSCA}.Normalized()
+		if err != nil || normal.TLSCA != is.TLSCA {
+			change.TLSCA = want.TLSCA
+			from, to := job.SideTLS{TLS: is.TLS, TLSCA: is.TLSCA}, job.SideTLS{TLS: job.TLSVerifyCA, TLSCA: *want.TLSCA}
+			d.change(key+".tls_ca", from.Names(), to.Names(), nil)
+		}
+	}
+	if change == (client.Address{}) {
+		return nil
+	}
+	return &change
 }
 
 // compareOptions makes the options that a running job can change those of the file.

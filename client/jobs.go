@@ -105,6 +105,9 @@ type Cluster struct {
 	// JobTable is the name that a table job is for while its table is called otherwise.
 	JobTable    string            `json:"job_table"`
 	HostMapping map[string]string `json:"host_mapping"`
+	// TLS and TLSCA are empty where a job has what its workers say.
+	TLS   string `json:"tls"`
+	TLSCA string `json:"tls_ca"`
 }
 
 // Object is the database, or the table with its database.
@@ -275,6 +278,9 @@ type Address struct {
 	Host       string `json:"host,omitempty"`
 	Port       string `json:"port,omitempty"`
 	ThriftPort string `json:"thrift_port,omitempty"`
+	// TLS and TLSCA are those of create_ccr; nil stays.
+	TLS   *string `json:"tls,omitempty"`
+	TLSCA *string `json:"tls_ca,omitempty"`
 }
 
 // Addresses are other addresses of the same clusters; a side that is nil stays as it is.

@@ -74,6 +74,7 @@ type Config struct {
 
 	// Doris.
 	DorisTLS       string // off, required, verify-ca, verify-full
+	DorisTLSMin    string // the least that a job may ask for; "" is DorisTLS
 	DorisCA        string // PEM file
 	DorisCert      string // PEM file
 	DorisKey       string // PEM file
@@ -127,7 +128,7 @@ func Default() Config {
 
 		Features: job.DefaultFeatures(),
 
-		DorisTLS:       tlsOff,
+		DorisTLS:       job.TLSOff,
 		ConnectTimeout: 10 * time.Second,
 		RPCTimeout:     30 * time.Second,
 		CommitTimeout:  33 * time.Second,

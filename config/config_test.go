@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
+
+	"github.com/doris-ccr/ccr/job"
 )
 
 var everything = allGroups
@@ -70,7 +73,7 @@ func TestEverySettingHasThreeSources(t *testing.T) {
 		want := Default()
 		require.NoError(t, s.bind(&want).Set(value))
 		require.NotEqual(t, Default(), want, "%s shares its place or does nothing", s.name)
-		if slices.Contains([]string{"temporal-cert", "temporal-key", "tls-cert", "tls-key", "doris-ca", "doris-cert", "doris-key", "idle-poll-max"}, s.name) {
+		if slices.Contains([]string{"temporal-cert", "temporal-key", "tls-cert", "tls-key", "doris-tls-min", "doris-ca", "doris-cert", "doris-key", "idle-poll-max"}, s.name) {
 			continue // not valid on their own
 		}
 		same := func(c Config, err error) {
@@ -274,7 +277,50 @@ func TestDorisTLSMistakes(t *testing.T) {
 	}
 	c, err := load(t, "", nil)
 	require.NoError(t, err)
-	off, err := c.DorisTLSConfig()
+	over, err := c.SQLTLS()
+	require.NoError(t, err)
+	off, err := over(job.SideTLS{})
 	require.NoError(t, err)
 	require.Nil(t, off)
+}
+
+// A job's own TLS for a side: what it says counts, but never less than the process allows.
+func TestTLSOfASide(t *testing.T) {
+	for _, tt := range []struct {
+		args    []string
+		side    string
+		refused string
+		plain   bool
+	}{
+		{nil, "", "", true},
+		{nil, "off", "", true},
+		{nil, "verify-full", "", false},
+		{[]string{"--doris-tls=required"}, "", "", false},
+		{[]string{"--doris-tls=required"}, "verify-ca", "", false},
+		{[]string{"--doris-tls=required"}, "off", "the job asks for off, doris-tls of the workers is required", false},
+		{[]string{"--doris-tls=verify-full"}, "verify-ca", "doris-tls of the workers is verify-full", false},
+		{[]string{"--doris-tls=verify-full", "--doris-tls-min=off"}, "off", "", true},
+		{[]string{"--doris-tls=verify-full", "--doris-tls-min=off"}, "", "", false},
+		{[]string{"--doris-tls=verify-full", "--doris-tls-min=verify-ca"}, "required", "doris-tls-min of the workers is verify-ca", false},
+	} {
+		c, err := load(t, "", nil, tt.args...)
+		require.NoError(t, err)
+		over, err := c.SQLTLS()
+		require.NoError(t, err)
+		got, err := over(job.SideTLS{TLS: tt.side})
+		if tt.refused != "" {
+			require.ErrorIs(t, err, ErrWeakTLS)
+			require.ErrorContains(t, err, tt.refused)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, tt.plain, got == nil, "%v %s", tt.args, tt.side)
+		if got != nil {
+			mode := cmp.Or(tt.side, c.DorisTLS)
+			require.Equal(t, mode != "verify-full", got.InsecureSkipVerify)
+			require.Equal(t, mode == "verify-ca", got.VerifyConnection != nil)
+		}
+	}
+	_, err := load(t, "", nil, "--doris-tls=required", "--doris-tls-min=verify-ca")
+	require.ErrorContains(t, err, "doris-tls required is less than doris-tls-min verify-ca")
 }

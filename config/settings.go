@@ -164,7 +164,11 @@ func plainSettings() []setting {
 
 		{name: "doris-tls", group: GroupDoris, usage: "Whether SQL connections to frontends are encrypted, and what the frontend has to prove: nothing (required), a certificate of doris-ca (verify-ca), and one for the host that the job names, too (verify-full). Thrift has no encryption in Doris: see docs/security.md.",
 			bind: func(c *Config) pflag.Value {
-				return choiceValue{p: &c.DorisTLS, words: []string{tlsOff, tlsRequired, tlsVerifyCA, tlsVerifyFull}}
+				return choiceValue{p: &c.DorisTLS, words: job.TLSModes()}
+			}},
+		{name: "doris-tls-min", group: GroupDoris, usage: "The least that tls of a side of a job may ask for; empty for what doris-tls says. See docs/security.md.",
+			bind: func(c *Config) pflag.Value {
+				return choiceValue{p: &c.DorisTLSMin, words: job.TLSModes()}
 			}},
 		{name: "doris-ca", group: GroupDoris, usage: "PEM file of the authority that signed the frontends' certificates; empty for the system's.",
 			bind: text(func(c *Config) *string { return &c.DorisCA }, "path")},

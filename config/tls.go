@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/keyfile"
 )
 
@@ -28,14 +30,6 @@ func (c *Config) TemporalTLSConfig() (*tls.Config, error) {
 	return clientTLS(tlsFiles{setting: "temporal", ca: c.TemporalCA, cert: c.TemporalCert, key: c.TemporalKey}, c.TemporalServerName)
 }
 
-// The values of doris-tls.
-const (
-	tlsOff        = "off"
-	tlsRequired   = "required"
-	tlsVerifyCA   = "verify-ca"
-	tlsVerifyFull = "verify-full"
-)
-
 // checkDorisTLS refuses files that would not be used: whoever names an authority
 // believes to be protected by it.
 func (c *Config) checkDorisTLS() error {
@@ -43,26 +37,63 @@ func (c *Config) checkDorisTLS() error {
 		return errors.New("doris-cert and doris-key have to be given together")
 	}
 	switch {
-	case c.DorisTLS == tlsOff && (c.DorisCA != "" || c.DorisCert != ""):
+	case c.DorisTLSMin != "" && job.WeakerTLS(c.DorisTLS, c.DorisTLSMin):
+		return fmt.Errorf("doris-tls %s is less than doris-tls-min %s", c.DorisTLS, c.DorisTLSMin)
+	case c.DorisTLS == job.TLSOff && (c.DorisCA != "" || c.DorisCert != ""):
 		return errors.New("doris-ca and doris-cert have no effect with doris-tls off: set it to verify-ca or verify-full")
-	case c.DorisTLS == tlsRequired && c.DorisCA != "":
+	case c.DorisTLS == job.TLSRequired && c.DorisCA != "":
 		return errors.New("doris-ca has no effect with doris-tls required, which verifies nothing: set it to verify-ca or verify-full")
 	}
 	return nil
 }
 
-// DorisTLSConfig returns the TLS settings of SQL connections to frontends, nil when
-// they are not encrypted. A missing name is the frontend's host.
-func (c *Config) DorisTLSConfig() (*tls.Config, error) {
-	if c.DorisTLS == tlsOff || c.DorisTLS == "" {
+// ErrWeakTLS: a job asks for less TLS than the process allows.
+var ErrWeakTLS = errors.New("less TLS than the process allows")
+
+// SQLTLS returns what says how SQL goes to a side of a job, a nil *tls.Config for in the
+// clear. A side that says nothing gets doris-tls. A missing name is the frontend's host.
+func (c *Config) SQLTLS() (func(job.SideTLS) (*tls.Config, error), error) {
+	base, err := clientTLS(tlsFiles{setting: "doris", ca: c.DorisCA, cert: c.DorisCert, key: c.DorisKey}, "")
+	if err != nil {
+		return nil, err
+	}
+	usual := cmp.Or(c.DorisTLS, job.TLSOff)
+	least := cmp.Or(c.DorisTLSMin, usual)
+	return func(side job.SideTLS) (*tls.Config, error) {
+		mode := cmp.Or(side.TLS, usual)
+		if job.WeakerTLS(mode, least) {
+			setting := "doris-tls"
+			if c.DorisTLSMin != "" {
+				setting = "doris-tls-min"
+			}
+			return nil, fmt.Errorf("%w: the job asks for %s, %s of the workers is %s", ErrWeakTLS, mode, setting, least)
+		}
+		return modeTLS(base, mode, side)
+	}, nil
+}
+
+// modeTLS is a client's TLS for one side. The authority of the side is used instead of the
+// process's, not beside it.
+func modeTLS(base *tls.Config, mode string, side job.SideTLS) (*tls.Config, error) {
+	if mode == job.TLSOff {
 		return nil, nil
 	}
-	t, err := clientTLS(tlsFiles{setting: "doris", ca: c.DorisCA, cert: c.DorisCert, key: c.DorisKey}, "")
-	if err != nil || c.DorisTLS == tlsVerifyFull {
-		return t, err
+	t := base.Clone()
+	own, err := side.Authorities()
+	if err != nil {
+		return nil, err
+	}
+	if len(own) > 0 {
+		t.RootCAs = x509.NewCertPool()
+		for _, cert := range own {
+			t.RootCAs.AddCert(cert)
+		}
+	}
+	if mode == job.TLSVerifyFull {
+		return t, nil
 	}
 	t.InsecureSkipVerify = true // below is what is verified instead, if anything
-	if c.DorisTLS == tlsVerifyCA {
+	if mode == job.TLSVerifyCA {
 		t.VerifyConnection = func(state tls.ConnectionState) error { return verifyChain(t.RootCAs, state) }
 	}
 	return t, nil

@@ -77,6 +77,9 @@ func (v choiceValue) Set(s string) error {
 	if word, ok := v.others[s]; ok {
 		s = word
 	}
+	if s == "" && *v.p == "" {
+		return nil // one that need not be given
+	}
 	if !slices.Contains(v.words, s) {
 		return fmt.Errorf("%q is not one of %s", s, strings.Join(v.words, ", "))
 	}

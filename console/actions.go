@@ -426,6 +426,12 @@ func mappingChange(v *visit, old map[string]string, text string) (map[string]str
 	return change, nil
 }
 
+// asWorkersSay stands in the form for a side without TLS of its own.
+const asWorkersSay = "-"
+
+// TLSModes are what may be chosen for SQL to a side.
+func (d *actionData) TLSModes() []string { return job.TLSModes() }
+
 // changeAddresses sends the fields that are filled in: what is left empty stays.
 func changeAddresses(s *Console, v *visit, name string, form url.Values) error {
 	address := func(side string) (a Address, err error) {
@@ -438,6 +444,14 @@ func changeAddresses(s *Console, v *visit, name string, form url.Values) error {
 			if *into, err = strconv.Atoi(text); err != nil || *into < 1 || *into > 65535 {
 				return a, fmt.Errorf("%s: %s", v.t("A port is a number up to 65535"), text)
 			}
+		}
+		if mode := form.Get(side + ".tls"); mode == asWorkersSay {
+			a.TLS = new(string)
+		} else if mode != "" {
+			a.TLS = &mode
+		}
+		if ca := strings.TrimSpace(form.Get(side + ".tls_ca")); ca != "" {
+			a.TLSCA = &ca
 		}
 		return a, nil
 	}

@@ -69,6 +69,8 @@ type Login struct {
 type Address struct {
 	Host             string
 	Port, ThriftPort int
+	// TLS and TLSCA are those of job.SideTLS; nil stays.
+	TLS, TLSCA *string
 }
 
 // VerifyOrder is what to verify, and how.

@@ -112,7 +112,17 @@ func (f *fakeBackend) ChangeCredentials(_ echo.Context, name string, source, des
 }
 
 func (f *fakeBackend) ChangeAddresses(_ echo.Context, name string, source, destination Address, force bool) error {
-	return f.note("addresses %s %v %v force=%t", name, source, destination, force)
+	side := func(a Address) string {
+		text := fmt.Sprintf("{%s %d %d", a.Host, a.Port, a.ThriftPort)
+		if a.TLS != nil {
+			text += fmt.Sprintf(" tls=%q", *a.TLS)
+		}
+		if a.TLSCA != nil {
+			text += fmt.Sprintf(" tls_ca=%q", *a.TLSCA)
+		}
+		return text + "}"
+	}
+	return f.note("addresses %s %s %s force=%t", name, side(source), side(destination), force)
 }
 
 func (f *fakeBackend) UpdateOptions(_ echo.Context, name string, o job.UpdateOptions) error {

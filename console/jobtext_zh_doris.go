@@ -17,7 +17,7 @@ var chineseCalls = map[string]string{
 	"the frontend is not the master":                     "该 FE 不是 Master",
 	"the master is not known":                            "不知道 Master FE 是哪个",
 	"the server does not know this method":               "该服务不认识这个方法",
-	"the frontend's MySQL port speaks no TLS, and --doris-tls asks for it: set enable_ssl = true in its fe.conf": "FE 的 MySQL 端口不支持 TLS，而 `--doris-tls` 要求它：在其 `fe.conf` 中设置 `enable_ssl = true`",
+	"the frontend's MySQL port speaks no TLS, and --doris-tls, or tls of this side of the job, asks for it: set enable_ssl = true in its fe.conf": "FE 的 MySQL 端口不支持 TLS，而 `--doris-tls` 或该任务这一端的 `tls` 要求它：在其 `fe.conf` 中设置 `enable_ssl = true`",
 
 	// answers
 	"the answer is larger than this client accepts": "应答超过该客户端所能接受的大小",

@@ -208,4 +208,6 @@ var chineseDoing = map[string]string{
 	"compares the replicas of partition %s of the %s":                               "比对%[2]w分区 %[1]s 的各副本",
 	"has loads of partition %s held back on the destination":                        "已在目标端暂缓对分区 %s 的导入",
 	"holds loads of partition %s of table %d back while it is verified, %s at most": "校验期间暂缓对表 %[2]d 分区 %[1]s 的导入，最多 %[3]s",
+	"SQL goes to the %s as doris-tls of the workers says from now on":               "从现在起，访问%s的 SQL 按 worker 的 `doris-tls` 使用 TLS",
+	"SQL goes to the %s with tls %s from now on":                                    "从现在起，访问%s的 SQL 使用 TLS 方式 %s",
 }

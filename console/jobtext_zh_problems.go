@@ -217,4 +217,8 @@ var chineseStreamProblems = map[string]string{
 	"the destination database had more loads since than it remembers (%s = %d)":                         "目标端库之后的导入数超过了它所记得的数量（`%s = %d`）",
 	"table %s lacks a load: %s": "表 %s 缺少一次导入：%w",
 	"no binlog was met for the versions between %d and %d of its partition %d, the latter of which is that of commit seq %d": "其分区 %[3]d 在版本 %[1]d 与 %[2]d 之间没有遇到 binlog，后一版本属于 commit seq %[4]d",
+	"this process knows no TLS":                        "该进程不支持 TLS",
+	"%s.tls: %w":                                       "`%s.tls`：%w",
+	"less TLS than the process allows":                 "低于该进程允许的 TLS",
+	"%w: the job asks for %s, %s of the workers is %s": "%w：任务要求 %s，而 worker 的 `%s` 为 %s",
 }

@@ -96,4 +96,5 @@ var chineseRemedies = map[string]string{
 	"unpause it there, or: temporal activity unpause -w %s --activity-id %s":                                                                                                                       "在那里恢复它，或执行：`temporal activity unpause -w %s --activity-id %s`",
 	"look at the last WorkflowTaskFailed event (temporal workflow show -w %s) and at the log of the workers: run workers of the version that the job ran on before, or a newer one":                "查看最后一个 `WorkflowTaskFailed` 事件（`temporal workflow show -w %s`）和 worker 的日志：运行任务之前所用版本或更新版本的 worker",
 	"start a worker (ccr worker, ccr server), or more of them: those that poll %q are too few or hang":                                                                                             "启动 worker（`ccr worker`、`ccr server`），或增加数量：轮询 %s 的 worker 太少或已挂起",
+	"update_hosts tells a running job another %s.tls, \"\" for what doris-tls says; or have the operator of the workers set doris-tls-min":                                                         "对运行中的任务，用 `update_hosts` 给出另一个 `%s.tls`（`\"\"` 表示按 `doris-tls`）；或请 worker 的运维人员设置 `doris-tls-min`",
 }

@@ -39,6 +39,8 @@ type newJobSide struct {
 	Database    string            `json:"database" yaml:"database"`
 	Table       string            `json:"table" yaml:"table,omitempty"`
 	HostMapping map[string]string `json:"host_mapping,omitempty" yaml:"host_mapping,omitempty"`
+	TLS         string            `json:"tls,omitempty" yaml:"tls,omitempty"`
+	TLSCA       string            `json:"tls_ca,omitempty" yaml:"tls_ca,omitempty"`
 }
 
 // newJobData is what the page for a new job shows.
@@ -58,6 +60,9 @@ type newJobData struct {
 
 // newJobFields are the fields of one side.
 type newJobFields struct{ Key, Title string }
+
+// TLSModes are what may be chosen for SQL to a side.
+func (d *newJobData) TLSModes() []string { return job.TLSModes() }
 
 // At is a value of the form. Passwords never come back.
 func (d *newJobData) At(key string) string { return d.Form.Get(key) }
@@ -144,6 +149,7 @@ func readNewJob(v *visit, form url.Values) (newJobRequest, error) {
 		return newJobSide{
 			Host: at(key + ".host"), Port: at(key + ".port"), ThriftPort: at(key + ".thrift_port"), User: at(key + ".user"),
 			Password: form.Get(key + ".password"), Database: at(key + ".database"), Table: at(key + ".table"), HostMapping: mapping,
+			TLS: at(key + ".tls"), TLSCA: at(key + ".tls_ca"),
 		}, err
 	}
 	r := newJobRequest{Name: at("name"), CommitOrder: at("commit_order"), AllowTableExists: at("allow_table_exists") != "", ReuseBinlogLabel: at("reuse_binlog_label") != ""}

@@ -3,6 +3,12 @@ package console
 // chineseTexts are the texts of the console in Chinese, by the English ones.
 var chineseTexts = map[string]string{
 	// layout, login
+	"as it is": "保持不变",
+	"Its authority, as PEM text (for verify-ca and verify-full; empty: as it is)": "该端的 CA，PEM 文本（用于 verify-ca 和 verify-full；留空则不变）",
+	"SQL over TLS":              "SQL 使用 TLS",
+	"as the workers are set up": "按 worker 的设置",
+	"Its authority, as PEM text (for verify-ca and verify-full; empty: that of the workers)": "该端的 CA，PEM 文本（用于 verify-ca 和 verify-full；留空则用 worker 的 CA）",
+
 	"Skip to the content":                "跳到正文",
 	"Main":                               "主导航",
 	"Jobs":                               "任务",

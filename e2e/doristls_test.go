@@ -21,6 +21,7 @@ import (
 	"github.com/doris-ccr/ccr/config"
 	"github.com/doris-ccr/ccr/doris/sqlclient"
 	"github.com/doris-ccr/ccr/e2e/harness"
+	"github.com/doris-ccr/ccr/job"
 )
 
 // wiretap passes connections on and keeps what clients say.
@@ -104,6 +105,12 @@ func TestSQLOverTLS(t *testing.T) {
 		require.False(t, wire.heard(clear), clear)
 	}
 
+	// No job asks for less than the process allows.
+	dest := e.pair.Destination.Spec("weak", "")
+	dest["tls"] = "off"
+	_, err = e.ccr.Call(e.ctx, "create_ccr", map[string]any{"name": name + "_weak", "src": source, "dest": dest})
+	require.ErrorContains(t, err, "dest.tls: less TLS than the process allows: the job asks for off, doris-tls of the workers is verify-full")
+
 	ask := func(addr string, change func(*config.Config)) error {
 		t.Helper()
 		c := config.Default()
@@ -114,7 +121,11 @@ func TestSQLOverTLS(t *testing.T) {
 		n, err := strconv.Atoi(port)
 		require.NoError(t, err)
 		client := sqlclient.Config{Frontends: []sqlclient.Endpoint{{Host: host, Port: n}}, User: "root", Password: "s3cret", ConnectTimeout: 10 * time.Second}
-		if client.TLS, err = c.DorisTLSConfig(); err != nil {
+		over, err := c.SQLTLS()
+		if err != nil {
+			return err
+		}
+		if client.TLS, err = over(job.SideTLS{}); err != nil {
 			return err
 		}
 		db := sqlclient.New(client)
@@ -163,4 +174,61 @@ func TestSQLOverTLS(t *testing.T) {
 	require.ErrorContains(t, err, "enable_ssl = true")
 	require.NoError(t, os.WriteFile(file("empty"), pem.EncodeToMemory(&pem.Block{Type: "NOTHING"}), 0o600))
 	require.ErrorContains(t, ask(tapped, func(c *config.Config) { c.DorisTLS, c.DorisCA = "verify-ca", file("empty") }), "holds no PEM certificate")
+}
+
+// Each side of a job has TLS of its own, which can be changed while it runs.
+func TestTLSOfASide(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	writeCertificate(t, file("doris.crt"), file("doris.key"), 1) // for 127.0.0.1
+	writeCertificate(t, file("stranger.crt"), file("stranger.key"), 2)
+	pair, err := tls.LoadX509KeyPair(file("doris.crt"), file("doris.key"))
+	require.NoError(t, err)
+	authority := func(name string) string {
+		b, err := os.ReadFile(file(name))
+		require.NoError(t, err)
+		return "a remark\n" + string(b)
+	}
+	e := newOwnEnv(t, harness.PairOptions{Password: "s3cret", TLS: &tls.Config{Certificates: []tls.Certificate{pair}}})
+	e.exec("CREATE DATABASE d", fmt.Sprintf(duplicateTable, "d", "t"))
+	e.enableBinlog("d", "t")
+	e.exec("INSERT INTO d.t VALUES (1, 'a')")
+	there, here := tap(t, e.pair.Source.FE(0).MySQLAddr()), tap(t, e.pair.Destination.FE(0).MySQLAddr())
+	source, dest := e.pair.Source.Spec("d", ""), e.pair.Destination.Spec("d", "")
+	source["port"], dest["port"] = strconv.Itoa(there.port), strconv.Itoa(here.port)
+	source["tls"], source["tls_ca"] = "verify-full", authority("stranger.crt")
+	name := e.jobName()
+	body := map[string]any{"name": name, "src": source, "dest": dest}
+	_, err = e.ccr.Call(e.ctx, "create_ccr", body)
+	require.ErrorContains(t, err, "unknown authority")
+	source["tls_ca"] = authority("doris.key")
+	_, err = e.ccr.Call(e.ctx, "create_ccr", body)
+	require.ErrorContains(t, err, "something else than certificates")
+	require.NotContains(t, err.Error(), "PRIVATE")
+
+	source["tls_ca"] = authority("doris.crt")
+	_, err = e.ccr.Call(e.ctx, "create_ccr", body)
+	require.NoError(t, err)
+	e.endWithTest(name)
+	e.awaitEqual(name, "d", "d")
+	require.Positive(t, there.said.Len())
+	require.False(t, there.heard("SHOW"))
+	require.True(t, here.heard("SHOW"), "the destination is asked in the clear, as the process says")
+
+	change := func(side map[string]any) error {
+		_, err := e.ccr.Call(e.ctx, "update_hosts", map[string]any{"name": name, "dest": side})
+		return err
+	}
+	require.ErrorContains(t, change(map[string]any{"tls": "verify-full", "tls_ca": authority("stranger.crt")}), "unknown authority")
+	require.NoError(t, change(map[string]any{"tls": "verify-full", "tls_ca": authority("doris.crt")}))
+	e.exec("ALTER TABLE d.t ADD COLUMN encrypted INT", "INSERT INTO d.t VALUES (2, 'b', 3)")
+	e.awaitEqual(name, "d", "d")
+	require.False(t, here.heard("encrypted"), "the ALTER is encrypted")
+	detail, err := e.ccr.Call(e.ctx, "job_detail", map[string]any{"name": name})
+	require.NoError(t, err)
+	text := fmt.Sprint(detail)
+	require.Contains(t, text, "verify-full")
+	require.NotContains(t, text, "a remark")
+	e.recordHistory(name)
 }

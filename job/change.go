@@ -39,12 +39,40 @@ type ClusterChange struct {
 	// Frontends are those of the cluster, as they are reached now. Without them they
 	// become known as they name each other.
 	Frontends []meta.Frontend `json:"frontends,omitempty"`
+	// TLS and TLSCA are how SQL goes there (SideTLS); "" is what the process says. A mode
+	// that uses no authority forgets the one of before.
+	TLS   *string `json:"tls,omitempty"`
+	TLSCA *string `json:"tls_ca,omitempty"`
+}
+
+// tls is how SQL goes to a side after the change.
+func (c *ClusterChange) tls(is SideTLS) SideTLS {
+	if c.TLS != nil {
+		is.TLS = *c.TLS
+		if is.TLS != TLSVerifyCA && is.TLS != TLSVerifyFull {
+			is.TLSCA = ""
+		}
+	}
+	if c.TLSCA != nil {
+		is.TLSCA = *c.TLSCA
+	}
+	return is
+}
+
+// ChangesTLS tells whether a change is about how SQL goes to a side.
+func (c *ClusterChanges) ChangesTLS() bool {
+	for _, side := range c.sides() {
+		if side.ClusterChange != nil && (side.TLS != nil || side.TLSCA != nil) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *ClusterChange) logsIn() bool { return c != nil && (c.User != "" || c.Password != nil) }
 
 func (c *ClusterChange) moves() bool {
-	return c != nil && (c.Host != "" || c.Port != 0 || c.ThriftPort != 0 || len(c.Frontends) > 0)
+	return c != nil && (c.Host != "" || c.Port != 0 || c.ThriftPort != 0 || len(c.Frontends) > 0 || c.TLS != nil || c.TLSCA != nil)
 }
 
 // The refusals of changes that no state of a job makes possible.
@@ -53,9 +81,9 @@ var (
 	// ErrNotSealed is the refusal of a password in clear text. By then it is in the
 	// history of the job's workflow.
 	ErrNotSealed  = errors.New(`the password is not sealed: "ccr seal" seals it, as update_credentials of the HTTP API does. This one is in the job's history now: give the account another`)
-	ErrNoHosts    = errors.New("[normal] neither src nor dest has a host, port or thrift_port")
+	ErrNoHosts    = errors.New("[normal] neither src nor dest has a host, port, thrift_port, tls or tls_ca")
 	ErrNoOptions  = errors.New("[normal] neither replication_num nor commit_order is given")
-	errHostsThere = errors.New("[normal] host, port and thrift_port are changed by update_hosts")
+	errHostsThere = errors.New("[normal] host, port, thrift_port, tls and tls_ca are changed by update_hosts")
 	errLoginThere = errors.New("[normal] user and password are changed by update_credentials")
 )
 
@@ -91,6 +119,9 @@ func (c *ClusterChanges) CheckHosts() error {
 		if side.Host != "" && !isAddress(side.Host) {
 			return fmt.Errorf("[normal] %s: host %q is no address: a host name or an IP address, without port", side.name, side.Host)
 		}
+		if err := side.checkTLS(); err != nil {
+			return fmt.Errorf("%s: %w", side.name, err)
+		}
 		for _, p := range []struct {
 			name string
 			port int
@@ -104,6 +135,26 @@ func (c *ClusterChanges) CheckHosts() error {
 		return ErrNoHosts
 	}
 	return nil
+}
+
+// NormalizeTLS leaves nothing but certificates in the authorities, and refuses what is none.
+func (c *ClusterChanges) NormalizeTLS() error {
+	for _, side := range c.sides() {
+		if side.ClusterChange == nil || side.TLSCA == nil {
+			continue
+		}
+		normal, err := side.tls(SideTLS{TLS: TLSVerifyCA}).Normalized()
+		if err != nil {
+			return fmt.Errorf("%s: %w", side.name, err)
+		}
+		side.TLSCA = &normal.TLSCA
+	}
+	return nil
+}
+
+// checkTLS refuses what no job could have. An authority alone is for a job that has a mode.
+func (c *ClusterChange) checkTLS() error {
+	return c.tls(SideTLS{TLS: TLSVerifyCA}).check()
 }
 
 type namedChange struct {
@@ -131,6 +182,7 @@ func (c *Cluster) change(to *ClusterChange) {
 	if to.moves() {
 		c.Host, c.Port, c.ThriftPort = cmp.Or(to.Host, c.Host), cmp.Or(to.Port, c.Port), cmp.Or(to.ThriftPort, c.ThriftPort)
 		c.Frontends = slices.Clone(to.Frontends) // those of before may be gone
+		c.SideTLS = to.tls(c.SideTLS)
 	}
 }
 

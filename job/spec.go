@@ -133,6 +133,7 @@ type Cluster struct {
 	JobTable string `json:"job_table,omitempty"`
 	// HostMapping maps private to public addresses (http-api.md 3.14).
 	HostMapping map[string]string `json:"host_mapping,omitempty"`
+	SideTLS
 
 	// Resolved by CheckJob.
 	DatabaseID int64           `json:"db_id,omitempty"`
@@ -287,7 +288,7 @@ func (c *Cluster) validate() error {
 	case c.Database == "":
 		return errors.New("[normal] database is empty")
 	}
-	return nil
+	return c.check()
 }
 
 // portText shows a port that is out of range; one that was not given shows as

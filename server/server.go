@@ -173,7 +173,7 @@ func surveyEvery(setting time.Duration) time.Duration {
 // it used. fatal is called when the worker cannot go on.
 func (p *process) startWorker(fatal func(error)) (stop func(), err error) {
 	c := p.opts.Config
-	sqlTLS, err := c.DorisTLSConfig()
+	sqlTLS, err := c.SQLTLS()
 	if err != nil {
 		return nil, err
 	}

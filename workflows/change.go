@@ -28,11 +28,23 @@ func (r *run) updateClusters(c job.ClusterChanges) error {
 		if login := loginText(side.now, side.change); login != "" {
 			r.event(levelInfo, "logging in at the %s as %s from now on", side.name, login)
 		}
+		if side.change != nil && (side.change.TLS != nil || side.change.TLSCA != nil) {
+			r.tellTLS(side.name, side.now.SideTLS)
+		}
 		if side.change != nil && (side.change.Host != "" || side.change.Port != 0 || side.change.ThriftPort != 0) {
 			r.event(levelInfo, "the %s is at %s from now on (port %d, thrift_port %d)", side.name, oneLine(side.now.Host, eventLimit), side.now.Port, side.now.ThriftPort)
 		}
 	}
 	return nil
+}
+
+// tellTLS says how SQL goes to a side now.
+func (r *run) tellTLS(side string, t job.SideTLS) {
+	if t.TLS == "" {
+		r.event(levelInfo, "SQL goes to the %s as doris-tls of the workers says from now on", side)
+		return
+	}
+	r.event(levelInfo, "SQL goes to the %s with tls %s from now on", side, t.TLS)
 }
 
 // loginText says how the job logs in now at a side, "" if nothing has changed there.

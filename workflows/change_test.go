@@ -155,7 +155,7 @@ func TestChangesAreRefused(t *testing.T) {
 		for id, want := range map[string]string{
 			"r1": job.ErrNoHosts.Error(),
 			"r2": "src: [normal] user and password are changed by update_credentials",
-			"r3": "dest: [normal] host, port and thrift_port are changed by update_hosts",
+			"r3": "dest: [normal] host, port, thrift_port, tls and tls_ca are changed by update_hosts",
 			"r4": `bad payload: "port" has to be a whole number, not a string`,
 			"r5": job.ErrNoOptions.Error(),
 			"r6": `[normal] commit_order "random" is neither "global" nor "per_table"`,

@@ -121,7 +121,7 @@ var signalDescriptions = map[string]string{
 	job.SignalContinueAsNew:     `Begin a new run with an empty history, e.g. after a deployment.`,
 	job.SignalUpdateTables:      `{"include_tables":["o*"],"exclude_tables":["*_tmp"]} changes which tables a database job replicates; a list that is absent stays, an empty one is cleared.`,
 	job.SignalUpdateCredentials: `{"src":{"user":"ccr","password":"ccr1:..."},"dest":{...}} logs in otherwise from now on; what is absent stays. "ccr seal" seals a password.`,
-	job.SignalUpdateHosts:       `{"src":{"host":"fe9","port":9030,"thrift_port":9020},"dest":{...}} reaches the same cluster at another address; what is absent stays.`,
+	job.SignalUpdateHosts:       `{"src":{"host":"fe9","port":9030,"thrift_port":9020,"tls":"verify-ca","tls_ca":"-----BEGIN..."},"dest":{...}} reaches the same cluster at another address, or by other TLS; what is absent stays.`,
 	job.SignalUpdateOptions:     `{"replication_num":3,"commit_order":"per_table"}; what is absent stays.`,
 	job.SignalRepair:            `{"repair":{"partial":{"table_id":11,"table":"orders","partitions":["p1"]},"report":"..."}} brings what a verification has found to differ.`,
 	job.SignalVerified:          `Tells how a verification has ended. Verifications send it.`,

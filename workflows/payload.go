@@ -73,6 +73,10 @@ func decode(name string, payload *commonpb.Payload) command {
 // misspelt field must not turn one table's copy into that of all. A command without
 // arguments is carried out all the same, and the event says what was ignored.
 func (c *command) refuseIgnored(ctx workflow.Context) {
+	if c.name == job.SignalUpdateHosts && c.refusal == nil && c.args.ChangesTLS() && !reached(ctx, changeSideTLS) {
+		c.refusal = errUnknownThen
+		return
+	}
 	if c.ignored == nil || c.refusal != nil {
 		return
 	}

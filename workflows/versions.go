@@ -64,6 +64,9 @@ const (
 	// 0.4: binlogs that follow each other and are no UPSERTs share a step (several.go).
 	// Each used to have one, with a shift in between.
 	changeSeveral change = "several-binlogs"
+	// 0.4: update_hosts changes tls and tls_ca of a side. Workers of before did not know
+	// them and refused the command.
+	changeSideTLS change = "side-tls"
 )
 
 // version tells whether the run may take the way that the change introduced.

@@ -174,7 +174,7 @@ temporal:
   tls: {enabled: true, serverName: temporal.example.com, existingSecret: temporal, clientCertificate: true}
   apiKeySecret: {name: cloud, key: key}
 doris:
-  tls: {mode: verify-full, existingSecret: doris, clientCertificate: true}
+  tls: {mode: verify-full, minimum: verify-ca, existingSecret: doris, clientCertificate: true}
 secretKey: {keys: [new, old]}
 access:
   tokens: ["ops admin sha256:00"]
@@ -249,6 +249,7 @@ func TestChartWithEveryOption(t *testing.T) {
 	env := envOf(t, worker)
 	require.Equal(t, "1000000", env["CCR_STREAM_SLOTS"], "not 1e+06")
 	require.EqualValues(t, 1000650000, at(t, worker, "spec", "template", "spec", "securityContext", "runAsUser"))
+	require.Equal(t, "verify-ca", env["CCR_DORIS_TLS_MIN"])
 	require.Equal(t, "50%", at(t, objects["PodDisruptionBudget prod-ccr-worker"], "spec", "maxUnavailable"))
 	require.Equal(t, "own", at(t, worker, "spec", "template", "spec", "serviceAccountName"))
 	delete(env, "GOMEMLIMIT")

@@ -49,6 +49,10 @@ const (
 // The error is a *StatusError for every status but OK; the reply is returned
 // beside it.
 func call[R reply](ctx context.Context, c *Client, op operation, send func(context.Context, *frontendservice.FrontendServiceClient) (R, error)) (R, error) {
+	if c.cfg.Unusable != nil {
+		var none R
+		return none, c.cfg.Unusable
+	}
 	giveUp := time.Now().Add(c.cfg.FailoverTimeout)
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		r, err, final := round(ctx, c, op, send)

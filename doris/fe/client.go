@@ -48,6 +48,9 @@ type Config struct {
 	Pool *thriftpool.Pool
 	// Learned is told of each master that is not among Frontends. Optional.
 	Learned func(Endpoint)
+	// Unusable is why the cluster must not be asked, nil if it may be. It is the answer to
+	// each call.
+	Unusable error
 	// Observe is told of each attempt; err is nil if the server answered OK.
 	Observe func(method, addr string, d time.Duration, err error)
 }

@@ -54,6 +54,9 @@ type Config struct {
 	// TLS encrypts the connections, nil does not. A name that it does not give is the
 	// frontend's host.
 	TLS *tls.Config
+	// Unusable is why the cluster must not be asked, nil if it may be. It is the answer to
+	// each statement.
+	Unusable error
 	// Database only labels what Observe is told: connections have no default
 	// database.
 	Database string
@@ -256,6 +259,9 @@ func (c *Client) run(ctx context.Context, statement string, repeatable bool, wor
 
 // runFor is run with a bound on each attempt of its own.
 func (c *Client) runFor(ctx context.Context, timeout time.Duration, statement string, repeatable bool, work func(context.Context, *sql.Conn) error) error {
+	if c.cfg.Unusable != nil {
+		return c.cfg.Unusable
+	}
 	if len(c.pools) == 0 {
 		return errors.New("no frontend is configured")
 	}

@@ -142,4 +142,4 @@ func replyError(ep Endpoint, statement string, sent bool, err error) error {
 }
 
 // ErrNoTLS: TLS is asked for, and the frontend speaks none (doris-sql.md 1.2).
-var ErrNoTLS = errors.New("the frontend's MySQL port speaks no TLS, and --doris-tls asks for it: set enable_ssl = true in its fe.conf")
+var ErrNoTLS = errors.New("the frontend's MySQL port speaks no TLS, and --doris-tls, or tls of this side of the job, asks for it: set enable_ssl = true in its fe.conf")

@@ -119,10 +119,14 @@ func (c *Connector) OpenCluster(side string, spec job.Cluster, password string) 
 			sql = append(sql, sqlclient.Endpoint{Host: ep.Host, Port: spec.Port})
 		}
 	}
+	sqlTLS, err := c.Options.SQLTLS(spec.SideTLS)
+	if err != nil {
+		err = unusable(side, err)
+	}
 	thrift := fe.New(fe.Config{
 		Frontends: rpc, User: spec.User, Password: password, HostMapping: spec.HostMapping,
 		ConnectTimeout: c.Options.ConnectTimeout, RPCTimeout: c.Options.RPCTimeout, CommitTimeout: c.Options.CommitTimeout,
-		Pool: c.frontends, Observe: c.Options.Metrics.observeFE,
+		Unusable: err, Pool: c.frontends, Observe: c.Options.Metrics.observeFE,
 		Learned: func(ep fe.Endpoint) { c.Learned.Add(named, ep) },
 	})
 	return &Cluster{
@@ -134,7 +138,7 @@ func (c *Connector) OpenCluster(side string, spec job.Cluster, password string) 
 		known:  c.lackingOf(named),
 		SQL: sqlclient.New(sqlclient.Config{
 			Frontends: sql, User: spec.User, Password: password, Database: spec.Database,
-			ConnectTimeout: c.Options.ConnectTimeout, Observe: c.Options.Metrics.observeSQL, TLS: c.Options.SQLTLS,
+			ConnectTimeout: c.Options.ConnectTimeout, Observe: c.Options.Metrics.observeSQL, TLS: sqlTLS, Unusable: err,
 			Master: func() (ep sqlclient.Endpoint) {
 				if i := slices.Index(rpc, thrift.Master()); i >= 0 {
 					ep = sql[i]

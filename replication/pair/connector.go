@@ -61,8 +61,9 @@ type Options struct {
 	// destination's (default 15 s); negative: never.
 	SurveyEvery time.Duration
 
-	// SQLTLS encrypts the SQL connections to both clusters; nil does not.
-	SQLTLS *tls.Config
+	// SQLTLS says how SQL goes to a side: nil is in the clear. It refuses a side that asks
+	// for less than the process allows. The default knows no TLS.
+	SQLTLS func(job.SideTLS) (*tls.Config, error)
 
 	ConnectTimeout time.Duration // default 10 s
 	RPCTimeout     time.Duration // default 30 s
@@ -106,6 +107,9 @@ func (o *Options) setDefaults() {
 	}
 	if !o.Features.PipelineCommit {
 		o.Window, o.Group = 1, 1
+	}
+	if o.SQLTLS == nil {
+		o.SQLTLS = plainSQL
 	}
 	integer(&o.Window, 16)
 	integer(&o.Group, MaxGroup)

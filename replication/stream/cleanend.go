@@ -62,7 +62,7 @@ func (c *cleanEnd) follows(in *job.StreamInput, run string, now time.Time) bool 
 
 // reachedAlike tells whether the nodes of a cluster have the addresses that they had.
 func reachedAlike(a, b job.Cluster) bool {
-	return a.Host == b.Host && a.Port == b.Port && a.ThriftPort == b.ThriftPort && maps.Equal(a.HostMapping, b.HostMapping)
+	return a.Host == b.Host && a.Port == b.Port && a.ThriftPort == b.ThriftPort && a.SideTLS == b.SideTLS && maps.Equal(a.HostMapping, b.HostMapping)
 }
 
 // nothingLeft tells whether the look back can be left out, and takes what it would have

@@ -141,6 +141,9 @@ spec:
         {{- with $.Values.doris.tls }}
         {{- if .mode }}
         - {name: CCR_DORIS_TLS, value: {{ .mode | quote }}}
+        {{- if .minimum }}
+        - {name: CCR_DORIS_TLS_MIN, value: {{ .minimum | quote }}}
+        {{- end }}
         {{- if .existingSecret }}
         {{- if ne .mode "required" }}
         - {name: CCR_DORIS_CA, value: /etc/ccr/doris/ca.crt}
