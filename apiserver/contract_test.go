@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -151,6 +152,20 @@ func TestJobStatus(t *testing.T) {
 
 	flat = `"name":"stuck","state":"paused","progress_state":"TablePartialSync","commit_seq":0,"phase":"apply","next_step":"resume tries again what last_error tells of; delete ends the job","stalled":true,"last_error":{"text":"no such column","kind":"fe","commit_seq":7,"binlog_type":"RENAME_COLUMN","binlog":"RENAME_COLUMN at commit seq 7","since":"2026-01-02T03:04:05Z","tries":3,"remedy":"job_skip_binlog"},"lag":null,"lag_secs":null,"behind_secs":null,"full_syncs":0,"partial_syncs":0`
 	require.Equal(t, `{"success":true,`+flat+`,"status":{`+flat+`}}`, ask(s, "/job_status", `{"name":"stuck"}`).Body.String())
+}
+
+// TestStatusTellsOfASnapshot: how many tablets and about how many bytes are left of it.
+func TestStatusTellsOfASnapshot(t *testing.T) {
+	since := time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC)
+	told := func(c *job.Copying) string {
+		b, err := json.Marshal(newStatus("j1", job.Status{Copying: c}))
+		require.NoError(t, err)
+		return string(b)
+	}
+	require.Contains(t, told(&job.Copying{Left: 30, Most: 120, Since: since, AboutBytes: 4000}),
+		`"copying":{"tablets":120,"tablets_left":30,"since":"2026-12-01T03:00:00Z","about_bytes":4000,"about_bytes_done":3000}`)
+	require.NotContains(t, told(&job.Copying{Left: 30, Most: 120, Since: since}), "bytes", "nobody knows")
+	require.NotContains(t, told(nil), "copying")
 }
 
 func TestJobDetail(t *testing.T) {

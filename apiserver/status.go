@@ -45,6 +45,25 @@ type statusObject struct {
 	Comparing *job.Comparing `json:"comparing,omitempty"`
 	// Verified is how the last verification ended, absent if there was none.
 	Verified *job.Verified `json:"verified,omitempty"`
+	// Copying is how far the backup or restore is that is under way, absent if that is not known.
+	Copying *copyingObject `json:"copying,omitempty"`
+}
+
+// copyingObject is how far a backup or a restore is.
+type copyingObject struct {
+	Tablets     int       `json:"tablets"`
+	TabletsLeft int       `json:"tablets_left"`
+	Since       time.Time `json:"since"`
+	// Bytes with all replicas, as if all tablets were of one size; absent if not known.
+	AboutBytes     int64 `json:"about_bytes,omitempty"`
+	AboutBytesDone int64 `json:"about_bytes_done,omitempty"`
+}
+
+func newCopying(c *job.Copying) *copyingObject {
+	if c == nil {
+		return nil
+	}
+	return &copyingObject{Tablets: c.Most, TabletsLeft: c.Left, Since: c.Since, AboutBytes: c.AboutBytes, AboutBytesDone: c.AboutDone()}
 }
 
 // handleJobStatus answers /job_status.
@@ -75,5 +94,6 @@ func newStatus(name string, s job.Status) statusObject {
 		Differences:   s.Differences,
 		Comparing:     s.Comparing,
 		Verified:      s.Verified,
+		Copying:       newCopying(s.Copying),
 	}
 }

@@ -97,6 +97,7 @@ func (c *connection) printJob(w io.Writer, d described) {
 	field(w, "Destination", "%s", where(j.Dest))
 	field(w, "State", "%s, %s", s.StateWord(), s.ProgressState)
 	field(w, "Doing", "%s", s.Doing)
+	printCopying(w, &s)
 	field(w, "Next step", "%s", s.NextStep)
 	field(w, "Position", "commit seq %d", s.CommitSeq)
 	c.printLag(w, &s)
@@ -140,6 +141,18 @@ func (c *connection) printLag(w io.Writer, s *client.Status) {
 		behind := optional(behind(s), seconds)
 		field(w, "Lag", "%d binlogs, %s behind (asked %s)", *s.Lag, behind, c.ago(*s.LagObservedAt))
 	}
+}
+
+func printCopying(w io.Writer, s *client.Status) {
+	if s.Copying == nil {
+		return
+	}
+	text := fmt.Sprintf("%d of %d tablets left", s.Copying.TabletsLeft, s.Copying.Tablets)
+	if s.Copying.AboutBytes > 0 {
+		const gib = 1 << 30
+		text += fmt.Sprintf(", about %.1f GiB of %.1f GiB (all replicas counted)", float64(s.Copying.AboutBytesDone)/gib, float64(s.Copying.AboutBytes)/gib)
+	}
+	field(w, "Copying", "%s", text)
 }
 
 func (c *connection) printProblem(w io.Writer, p *client.Problem) {

@@ -43,6 +43,13 @@ type Status struct {
 		Text  string    `json:"text"`
 		Since time.Time `json:"since"`
 	} `json:"differences"`
+	// Copying is nil if no snapshot is under way, or nobody knows how far.
+	Copying *struct {
+		Tablets        int   `json:"tablets"`
+		TabletsLeft    int   `json:"tablets_left"`
+		AboutBytes     int64 `json:"about_bytes"`
+		AboutBytesDone int64 `json:"about_bytes_done"`
+	} `json:"copying"`
 }
 
 // StateWord is "running", "paused" or "stalled".
