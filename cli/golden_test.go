@@ -157,6 +157,8 @@ func TestGolden(t *testing.T) {
 		"hosts_yaml":         {args: []string{"job", "hosts", "sales", "-o", "yaml"}},
 		"hosts_change":       {args: []string{"job", "hosts", "weblogs", "--src", "10.0.0.2=h2", "--src", "10.0.0.1=", "--dest", "a=b"}},
 		"hosts_move":         {args: []string{"job", "hosts", "sales", "--src-host", "fe9", "--dest-port", "9031", "--force"}},
+		"hosts_tls":          {args: []string{"job", "hosts", "sales", "--src-tls", "verify-full", "--dest-tls", "", "--dest-tls-ca", ""}},
+		"apply_tls":          {args: []string{"job", "apply", "-f", "testdata/tls.yaml"}},
 		"options":            {args: []string{"job", "options", "sales", "--commit-order", "per_table", "--replication-num", "2"}},
 		"options_none":       {args: []string{"job", "options", "sales"}},
 		"apply_moved":        {args: []string{"job", "apply", "-f", "testdata/moved.yaml"}},

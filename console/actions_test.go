@@ -43,7 +43,7 @@ func TestEveryActionAsksAndActs(t *testing.T) {
 		"tables":      {form: url.Values{"include": {"orders*\nusers"}, "exclude": {""}}, want: "tables good [orders* users] []"},
 		"hosts":       {form: url.Values{"src": {"10.1.1.1=2.2.2.2\n 10.1.1.3 = 1.1.1.3"}, "dest": {""}}, want: "map good map[10.1.1.1:2.2.2.2 10.1.1.2: 10.1.1.3:1.1.1.3] map[]"},
 		"credentials": {form: url.Values{"src.user": {"ccr2"}, "src.password": {"s3cret"}, "dest.no_password": {"1"}, "force": {"1"}}, want: "credentials good ccr2:s3cret : force=true"},
-		"addresses":   {form: url.Values{"src.host": {" fe1 "}, "src.thrift_port": {"9021"}, "dest.port": {""}, "force": {"1"}}, want: "addresses good {fe1 0 9021} { 0 0} force=true"},
+		"addresses":   {form: url.Values{"src.host": {" fe1 "}, "src.thrift_port": {"9021"}, "dest.port": {""}, "src.tls": {"-"}, "dest.tls": {"verify-ca"}, "dest.tls_ca": {" pem "}, "force": {"1"}}, want: `addresses good {fe1 0 9021 tls=""} { 0 0 tls="verify-ca" tls_ca="pem"} force=true`},
 		"options":     {form: url.Values{"replication_num": {"1"}, "commit_order": {"per_table"}}, want: `options good 1 "per_table"`},
 		"desync":      {want: "desync good"},
 		"sync":        {want: "sync good"},

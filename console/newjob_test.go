@@ -18,11 +18,12 @@ func newJobForm() url.Values {
 		"name": {"shop"}, "src.host": {"fe1"}, "src.port": {"9030"}, "src.thrift_port": {"9020"}, "src.user": {"ccr"}, "src.password": {"it's s3cret"}, "src.database": {"shop"},
 		"dest.host": {"fe2"}, "dest.port": {"9030"}, "dest.thrift_port": {"9020"}, "dest.user": {"ccr"}, "dest.password": {""}, "dest.database": {"copy"},
 		"exclude": {"*_tmp, x"}, "src.host_mapping": {"10.0.0.1 = fe1"}, "replication_num": {"2"}, "allow_table_exists": {"1"},
+		"dest.tls": {"verify-ca"}, "dest.tls_ca": {"pem "},
 	}
 }
 
 const newJobBody = `{"name":"shop","src":{"host":"fe1","port":"9030","thrift_port":"9020","user":"ccr","password":"it's s3cret","database":"shop","table":"","host_mapping":{"10.0.0.1":"fe1"}},` +
-	`"dest":{"host":"fe2","port":"9030","thrift_port":"9020","user":"ccr","password":"","database":"copy","table":""},"exclude_tables":["*_tmp","x"],"replication_num":2,"allow_table_exists":true}`
+	`"dest":{"host":"fe2","port":"9030","thrift_port":"9020","user":"ccr","password":"","database":"copy","table":"","tls":"verify-ca","tls_ca":"pem"},"exclude_tables":["*_tmp","x"],"replication_num":2,"allow_table_exists":true}`
 
 func TestNewJob(t *testing.T) {
 	b := newSite(t, &fakeBackend{}, false)
