@@ -79,6 +79,7 @@ func (a *Activities) Steps() map[string]any {
 		job.ActivityCheckSetup:       a.CheckSetup,
 		job.ActivityDescribeClusters: a.DescribeClusters,
 		job.ActivityDescribeTables:   a.DescribeTables,
+		job.ActivityDescribeBinlogs:  a.DescribeBinlogs,
 		job.ActivityNotify:           a.Notify,
 		job.ActivityCheckChange:      a.CheckChange,
 	}

@@ -38,3 +38,16 @@ func (a *Activities) DescribeTables(ctx context.Context, wanted job.TableSizesWa
 		return r.preflight.DescribeTables(ctx, wanted), nil
 	})
 }
+
+// DescribeBinlogs looks at the binlogs that a job has still to handle.
+func (a *Activities) DescribeBinlogs(ctx context.Context, wanted job.BinlogsWanted) (job.BinlogsAhead, error) {
+	in, err := a.Jobs.VerifyInput(ctx, wanted.Job, job.VerifyWanted{Names: true})
+	if err != nil {
+		return job.BinlogsAhead{}, askFailed(fmt.Errorf("ask job %s for its tables: %w", wanted.Job, err))
+	}
+	return step(ctx, a, in, endAtOnce, func(ctx context.Context, r rooms, _ func(job.Heartbeat)) (job.BinlogsAhead, error) {
+		ctx, cancel := context.WithTimeout(ctx, describeTimeout)
+		defer cancel()
+		return r.ahead.DescribeBinlogs(ctx, in, wanted), nil
+	})
+}

@@ -20,6 +20,7 @@ type rooms struct {
 	ddl       applier
 	stream    streamer
 	verify    verifier
+	ahead     foreseer
 }
 
 type (
@@ -55,6 +56,10 @@ type (
 		Stream(context.Context, job.StreamInput, stream.Hooks) (job.StreamResult, error)
 		Lag(context.Context, job.StepInput) (binlog.Lag, error)
 	}
+	// foreseer looks at the binlogs that a job has still to handle.
+	foreseer interface {
+		DescribeBinlogs(context.Context, job.StepInput, job.BinlogsWanted) job.BinlogsAhead
+	}
 	// verifier compares the content of tables.
 	verifier interface {
 		PlanVerification(context.Context, job.StepInput, job.VerifyRequest) (job.VerifyPlan, error)
@@ -64,5 +69,5 @@ type (
 
 // roomsOf are the rooms of an open job.
 func roomsOf(j *replication.Job) rooms {
-	return rooms{connection: j, preflight: j, snapshot: j, ddl: j, stream: j, verify: j}
+	return rooms{connection: j, preflight: j, snapshot: j, ddl: j, stream: j, verify: j, ahead: j}
 }

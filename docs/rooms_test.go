@@ -40,11 +40,12 @@ var rooms = map[string][]string{
 	"replication/snapshot":   {"doris", "job", "replication/pair", "replication/problem", "replication/compare"},
 	"replication/preflight":  {"doris", "job", "replication/pair", "replication/problem"},
 	"replication/adopt":      {"doris", "job", "replication/pair", "replication/problem", "replication/preflight"},
+	"replication/ahead":      {"doris", "job", "replication/pair", "replication/ddl"},
 	"replication/verify":     {"doris", "job", "replication/pair", "replication/problem", "replication/schema", "replication/compare"},
 	"replication/pairtest":   {"doris", "job", "replication/pair"},
 	"replication/schematest": {},
 	"replication": {"doris", "job", "replication/pair", "replication/stream", "replication/ddl", "replication/snapshot",
-		"replication/preflight", "replication/adopt", "replication/verify"},
+		"replication/preflight", "replication/adopt", "replication/verify", "replication/ahead"},
 
 	"activities": {"doris", "job", "secret", "failpoint", "replication", "replication/problem", "replication/ddl", "replication/stream", "replication/verify"},
 	"workflows":  {"doris", "job"},

@@ -21,6 +21,7 @@ import (
 	"github.com/doris-ccr/ccr/doris/binlog"
 	"github.com/doris-ccr/ccr/job"
 	"github.com/doris-ccr/ccr/replication/adopt"
+	"github.com/doris-ccr/ccr/replication/ahead"
 	"github.com/doris-ccr/ccr/replication/ddl"
 	"github.com/doris-ccr/ccr/replication/pair"
 	"github.com/doris-ccr/ccr/replication/preflight"
@@ -97,6 +98,11 @@ func (j *Job) DescribeClusters(ctx context.Context, wanted job.ClustersWanted) j
 // DescribeTables asks both clusters for the sizes of tables.
 func (j *Job) DescribeTables(ctx context.Context, wanted job.TableSizesWanted) job.TableSizes {
 	return preflight.New(j.pair).DescribeTables(ctx, wanted)
+}
+
+// DescribeBinlogs looks at the binlogs that the job has still to handle.
+func (j *Job) DescribeBinlogs(ctx context.Context, in job.StepInput, wanted job.BinlogsWanted) job.BinlogsAhead {
+	return ahead.New(j.pair).DescribeBinlogs(ctx, in, wanted)
 }
 
 // CheckChange tries a change of the job at the clusters that it is about.

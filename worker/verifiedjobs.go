@@ -67,7 +67,7 @@ func (v *verifiedJobs) VerifyInput(ctx context.Context, name string, wanted job.
 	if err != nil {
 		return job.StepInput{}, fmt.Errorf("job %s: its tables: %w", name, err)
 	}
-	in.Progress.Tables = mapping.Tables
+	in.Progress.Tables, in.Progress.Partitions = mapping.Tables, mapping.Partitions
 	return in, nil
 }
 

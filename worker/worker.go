@@ -125,6 +125,7 @@ func New(o Options) (*Worker, error) {
 	w.steps.RegisterWorkflowWithOptions(workflows.CheckSetup, workflow.RegisterOptions{Name: job.WorkflowTypeCheck})
 	w.steps.RegisterWorkflowWithOptions(workflows.DescribeClusters, workflow.RegisterOptions{Name: job.WorkflowTypeClusters})
 	w.steps.RegisterWorkflowWithOptions(workflows.DescribeTables, workflow.RegisterOptions{Name: job.WorkflowTypeTableSizes})
+	w.steps.RegisterWorkflowWithOptions(workflows.DescribeBinlogs, workflow.RegisterOptions{Name: job.WorkflowTypeBinlogs})
 	w.steps.RegisterWorkflowWithOptions(workflows.CheckChange, workflow.RegisterOptions{Name: job.WorkflowTypeCheckChange})
 	w.steps.RegisterWorkflowWithOptions(jobs.VerifyTables, workflow.RegisterOptions{Name: job.WorkflowTypeVerify})
 	w.steps.RegisterWorkflowWithOptions(workflows.StartVerification, workflow.RegisterOptions{Name: job.WorkflowTypeVerifyStart})

@@ -40,6 +40,11 @@ func DescribeTables(ctx workflow.Context, wanted job.TableSizesWanted) (job.Tabl
 	return look[job.TableSizes](ctx, job.ActivityDescribeTables, wanted, describeTimeout, "look at the tables of "+wanted.Job)
 }
 
+// DescribeBinlogs is the workflow of a look at the binlogs that a job has still to handle.
+func DescribeBinlogs(ctx workflow.Context, wanted job.BinlogsWanted) (job.BinlogsAhead, error) {
+	return look[job.BinlogsAhead](ctx, job.ActivityDescribeBinlogs, wanted, describeTimeout, "look at the next binlogs of "+wanted.Job)
+}
+
 // CheckSetup is the workflow of check_ccr.
 func CheckSetup(ctx workflow.Context, spec job.Spec) (job.CheckReport, error) {
 	return look[job.CheckReport](ctx, job.ActivityCheckSetup, job.StepInput{Spec: spec}, setupTimeout,

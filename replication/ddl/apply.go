@@ -59,6 +59,8 @@ type application struct {
 	rec binlog.Record
 	// unknown: an earlier attempt may have applied it already.
 	unknown bool
+	// foresees: nothing is done, and what would be there afterwards is not looked at.
+	foresees bool
 }
 
 // Apply carries out the binlog that is pending. All transactions before it are
