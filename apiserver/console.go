@@ -159,6 +159,12 @@ func (b consoleBackend) TableSizes(c echo.Context, wanted job.TableSizesWanted) 
 	return b.s.tableSizes(ctx, wanted)
 }
 
+// Binlogs implements console.Backend.
+func (b consoleBackend) Binlogs(c echo.Context, name string, commitSeq int64, limit int) (job.BinlogsAhead, error) {
+	seen, err := b.s.binlogsAhead(c, name, binlogsOptions{Limit: limit, CommitSeq: commitSeq})
+	return seen, consoleError(err)
+}
+
 // Check implements console.Backend.
 func (b consoleBackend) Check(c echo.Context, body []byte) (job.CheckReport, error) {
 	var request createRequest

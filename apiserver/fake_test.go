@@ -68,6 +68,10 @@ type fakeTemporal struct {
 	looks  []job.ClustersWanted
 	onLook func(job.ClustersWanted) (job.ClustersSeen, error)
 
+	// aheads are the looks at binlogs that were asked for, ahead what they see.
+	aheads []job.BinlogsWanted
+	ahead  job.BinlogsAhead
+
 	// onCheck answers the checks of changes; nil: nothing speaks against any. changes are
 	// what was to be checked.
 	onCheck func(job.ChangeCheck) (job.ChangeChecked, error)
@@ -187,6 +191,10 @@ func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, o client.StartWorkflow
 		}}
 		return &fakeStuck{id: o.ID}, nil
 	}
+	if wanted, ok := args[0].(job.BinlogsWanted); ok && workflow == job.WorkflowTypeBinlogs {
+		f.aheads = append(f.aheads, wanted)
+		return &fakeAhead{seen: f.ahead}, nil
+	}
 	if workflow == job.WorkflowTypeClusters {
 		wanted := args[0].(job.ClustersWanted)
 		f.looks = append(f.looks, wanted)
@@ -257,6 +265,17 @@ type fakeLook struct {
 func (l *fakeLook) Get(_ context.Context, into any) error {
 	*into.(*job.ClustersSeen) = l.seen
 	return l.err
+}
+
+// fakeAhead is the run of a look at binlogs.
+type fakeAhead struct {
+	client.WorkflowRun
+	seen job.BinlogsAhead
+}
+
+func (r *fakeAhead) Get(_ context.Context, into any) error {
+	*into.(*job.BinlogsAhead) = r.seen
+	return nil
 }
 
 // fakeCheck is the run of a check of a change.

@@ -54,7 +54,7 @@ var neededRoles = map[string]string{
 	"/version": "", "/healthz": "", "/openapi.json": "",
 	"/view": "read", "/view/pause": "operate", "/view/resume": "operate",
 	"/features": "read", "/metrics": "read", "/list_jobs": "read", "/job_status": "read", "/job_detail": "read",
-	"/job_progress": "read", "/job_events": "read", "/get_lag": "read",
+	"/job_progress": "read", "/job_events": "read", "/job_binlogs": "read", "/get_lag": "read",
 	"/pause": "operate", "/resume": "operate", "/desync": "operate", "/sync": "operate", "/force_fullsync": "operate",
 	"/update_credentials": "admin", "/update_hosts": "admin", "/update_options": "admin",
 	"/job_skip_binlog": "operate", "/update_tables": "operate", "/update_host_mapping": "admin", "/add_host_mapping": "admin",
@@ -98,7 +98,7 @@ func TestRoles(t *testing.T) {
 var resourceRoles = map[string]string{
 	"GET /jobs": "read", "POST /jobs": "admin", "GET /jobs/:name": "read", "DELETE /jobs/:name": "admin",
 	"GET /jobs/:name/status": "read", "GET /jobs/:name/progress": "read", "GET /jobs/:name/lag": "read", "GET /jobs/:name/events": "read",
-	"GET /jobs/:name/clusters": "read", "GET /api/v1/clusters": "read",
+	"GET /jobs/:name/clusters": "read", "GET /jobs/:name/binlogs": "read", "GET /api/v1/clusters": "read",
 	"POST /jobs/:name/pause": "operate", "POST /jobs/:name/resume": "operate", "POST /jobs/:name/desync": "operate",
 	"POST /jobs/:name/sync": "operate", "POST /jobs/:name/force_fullsync": "operate", "POST /jobs/:name/skip_binlog": "operate",
 	"PATCH /jobs/:name/host_mapping": "admin", "PATCH /jobs/:name/tables": "operate", "PATCH /jobs/:name/credentials": "admin", "PATCH /jobs/:name/hosts": "admin", "PATCH /jobs/:name/options": "admin",

@@ -25,6 +25,7 @@ func (s *Server) resources() []endpoint {
 		{method: http.MethodGet, path: "/jobs/:name/progress", role: access.Read, handle: resource(s.getProgress)},
 		{method: http.MethodGet, path: "/jobs/:name/lag", role: access.Read, handle: resource(s.getLag)},
 		{method: http.MethodGet, path: "/jobs/:name/events", role: access.Read, handle: resource(s.getEvents)},
+		{method: http.MethodGet, path: "/jobs/:name/binlogs", role: access.Read, handle: resource(s.getBinlogs)},
 		{method: http.MethodGet, path: "/jobs/:name/clusters", role: access.Read, handle: resource(s.getJobClusters)},
 		{method: http.MethodGet, path: clustersPath, role: access.Read, handle: s.getClusters},
 

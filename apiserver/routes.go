@@ -47,6 +47,7 @@ func (s *Server) operators(registry *prometheus.Registry) []endpoint {
 		{path: "/job_detail", role: access.Read, handle: operation(s.handleJobDetail, failOperation)},
 		{path: "/job_progress", role: access.Read, handle: operation(s.handleJobProgress, failOperation)},
 		{path: "/job_events", role: access.Read, handle: operation(s.handleJobEvents, failOperation)},
+		{path: "/job_binlogs", role: access.Read, handle: operation(s.handleJobBinlogs, failOperation)},
 		{path: "/get_lag", role: access.Read, handle: operation(s.handleGetLag, failLag)},
 
 		{path: "/pause", role: access.Operate, handle: operation(s.handleCommand(job.SignalPause), failOperation)},

@@ -51,7 +51,7 @@ func TestShortWorkflowsAreDocumented(t *testing.T) {
 	t.Parallel()
 	upgrade, err := os.ReadFile("../docs/upgrade.md")
 	require.NoError(t, err)
-	for _, kind := range []string{job.WorkflowTypeCheck, job.WorkflowTypeCheckChange, job.WorkflowTypeClusters, job.WorkflowTypeTableSizes} {
+	for _, kind := range []string{job.WorkflowTypeCheck, job.WorkflowTypeCheckChange, job.WorkflowTypeClusters, job.WorkflowTypeTableSizes, job.WorkflowTypeBinlogs} {
 		require.Regexp(t, "(?m)^\\| .* \\| `"+kind+"` \\| 0\\.\\d \\|$", string(upgrade))
 	}
 }

@@ -31,6 +31,8 @@ type Backend interface {
 	Clusters(c echo.Context) (clusters []Cluster, unanswered []string, err error)
 	// TableSizes are the rows and bytes of tables of a job, as both clusters tell them now.
 	TableSizes(c echo.Context, wanted job.TableSizesWanted) (job.TableSizes, error)
+	// Binlogs are the binlogs that a job has still to handle, from a commit seq on, 0: from the one at which it stands.
+	Binlogs(c echo.Context, name string, commitSeq int64, limit int) (job.BinlogsAhead, error)
 	// Check checks the body of a create_ccr, and changes nothing.
 	Check(c echo.Context, body []byte) (job.CheckReport, error)
 

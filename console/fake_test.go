@@ -40,6 +40,9 @@ type fakeBackend struct {
 	sampled    []string // the jobs that were asked for last
 	refusal    error    // of every order
 
+	ahead    job.BinlogsAhead
+	aheadErr error
+
 	sizes    job.TableSizes
 	sizesErr error
 	counted  []job.TableSizesWanted
@@ -92,6 +95,12 @@ func (f *fakeBackend) Clusters(echo.Context) ([]Cluster, []string, error) {
 func (f *fakeBackend) TableSizes(_ echo.Context, wanted job.TableSizesWanted) (job.TableSizes, error) {
 	f.counted = append(f.counted, wanted)
 	return f.sizes, f.sizesErr
+}
+
+func (f *fakeBackend) Binlogs(_ echo.Context, _ string, _ int64, limit int) (job.BinlogsAhead, error) {
+	seen := f.ahead
+	seen.Binlogs = seen.Binlogs[:min(limit, len(seen.Binlogs))]
+	return seen, f.aheadErr
 }
 
 func (f *fakeBackend) Check(_ echo.Context, body []byte) (job.CheckReport, error) {

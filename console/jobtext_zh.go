@@ -5,6 +5,6 @@ package console
 func chineseJobTexts() []map[string]string {
 	return []map[string]string{
 		chineseRemedies, chineseEvents, chineseDoing, chineseProblems, chineseStreamProblems, chineseSnapshotProblems,
-		chineseChangeProblems, chineseChecks, chineseFindings, chineseRefusals, chineseCalls,
+		chineseChangeProblems, chineseChecks, chineseFindings, chineseRefusals, chineseCalls, chineseAhead,
 	}
 }
