@@ -173,6 +173,8 @@ func TestGolden(t *testing.T) {
 		"partial":            {args: []string{"job", "partial-sync", "sales", "users"}},
 		"partial_unknown":    {args: []string{"job", "partial-sync", "sales", "nothing"}},
 		"skip":               {args: []string{"job", "skip", "weblogs"}, stdin: "yes\n"},
+		"binlogs":            {args: []string{"job", "binlogs", "weblogs"}},
+		"binlogs_wide":       {args: []string{"job", "binlogs", "weblogs", "-o", "wide"}},
 		"skip_no":            {args: []string{"job", "skip", "weblogs"}, stdin: "\n"},
 		"skip_yes":           {args: []string{"job", "skip", "weblogs", "--commit-seq", "5022", "--yes"}},
 		"skip_nothing":       {args: []string{"job", "skip", "sales"}},

@@ -37,7 +37,7 @@ paused for longer has to begin with a full sync (ccr cluster describe says until
 		c.jobSimple("resume", "Let paused jobs go on; a stalled job tries again at once", "resumed", ""),
 		c.jobSimple("desync", "Make the tables of the destination ordinary ones (is_being_synced=false)", "desynced", ""),
 		c.jobSimple("sync", "Take desync back", "synced", ""),
-		c.jobSkip(), c.jobForceFullSync(), c.jobPartialSync(),
+		c.jobBinlogs(), c.jobSkip(), c.jobForceFullSync(), c.jobPartialSync(),
 		c.jobTables(), c.jobHosts(), c.jobCredentials(), c.jobOptions(),
 		p.jobVerify(), p.jobRepair(c),
 	)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -16,7 +17,7 @@ func (c *connection) jobSkip() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use: "skip name", Short: "Pass over the one binlog at which a job stands",
-		Long: `skip shows the binlog at which a job stands, and why, and passes over exactly that one if you
+		Long: `skip shows the binlog at which a job stands, why, and its record, and passes over exactly that one if you
 say so. The destination lacks its effect from then on, so this is for binlogs that mean nothing
 there. If it must not be lacking: "ccr job partial-sync" brings the one table again,
 "ccr job force-fullsync" all of them.
@@ -38,6 +39,7 @@ a script name it: another may have come meanwhile.`,
 			if err != nil {
 				return err
 			}
+			preview += "\n" + sawBinlog(cmd.Context(), asker, args[0], at)
 			if yes {
 				fmt.Fprintln(cmd.ErrOrStderr(), preview)
 			}
@@ -53,6 +55,18 @@ a script name it: another may have come meanwhile.`,
 	cmd.Flags().Int64Var(&seq, "commit-seq", 0, "commit seq of the binlog; the one at which the job stands if it is left out")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
+}
+
+// sawBinlog shows the binlog itself, or says why it cannot be shown.
+func sawBinlog(ctx context.Context, asker *client.Client, name string, seq int64) string {
+	seen, err := asker.Binlogs(ctx, name, seq, 1)
+	switch {
+	case err != nil:
+		return "  the record cannot be shown: " + oneLine(err.Error())
+	case len(seen.Value.Binlogs) == 0 || seen.Value.Binlogs[0].CommitSeq != seq:
+		return fmt.Sprintf("  the source has no binlog of commit seq %d (any more)", seq)
+	}
+	return "what it is, and what the job would do:\n  " + strings.Join(binlogLines(&seen.Value.Binlogs[0], true), "\n  ")
 }
 
 // binlogToSkip settles which binlog is passed over, and tells what is known of it.

@@ -123,6 +123,7 @@ func TestSkipSilence(t *testing.T) {
 	blocking = e.written(job, "INSERT INTO d.t VALUES (4, 'skipped')")
 	e.exec("INSERT INTO d.u VALUES (5, 'arrives')")
 	require.Equal(t, blocking, e.stalledAt(job))
+	e.requireSeen(job, map[string]any{"name": job}, blocking, "UPSERT", "copies the rows of a load, in one transaction: table t (")
 	order["skip_commit_seq"] = blocking
 	require.NoError(t, e.skip(order))
 	healthy()
@@ -134,6 +135,7 @@ func TestSkipSilence(t *testing.T) {
 	e.exec("INSERT INTO d.v VALUES (6, 'arrives')")
 	order["skip_commit_seq"] = e.written(job, fmt.Sprintf(duplicateTable, "d", "w"))
 	e.exec("INSERT INTO d.v VALUES (7, 'arrives')")
+	e.requireSeen(job, map[string]any{"name": job, "commit_seq": order["skip_commit_seq"]}, order["skip_commit_seq"], "CREATE_TABLE", "runs on the destination what is below")
 	require.NoError(t, e.skip(order))
 	_, err = e.ccr.Call(e.ctx, "resume", map[string]any{"name": job})
 	require.NoError(t, err)
@@ -161,6 +163,18 @@ func (e *env) requirePauseKeepsTheProblem(job string, blocking int64) {
 }
 
 // What was skipped comes back with a snapshot: of one table, or of everything.
+// requireSeen looks at the binlog that is to be left out.
+func (e *env) requireSeen(job string, request map[string]any, seq any, kind, effect string) {
+	e.Helper()
+	seen, err := e.ccr.Call(e.ctx, "job_binlogs", request)
+	require.NoError(e, err)
+	first := seen["binlogs"].([]any)[0].(map[string]any)
+	require.Equal(e, fmt.Sprint(seq), fmt.Sprint(first["commit_seq"]), job)
+	require.Equal(e, kind, first["type"])
+	require.Contains(e, first["effect"], effect)
+	require.NotEmpty(e, first["record"])
+}
+
 func TestSkipByPartialAndFullSync(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, harness.PairOptions{})
