@@ -192,10 +192,9 @@ type actionData struct {
 	Tables  []tableChoice
 	Report  *job.VerifyReport
 	Methods []job.VerifyMethod
-	// Ahead are the next binlogs, AheadFailure why they are not known; More: several are shown.
-	Ahead        *job.BinlogsAhead
-	AheadFailure string
-	More         bool
+	aheadData
+	// More: several binlogs are shown.
+	More bool
 }
 
 type tableChoice struct {
@@ -251,7 +250,12 @@ func (s *Console) prepare(v *visit, d *actionData) error {
 	}
 	switch d.Fields {
 	case "skip-fields":
-		s.lookAhead(v, d)
+		seq, _ := strconv.ParseInt(strings.TrimSpace(d.Form.Get("commit_seq")), 10, 64)
+		limit := 1
+		if d.More = d.Form.Get("more") != ""; d.More {
+			limit = job.MaxBinlogsWanted
+		}
+		d.aheadData = s.lookAhead(v, d.Job.Name, max(seq, 0), limit)
 		if p := d.Job.Problem; p != nil && p.At(d.Job.Status.Position.CommitSeq) {
 			set("commit_seq", strconv.FormatInt(p.CommitSeq, 10))
 		}
@@ -288,22 +292,6 @@ func (s *Console) prepare(v *visit, d *actionData) error {
 		return err
 	}
 	return nil
-}
-
-// lookAhead looks at the binlog that is to be left out, or with more=1 at those that follow, too. The page works without.
-func (s *Console) lookAhead(v *visit, d *actionData) {
-	d.More = d.Form.Get("more") != ""
-	limit := 1
-	if d.More {
-		limit = job.MaxBinlogsWanted
-	}
-	seq, _ := strconv.ParseInt(strings.TrimSpace(d.Form.Get("commit_seq")), 10, 64)
-	seen, err := s.Backend.Binlogs(v.c, d.Job.Name, max(seq, 0), limit)
-	if err != nil {
-		d.AheadFailure = err.Error()
-		return
-	}
-	d.Ahead = &seen
 }
 
 // act carries an action out.

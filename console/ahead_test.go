@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -30,6 +31,12 @@ func TestBinlogIsSeenBeforeItIsLeftOut(t *testing.T) {
 	}
 	require.NotContains(t, text, "commit seq 102")
 	require.Contains(t, b.get(page+"&more=1"), "commit seq 102")
+
+	require.Contains(t, b.get("/console/job?name=stuck"), "console/binlogs?name=stuck")
+	next := b.get("/console/binlogs?name=stuck")
+	require.Contains(t, next, "commit seq 101")
+	require.Contains(t, next, "commit seq 102")
+	require.Equal(t, http.StatusNotFound, b.do(http.MethodGet, "/console/binlogs?name=nobody", nil).Code)
 
 	f.aheadErr = errors.New("no route to host")
 	text = b.get(page)

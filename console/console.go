@@ -74,6 +74,7 @@ func (s *Console) Routes() []Route {
 	routes := []Route{
 		{get, "/", access.Read, s.guard(access.Read, s.jobsPage)},
 		{get, "/console/job", access.Read, s.guard(access.Read, s.jobPage)},
+		{get, "/console/binlogs", access.Read, s.guard(access.Read, s.binlogsPage)},
 		// Each action asks for its own role besides.
 		{get, "/console/do", access.Operate, s.guard(access.Operate, s.actionPage)},
 		{post, "/console/do", access.Operate, s.guard(access.Operate, s.act)},

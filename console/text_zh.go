@@ -129,6 +129,7 @@ var chineseTexts = map[string]string{
 	// actions and verifications
 	"What will happen":                      "将会发生什么",
 	"Cancel":                                "取消",
+	"The next binlogs of %s":                "%s 接下来的 binlog",
 	"What comes next":                       "接下来的 binlog",
 	"The source's binlogs cannot be shown:": "无法显示上游的 binlog：",
 	"The source has dropped its binlogs up to commit seq": "上游已清除 binlog，直到 commit seq",
