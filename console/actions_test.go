@@ -2,8 +2,11 @@ package console
 
 import (
 	"errors"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -239,4 +242,37 @@ func TestLinksFillInNoHosts(t *testing.T) {
 		require.NotContains(t, shown, `value="1" checked`, page)
 	}
 	require.Contains(t, b.get("/console/do?action=skip&name=good&commit_seq=4711"), `value="4711"`, "what a page of ours links to is filled in")
+}
+
+// TestAnOrderToManyJobsGoesOn: each request tells some, and the page sends the rest, with what was refused so far.
+func TestAnOrderToManyJobsGoesOn(t *testing.T) {
+	f := &fakeBackend{refusal: errors.New("it \"cannot\"")}
+	form := url.Values{"action": {"pause"}, "sure": {"yes"}}
+	for i := range 2*bulkAtOnce + 3 {
+		name := "j" + strconv.Itoa(i)
+		f.jobs = append(f.jobs, makeJob(name, nil))
+		form.Add("job", name)
+	}
+	b := newSite(t, f, false)
+	b.console.bulkFor = 0
+	hidden := regexp.MustCompile(`name="(job|failed|carried)" value="([^"]*)"`)
+	next := func(page string) url.Values {
+		require.Contains(t, page, "data-go-on")
+		form := url.Values{"action": {"pause"}, "sure": {"yes"}}
+		for _, m := range hidden.FindAllStringSubmatch(page, -1) {
+			form.Add(m[1], html.UnescapeString(m[2]))
+		}
+		return form
+	}
+	page := b.send("/", "/console/bulk", form).Body.String()
+	require.Contains(t, page, "Carried out by 0 of 19 jobs")
+	require.Contains(t, page, "11 jobs are still to be told.")
+	f.refusal = nil
+	page = b.send("/", "/console/bulk", next(page)).Body.String()
+	require.Contains(t, page, "Carried out by 8 of 19 jobs")
+	page = b.send("/", "/console/bulk", next(page)).Body.String()
+	require.Contains(t, page, "Carried out by 11 of 19 jobs")
+	require.NotContains(t, page, "data-go-on")
+	require.Equal(t, bulkAtOnce, strings.Count(page, "it &#34;cannot&#34;"))
+	require.Len(t, f.orders, 19, "each is told once")
 }

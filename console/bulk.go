@@ -4,8 +4,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-
-	"golang.org/x/sync/errgroup"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/doris-ccr/ccr/job"
 )
@@ -13,16 +15,25 @@ import (
 // bulkAtOnce bounds the commands to several jobs that are under way.
 const bulkAtOnce = 8
 
+// bulkFor is how long one request gives orders; the page that answers sends the rest. A person sees how far it is, and no
+// proxy on the way gives up.
+const bulkFor = 3 * time.Second
+
 // bulkData is what the page about an order to several jobs shows.
 type bulkData struct {
 	Action, Question, Label string
 	Says                    []string
-	Names                   []string
-	// Done: the order was given. Failed are the jobs that have not carried it out, with why.
-	Done     bool
-	Carried  int
-	Failures []bulkFailure
+	// Names are the jobs that are still to be told.
+	Names []string
+	// Begun: the order is given. Carried counts the jobs that have carried it out, Of all that are told; Failures are
+	// those that have not, with why.
+	Begun       bool
+	Carried, Of int
+	Failures    []bulkFailure
 }
+
+// Percent is how far the order is.
+func (d bulkData) Percent() int { return 100 * (d.Of - len(d.Names)) / max(d.Of, 1) }
 
 type bulkFailure struct{ Name, Text string }
 
@@ -45,8 +56,9 @@ func (s *Console) bulk(v *visit) error {
 		d.Question = v.t("Let %d jobs go on?", len(d.Names))
 	}
 	if form.Get("sure") != "" && len(d.Names) > 0 {
-		s.orderAll(v, a, &d)
-		if len(d.Failures) == 0 {
+		d.goOn(form)
+		s.orderSome(v, a, &d)
+		if len(d.Names) == 0 && len(d.Failures) == 0 {
 			return v.see("?done=" + a.Name)
 		}
 	}
@@ -69,25 +81,53 @@ func (s *Console) namesThatFit(v *visit, form url.Values) ([]string, error) {
 	return names, nil
 }
 
-func (s *Console) orderAll(v *visit, a action, d *bulkData) {
+// goOn reads how far the requests before this one have come.
+func (d *bulkData) goOn(form url.Values) {
+	d.Begun = true
+	d.Carried, _ = strconv.Atoi(form.Get("carried"))
+	for _, text := range form["failed"] {
+		name, why, _ := strings.Cut(strings.ReplaceAll(text, "\r\n", "\n"), "\n") // browsers send the former
+		d.Failures = append(d.Failures, bulkFailure{name, why})
+	}
+	d.Of = d.Carried + len(d.Failures) + len(d.Names)
+}
+
+// orderSome tells as many jobs as there is time for, and leaves the names of the others.
+func (s *Console) orderSome(v *visit, a action, d *bulkData) {
 	signal := map[string]string{"pause": job.SignalPause, "resume": job.SignalResume}[a.Name]
-	errs := make([]error, len(d.Names))
-	var g errgroup.Group
-	g.SetLimit(bulkAtOnce)
-	for i, name := range d.Names {
-		g.Go(func() error {
-			errs[i] = s.Backend.Order(v.c, name, signal)
-			return nil
+	var (
+		mu    sync.Mutex // guards told
+		told  int
+		begun = time.Now()
+		errs  = make([]error, len(d.Names))
+		g     sync.WaitGroup
+	)
+	next := func() (i int, more bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if told == len(d.Names) || told >= bulkAtOnce && time.Since(begun) > s.bulkFor {
+			return 0, false
+		}
+		told++
+		return told - 1, true
+	}
+	for range bulkAtOnce {
+		g.Go(func() {
+			for i, more := next(); more; i, more = next() {
+				errs[i] = s.Backend.Order(v.c, d.Names[i], signal)
+			}
 		})
 	}
-	_ = g.Wait() // no function above fails
-	d.Done = true
-	for i, err := range errs {
+	g.Wait()
+	for i, err := range errs[:told] {
 		switch {
 		case err == nil:
 			d.Carried++
-		case !errors.Is(err, ErrUnknownJob): // else it is gone, and need not be paused
+		case errors.Is(err, ErrUnknownJob): // it is gone, and need not be told
+			d.Of--
+		default:
 			d.Failures = append(d.Failures, bulkFailure{d.Names[i], err.Error()})
 		}
 	}
+	d.Names = d.Names[told:]
 }

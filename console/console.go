@@ -40,6 +40,7 @@ type Console struct {
 	jobTexts map[lang]*jobTexts
 	assets   map[string]asset
 	now      func() time.Time
+	bulkFor  time.Duration // see bulkFor
 }
 
 // Route is one address of the console.
@@ -57,7 +58,7 @@ var assetFiles embed.FS
 
 // New makes a console.
 func New(o Options) (*Console, error) {
-	s := &Console{Options: o, now: time.Now, jobTexts: map[lang]*jobTexts{chinese: newChineseJobTexts()}}
+	s := &Console{Options: o, now: time.Now, bulkFor: bulkFor, jobTexts: map[lang]*jobTexts{chinese: newChineseJobTexts()}}
 	var err error
 	if s.assets, err = readAssets(); err != nil {
 		return nil, err

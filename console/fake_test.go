@@ -208,6 +208,7 @@ func stalled(j *Job) {
 type site struct {
 	*testing.T
 	backend *fakeBackend
+	console *Console
 	echo    *echo.Echo
 	cookies map[string]*http.Cookie
 	header  http.Header
@@ -236,6 +237,7 @@ func newSite(t *testing.T, f *fakeBackend, withTokens bool) *site {
 		TemporalUI: "http://temporal.example:8233/", Namespace: "default", Logger: log,
 		Enter: func(_ echo.Context, id access.Identity, _ access.Role) { b.entered = append(b.entered, id.Name) }})
 	require.NoError(t, err)
+	b.console = s
 	for _, r := range s.Routes() {
 		b.echo.Add(r.Method, r.Path, r.Handle)
 	}

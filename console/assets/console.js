@@ -77,6 +77,8 @@
     }
     prepare();
     document.querySelectorAll("form[data-live]").forEach(live);
+    // An order to many jobs goes on by itself.
+    document.querySelectorAll("form[data-go-on]").forEach((form) => form.requestSubmit());
     document.querySelectorAll("form[data-check]").forEach(checked);
     // "/" goes to the search, as people expect it.
     document.addEventListener("keydown", (e) => {
