@@ -94,6 +94,10 @@ lint: tools ## gofmt, go vet, staticcheck, workflowcheck
 bench: build ## throughput and latency on the simulator, as ratios to a baseline of the same run, or to another syncer (BENCH_ARGS; docs/sizing.md)
 	go run -tags $(TAGS) ./e2e/cmd/bench $(BENCH_ARGS)
 
+.PHONY: bench-console
+bench-console: build ## how soon a browser shows the console with 1,000 real jobs, and pauses all of them (JOBS=1000; ten minutes)
+	go run -tags $(TAGS) ./e2e/cmd/manyjobs -standalone -console -jobs $(or $(JOBS),1000)
+
 .PHONY: bench-all
 bench-all: build ## every figure that docs/sizing.md says was to be reached, in half an hour (ONLY="ddl memory" runs some parts)
 	@TAGS=$(TAGS) ONLY='$(ONLY)' scripts/bench-all

@@ -17,6 +17,7 @@
     const every = Number(figure.dataset.every), end = Number(figure.dataset.end);
     const times = values.map((_, i) => end - (values.length - 1 - i) * every);
     const unit = units[figure.dataset.kind];
+    const few = values.filter((v) => v !== null).length < 4; // a line needs two: an hour that has just begun shows points
     const said = figure.querySelector(".said");
     const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px " + colour("--body"), gap: 4 };
     const sync = uPlot.sync("hour");
@@ -30,7 +31,7 @@
         { ...axis, size: 22, space: 70, values: (u, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })) },
         { ...axis, size: 48, space: 30, values: (u, ticks) => ticks.map(unit), ...(figure.dataset.kind === "rate" ? {} : { incrs: steps }) },
       ],
-      series: [{}, { stroke: colour("--accent"), width: 1.5, fill: colour("--accent") + "22", points: { show: false }, spanGaps: false }],
+      series: [{}, { stroke: colour("--accent"), width: 1.5, fill: colour("--accent") + "22", points: { show: few, size: 4 }, spanGaps: false }],
       hooks: { setCursor: [(u) => { const v = u.cursor.idx == null ? null : values[u.cursor.idx]; said.textContent = v == null ? "" : unit(v); }] },
     }, [times, values], box);
     drawn.set(figure, chart);
