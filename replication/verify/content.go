@@ -67,7 +67,7 @@ func (v *verification) run(ctx context.Context, q question, units []*unit, tries
 			done(decided(open))
 			open = undecided(open)
 		}
-		if len(open) == 0 || try >= tries {
+		if len(open) == 0 || try >= v.triesOf(tries) {
 			break
 		}
 		if !pair.Sleep(ctx, pause) {
@@ -79,6 +79,15 @@ func (v *verification) run(ctx context.Context, q question, units []*unit, tries
 		u.outcome = busy
 	}
 	return nil
+}
+
+// triesOf is how often something is tried: what a job that is paused or stalled lacks
+// does not come, and other jobs wait for the slot.
+func (v *verification) triesOf(tries int) int {
+	if p := v.input.Progress; p.Paused || p.Problem != nil {
+		return min(tries, v.limits.standing)
+	}
+	return tries
 }
 
 // atFirst is how many of n units one statement asks about at first: the more

@@ -48,6 +48,7 @@ type Hooks struct {
 type limits struct {
 	tries    int           // at one partition
 	atBucket int           // at one bucket of a partition that differs
+	standing int           // at anything of a job that stands still
 	restarts int           // of a table
 	pause    time.Duration // before the second try; each later one is half as long again
 	longest  time.Duration // pause
@@ -61,6 +62,6 @@ type limits struct {
 }
 
 var defaultLimits = limits{
-	tries: 20, atBucket: 6, restarts: 5, pause: 200 * time.Millisecond, longest: 10 * time.Second,
+	tries: 20, atBucket: 6, standing: 4, restarts: 5, pause: 200 * time.Millisecond, longest: 10 * time.Second,
 	follow: 2 * time.Second, followLong: time.Minute, slack: 300 * time.Millisecond, visible: 10 * time.Second, behind: 3 * time.Second, budget: time.Minute,
 }

@@ -46,6 +46,8 @@ type world struct {
 	// unlisted: the job has no open transaction, although not all that was committed is
 	// visible: it is somebody else's.
 	unlisted bool
+	// stand says why the job stands still; nil: it does not.
+	stand func(*job.Progress)
 	// gone: the destination does not have the table.
 	gone bool
 	// stored is the DataSize of the partition's two replicas; "": it is not told.
@@ -296,7 +298,7 @@ func (h *half) Unpublished(context.Context, string, string) (string, error) {
 }
 
 // quickly are limits for tests.
-var quickly = limits{tries: 12, atBucket: 6, restarts: 3, pause: time.Microsecond, longest: time.Millisecond, follow: 2 * time.Millisecond, followLong: 10 * time.Millisecond, slack: time.Microsecond, visible: 20 * time.Millisecond, budget: time.Second}
+var quickly = limits{tries: 12, atBucket: 6, standing: 4, restarts: 3, pause: time.Microsecond, longest: time.Millisecond, follow: 2 * time.Millisecond, followLong: 10 * time.Millisecond, slack: time.Microsecond, visible: 20 * time.Millisecond, budget: time.Second}
 
 // verifyWorld compares the table.
 func verifyWorld(t *testing.T, w *world, change ...func(*job.VerifyTableInput, *Hooks)) job.VerifiedTable {
@@ -314,6 +316,9 @@ func verifyWorld(t *testing.T, w *world, change ...func(*job.VerifyTableInput, *
 	shared := NewShared()
 	shared.limits = quickly
 	in := job.StepInput{Spec: *spec, Progress: job.Progress{Tables: map[int64]job.Table{10: {Name: "t", DestID: 10010}}}}
+	if w.stand != nil {
+		w.stand(&in.Progress)
+	}
 	what := job.VerifyTableInput{Target: job.VerifyTarget{ID: 10, Name: "t"}}
 	hooks := Hooks{CaughtUp: func(context.Context) (int64, bool, error) {
 		w.mu.Lock()

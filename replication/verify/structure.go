@@ -258,7 +258,7 @@ func (v *verification) confirmed(ctx context.Context, known job.Table, look func
 			})
 			return again, nil, nil
 		}
-		if s = again; try >= v.limits.tries {
+		if s = again; try >= v.triesOf(v.limits.tries) {
 			uncertain, s.differences = s.differences, nil
 			for i := range uncertain {
 				uncertain[i].Text += "; but the job had not applied all that its source had recorded"

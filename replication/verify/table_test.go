@@ -46,6 +46,19 @@ func TestStandingJob(t *testing.T) {
 	require.Len(t, got.Busy, 1)
 	require.Contains(t, got.Busy[0].Text, "the job had not applied all of it")
 	require.Equal(t, []int{0}, got.Busy[0].Buckets)
+
+	// Of one that is stalled or paused this is found out sooner: others wait for the slot.
+	for name, stand := range map[string]func(*job.Progress){
+		"stalled": func(p *job.Progress) { p.Problem = &job.Problem{Text: "the destination's database is gone"} },
+		"paused":  func(p *job.Progress) { p.Paused = true },
+	} {
+		standing := quiet()
+		standing.loads = append(standing.loads, [buckets]int{6, 5, 5})
+		standing.stand = stand
+		got := verifyWorld(t, standing)
+		require.Equal(t, job.VerifyBusy, got.Outcome, name)
+		require.Less(t, 2*reads(standing), reads(w), name)
+	}
 }
 
 // reads counts the checksums that were asked for.
