@@ -231,4 +231,14 @@ func TestTLSOfASide(t *testing.T) {
 	require.Contains(t, text, "verify-full")
 	require.NotContains(t, text, "a remark")
 	e.recordHistory(name)
+
+	// Workers that allow no less than they did: the job stands, and goes on as the remedy says.
+	require.NoError(t, change(map[string]any{"tls": "off", "tls_ca": ""}))
+	require.NoError(t, e.ccr.Stop())
+	e.ccr.Args = append(e.ccr.Args, "--doris-tls", "verify-full", "--doris-ca", file("doris.crt"))
+	require.NoError(t, e.ccr.Start(e.ctx))
+	e.stalledWith(name, "dest.tls: less TLS than the process allows", "update_hosts tells a running job another dest.tls")
+	require.NoError(t, change(map[string]any{"tls": ""}))
+	e.exec("INSERT INTO d.t VALUES (3, 'c', 4)")
+	e.awaitEqual(name, "d", "d")
 }

@@ -24,6 +24,7 @@ func followedEndToEnd() []elsewhere {
 		{test: "TestStepPausedInTemporal", helps: []string{"unpause it there, or: temporal activity unpause"}, pages: []string{"### `is paused in Temporal`"}},
 		{test: "TestKeyRotation", helps: []string{"give every worker and API server the same secret key"}, pages: []string{"### `sealed with a key that this process does not have`"}},
 		{test: "TestHostsAndOptionsChange", helps: []string{"name an address of the same cluster; a job for another cluster is created anew"}},
+		{test: "TestTLSOfASide", helps: []string{"update_hosts tells a running job another %s.tls"}},
 		{test: "TestLabelsThatAreForgotten", pages: []string{"### It is unknown what was applied"}},
 		{test: "TestLostBinlogsLeadToAFullSync", pages: []string{"## A full sync that nobody ordered", "`binlogs after commit seq ... are lost: the source has collected everything up to ...`", "## Binlogs are about to be lost"}},
 		{test: "TestSkipByPartialAndFullSync", pages: []string{"`new job`, `the user required ...`"}},

@@ -102,6 +102,7 @@ var temporalLines = []documented{
 	{`temporal workflow signal -w ccr-job-ccr_test --name update_host_mapping --input '{"src_host_mapping": {"172.168.1.1": ""}, "dest_host_mapping": {"172.168.2.3": ""}}'`, becomes(unmapped)},
 	{`temporal workflow signal -w ccr-job-ccr_test --name update_credentials --input '{"src": {"user": "root"}, "dest": {"user": "root"}}'`, becomes(loggedIn("with the password of before"))},
 	{`temporal workflow signal -w ccr-job-ccr_test --name update_hosts --input '{"src": {"host": "fe1", "port": 9030, "thrift_port": 9020}}'`, becomes(told("the source is at "))},
+	{`temporal workflow signal -w ccr-job-ccr_test --name update_hosts --input '{"dest": {"tls": "required"}}'`, becomes(told("SQL goes to the destination with tls "))},
 	{`temporal workflow signal -w ccr-job-ccr_test --name update_options --input '{"replication_num": 1, "commit_order": "per_table"}'`, becomes(told("commit_order is per_table, and tables and partitions are made with 1 replica"))},
 	{`temporal workflow signal -w ccr-job-ccr_test --name update_tables --input '{"exclude_tables": ["*_tmp"]}'`, becomes(filtered)},
 	{`temporal workflow signal -w ccr-job-ccr_test --name skip_binlog --input '{"skip_by": "silence", "skip_commit_seq": 1001}'`, becomes(toSkip)},
@@ -191,6 +192,7 @@ func (b *byHand) translate(line string) string {
 	src := b.pair.Source.Spec("", "")
 	return strings.NewReplacer("ccr-job-ccr_test", b.id, `"fe1", "port": 9030, "thrift_port": 9020`,
 		fmt.Sprintf(`"%s", "port": %s, "thrift_port": %s`, src["host"], src["port"], src["thrift_port"]), `"sales"`, strconv.Quote(b.database),
+		`"required"`, `"off"`, // the frontends have no TLS
 		"10010", strconv.FormatInt(b.table, 10), "1001", strconv.FormatInt(b.skip, 10)).Replace(line)
 }
 
