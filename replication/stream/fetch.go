@@ -69,6 +69,7 @@ func (s *shift) fetch(ctx context.Context, out chan<- batch) {
 		s.setIdle(n == 0)
 		if n > 0 {
 			s.setLastBinlog(time.Now())
+			s.setUnhandled(1)
 		}
 		if n > 0 || s.in.Probe {
 			if !send(ctx, out, batch{binlogs: got.Binlogs, fetched: time.Now()}) {

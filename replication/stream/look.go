@@ -273,11 +273,23 @@ func (s *shift) setLastBinlog(now time.Time) {
 	s.delivered = now
 }
 
-// drainedAt is when the log was last read to its end.
+// drainedAt is when the log was last read to its end. It is zero while something of what
+// was read is not handled: behind a load that is stuck, or a change that the shift ends
+// for, there may be what explains why a table is another on the source.
 func (s *shift) drainedAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.unhandled > 0 {
+		return time.Time{}
+	}
 	return s.drained
+}
+
+// setUnhandled notes that a batch was read, or has been handled.
+func (s *shift) setUnhandled(batches int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unhandled += batches
 }
 
 // mayNotRecord tells whether the source is so old that it changes some things

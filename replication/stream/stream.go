@@ -78,6 +78,7 @@ type shift struct {
 	// delivered is when binlogs came last.
 	delivered time.Time
 	drained   time.Time // when the log was last read to its end
+	unhandled int       // batches that were read and are not handled to their ends
 	oldSource bool      // see mayNotRecord
 	warned    time.Time
 	excluded  map[int64]bool // tables that are left out from now on (filter.go)
@@ -243,6 +244,9 @@ func (s *shift) loop(stop context.Context, batches <-chan batch, again <-chan re
 				return s.blocked(b.err, s.nextSeq(), binlog.TypeDummy)
 			}
 			e := s.handleAll(stop, b)
+			if e == nil && len(b.binlogs) > 0 {
+				s.setUnhandled(-1)
+			}
 			if flushed := s.flush(stop); flushed != nil {
 				return flushed // it ends earlier than e
 			}
