@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/doris-ccr/ccr/apiserver"
 	"github.com/doris-ccr/ccr/client"
 	"github.com/doris-ccr/ccr/config"
 )
@@ -91,6 +92,12 @@ func readManifests(files []string, stdin io.Reader, environ []string) ([]*manife
 			return nil, usageErrorf("%s: job %s is described already at %s", m.at, m.Name, other)
 		}
 		seen[m.Name] = m.at
+		if err := m.check(); err != nil {
+			return nil, usageErrorf("%s: job %s: %w", m.at, m.Name, err)
+		}
+	}
+	if len(all) == 0 { // a template that has become empty must not end all that it had made
+		return nil, usageErrorf("%s: no job is described there: nothing is done (ccr job delete deletes jobs)", strings.Join(files, ", "))
 	}
 	return all, nil
 }
@@ -231,6 +238,16 @@ func (m *manifest) body() ([]byte, error) {
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
 	return body, nil
+}
+
+// check makes the checks of create_ccr that need no server.
+func (m *manifest) check() error {
+	body, err := m.body()
+	if err != nil {
+		return err
+	}
+	_, err = apiserver.ReadCreateBody(body)
+	return err
 }
 
 // create creates the job, and pauses it if the file says so.
