@@ -149,8 +149,7 @@ func printCopying(w io.Writer, s *client.Status) {
 	}
 	text := fmt.Sprintf("%d of %d tablets left", s.Copying.TabletsLeft, s.Copying.Tablets)
 	if s.Copying.AboutBytes > 0 {
-		const gib = 1 << 30
-		text += fmt.Sprintf(", about %.1f GiB of %.1f GiB (all replicas counted)", float64(s.Copying.AboutBytesDone)/gib, float64(s.Copying.AboutBytes)/gib)
+		text += fmt.Sprintf(", about %s of %s (all replicas counted)", job.SizeText(s.Copying.AboutBytesDone), job.SizeText(s.Copying.AboutBytes))
 	}
 	field(w, "Copying", "%s", text)
 }

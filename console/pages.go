@@ -62,7 +62,7 @@ func (s *Console) functions(l lang) template.FuncMap {
 		"jobText": func(text string) string { return s.plainJobText(l, text) },
 		"asset":   func(file string) (string, error) { return s.assetPath(file) },
 		"number":  number,
-		"bytes":   byteText,
+		"bytes":   job.SizeText,
 		"seconds": l.seconds,
 		"ago":     func(t time.Time) string { return l.ago(s.now(), t) },
 		"stamp":   func(t time.Time) string { return t.Local().Format(time.DateTime) },

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/doris-ccr/ccr/job"
@@ -70,16 +69,4 @@ func addVerified(rows []tableRow, report *job.VerifyReport) {
 			rows[i].Verified = &report.Tables[at]
 		}
 	}
-}
-
-// byteText writes 1536 as 1.5 KiB.
-func byteText(n int64) string {
-	if n < 1024 {
-		return fmt.Sprintf("%d B", n)
-	}
-	size, units := float64(n)/1024, []string{"KiB", "MiB", "GiB", "TiB", "PiB"}
-	for len(units) > 1 && size >= 1024 {
-		size, units = size/1024, units[1:]
-	}
-	return fmt.Sprintf("%.1f %s", size, units[0])
 }

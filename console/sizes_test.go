@@ -50,12 +50,6 @@ func TestTablesTellTheirLastVerification(t *testing.T) {
 	require.Contains(t, page, "3 h ago")
 }
 
-func TestByteText(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1536: "1.5 KiB", 5 << 40: "5.0 TiB"} {
-		require.Equal(t, want, byteText(n))
-	}
-}
-
 func TestHistoryOfSyncs(t *testing.T) {
 	f := withTables()
 	p := f.progress["good"]

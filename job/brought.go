@@ -129,32 +129,18 @@ func (p *Progress) BroughtTable(id int64) TableBrought {
 	}
 	switch {
 	case b.Full == nil:
-		t := p.startedFullSync()
-		t.Before = b.Before
-		return t
+		return TableBrought{} // nobody knows which tables are younger than the last full sync
 	case id > b.Full.Newest:
 		return TableBrought{By: ByBinlogs, Before: b.Before}
 	}
 	return TableBrought{By: ByFullSync, At: b.Full.At, Reason: b.Full.Reason, Before: b.Before}
 }
 
-// broughtBefore is BroughtTable for a state in which no snapshot has ended since jobs take note of them: it has
-// the start of the last of both kinds.
+// broughtBefore is BroughtTable for a state in which no snapshot has ended since jobs take note of them: it knows
+// the table of the last partial sync, and of the others not which are younger than the last full sync.
 func (p *Progress) broughtBefore(id int64) TableBrought {
 	if p.PartialSyncs > 0 && p.Snapshot == nil && p.PartialSyncInfo.Table != "" && p.Tables[id].Name == p.PartialSyncInfo.Table {
 		return TableBrought{By: ByPartialSync, At: p.PartialSyncStartedAt, Reason: p.PartialSyncInfo.Info}
 	}
-	t := p.startedFullSync()
-	if t.By != ByUnknown && p.PartialSyncStartedAt.After(p.FullSyncStartedAt) {
-		t.Before = p.PartialSyncStartedAt
-	}
-	return t
-}
-
-// startedFullSync is the last full sync that was started, if it is not under way.
-func (p *Progress) startedFullSync() TableBrought {
-	if p.FullSyncStartedAt.IsZero() || p.Snapshot != nil && p.Snapshot.Partial == nil {
-		return TableBrought{}
-	}
-	return TableBrought{By: ByFullSync, At: p.FullSyncStartedAt, Reason: p.FullSyncInfo.Info}
+	return TableBrought{}
 }

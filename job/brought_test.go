@@ -86,10 +86,16 @@ func TestSnapshotsOfAnOldState(t *testing.T) {
 		"full_sync_info":{"commit_seq":1,"info":"new job"},"full_sync_started_at":"2026-12-01T12:00:00Z",
 		"partial_sync_info":{"commit_seq":5,"table":"t8","info":"schema change"},"partial_sync_started_at":"2026-12-01T13:00:00Z"}`), &p))
 	require.Equal(t, TableBrought{By: ByPartialSync, At: noon.Add(time.Hour), Reason: "schema change"}, p.BroughtTable(8))
-	require.Equal(t, TableBrought{By: ByFullSync, At: noon, Reason: "new job", Before: noon.Add(time.Hour)}, p.BroughtTable(7))
+	require.Equal(t, TableBrought{}, p.BroughtTable(7), "it may be younger than the full sync")
 
 	p.StartPartialSync(DatabaseSync, noon.Add(2*time.Hour), 9, PartialSync{TableID: 7, Table: "t7"}, "asked")
 	p.NoteSnapshot(noon.Add(3 * time.Hour))
 	require.Equal(t, "asked", p.BroughtTable(7).Reason)
-	require.Equal(t, TableBrought{By: ByFullSync, At: noon, Reason: "new job", Before: noon.Add(2 * time.Hour)}, p.BroughtTable(8), "it does not know of those before")
+	require.Equal(t, TableBrought{}, p.BroughtTable(8), "it does not know of those before")
+}
+
+func TestSizeText(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1536: "1.5 KiB", 5 << 40: "5.0 TiB"} {
+		require.Equal(t, want, SizeText(n))
+	}
 }

@@ -1,6 +1,9 @@
 package job
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // WorkflowTypeTableSizes is the short workflow that asks the two clusters of a job how
 // many rows and bytes tables have. Its input is a TableSizesWanted, its result a
@@ -44,4 +47,16 @@ type TableSize struct {
 	// Changed is when its data changed last by that cluster's clock: a load, a restore, a truncation, or a new
 	// partition (Update_time, doris-sql.md 5.6). The zero time: it does not tell.
 	Changed time.Time `json:"changed,omitzero"`
+}
+
+// SizeText writes a number of bytes for people: 1536 as 1.5 KiB.
+func SizeText(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	size, units := float64(n)/1024, []string{"KiB", "MiB", "GiB", "TiB", "PiB"}
+	for len(units) > 1 && size >= 1024 {
+		size, units = size/1024, units[1:]
+	}
+	return fmt.Sprintf("%.1f %s", size, units[0])
 }
