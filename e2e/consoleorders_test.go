@@ -161,6 +161,16 @@ func (o *ordered) report() job.VerifyReport {
 	return r
 }
 
+// untilVerification waits until the verification is in a state.
+func (o *ordered) untilVerification(wanted string) {
+	o.until(func(context.Context) error {
+		if state := o.report().State; state != wanted {
+			return fmt.Errorf("the verification is %s", state)
+		}
+		return nil
+	})
+}
+
 // verifications that read a row a second are paused, go on and are ended.
 func (o *ordered) verifications() {
 	o.order("verify", o.name, map[string]string{"#method": "rows", "#rate": "2", "#tables": "items orders"})
@@ -169,24 +179,14 @@ func (o *ordered) verifications() {
 	o.click("Pause the verification")
 	o.click("button.primary")
 	o.see("Carried out: Pause the verification")
-	o.until(func(context.Context) error {
-		if state := o.report().State; state != job.VerifyPaused {
-			return fmt.Errorf("the verification is %s", state)
-		}
-		return nil
-	})
+	o.untilVerification(job.VerifyPaused)
 	o.browserPage.job(o.name, "verify")
 	o.see("paused")
 	o.sound()
 	o.click("Resume the verification")
 	o.click("button.primary")
 	o.see("Carried out: Resume the verification")
-	o.until(func(context.Context) error {
-		if state := o.report().State; state != job.VerifyRunning {
-			return fmt.Errorf("the verification is %s", state)
-		}
-		return nil
-	})
+	o.untilVerification(job.VerifyRunning)
 	o.order("verify_cancel", o.name, nil)
 	o.see("Carried out: End the verification")
 	o.until(func(context.Context) error {

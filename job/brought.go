@@ -18,7 +18,7 @@ type Brought struct {
 	Full *FullSnapshot `json:"full,omitempty"`
 	// Own are the partial syncs since, the newest last, one a table (MaxOwnSnapshots).
 	Own []OwnSnapshot `json:"own,omitempty"`
-	// Before: partial syncs up to then are forgotten, or were never noted. The zero time: none is since Full.
+	// Before: partial syncs up to then are forgotten. The zero time: none is since Full.
 	Before time.Time `json:"before,omitzero"`
 }
 
@@ -56,9 +56,6 @@ func (p *Progress) NoteSnapshot(at time.Time) {
 		return
 	}
 	b := &p.Brought
-	if b.Full == nil && len(b.Own) == 0 {
-		b.Before = p.PartialSyncStartedAt // of those before nobody has taken note
-	}
 	own := OwnSnapshot{TableID: s.Partial.TableID, At: at, Reason: reason, Partitions: len(s.Partial.Partitions)}
 	if id, known := p.idOf(s.Partial.Table); known {
 		own.TableID = id // a table that was replaced has another

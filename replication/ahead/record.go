@@ -13,12 +13,15 @@ import (
 // maxParsed bounds what is put in form: a longer record is shown as it begins.
 const maxParsed = 4 << 20
 
+// secretWords are parts of the names of secrets.
+const secretWords = "passw|secret|token|credential|access_?key|private_?key|account_?key"
+
 // Frontends do not mask the properties of what they print into a binlog: the definition of
 // an external table has its password.
 var (
 	jsonText  = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
-	secretKey = regexp.MustCompile(`(?i)passw|secret|token|credential|access_?key|private_?key|account_?key`)
-	secretSet = regexp.MustCompile("(?i)([\"'`]?[\\w.-]*(?:passw|secret|token|credential|access_?key|private_?key|account_?key)[\\w.-]*[\"'`]?\\s*[=:]\\s*)(?:\"(?:[^\"\\\\]|\\\\.)*\"?|'(?:[^'\\\\]|\\\\.)*'?)")
+	secretKey = regexp.MustCompile("(?i)" + secretWords)
+	secretSet = regexp.MustCompile("(?i)([\"'`]?[\\w.-]*(?:" + secretWords + ")[\\w.-]*[\"'`]?\\s*[=:]\\s*)(?:\"(?:[^\"\\\\]|\\\\.)*\"?|'(?:[^'\\\\]|\\\\.)*'?)")
 	identify  = regexp.MustCompile(`(?i)(\bIDENTIFIED\s+BY\s+(?:PASSWORD\s+)?)(?:"[^"]*"?|'[^']*'?)`)
 )
 
